@@ -1,0 +1,48 @@
+//! The cells as thread-locals. They are const-initialized and need no drop, so an access is one load from the thread block.
+
+use core::cell::Cell;
+use std::time::Duration;
+
+use crate::wait::Wait;
+
+std::thread_local! {
+    static BUDGET: Cell<u8> = const { Cell::new(crate::budget::UNLIMITED) };
+    static WAIT: Cell<Wait> = const { Cell::new(Wait::NONE) };
+}
+
+#[inline]
+pub(crate) fn budget() -> u8 {
+    BUDGET.with(Cell::get)
+}
+
+#[inline]
+pub(crate) fn set_budget(units: u8) {
+    BUDGET.with(|budget| budget.set(units));
+}
+
+#[inline]
+pub(crate) fn set_wait(wait: Wait) {
+    WAIT.with(|cell| cell.set(wait));
+}
+
+#[inline]
+pub(crate) fn take_wait() -> Wait {
+    WAIT.with(|cell| cell.replace(Wait::NONE))
+}
+
+/// Waits a moment for another thread that holds a short lock; `round` counts the calls so far in this wait.
+///
+/// It spins first, then gives the processor away, then sleeps, so that a lock holder that was descheduled, even one with a lower real-time
+/// priority, always gets to run.
+#[cold]
+pub fn relax(round: u32) {
+    match round {
+        0..=6 => {
+            for _ in 0..1_u32 << round {
+                core::hint::spin_loop();
+            }
+        }
+        7..=63 => std::thread::yield_now(),
+        _ => std::thread::sleep(Duration::from_micros(50)),
+    }
+}

@@ -1,0 +1,21 @@
+//! The cells where there is no thread-local storage: budgets never end, waits are not recorded.
+
+use crate::wait::Wait;
+
+pub(crate) fn budget() -> u8 {
+    crate::budget::UNLIMITED
+}
+
+pub(crate) fn set_budget(_units: u8) {}
+
+pub(crate) fn set_wait(_wait: Wait) {}
+
+pub(crate) fn take_wait() -> Wait {
+    Wait::NONE
+}
+
+/// Waits a moment for another thread that holds a short lock.
+#[cold]
+pub fn relax(_round: u32) {
+    core::hint::spin_loop();
+}

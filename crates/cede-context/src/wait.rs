@@ -1,0 +1,84 @@
+//! What a task waits for.
+//!
+//! Every leaf future that returns `Pending` first calls [`waiting_for`]. The executor takes the record after the poll ([`take`]) and keeps it
+//! in the task's cell. The last leaf polled wins: for a `select!` that is one of its branches.
+
+use crate::cells;
+
+/// The kinds of things that a task can wait for. New kinds are welcome; re-using one for something else is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum WaitKind {
+    /// Nothing was recorded: a future that is not cede's.
+    Unknown = 0,
+    /// It gave way to others and is runnable.
+    Yield,
+    /// Its cooperative budget ended; it is runnable.
+    Budget,
+    /// A point in time; the object is the deadline in nanoseconds of the runtime's clock.
+    Timer,
+    /// A descriptor to become readable; the object is its number.
+    Read,
+    /// A descriptor to become writable; the object is its number.
+    Write,
+    /// A task to end; the object is its id.
+    Join,
+    /// A closure on the blocking pool; the object is its id.
+    Blocking,
+    /// A mutex held by another; the object is its address, as for all that follow.
+    Mutex,
+    /// A read or write lock held by others.
+    RwLock,
+    /// Permits of a semaphore.
+    Semaphore,
+    /// A notification.
+    Notify,
+    /// The value of a oneshot channel.
+    Oneshot,
+    /// A message of a channel.
+    Receive,
+    /// Room in a channel.
+    Send,
+    /// A new value in a watch channel.
+    Watch,
+    /// The other side of an in-memory pipe.
+    Pipe,
+    /// A barrier's other parties.
+    Barrier,
+    /// A cell to be initialized.
+    Once,
+    /// A cancellation.
+    Cancellation,
+    /// A signal.
+    Signal,
+    /// A child process.
+    Process,
+}
+
+/// What a task waits for: a kind, and the object of that kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// The kind of thing.
+    pub kind: WaitKind,
+    /// Which one: an address, a descriptor, a deadline or an id, by kind.
+    pub object: u64,
+}
+
+impl Wait {
+    /// Nothing recorded.
+    pub const NONE: Wait = Wait { kind: WaitKind::Unknown, object: 0 };
+}
+
+/// Records that the running task waits for `object`. Called by a leaf that is about to return `Pending`.
+#[inline]
+pub fn waiting_for(kind: WaitKind, object: u64) {
+    cells::set_wait(Wait { kind, object });
+}
+
+/// Takes the record of the poll that just ended. Called by executors.
+#[inline]
+#[must_use]
+pub fn take() -> Wait {
+    cells::take_wait()
+}

@@ -1,0 +1,10 @@
+//! The core of cede: what every scheduler and every primitive is made of, without `std` and without an allocator.
+//!
+//! No stability is promised; depend on `cede`.
+#![no_std]
+
+#[cfg(any(test, loom))]
+extern crate std;
+
+pub mod lock;
+pub mod prim;
