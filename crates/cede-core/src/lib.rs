@@ -8,3 +8,7 @@ extern crate std;
 
 pub mod lock;
 pub mod prim;
+pub mod run_queue;
+pub mod steal_ring;
+pub mod task;
+pub mod transfer_stack;
