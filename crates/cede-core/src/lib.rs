@@ -8,3 +8,4 @@ extern crate std;
 
 pub mod lock;
 pub mod prim;
+pub mod wheel;
