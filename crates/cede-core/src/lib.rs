@@ -6,6 +6,7 @@
 #[cfg(any(test, loom))]
 extern crate std;
 
+pub mod choice;
 pub mod lock;
 pub mod prim;
 pub mod wheel;
