@@ -6,9 +6,11 @@
 #[cfg(any(test, loom))]
 extern crate std;
 
+pub mod choice;
 pub mod lock;
 pub mod prim;
 pub mod run_queue;
 pub mod steal_ring;
 pub mod task;
 pub mod transfer_stack;
+pub mod wheel;

@@ -1,7 +1,7 @@
 //! What the current thread is doing: which runtime it is in, and which task it polls.
 //!
 //! # Who may touch what
-//! All of it is thread-local. `TASK` and `YIELDED` are written by [`run`](super::run) around each poll; `HANDLES` by [`enter`] and its guard.
+//! All of it is thread-local. `TASK` and `YIELDED` are written by [`run`](super::run) around each poll; `HANDLE` and `DEPTH` by [`enter`] and its guard.
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
@@ -14,7 +14,8 @@ use super::Handle;
 thread_local! {
     static TASK: Cell<Option<TaskRef>> = const { Cell::new(None) };
     static YIELDED: Cell<bool> = const { Cell::new(false) };
-    static HANDLES: RefCell<Vec<Handle>> = const { RefCell::new(Vec::new()) };
+    static HANDLE: RefCell<Option<Handle>> = const { RefCell::new(None) };
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
     static DRIVING: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -50,13 +51,13 @@ pub(crate) fn yield_task(waker: &Waker) {
 
 /// The runtime that the thread is in.
 pub(crate) fn try_current() -> Option<Handle> {
-    HANDLES.try_with(|handles| handles.borrow().last().cloned()).ok().flatten()
+    HANDLE.try_with(|handle| handle.borrow().clone()).ok().flatten()
 }
 
 /// Calls `access` with the runtime that the thread is in, without counting a reference.
 #[inline]
 pub(crate) fn with_current<R>(access: impl FnOnce(&Handle) -> R) -> Option<R> {
-    HANDLES.try_with(|handles| handles.borrow().last().map(access)).ok().flatten()
+    HANDLE.try_with(|handle| handle.borrow().as_ref().map(access)).ok().flatten()
 }
 
 /// The runtime that the thread is in.
@@ -82,38 +83,34 @@ pub(crate) fn outside() -> ! {
 /// The thread is inside a runtime until this is dropped; see [`Handle::enter`].
 #[must_use = "the runtime is left when the guard is dropped"]
 pub struct EnterGuard<'a> {
+    previous: Option<Handle>,
     depth: usize,
-    handle: PhantomData<&'a Handle>,
+    runtime: PhantomData<&'a Handle>,
     not_send: PhantomData<*mut ()>,
 }
 
 pub(crate) fn enter<'a>(handle: Handle) -> EnterGuard<'a> {
-    let depth = HANDLES.with(|handles| {
-        let mut handles = handles.borrow_mut();
-        handles.push(handle);
-        handles.len()
-    });
-    EnterGuard { depth, handle: PhantomData, not_send: PhantomData }
+    let previous = HANDLE.with(|current| current.borrow_mut().replace(handle));
+    let depth = DEPTH.get() + 1;
+    DEPTH.set(depth);
+    EnterGuard { previous, depth, runtime: PhantomData, not_send: PhantomData }
 }
 
 impl Drop for EnterGuard<'_> {
     fn drop(&mut self) {
-        let left = HANDLES.try_with(|handles| {
-            let mut handles = handles.borrow_mut();
-            if handles.len() != self.depth {
-                // Dropped out of order: the guard that is on top will be in the same case. Say so, but not while unwinding.
-                return (None, std::thread::panicking());
-            }
-            (handles.pop(), true)
-        });
-        // The handle is dropped outside the borrow: it may be the last one of its runtime.
-        if let Ok((handle, in_order)) = left {
-            drop(handle);
+        let Ok(depth) = DEPTH.try_with(Cell::get) else { return };
+        if depth != self.depth {
+            // Do not panic while another panic unwinds through the guards.
             assert!(
-                in_order,
+                std::thread::panicking(),
                 "`EnterGuard` values dropped out of order. Guards returned by `tokio::runtime::Handle::enter()` must be dropped in the reverse order as they were acquired."
             );
+            return;
         }
+        DEPTH.set(depth - 1);
+        let left = HANDLE.try_with(|current| std::mem::replace(&mut *current.borrow_mut(), self.previous.take()));
+        // Outside the borrow: this may be the last handle of its runtime.
+        drop(left);
     }
 }
 

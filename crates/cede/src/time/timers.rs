@@ -1,0 +1,168 @@
+//! The timers of one scheduler: a wheel behind a lock, and the wake of a worker that sleeps too long.
+//!
+//! # Who may touch what
+//! The wheel and `parked_until`: under the lock, by anybody. Wakers leave it in batches and are called after it.
+//!
+//! # Invariants
+//! - I1: while its worker is parked, `parked_until` is the deadline that it parks for; whoever inserts an earlier one unparks it. While the worker is awake,
+//!   `parked_until` is 0, so nobody does: the worker looks at the wheel before it parks, under the same lock.
+//! - I2: an entry is inserted and removed by its one owner, which is pinned and removes it before it goes.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Waker;
+
+use cede_core::lock::Lock;
+use cede_core::wheel::{Entry, Wheel};
+use cede_driver::Handle as DriverHandle;
+
+const AWAKE: u64 = 0;
+/// So many wakers leave the wheel at a time; the lock is free in between.
+const BATCH: usize = 32;
+
+pub(crate) struct Timers {
+    state: Lock<State>,
+    driver: DriverHandle,
+}
+
+struct State {
+    wheel: Wheel,
+    parked_until: u64,
+}
+
+/// The runtime is being shut down and its timers are gone.
+#[derive(Debug)]
+pub(crate) struct Gone;
+
+impl Timers {
+    pub(crate) fn new(driver: DriverHandle) -> Self {
+        Self { state: Lock::new(State { wheel: Wheel::new(), parked_until: AWAKE }), driver }
+    }
+
+    pub(crate) fn driver(&self) -> &DriverHandle {
+        &self.driver
+    }
+
+    /// Arms an idle entry.
+    ///
+    /// # Safety
+    /// The entry's owner calls [`Timers::disarm`] before the entry goes (I2), and uses no other `Timers` for it meanwhile.
+    pub(crate) unsafe fn arm(&self, entry: Pin<&Entry>, deadline: u64, waker: Waker) -> Result<(), Gone> {
+        let (result, too_late) = {
+            let mut state = self.state.lock();
+            // SAFETY: [I2] the caller's contract.
+            let result = unsafe { state.wheel.insert(entry, deadline, waker) };
+            (result, deadline < state.parked_until)
+        };
+        result.map_err(|_waker| Gone)?;
+        if too_late {
+            self.driver.unpark();
+        }
+        Ok(())
+    }
+
+    /// Disarms an entry if it is armed.
+    ///
+    /// # Safety
+    /// The entry was armed here or not at all.
+    pub(crate) unsafe fn disarm(&self, entry: Pin<&Entry>) {
+        // SAFETY: [I2] the caller's contract.
+        let waker = unsafe { self.state.lock().wheel.remove(entry) };
+        drop(waker);
+    }
+
+    /// Sees to it that `waker` is woken when the entry fires. Returns false if it is not armed any more.
+    ///
+    /// # Safety
+    /// The entry was armed here.
+    pub(crate) unsafe fn update(&self, entry: Pin<&Entry>, waker: &Waker) -> bool {
+        // SAFETY: [I2] the caller's contract.
+        if unsafe { self.state.lock().wheel.will_wake(entry, waker) } {
+            return true;
+        }
+        let waker = waker.clone();
+        // SAFETY: as above.
+        let replaced = unsafe { self.state.lock().wheel.set_waker(entry, waker) };
+        // Either the waker before, or the one that found nothing to be put in; dropped after the lock.
+        replaced.is_ok()
+    }
+
+    /// Wakes everything that is due; returns how many.
+    pub(crate) fn fire(&self, now: u64) -> usize {
+        let mut fired = 0;
+        loop {
+            let mut batch: [Option<Waker>; BATCH] = [const { None }; BATCH];
+            let mut count = 0;
+            {
+                let mut state = self.state.lock();
+                if state.wheel.is_empty() {
+                    return fired;
+                }
+                state.wheel.advance(now);
+                while count < BATCH {
+                    let Some(waker) = state.wheel.pop_fired() else { break };
+                    batch[count] = Some(waker);
+                    count += 1;
+                }
+            }
+            fired += count;
+            batch.into_iter().flatten().for_each(Waker::wake);
+            if count < BATCH {
+                return fired;
+            }
+        }
+    }
+
+    /// Whether no timer is armed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.state.lock().wheel.is_empty()
+    }
+
+    /// When the worker must look again. It is about to park: from now on an earlier timer unparks it, until [`Timers::awake`].
+    pub(crate) fn before_park(&self) -> Option<u64> {
+        let mut state = self.state.lock();
+        let next = state.wheel.next_wake();
+        state.parked_until = next.unwrap_or(u64::MAX);
+        next
+    }
+
+    /// The worker goes on.
+    pub(crate) fn awake(&self) {
+        self.state.lock().parked_until = AWAKE;
+    }
+
+    /// The exact next deadline, for a clock that is about to jump to it.
+    pub(crate) fn next_deadline(&self) -> Option<u64> {
+        self.state.lock().wheel.next_deadline()
+    }
+
+    /// All entries end as dead, and nothing is armed any more.
+    pub(crate) fn shut_down(&self) {
+        loop {
+            let mut batch: [Option<Waker>; BATCH] = [const { None }; BATCH];
+            let mut count = 0;
+            {
+                let mut state = self.state.lock();
+                state.wheel.shutdown();
+                while count < BATCH {
+                    let Some(waker) = state.wheel.pop_fired() else { break };
+                    batch[count] = Some(waker);
+                    count += 1;
+                }
+            }
+            batch.into_iter().flatten().for_each(Waker::wake);
+            if count < BATCH {
+                return;
+            }
+        }
+    }
+}
+
+/// Timers shared between a scheduler and the sleeps that are armed there.
+pub(crate) type SharedTimers = Arc<Timers>;
+
+impl std::fmt::Debug for Timers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Timers").finish_non_exhaustive()
+    }
+}
