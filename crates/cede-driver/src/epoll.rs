@@ -18,6 +18,7 @@ mod sys;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cede_core::lock::Lock;
 
@@ -40,6 +41,8 @@ pub(crate) struct Shared {
     epoll: OwnedFd,
     interrupt: OwnedFd,
     table: Lock<Table>,
+    /// How many cells are live; for a look without the lock.
+    sources: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -131,7 +134,7 @@ impl Shared {
         let interrupt = sys::event_fd()?;
         // Edge-triggered, so that the counter need not be read back: each write is a new edge.
         sys::add(&epoll, interrupt.as_raw_fd(), libc::EPOLLIN | libc::EPOLLET, INTERRUPT)?;
-        Ok(Self { epoll, interrupt, table: Lock::new(Table::default()) })
+        Ok(Self { epoll, interrupt, table: Lock::new(Table::default()), sources: AtomicUsize::new(0) })
     }
 
     pub(crate) fn interrupt(&self) {
@@ -145,16 +148,22 @@ impl Shared {
             drop(self.table.lock().remove(&cell));
             return Err(error);
         }
+        self.sources.fetch_add(1, Ordering::Relaxed);
         Ok(cell)
     }
 
     pub(crate) fn deregister(&self, fd: RawFd, cell: &ReadyCell) {
         // An error means that the descriptor is closed already, which removed it from the set.
         let _gone = sys::remove(&self.epoll, fd);
+        self.sources.fetch_sub(1, Ordering::Relaxed);
         let mut table = self.table.lock();
         if let Some(cell) = table.remove(cell) {
             table.released.push(cell);
         }
+    }
+
+    pub(crate) fn has_sources(&self) -> bool {
+        self.sources.load(Ordering::Relaxed) != 0
     }
 
     /// Drops the cells that no event of an earlier wait can name any more. For the worker, between two waits.

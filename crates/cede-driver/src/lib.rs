@@ -129,6 +129,16 @@ impl Handle {
         self.0.parking.interrupts()
     }
 
+    /// Whether any source is registered.
+    #[inline]
+    #[must_use]
+    pub fn has_sources(&self) -> bool {
+        match &self.0.kind {
+            SharedKind::Epoll(shared) => shared.has_sources(),
+            SharedKind::Sim => false,
+        }
+    }
+
     /// The clock that the driver parks by.
     #[must_use]
     pub fn clock(&self) -> &Clock {

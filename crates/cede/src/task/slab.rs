@@ -404,6 +404,12 @@ impl<S: Shared> Slab<S> {
         self.closed = true;
     }
 
+    /// Whether [`Slab::freeze`] was called.
+    #[inline]
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.closed
+    }
+
     /// The number of chunks, for a walk with [`Slab::task_at`].
     pub(crate) fn chunk_count(&self) -> usize {
         self.chunks.len()

@@ -118,10 +118,11 @@ impl Timers {
         self.state.lock().wheel.is_empty()
     }
 
-    /// When the worker must look again. It is about to park: from now on an earlier timer unparks it, until [`Timers::awake`].
-    pub(crate) fn before_park(&self) -> Option<u64> {
+    /// When the worker must look again; exactly the next deadline if a clock is to jump there, else perhaps a little before. The worker is about to park:
+    /// from now on an earlier timer unparks it, until [`Timers::awake`].
+    pub(crate) fn before_park(&self, exact: bool) -> Option<u64> {
         let mut state = self.state.lock();
-        let next = state.wheel.next_wake();
+        let next = if exact { state.wheel.next_deadline() } else { state.wheel.next_wake() };
         state.parked_until = next.unwrap_or(u64::MAX);
         next
     }
@@ -129,11 +130,6 @@ impl Timers {
     /// The worker goes on.
     pub(crate) fn awake(&self) {
         self.state.lock().parked_until = AWAKE;
-    }
-
-    /// The exact next deadline, for a clock that is about to jump to it.
-    pub(crate) fn next_deadline(&self) -> Option<u64> {
-        self.state.lock().wheel.next_deadline()
     }
 
     /// All entries end as dead, and nothing is armed any more.
