@@ -14,11 +14,16 @@ use std::{
 use super::Metrics;
 
 /// How many threads may be on their way to a job before further jobs are queued.
-const ARRIVING_MAX: usize = 2;
+const ARRIVING_MAX: usize = 4;
 /// The queue moves fast enough if this many of the last look's progress would empty it.
 const LOOKS_TO_DRAIN: usize = 16;
-/// The most jobs that a watcher hands over at one look.
-const SURGE_MAX: usize = 64;
+/// How many jobs a watcher hands over at the first look that finds the queue standing still, how much more at the next, and at most.
+const SURGE_FIRST: usize = 8;
+const SURGE_GROWTH: usize = 4;
+const SURGE_MAX: usize = 128;
+
+/// At least one in so many threads that could spin does, to find out whether it pays again.
+const SPIN_SKIPS_MAX: u32 = 63;
 
 /// What an idle or new thread is told to do.
 pub(super) enum Order<J> {
@@ -87,6 +92,10 @@ pub(super) struct State<J> {
     pub(super) closed: bool,
     /// Whether a thread spins, to which the first job of the queue is promised.
     spinning: bool,
+    /// How many threads that could spin park at once: first none, then twice as many for each spin in vain. Spinning pays if the next job comes
+    /// within a wake's time, and harms if whoever would submit it needs the processor that spins.
+    spin_skips: u32,
+    spin_skips_left: u32,
     watching: bool,
     /// Whether a thread could not be created since the watcher's last look.
     refused: bool,
@@ -126,6 +135,8 @@ impl<J> State<J> {
             threads_max,
             closed: false,
             spinning: false,
+            spin_skips: 0,
+            spin_skips_left: 0,
             watching: false,
             refused: false,
             taken: 0,
@@ -195,6 +206,8 @@ impl<J> State<J> {
     pub(super) fn next(&mut self, worker: &Arc<Worker<J>>, spun: bool) -> Next<J> {
         if spun {
             self.spinning = false;
+            self.spin_skips = if self.queue.is_empty() { (self.spin_skips * 2 + 1).min(SPIN_SKIPS_MAX) } else { 0 };
+            self.spin_skips_left = self.spin_skips;
         }
         if let Some(job) = self.queue.pop_front() {
             self.taken += 1;
@@ -203,10 +216,11 @@ impl<J> State<J> {
         if self.closed {
             self.threads -= 1;
             Next::Exit
-        } else if !spun && !self.spinning {
+        } else if !spun && !self.spinning && self.spin_skips_left == 0 {
             self.spinning = true;
             Next::Spin
         } else {
+            self.spin_skips_left = self.spin_skips_left.saturating_sub(u32::from(!spun));
             self.idle.push(worker.clone());
             Next::Idle
         }
@@ -225,7 +239,7 @@ impl<J> State<J> {
         }
         let taken = std::mem::take(&mut self.taken);
         self.surge = if taken == 0 {
-            (self.surge * 2).clamp(1, SURGE_MAX)
+            (self.surge * SURGE_GROWTH).clamp(SURGE_FIRST, SURGE_MAX)
         } else {
             usize::from(self.queue.len() > taken.saturating_mul(LOOKS_TO_DRAIN))
         };

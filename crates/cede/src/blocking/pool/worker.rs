@@ -12,9 +12,10 @@ use super::{
     state::{Act, Look, Next, Order, Worker},
 };
 
-/// How long a thread that found the queue empty looks on before it parks: about what waking it would cost.
-const SPIN: Duration = Duration::from_micros(20);
-/// Between two looks of a watcher.
+/// How long a thread that found the queue empty looks on before it parks: longer than it takes to wake the one who waits for its job.
+const SPIN: Duration = Duration::from_micros(50);
+/// Before a watcher's first look, and between two of them. (To both, Linux adds 50 µs of slack by default.)
+const WATCH_FIRST: Duration = Duration::from_micros(10);
 const WATCH_PERIOD: Duration = Duration::from_micros(50);
 
 /// The thread's life.
@@ -65,9 +66,11 @@ fn run<J: Job>(shared: &Arc<Shared<J>>, worker: &Arc<Worker<J>>, mut job: J) -> 
 
 /// Looks at the queue from time to time, until it is empty. Returns as `run` does.
 fn watch<J: Job>(shared: &Arc<Shared<J>>, worker: &Arc<Worker<J>>) -> bool {
+    let mut period = WATCH_FIRST;
     loop {
         // An early return does no harm: the look comes early.
-        thread::park_timeout(WATCH_PERIOD);
+        thread::park_timeout(period);
+        period = WATCH_PERIOD;
         match decide(shared, |state| state.look(worker, &shared.arriving)) {
             Look::Again(acts) => {
                 for act in acts {
