@@ -2,7 +2,7 @@
 //!
 //! Entries that come due together are mostly in order already, which one pass finds out. Otherwise: a bottom-up merge sort. Place `i` of an
 //! array holds a sorted chain of 2^i entries or nothing; adding an entry works like adding one to a binary number, where a carry is a merge.
-//! Chains use `next` only, and end where it points to the entry itself.
+//! No two entries have one key, so the order of merging does not matter. Chains use `next` only, and end where it points to the entry itself.
 
 use core::ptr::NonNull;
 
@@ -24,7 +24,6 @@ pub(super) unsafe fn sorted(mut list: List) -> List {
             let mut carry = entry;
             for place in &mut chains {
                 match place.take() {
-                    // What is in the array came first.
                     Some(earlier) => carry = merge(earlier, carry),
                     None => {
                         *place = Some(carry);
