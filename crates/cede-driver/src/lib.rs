@@ -123,6 +123,17 @@ impl Handle {
         }
     }
 
+    /// Whether there is a token that the next [`Driver::park`] would take. For simulators, which park nobody.
+    #[must_use]
+    pub fn is_unparked(&self) -> bool {
+        self.0.parking.is_notified()
+    }
+
+    /// Takes the token. For simulators.
+    pub fn take_unpark(&self) {
+        self.0.parking.finish();
+    }
+
     /// How often [`Handle::unpark`] had to interrupt a sleeping worker: each cost a system call and the wake of a thread.
     #[must_use]
     pub fn interrupts(&self) -> u64 {

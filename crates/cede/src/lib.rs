@@ -1,6 +1,22 @@
-//! Placeholder; being written.
+//! **cede** is an async runtime: it runs many concurrent tasks on few threads.
+//!
+//! Names and shapes are tokio's. See the [README](https://docs.rs/cede) for what is different: a task that blocks does not stall the others, the runtime says
+//! what everybody waits for, and any run can be replayed from a seed ([`sim`]).
+//!
+//! ```
+//! let answer = cede::block_on(async {
+//!     let task = cede::spawn(async { 6 * 7 });
+//!     task.await.unwrap()
+//! });
+//! assert_eq!(answer, 42);
+//! ```
 
-/// Threads for code that blocks.
-pub mod blocking {
-    pub mod pool;
-}
+mod block_on;
+mod blocking;
+pub mod runtime;
+pub mod sim;
+pub mod task;
+pub mod time;
+
+pub use block_on::block_on;
+pub use task::spawn;

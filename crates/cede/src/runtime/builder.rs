@@ -253,6 +253,13 @@ impl Builder {
         Runtime::from_handle(Handle::new(SchedulerHandle::Local(shared)))
     }
 
+    /// A work-stealing runtime on the simulated driver, without threads.
+    pub(crate) fn build_stepper(&self) -> steal::stepping::Stepper {
+        let clock = Clock::simulated();
+        let drivers = (0..self.worker_threads.unwrap_or(1)).map(|_| Driver::sim(clock.clone())).collect();
+        steal::stepping::Stepper::new(self.common(clock, true), drivers)
+    }
+
     fn common(&self, clock: Clock, simulated: bool) -> Common {
         let config = pool::Config {
             max_threads: self.max_blocking_threads,

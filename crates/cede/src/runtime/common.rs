@@ -58,7 +58,15 @@ impl Common {
             task.name = self.names.get(task.id);
         }
         blocked.sort_by_key(|task| task.id);
-        std::panic::panic_any(Deadlock { blocked });
+        self.report(Deadlock { blocked });
+    }
+}
+
+impl Common {
+    /// Ends a simulated run with what was found. The panic hook is not called: the simulator returns the report to its caller.
+    pub(crate) fn report(&self, found: impl std::any::Any + Send) -> ! {
+        debug_assert!(self.simulated);
+        std::panic::resume_unwind(Box::new(found))
     }
 }
 

@@ -168,7 +168,7 @@ impl Handle {
     pub(crate) fn shut_down(&self, timeout: Option<Duration>) {
         match &self.scheduler {
             SchedulerHandle::Local(shared) => shared.shut_down(),
-            SchedulerHandle::Steal(shared) => shared.shut_down(),
+            SchedulerHandle::Steal(shared) => shared.shut_down(timeout),
         }
         self.common().blocking.shut_down(timeout);
     }

@@ -455,10 +455,36 @@ impl Scheduler {
             Ok(turn) => {
                 if turn.stuck {
                     drop(driver);
+                    self.probe_for_lost_wakes();
                     self.shared.common.report_deadlock(|report| self.describe(report));
                 }
             }
             Err(error) => panic!("the driver failed to wait for events: {error}"),
+        }
+    }
+
+    /// A simulated run is stuck: polls each waiting task once. One that ends, or makes another task runnable, could have gone on before, but nobody had woken it.
+    ///
+    /// # Panics
+    /// With a [`LostWake`](crate::sim::LostWake), if there is such a task.
+    #[cold]
+    fn probe_for_lost_wakes(&self) {
+        let mut waiting = Vec::new();
+        self.slab(|slab| slab.for_each(|task| waiting.push((task, task.state().is_asleep()))));
+        for (task, asleep) in waiting {
+            if !asleep {
+                continue;
+            }
+            let mut before = crate::sim::BlockedTask::of(task);
+            before.name = self.shared.common.names.get(before.id);
+            task.wake();
+            let woken = self.ready(Ready::pop);
+            debug_assert!(woken == Some(task));
+            // SAFETY: [I2] the task was asleep, was woken and came from the queue.
+            let outcome = unsafe { run::run(task) };
+            if outcome != Outcome::Asleep || !self.ready(|ready| ready.is_empty()) {
+                self.shared.common.report(crate::sim::LostWake { task: before });
+            }
         }
     }
 

@@ -260,13 +260,8 @@ impl<S: Shared> Slab<S> {
             next: None,
             in_partial: false,
         };
-        let head = Chunk {
-            shared: self.shared.clone(),
-            slab: self.number,
-            layout,
-            abandoned: AtomicIsize::new(0),
-            own: UnsafeCell::new(own),
-        };
+        let head =
+            Chunk { shared: self.shared.clone(), slab: self.number, layout, abandoned: AtomicIsize::new(0), own: UnsafeCell::new(own) };
         // SAFETY: the memory is new, large enough and aligned.
         unsafe { chunk.write(head) };
         self.chunks.push(chunk);

@@ -26,7 +26,8 @@ impl MissedTickBehavior {
             Self::Delay => now + period,
             Self::Skip => {
                 let late = (now - due).as_nanos() % period.as_nanos();
-                now + period - Duration::from_nanos(u64::try_from(late).expect("shorter than the time missed, which is shorter than 584 years"))
+                now + period
+                    - Duration::from_nanos(u64::try_from(late).expect("shorter than the time missed, which is shorter than 584 years"))
             }
         }
     }

@@ -80,11 +80,7 @@ impl<T: Future> Future for Timeout<T> {
             return Poll::Ready(Ok(output));
         }
         // A future that used the whole budget up must not thereby keep its time limit from being looked at.
-        let over = if had_budget && !budget::has_remaining() {
-            budget::unconstrained(|| this.delay.poll(cx))
-        } else {
-            this.delay.poll(cx)
-        };
+        let over = if had_budget && !budget::has_remaining() { budget::unconstrained(|| this.delay.poll(cx)) } else { this.delay.poll(cx) };
         over.map(|()| Err(Elapsed::new()))
     }
 }
