@@ -127,7 +127,7 @@ pub struct Wheel {
     sequence: u64,
     len: usize,
     closed: bool,
-    /// One word per level, and one for the two lists that are no slots. [I5]
+    /// One word per level, and one for the two lists that are no slots. (I5)
     occupied: [u64; LEVELS + 1],
     slots: [Slot; PLACES],
 }

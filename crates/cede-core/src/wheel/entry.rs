@@ -31,20 +31,20 @@ pub enum EntryState {
 /// ```
 pub struct Entry {
     fields: UnsafeCell<Fields>,
-    /// The list that it is on. [I1] (Beside the state, where it costs no padding.)
+    /// The list that it is on. (I1) (Beside the state, where it costs no padding.)
     place: UnsafeCell<u16>,
     state: AtomicU8,
     _pinned: PhantomPinned,
 }
 
 struct Fields {
-    /// The neighbours on the list that the entry is on; dangling otherwise. [I2]
+    /// The neighbours on the list that the entry is on; dangling otherwise. (I2)
     next: NonNull<Entry>,
     prev: NonNull<Entry>,
     deadline: u64,
     /// When it was inserted, to order entries of one deadline.
     sequence: u64,
-    /// There while armed. [I1]
+    /// There while armed. (I1)
     waker: Option<Waker>,
 }
 

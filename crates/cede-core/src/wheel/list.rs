@@ -1,6 +1,6 @@
 //! A circular, doubly linked list of entries: one word, append and remove without a branch on "am I at the end".
 //!
-//! The invariants are those of the [wheel](super); [I2] is kept here.
+//! The invariants are those of the [wheel](super); (I2) is kept here.
 
 use core::ptr::NonNull;
 

@@ -23,18 +23,18 @@
 //!
 //! # The wake protocol
 //! Both sides decide under the one lock, and act (unpark, start) after it.
-//! - [submit] A spinning thread has no job promised to it: queue the job, it will see it. Else, if the queue holds nothing else and fewer than
+//! - `[submit]` A spinning thread has no job promised to it: queue the job, it will see it. Else, if the queue holds nothing else and fewer than
 //!   four threads are on their way to a job: put the job into the slot of an idle or a new thread. Else queue it and see to a watcher.
-//! - [take] A thread that takes a job and leaves others in the queue sees to a watcher.
-//! - [park] A thread becomes idle under the lock under which it saw that the queue is empty. Who takes it off the idle stack writes an order into
+//! - `[take]` A thread that takes a job and leaves others in the queue sees to a watcher.
+//! - `[park]` A thread becomes idle under the lock under which it saw that the queue is empty. Who takes it off the idle stack writes an order into
 //!   its slot under that lock and unparks it afterwards, so an order is never missed; and a thread whose keep-alive ended leaves the stack
 //!   under that lock, or finds that somebody took it off and that there is an order.
-//! - [watch] No job was taken by a finishing thread since the last look: hand some jobs to other threads, and more the next time. Few
+//! - `[watch]` No job was taken by a finishing thread since the last look: hand some jobs to other threads, and more the next time. Few
 //!   were, measured by the length of the queue: hand over one. If no other thread can be had, the watcher runs a job itself.
 //!
 //! # Invariants
 //! - I1: while the queue holds more than the spinning thread will take, there is a watcher, or every thread of the pool runs a job and no more could
-//!   be started, which is tried again at each [submit] and [take]. So no job waits behind a blocked one for long: at each look, a job leaves the
+//!   be started, which is tried again at each `[submit]` and `[take]`. So no job waits behind a blocked one for long: at each look, a job leaves the
 //!   queue or so many left it since the last look that sixteen times as many would empty it.
 //! - I2: an accepted job is run once or cancelled once. It is cancelled only by shutdown, or when no thread exists and none can be created.
 //! - I3: no user code (jobs, hooks, names, spawner) runs under the lock, and a panic in it ends neither a thread nor the pool's counts.
@@ -362,7 +362,7 @@ impl<J: Job> Shared<J> {
     }
 }
 
-/// Runs user code, whose panic ends nothing of ours. [I3]
+/// Runs user code, whose panic ends nothing of ours. (I3)
 fn contain(code: impl FnOnce()) {
     use std::panic::{AssertUnwindSafe, catch_unwind};
     if let Err(payload) = catch_unwind(AssertUnwindSafe(code)) {

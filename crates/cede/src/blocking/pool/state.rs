@@ -13,6 +13,9 @@ use std::{
 
 use super::Metrics;
 
+#[cfg(test)]
+mod tests;
+
 /// How many threads may be on their way to a job before further jobs are queued.
 const ARRIVING_MAX: usize = 4;
 /// The queue moves fast enough if this many of the last look's progress would empty it.
@@ -148,7 +151,7 @@ impl<J> State<J> {
         Metrics { threads: self.threads, idle: self.idle.len(), queued: self.queue.len() }
     }
 
-    /// [submit]
+    /// `[submit]`
     pub(super) fn place(&mut self, job: J, arriving: &AtomicUsize) -> Act<J> {
         let promised = usize::from(self.spinning);
         if self.queue.len() == promised && arriving.load(Ordering::Relaxed) < ARRIVING_MAX {
@@ -176,7 +179,7 @@ impl<J> State<J> {
         }
     }
 
-    /// Counts a thread that the caller creates after unlocking. [I4]
+    /// Counts a thread that the caller creates after unlocking. (I4)
     fn add(&mut self, order: Order<J>) -> Act<J> {
         let worker = Worker::new(order);
         self.threads += 1;
@@ -184,7 +187,7 @@ impl<J> State<J> {
         Act::Start(worker)
     }
 
-    /// Restores [I1] after the queue or the threads changed.
+    /// Restores (I1) after the queue or the threads changed.
     fn see_to_watcher(&mut self, may_start: bool) -> Act<J> {
         if self.watching || self.queue.len() <= usize::from(self.spinning) {
             return Act::Nothing;
@@ -202,7 +205,7 @@ impl<J> State<J> {
         act
     }
 
-    /// [take] and [park]: what a thread does that finished a job, or (`spun`) looked for one in vain.
+    /// `[take]` and `[park]`: what a thread does that finished a job, or (`spun`) looked for one in vain.
     pub(super) fn next(&mut self, worker: &Arc<Worker<J>>, spun: bool) -> Next<J> {
         if spun {
             self.spinning = false;
@@ -226,7 +229,7 @@ impl<J> State<J> {
         }
     }
 
-    /// [watch]
+    /// `[watch]`
     pub(super) fn look(&mut self, worker: &Arc<Worker<J>>, arriving: &AtomicUsize) -> Look<J> {
         if self.queue.is_empty() {
             self.watching = false;
@@ -253,7 +256,7 @@ impl<J> State<J> {
                 // No other thread can be had.
                 Err(job) if acts.is_empty() => {
                     self.watching = false;
-                    return Look::Run(job, self.see_to_watcher(may_start));
+                    return Look::Run(job, self.see_to_watcher(true));
                 }
                 Err(job) => {
                     self.queue.push_front(job);
@@ -264,7 +267,7 @@ impl<J> State<J> {
         Look::Again(acts)
     }
 
-    /// [park] The keep-alive of an idle thread ended. `false` if somebody took it off the stack: then it has an order.
+    /// `[park]` The keep-alive of an idle thread ended. `false` if somebody took it off the stack: then it has an order.
     pub(super) fn expire(&mut self, worker: &Arc<Worker<J>>) -> bool {
         let Some(place) = self.idle.iter().position(|idle| Arc::ptr_eq(idle, worker)) else { return false };
         self.idle.remove(place);
