@@ -46,18 +46,18 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let common = handle.common();
+    let parts = handle.parts();
     let future = Once(Some(job));
-    if common.simulated {
+    if parts.simulated {
         return handle.spawn_at(future, site);
     }
-    let hold = common.clock.is_paused().then(|| common.clock.hold());
+    let hold = parts.clock.is_paused().then(|| parts.clock.hold());
     let (task, join) = emplace(future, Id::next(), site);
     let job = BlockingJob { task, handle: handle.clone(), _hold: hold };
-    match common.blocking.pool.submit(job) {
+    match parts.blocking.pool.submit(job) {
         Ok(()) => {}
         // Ended by dropping it unrun: the handle gives a cancelled error.
-        Err(pool::SubmitError::ShutDown(job)) => pool::Job::cancel(job),
+        Err(pool::SubmitError::Closed(job)) => pool::Job::cancel(job),
         Err(pool::SubmitError::NoThread(job, error)) => {
             pool::Job::cancel(job);
             panic!("OS can't spawn worker thread: {error}; there is no blocking thread, so nothing could ever run the closure");

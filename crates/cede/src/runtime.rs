@@ -8,11 +8,11 @@
 //! ```
 
 mod builder;
-pub(crate) mod common;
 pub(crate) mod context;
 mod handle;
 pub(crate) mod local;
 mod local_runtime;
+pub(crate) mod parts;
 mod ready;
 pub(crate) mod run;
 pub(crate) mod steal;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use cede_driver::Driver;
 use cede_driver::clock::Clock;
 
-use super::common::{Common, Hook, Hooks, Names};
 use super::handle::SchedulerHandle;
+use super::parts::{Hook, Hooks, Names, Parts};
 use super::{Handle, LocalOptions, LocalRuntime, Ready, Runtime, local, steal};
 use crate::blocking::{Blocking, pool};
 
@@ -223,7 +223,7 @@ impl Builder {
         let clock = self.clock();
         let driver = Driver::epoll(clock.clone())?;
         let ready = Ready::Fifo(cede_core::run_queue::RunQueue::new());
-        Ok(local::build(self.common(clock, false), driver, ready, bound_to))
+        Ok(local::build(self.parts(clock, false), driver, ready, bound_to))
     }
 
     fn build_work_stealing(&self) -> io::Result<Arc<steal::Shared>> {
@@ -234,7 +234,7 @@ impl Builder {
         let clock = self.clock();
         let drivers = (0..workers).map(|_| Driver::epoll(clock.clone())).collect::<io::Result<Vec<_>>>()?;
         let threads = steal::Threads { name: self.thread_name.clone(), stack_size: self.thread_stack_size };
-        steal::build(self.common(clock, false), drivers, &threads)
+        steal::build(self.parts(clock, false), drivers, &threads)
     }
 
     fn clock(&self) -> Clock {
@@ -249,7 +249,7 @@ impl Builder {
     pub(crate) fn build_simulated(&self, ready: Ready) -> Runtime {
         let clock = Clock::simulated();
         let driver = Driver::sim(clock.clone());
-        let shared = local::build(self.common(clock, true), driver, ready, None);
+        let shared = local::build(self.parts(clock, true), driver, ready, None);
         Runtime::from_handle(Handle::new(SchedulerHandle::Local(shared)))
     }
 
@@ -257,10 +257,10 @@ impl Builder {
     pub(crate) fn build_stepper(&self) -> steal::stepping::Stepper {
         let clock = Clock::simulated();
         let drivers = (0..self.worker_threads.unwrap_or(1)).map(|_| Driver::sim(clock.clone())).collect();
-        steal::stepping::Stepper::new(self.common(clock, true), drivers)
+        steal::stepping::Stepper::new(self.parts(clock, true), drivers)
     }
 
-    fn common(&self, clock: Clock, simulated: bool) -> Common {
+    fn parts(&self, clock: Clock, simulated: bool) -> Parts {
         let config = pool::Config {
             max_threads: self.max_blocking_threads,
             keep_alive: self.thread_keep_alive,
@@ -270,7 +270,7 @@ impl Builder {
             on_stop: self.hooks.thread_stop.clone(),
             ..pool::Config::default()
         };
-        Common {
+        Parts {
             clock,
             blocking: Blocking::new(config),
             event_interval: self.event_interval,

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use cede_driver::Handle as DriverHandle;
 
-use super::common::Common;
 use super::context::{self, EnterGuard};
+use super::parts::Parts;
 use super::{local, steal};
 use crate::task::JoinHandle;
 use crate::time::timers::SharedTimers;
@@ -145,10 +145,10 @@ impl Handle {
     }
 
     #[inline]
-    pub(crate) fn common(&self) -> &Common {
+    pub(crate) fn parts(&self) -> &Parts {
         match &self.scheduler {
-            SchedulerHandle::Local(shared) => &shared.common,
-            SchedulerHandle::Steal(shared) => &shared.common,
+            SchedulerHandle::Local(shared) => &shared.parts,
+            SchedulerHandle::Steal(shared) => &shared.parts,
         }
     }
 
@@ -170,7 +170,7 @@ impl Handle {
             SchedulerHandle::Local(shared) => shared.shut_down(),
             SchedulerHandle::Steal(shared) => shared.shut_down(timeout),
         }
-        self.common().blocking.shut_down(timeout);
+        self.parts().blocking.shut_down(timeout);
     }
 }
 

@@ -37,8 +37,8 @@ use cede_core::task::{Cell as TaskCell, Home, TaskRef};
 use cede_core::transfer_stack::TransferStack;
 use cede_driver::Driver;
 
-use super::common::Common;
 use super::context;
+use super::parts::Parts;
 use super::ready::Ready;
 use super::run::{self, Outcome};
 use super::tick::Tick;
@@ -52,7 +52,7 @@ const FOREIGN_SLAB: usize = 1;
 
 /// What every thread may use.
 pub(crate) struct Shared {
-    pub(crate) common: Common,
+    pub(crate) parts: Parts,
     pub(crate) timers: Arc<Timers>,
     inbox: TransferStack,
     freed: [TransferStack; 2],
@@ -92,11 +92,11 @@ impl slab::Shared for Shared {
 }
 
 /// Makes the shared part; the scheduler in it waits for a `block_on`.
-pub(crate) fn build(common: Common, driver: Driver, ready: Ready, bound_to: Option<ThreadId>) -> Arc<Shared> {
+pub(crate) fn build(parts: Parts, driver: Driver, ready: Ready, bound_to: Option<ThreadId>) -> Arc<Shared> {
     let handle = driver.handle().clone();
     let shared = Arc::new(Shared {
         timers: Arc::new(Timers::new(handle.clone())),
-        common,
+        parts,
         inbox: TransferStack::new(),
         freed: [TransferStack::new(), TransferStack::new()],
         foreign_slab: Lock::new(None),
@@ -386,7 +386,7 @@ impl Scheduler {
     /// Runs tasks until none is left, the future was woken, or it is time to look at the driver.
     fn tick(&self, signal: &MainSignal) -> Tick {
         let mut tick = Tick::default();
-        let interval = self.shared.common.event_interval;
+        let interval = self.shared.parts.event_interval;
         loop {
             if self.polls.get() >= interval {
                 self.look_around();
@@ -411,14 +411,14 @@ impl Scheduler {
     fn look_around(&self) {
         self.polls.set(0);
         self.collect_inbox();
-        let clock = &self.shared.common.clock;
+        let clock = &self.shared.parts.clock;
         let sources = self.shared.timers.driver().has_sources();
         if !sources && self.shared.timers.is_empty() {
             return;
         }
         let now = clock.now();
         self.shared.timers.fire(now);
-        if sources && now.saturating_sub(self.looked_at.get()) >= self.shared.common.driver_interval_ns {
+        if sources && now.saturating_sub(self.looked_at.get()) >= self.shared.parts.driver_interval_ns {
             self.looked_at.set(now);
             self.turn(Some(0));
         }
@@ -430,15 +430,15 @@ impl Scheduler {
         self.polls.set(0);
         self.slab(Slab::collect);
         let timers = &self.shared.timers;
-        let until = timers.before_park(self.shared.common.clock.is_paused());
+        let until = timers.before_park(self.shared.parts.clock.is_paused());
         if self.shared.inbox.is_empty() && !signal.woken.load(Ordering::SeqCst) {
-            self.shared.common.before_park();
+            self.shared.parts.before_park();
             self.turn(until);
-            self.shared.common.after_park();
+            self.shared.parts.after_park();
         }
         timers.awake();
         if until.is_some() {
-            let now = self.shared.common.clock.now();
+            let now = self.shared.parts.clock.now();
             self.looked_at.set(now);
             timers.fire(now);
         }
@@ -456,7 +456,7 @@ impl Scheduler {
                 if turn.stuck {
                     drop(driver);
                     self.probe_for_lost_wakes();
-                    self.shared.common.report_deadlock(|report| self.describe(report));
+                    self.shared.parts.report_deadlock(|report| self.describe(report));
                 }
             }
             Err(error) => panic!("the driver failed to wait for events: {error}"),
@@ -476,14 +476,14 @@ impl Scheduler {
                 continue;
             }
             let mut before = crate::sim::BlockedTask::of(task);
-            before.name = self.shared.common.names.get(before.id);
+            before.name = self.shared.parts.names.get(before.id);
             task.wake();
             let woken = self.ready(Ready::pop);
             debug_assert!(woken == Some(task));
             // SAFETY: [I2] the task was asleep, was woken and came from the queue.
             let outcome = unsafe { run::run(task) };
             if outcome != Outcome::Asleep || !self.ready(|ready| ready.is_empty()) {
-                self.shared.common.report(crate::sim::LostWake { task: before });
+                self.shared.parts.report(crate::sim::LostWake { task: before });
             }
         }
     }

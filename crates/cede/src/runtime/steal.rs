@@ -44,7 +44,7 @@ use cede_core::task::{Cell as TaskCell, Home, TaskRef};
 use cede_core::transfer_stack::TransferStack;
 use cede_driver::Driver;
 
-use super::common::Common;
+use super::parts::Parts;
 use super::run;
 use crate::task::slab::{self, Slab};
 use crate::task::{Id, JoinError, JoinHandle};
@@ -57,7 +57,7 @@ use worker::{Worker, with_active};
 
 /// What every thread may use.
 pub(crate) struct Shared {
-    pub(crate) common: Common,
+    pub(crate) parts: Parts,
     /// One for each worker, then one for the guest.
     remotes: Box<[Remote]>,
     workers: usize,
@@ -94,8 +94,8 @@ impl slab::Shared for Shared {
 }
 
 /// Makes the runtime and starts its threads.
-pub(crate) fn build(common: Common, drivers: Vec<Driver>, threads: &Threads) -> io::Result<Arc<Shared>> {
-    let shared = assemble(common, &drivers);
+pub(crate) fn build(parts: Parts, drivers: Vec<Driver>, threads: &Threads) -> io::Result<Arc<Shared>> {
+    let shared = assemble(parts, &drivers);
     let mut started = Vec::with_capacity(drivers.len());
     for (index, driver) in drivers.into_iter().enumerate() {
         let worker = Box::new(Worker::new(shared.clone(), index, Some(driver)));
@@ -119,12 +119,12 @@ pub(crate) fn build(common: Common, drivers: Vec<Driver>, threads: &Threads) -> 
 }
 
 /// The runtime without its threads; a simulator steps the workers itself.
-fn assemble(common: Common, drivers: &[Driver]) -> Arc<Shared> {
+fn assemble(parts: Parts, drivers: &[Driver]) -> Arc<Shared> {
     let remote = |timers| Remote { ring: StealRing::new(), freed: TransferStack::new(), timers };
     let workers = drivers.len();
     let remotes = drivers.iter().map(|driver| remote(Some(Arc::new(Timers::new(driver.handle().clone()))))).chain([remote(None)]).collect();
     let shared = Arc::new(Shared {
-        common,
+        parts,
         remotes,
         workers,
         inject: Inject::new(),

@@ -51,7 +51,7 @@ where
         }
     }
     let result = output.lock().take();
-    let elapsed_ns = stepper.handle().common().clock.now();
+    let elapsed_ns = stepper.handle().parts().clock.now();
     let Some(output) = result else {
         let error = stepper.finish(main);
         std::panic::resume_unwind(error.into_panic());

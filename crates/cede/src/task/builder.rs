@@ -98,7 +98,7 @@ struct Registered {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        self.handle.common().names.remove(self.id);
+        self.handle.parts().names.remove(self.id);
     }
 }
 
@@ -111,7 +111,7 @@ impl<F: Future> Future for Named<F> {
             && let Some(handle) = context::try_current()
             && let Some(id) = context::current_task_id()
         {
-            handle.common().names.set(id, name);
+            handle.parts().names.set(id, name);
             *this.registered = Some(Registered { handle, id });
         }
         this.future.poll(cx)

@@ -8,7 +8,7 @@ use crate::runtime::{RuntimeFlavor, context};
 
 #[track_caller]
 fn current(verb: &str) -> Clock {
-    let Some((clock, flavor)) = context::with_current(|handle| (handle.common().clock.clone(), handle.runtime_flavor())) else {
+    let Some((clock, flavor)) = context::with_current(|handle| (handle.parts().clock.clone(), handle.runtime_flavor())) else {
         panic!("time cannot be frozen from outside the Tokio runtime: `{verb}` must be called inside a runtime");
     };
     assert!(flavor == RuntimeFlavor::CurrentThread, "`time::{verb}()` requires the `current_thread` Tokio runtime");

@@ -22,7 +22,7 @@ impl Instant {
     #[inline]
     #[must_use]
     pub fn now() -> Self {
-        let std = context::with_current(|handle| handle.common().clock.instant()).unwrap_or_else(StdInstant::now);
+        let std = context::with_current(|handle| handle.parts().clock.instant()).unwrap_or_else(StdInstant::now);
         Self { std }
     }
 

@@ -69,7 +69,7 @@ enum State {
 /// ```
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
-    let Some(now) = context::with_current(|handle| handle.common().clock.instant()) else { no_timers() };
+    let Some(now) = context::with_current(|handle| handle.parts().clock.instant()) else { no_timers() };
     let now = Instant::from_std(now);
     let deadline = now.checked_add(duration).unwrap_or_else(Instant::far_future);
     let state = if duration.is_zero() { State::Over } else { State::Ahead };
@@ -134,7 +134,7 @@ impl Sleep {
     fn arm(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
         let armed = context::with_current(|handle| {
-            let clock = &handle.common().clock;
+            let clock = &handle.parts().clock;
             let mut at = clock.at(this.deadline.into_std());
             if *this.state == State::Unchecked && clock.now() >= at {
                 *this.state = State::Over;

@@ -11,9 +11,9 @@ use cede_driver::Driver;
 
 use super::Shared;
 use super::worker::{Active, Parked, Worker};
-use crate::runtime::common::Common;
 use crate::runtime::context;
 use crate::runtime::handle::{Handle, SchedulerHandle};
+use crate::runtime::parts::Parts;
 use crate::sim::BlockedTask;
 use crate::task::{JoinError, JoinHandle};
 
@@ -46,8 +46,8 @@ pub(crate) enum Progress {
 }
 
 impl Stepper {
-    pub(crate) fn new(common: Common, drivers: Vec<Driver>) -> Self {
-        let shared = super::assemble(common, &drivers);
+    pub(crate) fn new(parts: Parts, drivers: Vec<Driver>) -> Self {
+        let shared = super::assemble(parts, &drivers);
         let virtual_worker = |(index, driver)| Virtual {
             worker: Some(Box::new(Worker::new(shared.clone(), index, Some(driver)))),
             phase: Cell::new(Phase::Running),
@@ -66,7 +66,7 @@ impl Stepper {
 
     /// The workers that can take a step.
     pub(crate) fn runnable(&self) -> Vec<usize> {
-        let now = self.shared.common.clock.now();
+        let now = self.shared.parts.clock.now();
         let can_go_on = |index: usize| match self.workers[index].phase.get() {
             Phase::Running | Phase::Announced(_) => true,
             Phase::Asleep(parked) => self.driver(index).is_unparked() || parked.until.is_some_and(|until| until <= now),
@@ -76,7 +76,7 @@ impl Stepper {
 
     /// All workers are asleep: moves the clock to the first deadline. Returns false if there is none that leads to anything.
     pub(crate) fn jump(&self) -> bool {
-        let clock = &self.shared.common.clock;
+        let clock = &self.shared.parts.clock;
         let deadlines = self.workers.iter().filter_map(|worker| match worker.phase.get() {
             Phase::Asleep(parked) => parked.until,
             _ => None,
@@ -120,7 +120,7 @@ impl Stepper {
         let mut add = |task: cede_core::task::TaskRef| {
             if !task.state().is_complete() {
                 let mut task = BlockedTask::of(task);
-                task.name = self.shared.common.names.get(task.id);
+                task.name = self.shared.parts.names.get(task.id);
                 blocked.push(task);
             }
         };
@@ -152,6 +152,6 @@ impl Drop for Stepper {
                 self.shared.worker_stopped(worker);
             }
         }
-        self.shared.common.blocking.shut_down(None);
+        self.shared.parts.blocking.shut_down(None);
     }
 }

@@ -75,7 +75,7 @@ impl Drop for Active {
 
 impl Worker {
     pub(super) fn new(shared: Arc<Shared>, index: usize, driver: Option<Driver>) -> Self {
-        let now = shared.common.clock.now();
+        let now = shared.parts.clock.now();
         Self {
             slab: UnsafeCell::new(Slab::new(shared.clone(), index)),
             shared,
@@ -161,7 +161,7 @@ impl Worker {
     pub(super) fn main(self: Box<Self>) {
         let shared = self.shared.clone();
         tighten_timer_slack();
-        if let Some(hook) = &shared.common.hooks.thread_start {
+        if let Some(hook) = &shared.parts.hooks.thread_start {
             hook();
         }
         {
@@ -177,7 +177,7 @@ impl Worker {
             self.stop_searching();
         }
         shared.worker_stopped(self);
-        if let Some(hook) = &shared.common.hooks.thread_stop {
+        if let Some(hook) = &shared.parts.hooks.thread_stop {
             hook();
         }
     }
@@ -204,7 +204,7 @@ impl Worker {
             if stop() {
                 break;
             }
-            if self.polls.get() >= self.shared.common.event_interval {
+            if self.polls.get() >= self.shared.parts.event_interval {
                 self.look_around();
             }
         }
@@ -303,14 +303,14 @@ impl Worker {
     #[cold]
     fn look_around(&self) {
         let polls = u64::from(self.polls.replace(0)).max(1);
-        let now = self.shared.common.clock.now();
+        let now = self.shared.parts.clock.now();
         self.measure(now, polls);
         if let Some(task) = self.take_injected() {
             self.push_back(task);
         }
         let Some(timers) = &self.remote().timers else { return };
         timers.fire(now);
-        if timers.driver().has_sources() && now.saturating_sub(self.looked_at.get()) >= self.shared.common.driver_interval_ns {
+        if timers.driver().has_sources() && now.saturating_sub(self.looked_at.get()) >= self.shared.parts.driver_interval_ns {
             self.looked_at.set(now);
             self.turn(Some(0));
         }
@@ -332,9 +332,9 @@ impl Worker {
         let shared = &self.shared;
         // The second look: a push that did not see this worker as parked is seen here (I3 of `idle`).
         if !shared.has_work() && !shared.closing.load(Ordering::SeqCst) && !signal.is_some_and(|woken| woken()) {
-            shared.common.before_park();
+            shared.parts.before_park();
             self.turn(parking.until);
-            shared.common.after_park();
+            shared.parts.after_park();
         }
         self.end_park(parking);
     }
@@ -343,7 +343,7 @@ impl Worker {
     pub(super) fn begin_park(&self) -> Parked {
         self.slab(Slab::collect);
         let polls = u64::from(self.polls.replace(0));
-        let clock = &self.shared.common.clock;
+        let clock = &self.shared.parts.clock;
         let mut until = self.remote().timers.as_ref().and_then(|timers| timers.before_park(clock.is_paused()));
         let role = self.shared.idle.park(self.index, self.searching.replace(false), self.shared.guest_runs());
         let now = clock.now();
@@ -359,7 +359,7 @@ impl Worker {
     /// This worker goes on; timers that are due fire.
     pub(super) fn end_park(&self, parking: Parked) {
         self.unparked(parking.role);
-        let now = self.shared.common.clock.now();
+        let now = self.shared.parts.clock.now();
         self.looked_at.set(now);
         self.polled_at.set(now);
         if let Some(timers) = &self.remote().timers {

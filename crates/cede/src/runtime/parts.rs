@@ -13,7 +13,7 @@ use crate::sim::{BlockedTask, Deadlock};
 pub(crate) type Hook = Arc<dyn Fn() + Send + Sync>;
 
 /// The parts of a runtime that do not depend on its scheduler.
-pub(crate) struct Common {
+pub(crate) struct Parts {
     pub(crate) clock: Clock,
     pub(crate) blocking: Blocking,
     /// So many polls, then the driver is looked at.
@@ -34,7 +34,7 @@ pub(crate) struct Hooks {
     pub(crate) thread_unpark: Option<Hook>,
 }
 
-impl Common {
+impl Parts {
     pub(crate) fn before_park(&self) {
         if let Some(hook) = &self.hooks.thread_park {
             hook();
@@ -62,7 +62,7 @@ impl Common {
     }
 }
 
-impl Common {
+impl Parts {
     /// Ends a simulated run with what was found. The panic hook is not called: the simulator returns the report to its caller.
     pub(crate) fn report(&self, found: impl std::any::Any + Send) -> ! {
         debug_assert!(self.simulated);
