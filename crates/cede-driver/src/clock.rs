@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 use cede_core::lock::Lock;
 
+const MILLISECOND: u64 = 1_000_000;
+
 /// A handle on a clock; clones share it.
 #[derive(Clone, Debug)]
 pub struct Clock(Arc<State>);
@@ -25,6 +27,8 @@ struct State {
     paused: AtomicBool,
     /// The time while paused, in nanoseconds.
     frozen: AtomicU64,
+    /// The time at which the clock was paused.
+    paused_at: AtomicU64,
     /// How far the running clock is behind (negative) or ahead of `epoch.elapsed()`, after pauses.
     offset: Lock<i128>,
     simulated: bool,
@@ -52,6 +56,7 @@ impl Clock {
             epoch: Instant::now(),
             paused: AtomicBool::new(simulated),
             frozen: AtomicU64::new(0),
+            paused_at: AtomicU64::new(0),
             offset: Lock::new(0),
             simulated,
             holds: AtomicU64::new(0),
@@ -114,12 +119,20 @@ impl Clock {
         self.0.simulated
     }
 
+    /// A deadline in paused time, rounded up to whole milliseconds since the pause began.
+    #[must_use]
+    pub fn round_up(&self, deadline: u64) -> u64 {
+        let start = self.0.paused_at.load(Ordering::Acquire);
+        deadline.saturating_sub(start).div_ceil(MILLISECOND).saturating_mul(MILLISECOND).saturating_add(start)
+    }
+
     /// Stops the clock. Returns false if it was paused already.
     pub fn pause(&self) -> bool {
         if self.is_paused() {
             return false;
         }
         let now = self.now();
+        self.0.paused_at.store(now, Ordering::Release);
         self.0.frozen.store(now, Ordering::Release);
         self.0.ever_paused.store(true, Ordering::Release);
         self.0.paused.store(true, Ordering::Release);

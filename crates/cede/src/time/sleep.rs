@@ -108,7 +108,7 @@ impl Sleep {
     /// Whether the deadline has come, as far as the runtime has noticed.
     #[must_use]
     pub fn is_elapsed(&self) -> bool {
-        self.state == State::Over || self.entry.is_fired()
+        self.state == State::Over || (self.armed.is_some() && self.entry.is_fired())
     }
 
     /// Waits for another deadline instead, also if the first one has come already.
@@ -141,7 +141,7 @@ impl Sleep {
                 return Poll::Ready(());
             }
             if clock.is_paused() && !clock.is_simulated() {
-                at = at.div_ceil(MILLISECOND).saturating_mul(MILLISECOND);
+                at = clock.round_up(at);
             }
             let timers = handle.timers();
             // SAFETY: [I1] `armed` names these timers until the entry is disarmed or has fired.
@@ -155,8 +155,6 @@ impl Sleep {
         armed.unwrap_or_else(|| no_timers())
     }
 }
-
-const MILLISECOND: u64 = 1_000_000;
 
 #[track_caller]
 #[cold]
