@@ -8,3 +8,6 @@ extern crate std;
 
 pub mod lock;
 pub mod prim;
+pub mod wait_list;
+pub mod wake_batch;
+pub mod waker_slot;
