@@ -46,4 +46,5 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
 }
 
 mod locks;
+mod mpsc;
 mod oneshot;

@@ -10,7 +10,7 @@
 //! # Invariants
 //! - I1: a claim with `queued` set was linked into the claims of its one owner, by [`Claims::join`], whose caller promises to come back with
 //!   [`Claims::leave`] before the claim ends. A claim that is not queued is in no list.
-//! - I2: permits handed out and not taken are `wanted - missing` of the linked and the just satisfied claims; nothing is lost or doubled.
+//! - I2: permits handed out and not taken are counted in `granted` of the claims that are linked or just satisfied; nothing is lost or doubled.
 
 use core::pin::Pin;
 use core::task::Waker;
@@ -23,8 +23,14 @@ use cede_core::wake_batch::WakeBatch;
 pub(crate) struct Claim {
     wanted: usize,
     queued: bool,
-    /// Holds the number of permits that are missing.
-    node: Node<usize>,
+    node: Node<Need>,
+}
+
+/// What the permits' side notes for a waiter.
+#[derive(Debug)]
+struct Need {
+    missing: usize,
+    granted: usize,
 }
 
 /// What became of a claim.
@@ -40,7 +46,7 @@ pub(crate) enum Progress {
 
 impl Claim {
     pub(crate) fn new(wanted: usize) -> Self {
-        Self { wanted, queued: false, node: Node::new(wanted) }
+        Self { wanted, queued: false, node: Node::new(Need { missing: wanted, granted: 0 }) }
     }
 
     pub(crate) fn wanted(&self) -> usize {
@@ -52,7 +58,7 @@ impl Claim {
     }
 
     /// The parts: the number wanted, the flag, the pinned node.
-    fn parts(self: Pin<&mut Self>) -> (usize, &mut bool, Pin<&Node<usize>>) {
+    fn parts(self: Pin<&mut Self>) -> (usize, &mut bool, Pin<&Node<Need>>) {
         // SAFETY: the node is only lent out pinned, and the other fields are `Unpin`.
         unsafe {
             let this = self.get_unchecked_mut();
@@ -64,7 +70,7 @@ impl Claim {
 /// The queue of the waiting claims; lies inside a lock.
 #[derive(Debug)]
 pub(crate) struct Claims {
-    list: WaitList<usize>,
+    list: WaitList<Need>,
 }
 
 impl Claims {
@@ -85,7 +91,7 @@ impl Claims {
         *queued = true;
         // SAFETY: [I1] the node is in no list, and the caller promises that it leaves this one in time.
         unsafe {
-            self.list.data(&node, |missing| *missing = wanted - granted);
+            self.list.data(&node, |need| *need = Need { missing: wanted - granted, granted });
             self.list.push_back(node, Some(waker));
         }
     }
@@ -96,7 +102,7 @@ impl Claims {
         debug_assert!(*queued);
         // SAFETY: [I1] a queued claim is in this list or was popped from it.
         unsafe {
-            if self.list.data(&node, |missing| *missing == 0) {
+            if self.list.data(&node, |need| need.missing == 0) {
                 *queued = false;
                 Progress::Satisfied
             } else if self.list.will_wake(&node, waker) {
@@ -117,14 +123,14 @@ impl Claims {
     /// A claim gives up: returns the permits that it had got, and its waker, which is to be dropped after unlocking.
     #[must_use = "give the permits on"]
     pub(crate) fn leave(&mut self, claim: Pin<&mut Claim>) -> (usize, Option<Waker>) {
-        let (wanted, queued, node) = claim.parts();
+        let (_, queued, node) = claim.parts();
         if !core::mem::replace(queued, false) {
             return (0, None);
         }
         // SAFETY: [I1] a queued claim is in this list or was popped from it.
         unsafe {
             let waker = self.list.remove(&node);
-            (wanted - self.list.data(&node, |missing| *missing), waker)
+            (self.list.data(&node, |need| core::mem::take(&mut need.granted)), waker)
         }
     }
 
@@ -132,14 +138,15 @@ impl Claims {
     /// because the batch is full.
     pub(crate) fn hand_out(&mut self, mut permits: usize, batch: &mut WakeBatch) -> usize {
         while permits > 0 && batch.has_room() {
-            let satisfied = self.list.front(|missing| {
-                let part = permits.min(*missing);
-                *missing -= part;
+            let satisfied = self.list.front(|need| {
+                let part = permits.min(need.missing);
+                need.missing -= part;
+                need.granted += part;
                 permits -= part;
-                *missing == 0
+                need.missing == 0
             });
             match satisfied {
-                Some(true) => self.send_off(batch),
+                Some(true) => self.send_off(batch, |_| ()),
                 Some(false) => debug_assert_eq!(permits, 0),
                 None => break,
             }
@@ -147,15 +154,18 @@ impl Claims {
         permits
     }
 
-    /// Sends waiters off unsatisfied, as many as fit into the batch; they see elsewhere that they wait in vain.
-    pub(crate) fn dismiss(&mut self, batch: &mut WakeBatch) {
+    /// Sends waiters off unsatisfied, as many as fit into the batch; they see elsewhere that they wait in vain. Returns the permits that they had got.
+    #[must_use = "give the permits on"]
+    pub(crate) fn dismiss(&mut self, batch: &mut WakeBatch) -> usize {
+        let mut permits = 0;
         while batch.has_room() && !self.list.is_empty() {
-            self.send_off(batch);
+            self.send_off(batch, |need| permits += core::mem::take(&mut need.granted));
         }
+        permits
     }
 
-    fn send_off(&mut self, batch: &mut WakeBatch) {
-        if let Some(Some(waker)) = self.list.pop_front(|_| ()) {
+    fn send_off(&mut self, batch: &mut WakeBatch, tell: impl FnOnce(&mut Need)) {
+        if let Some(Some(waker)) = self.list.pop_front(tell) {
             batch.push(waker);
         }
     }

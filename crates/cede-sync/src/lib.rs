@@ -26,6 +26,7 @@ extern crate std;
 mod claims;
 mod error;
 mod lease;
+pub mod mpsc;
 mod mutex;
 mod notify;
 pub mod oneshot;

@@ -164,8 +164,9 @@ impl Permits {
         cede_context::persist(|| {
             batch.wake_all();
             let mut claims = self.claims.lock();
+            let granted = claims.dismiss(&mut batch);
             self.word.fetch_or(CLOSED, Ordering::Release);
-            claims.dismiss(&mut batch);
+            self.word.fetch_add(granted << SHIFT, Ordering::Release);
             if claims.is_empty() {
                 self.word.fetch_and(!WAITED, Ordering::Release);
             }

@@ -164,7 +164,7 @@ macro_rules! notified {
             }
         }
 
-        impl Future for $name <$($life)?> {
+        impl<$($life)?> Future for $name <$($life)?> {
             type Output = ();
 
             fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -179,7 +179,7 @@ macro_rules! notified {
             }
         }
 
-        impl Drop for $name <$($life)?> {
+        impl<$($life)?> Drop for $name <$($life)?> {
             fn drop(&mut self) {
                 if self.wait.stage == Stage::Queued {
                     // SAFETY: a future that was queued was pinned, and is not moved from here on.
