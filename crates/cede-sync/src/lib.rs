@@ -31,7 +31,10 @@ mod mutex;
 mod notify;
 pub mod oneshot;
 mod permits;
+mod rwlock;
 mod semaphore;
+mod value_lock;
+pub mod watch;
 
 #[cfg(feature = "std")]
 mod blocking;
@@ -39,6 +42,9 @@ mod blocking;
 pub use error::{AcquireError, TryAcquireError, TryLockError};
 pub use mutex::{MappedMutexGuard, Mutex, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard};
 pub use notify::Notify;
+pub use rwlock::{
+    OwnedRwLockMappedWriteGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, RwLockMappedWriteGuard, RwLockReadGuard, RwLockWriteGuard,
+};
 pub use semaphore::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 /// The futures that have a name of their own.

@@ -1,10 +1,12 @@
-//! Parking on a semaphore or mutex.
+//! Parking on a semaphore or lock.
 #![forbid(unsafe_code)]
 
 use alloc::sync::Arc;
 
 use super::block_on;
-use crate::{AcquireError, Mutex, MutexGuard, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use crate::{
+    AcquireError, Mutex, MutexGuard, OwnedMutexGuard, OwnedSemaphorePermit, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore, SemaphorePermit,
+};
 
 impl Semaphore {
     /// Like [`Semaphore::acquire`], but parks the thread.
@@ -49,5 +51,17 @@ impl<T: ?Sized> Mutex<T> {
     /// Like [`Mutex::lock_owned`], but parks the thread.
     pub fn blocking_lock_owned(self: Arc<Self>) -> OwnedMutexGuard<T> {
         block_on(self.lock_owned())
+    }
+}
+
+impl<T: ?Sized> RwLock<T> {
+    /// Like [`RwLock::read`], but parks the thread.
+    pub fn blocking_read(&self) -> RwLockReadGuard<'_, T> {
+        block_on(self.read())
+    }
+
+    /// Like [`RwLock::write`], but parks the thread.
+    pub fn blocking_write(&self) -> RwLockWriteGuard<'_, T> {
+        block_on(self.write())
     }
 }
