@@ -1,11 +1,12 @@
 //! What code below the runtime may ask of the thread it runs on.
 //!
-//! Locks, channels and I/O objects need no runtime, yet three things about the poll in progress concern them:
+//! Locks, channels and I/O objects need no runtime, yet a few things about the poll in progress concern them:
 //!
 //! * the **budget**: how many more operations the running task may complete before it must cede ([`budget`]);
 //! * the **wait**: a leaf future that returns `Pending` says what it waits for, and the executor stores it with the task, so that dumps
 //!   and deadlock reports can be read without polling anything ([`wait`]);
-//! * how to **relax** while another thread holds a short lock ([`relax`]).
+//! * how to **relax** while another thread holds a short lock ([`relax`]);
+//! * how to **persist** with calls into foreign code when one of them panics ([`persist`]).
 //!
 //! With the feature `std` these are plain thread-local cells, one direct load or store each. Without it (microcontrollers) and under the loom
 //! model checker, whose model threads share one OS thread, the module `unlimited` takes their place: budgets never end and waits are not recorded.
@@ -18,6 +19,7 @@
 extern crate std;
 
 pub mod budget;
+mod persist;
 pub mod wait;
 
 #[cfg(all(feature = "std", not(loom)))]
@@ -31,3 +33,4 @@ mod unlimited;
 use unlimited as cells;
 
 pub use cells::relax;
+pub use persist::persist;

@@ -13,4 +13,7 @@ pub mod run_queue;
 pub mod steal_ring;
 pub mod task;
 pub mod transfer_stack;
+pub mod wait_list;
+pub mod wake_batch;
+pub mod waker_slot;
 pub mod wheel;

@@ -1,0 +1,25 @@
+//! `persist` where panics can be caught.
+
+use std::any::Any;
+use std::boxed::Box;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+/// Calls `step` until it returns false; a call that panics counts as true.
+///
+/// # Panics
+/// With the first panic of `step`, after the last call; with none if the thread unwinds already, because that would abort.
+pub fn persist(mut step: impl FnMut() -> bool) {
+    let mut first: Option<Box<dyn Any + Send>> = None;
+    while let Err(panic) = catch_unwind(AssertUnwindSafe(|| while step() {})) {
+        match first {
+            None => first = Some(panic),
+            // Its destructor is foreign code too, and might panic again.
+            Some(_) => core::mem::forget(panic),
+        }
+    }
+    match first {
+        Some(panic) if std::thread::panicking() => core::mem::forget(panic),
+        Some(panic) => resume_unwind(panic),
+        None => {}
+    }
+}

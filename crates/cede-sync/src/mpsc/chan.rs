@@ -1,0 +1,513 @@
+//! What the two sides of an mpsc channel share.
+//!
+//! # What
+//! One lock of a byte around the queue, the count of free places, and the senders that wait for one. A send or a receive is one critical section of a few
+//! dozen instructions. The receiver's waker stays in its slot from message to message.
+//!
+//! # Why not the obvious way
+//! Lock-free rings and block lists touch more shared words for each message: the place counter, the slot's stamp, the waker's state. On few cores a
+//! short lock with back-off costs less; on one it is one read-modify-write.
+//!
+//! # States
+//! `closed` (no more places are given), `receiver_gone` and `senders_gone` go from false to true once. A bounded channel's places are free, held by a
+//! permit or a waiting sender, or filled. An unbounded channel does not count places.
+//!
+//! # Who may touch what
+//! `state`: the holder of the lock. `closed` is also read without. `rx`: see its module; the one waiter is the receiver, which its methods borrow mutably.
+//!
+//! # Invariants
+//! - I1: while senders wait no place is free.
+//! - I2: a claim is queued only in the claims of the channel that its future borrows, and the future's drop takes it out.
+//! - I3: whoever makes `finished` true, or pushes, claims the receiver's wake under the same lock.
+//! - I4: values and wakers are dropped, cloned and woken outside of the lock.
+
+use alloc::vec::Vec;
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker, ready};
+
+use cede_context::budget;
+use cede_context::wait::{WaitKind, waiting_for};
+use cede_core::lock::{Guard, Lock};
+use cede_core::prim::atomic::{AtomicBool, AtomicUsize, Ordering};
+use cede_core::wake_batch::WakeBatch;
+use cede_core::waker_slot::{Call, WakerSlot};
+
+use super::error::{SendError, TryRecvError, TrySendError};
+use super::fifo::Fifo;
+use crate::Notify;
+use crate::claims::{Claim, Claims, Progress};
+
+pub(super) struct Chan<T> {
+    senders: AtomicUsize,
+    weak_senders: AtomicUsize,
+    /// Places of a bounded channel; `UNBOUNDED`.
+    bound: usize,
+    /// Tells the senders that wait for it that `closed` is set.
+    closing: Notify,
+    closed: AtomicBool,
+    rx: WakerSlot,
+    state: Lock<State<T>>,
+}
+
+pub(super) struct State<T> {
+    queue: Fifo<T>,
+    free: usize,
+    claims: Claims,
+    receiver_gone: bool,
+    senders_gone: bool,
+}
+
+/// Where the receiver of an unbounded channel keeps what it took from the shared queue in one go.
+pub(super) type Backlog<T> = Fifo<T>;
+
+pub(super) const UNBOUNDED: usize = usize::MAX;
+
+impl<T> Chan<T> {
+    /// With one sender.
+    pub(super) fn new(bound: usize) -> Self {
+        let state =
+            State { queue: Fifo::new(), free: bound, claims: Claims::new(), receiver_gone: false, senders_gone: false };
+        Self {
+            senders: AtomicUsize::new(1),
+            weak_senders: AtomicUsize::new(0),
+            bound,
+            closing: Notify::new(),
+            closed: AtomicBool::new(false),
+            rx: WakerSlot::new(),
+            state: Lock::new(state),
+        }
+    }
+
+    pub(super) fn bound(&self) -> usize {
+        self.bound
+    }
+
+    pub(super) fn free(&self) -> usize {
+        self.state.lock().free
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.state.lock().queue.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.state.lock().queue.is_empty()
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// The receiver's view: no sender can send any more, though permits may.
+    pub(super) fn is_closed_for_receiver(&self) -> bool {
+        self.is_closed() || self.strong_count() == 0
+    }
+
+    pub(super) async fn wait_closed(&self) {
+        loop {
+            let notified = self.closing.notified();
+            if self.is_closed() {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// Whether nothing will be in the queue ever again.
+    fn finished(&self, state: &State<T>) -> bool {
+        state.queue.is_empty() && (state.senders_gone || self.is_closed() && state.free == self.bound)
+    }
+
+    /// Claims the wake of the receiver.
+    #[inline]
+    fn claim_receiver(&self, _locked: &mut State<T>) -> Option<Call<'_>> {
+        // SAFETY: the state comes from under the lock.
+        unsafe { self.rx.claim() }
+    }
+
+    // Senders.
+
+    /// Takes places if they are free and nobody waits for some.
+    pub(super) fn try_reserve(&self, places: usize) -> Result<Guard<'_, State<T>>, TrySendError<()>> {
+        let mut state = self.state.lock();
+        if self.is_closed() {
+            return Err(TrySendError::Closed(()));
+        }
+        match state.free.checked_sub(places) {
+            None => Err(TrySendError::Full(())),
+            Some(free) => {
+                state.free = free;
+                Ok(state)
+            }
+        }
+    }
+
+    pub(super) fn reserve(&self, places: usize) -> Reserve<'_, T> {
+        Reserve { chan: self, claim: Claim::new(places) }
+    }
+
+    /// Sends through a place that was reserved.
+    pub(super) fn send_reserved(&self, value: T) {
+        self.deliver(self.state.lock(), value);
+    }
+
+    /// As [`Chan::send_reserved`], under a lock that the caller has taken.
+    #[inline]
+    pub(super) fn deliver(&self, mut state: Guard<'_, State<T>>, value: T) {
+        if state.receiver_gone {
+            self.release(state, 1);
+            return drop(value);
+        }
+        state.queue.push(value);
+        let call = self.claim_receiver(&mut state);
+        drop(state);
+        drop(call);
+    }
+
+    #[inline]
+    pub(super) fn send_unbounded(&self, value: T) -> Result<(), SendError<T>> {
+        let mut state = self.state.lock();
+        if self.closed.load(Ordering::Relaxed) {
+            drop(state);
+            return Err(SendError(value));
+        }
+        state.queue.push(value);
+        let call = self.claim_receiver(&mut state);
+        drop(state);
+        drop(call);
+        Ok(())
+    }
+
+    /// Gives places back that were reserved and are not used.
+    pub(super) fn give_back(&self, places: usize) {
+        if places > 0 {
+            self.release(self.state.lock(), places);
+        }
+    }
+
+    /// Frees places: for those who wait first.
+    #[inline]
+    fn release(&self, mut state: Guard<'_, State<T>>, places: usize) {
+        if !state.claims.is_empty() {
+            return self.hand_out(state, places);
+        }
+        state.free += places;
+        let call = if self.is_closed() && self.finished(&state) { self.claim_receiver(&mut state) } else { None };
+        drop(state);
+        drop(call);
+    }
+
+    #[cold]
+    fn hand_out(&self, mut state: Guard<'_, State<T>>, mut places: usize) {
+        let mut batch = WakeBatch::new();
+        places = state.claims.hand_out(places, &mut batch);
+        if places == 0 {
+            drop(state);
+            return batch.wake_all();
+        }
+        let mut state = Some(state);
+        cede_context::persist(|| {
+            if let Some(mut state) = state.take().or_else(|| (places > 0).then(|| self.state.lock())) {
+                places = state.claims.hand_out(places, &mut batch);
+                if state.claims.is_empty() {
+                    state.free += core::mem::take(&mut places);
+                }
+            }
+            batch.wake_all();
+            places > 0
+        });
+    }
+
+    pub(super) fn add_sender(&self) {
+        self.senders.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn remove_sender(&self) {
+        if self.senders.fetch_sub(1, Ordering::AcqRel) != 1 {
+            return;
+        }
+        let mut state = self.state.lock();
+        state.senders_gone = true;
+        let call = self.claim_receiver(&mut state);
+        drop(state);
+        drop(call);
+    }
+
+    /// Adds a sender unless all are gone.
+    pub(super) fn upgrade(&self) -> bool {
+        let more = |count| (count != 0).then_some(count + 1);
+        self.senders.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).is_ok()
+    }
+
+    pub(super) fn strong_count(&self) -> usize {
+        self.senders.load(Ordering::Acquire)
+    }
+
+    pub(super) fn add_weak(&self) {
+        self.weak_senders.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn remove_weak(&self) {
+        self.weak_senders.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn weak_count(&self) -> usize {
+        self.weak_senders.load(Ordering::Relaxed)
+    }
+
+    // The receiver.
+
+    /// Receives one value of a bounded channel.
+    #[inline]
+    pub(super) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        self.poll_take(cx, |state| state.queue.pop().map(|value| (value, 1)))
+    }
+
+    pub(super) fn poll_recv_many(&self, cx: &mut Context<'_>, buffer: &mut Vec<T>, limit: usize) -> Poll<usize> {
+        if limit == 0 {
+            return Poll::Ready(0);
+        }
+        let taken = self.poll_take(cx, |state| {
+            let count = state.queue.pop_many(buffer, limit);
+            (count > 0).then_some((count, count))
+        });
+        taken.map(|count| count.unwrap_or(0))
+    }
+
+    /// Refills the empty backlog of an unbounded channel's receiver; false: nothing will come any more.
+    #[inline]
+    pub(super) fn poll_backlog(&self, cx: &mut Context<'_>, backlog: &mut Backlog<T>) -> Poll<bool> {
+        let taken = self.poll_take(cx, |state| {
+            backlog.take_all(&mut state.queue);
+            (!backlog.is_empty()).then_some(((), 0))
+        });
+        taken.map(|some| some.is_some())
+    }
+
+    /// Polls `take` under the lock: what it gives, and the number of places that this frees. The receiver parks if there is nothing.
+    #[inline]
+    fn poll_take<R>(&self, cx: &mut Context<'_>, mut take: impl FnMut(&mut State<T>) -> Option<(R, usize)>) -> Poll<Option<R>> {
+        let unit = ready!(budget::poll_proceed(cx));
+        let mut fresh: Option<Waker> = None;
+        loop {
+            let mut state = self.state.lock();
+            if let Some((taken, places)) = take(&mut state) {
+                self.took(state, places);
+                unit.spend();
+                return Poll::Ready(Some(taken));
+            }
+            if self.finished(&state) {
+                drop(state);
+                unit.spend();
+                return Poll::Ready(None);
+            }
+            // SAFETY: the lock is held, and this is the receiver.
+            if unsafe { self.rx.park(cx.waker()) } {
+                break;
+            }
+            if let Some(waker) = fresh.take() {
+                // SAFETY: as above.
+                let replaced = unsafe { self.rx.replace(waker) };
+                drop(state);
+                match replaced {
+                    Ok(old) => drop(old),
+                    // Somebody calls the old waker just now: come again.
+                    Err(waker) => waker.wake(),
+                }
+                break;
+            }
+            drop(state);
+            fresh = Some(cx.waker().clone());
+        }
+        waiting_for(WaitKind::Receive, core::ptr::from_ref(self).addr() as u64);
+        Poll::Pending
+    }
+
+    /// After values were taken: frees their places.
+    #[inline]
+    fn took(&self, mut state: Guard<'_, State<T>>, places: usize) {
+        if state.claims.is_empty() {
+            state.free += places;
+        } else {
+            self.hand_out(state, places);
+        }
+    }
+
+    pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
+        let mut state = self.state.lock();
+        match state.queue.pop() {
+            Some(value) => {
+                self.took(state, 1);
+                Ok(value)
+            }
+            None if self.finished(&state) => Err(TryRecvError::Disconnected),
+            None => Err(TryRecvError::Empty),
+        }
+    }
+
+    /// As [`Chan::try_recv`] for an unbounded channel: refills the empty backlog.
+    pub(super) fn try_backlog(&self, backlog: &mut Backlog<T>) -> Result<(), TryRecvError> {
+        let mut state = self.state.lock();
+        backlog.take_all(&mut state.queue);
+        if !backlog.is_empty() {
+            return Ok(());
+        }
+        Err(if self.finished(&state) { TryRecvError::Disconnected } else { TryRecvError::Empty })
+    }
+
+    /// No more places are given. Senders that wait get an error.
+    pub(super) fn close(&self) {
+        let mut batch = WakeBatch::new();
+        cede_context::persist(|| {
+            let mut state = self.state.lock();
+            self.closed.store(true, Ordering::Release);
+            let granted = state.claims.dismiss(&mut batch);
+            state.free += granted;
+            drop(state);
+            let more = !batch.is_empty();
+            batch.wake_all();
+            more
+        });
+        self.closing.notify_waiters();
+    }
+
+    /// The receiver is dropped.
+    pub(super) fn remove_receiver(&self) {
+        let mut state = self.state.lock();
+        state.receiver_gone = true;
+        self.closed.store(true, Ordering::Release);
+        let queue = core::mem::replace(&mut state.queue, Fifo::new());
+        if self.bound != UNBOUNDED {
+            state.free += queue.len();
+        }
+        // SAFETY: the lock is held, and this is the receiver, which waits no more.
+        let waker = unsafe { self.rx.clear() };
+        drop(state);
+        // Dropped at the end, in this order, also when a waker panics.
+        let _drop_outside = (waker, queue);
+        self.close();
+    }
+}
+
+/// Places that were reserved; they go back when this is dropped.
+pub(super) struct Places<'a, T> {
+    pub(super) chan: &'a Chan<T>,
+    pub(super) count: usize,
+}
+
+impl<T> Places<'_, T> {
+    /// They are used otherwise.
+    pub(super) fn keep(mut self) {
+        self.count = 0;
+    }
+
+    /// Sends through one of them; there must be one.
+    pub(super) fn send(&mut self, value: T) {
+        self.count -= 1;
+        self.chan.send_reserved(value);
+    }
+}
+
+impl<T> Drop for Places<'_, T> {
+    fn drop(&mut self) {
+        self.chan.give_back(self.count);
+    }
+}
+
+/// Waits for places; ready with the lock held and the places taken.
+pub(super) struct Reserve<'a, T> {
+    chan: &'a Chan<T>,
+    claim: Claim,
+}
+
+impl<'a, T> Reserve<'a, T> {
+    fn parts(self: Pin<&mut Self>) -> (&'a Chan<T>, Pin<&mut Claim>) {
+        // SAFETY: the claim is only lent out pinned, and the other field is `Unpin`.
+        unsafe {
+            let this = self.get_unchecked_mut();
+            (this.chan, Pin::new_unchecked(&mut this.claim))
+        }
+    }
+}
+
+impl<'a, T> Future for Reserve<'a, T> {
+    type Output = Result<Guard<'a, State<T>>, SendError<()>>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let unit = ready!(budget::poll_proceed(cx));
+        let (chan, mut claim) = self.parts();
+        let mut fresh: Option<Waker> = None;
+        loop {
+            let mut state = chan.state.lock();
+            if chan.is_closed() {
+                drop(state);
+                unit.spend();
+                return Poll::Ready(Err(SendError(())));
+            }
+            let satisfied = if claim.is_queued() {
+                match state.claims.check(claim.as_mut(), cx.waker()) {
+                    Progress::Satisfied => true,
+                    Progress::Waiting => break,
+                    Progress::OtherWaker => false,
+                }
+            } else if let Some(free) = state.free.checked_sub(claim.wanted()) {
+                state.free = free;
+                true
+            } else {
+                false
+            };
+            if satisfied {
+                if let Some(unused) = fresh.take() {
+                    drop(state);
+                    // Comes back if the destructor of the waker panics.
+                    let places = Places { chan, count: claim.wanted() };
+                    drop(unused);
+                    places.keep();
+                    state = chan.state.lock();
+                }
+                unit.spend();
+                return Poll::Ready(Ok(state));
+            }
+            if let Some(waker) = fresh.take() {
+                if claim.is_queued() {
+                    let old = state.claims.set_waker(claim.as_mut(), waker);
+                    drop(state);
+                    drop(old);
+                } else {
+                    let granted = core::mem::take(&mut state.free);
+                    // SAFETY: [I2] it is not queued, and `drop` takes it out.
+                    unsafe { state.claims.join(claim.as_mut(), granted, waker) };
+                }
+                break;
+            }
+            drop(state);
+            fresh = Some(cx.waker().clone());
+        }
+        waiting_for(WaitKind::Send, core::ptr::from_ref(chan).addr() as u64);
+        Poll::Pending
+    }
+}
+
+impl<T> Drop for Reserve<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.claim.is_queued() {
+            // SAFETY: a future that was queued was pinned, and is not moved from here on.
+            give_up(unsafe { Pin::new_unchecked(self) });
+        }
+    }
+}
+
+#[cold]
+fn give_up<T>(reserve: Pin<&mut Reserve<'_, T>>) {
+    let (chan, claim) = reserve.parts();
+    let mut state = chan.state.lock();
+    let (granted, waker) = state.claims.leave(claim);
+    chan.release(state, granted);
+    drop(waker);
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests;

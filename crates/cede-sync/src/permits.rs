@@ -1,0 +1,308 @@
+//! The counting semaphore under `Semaphore`, `Mutex` and `RwLock`.
+//!
+//! # What
+//! One word counts the free permits; who finds enough takes them with one compare-exchange. Who does not, queues in [`Claims`] under a lock and
+//! marks the word. Who gives permits back adds them to the word with one compare-exchange, unless it is marked: then it hands them to the
+//! waiters under the lock.
+//!
+//! # Why not the obvious way
+//! To lock for each release (the list might have waiters) is a second and third atomic access on the path that matters. To let newcomers take
+//! permits while others wait is faster under contention, but starves those who wait.
+//!
+//! # States of the word
+//! `free permits << 2 | WAITED | CLOSED`.
+//!
+//! # Who may touch what
+//! While `WAITED` is unset anybody may change the word, by compare-exchange. While it is set, only the holder of the lock may.
+//! `WAITED` and `CLOSED` are set and unset under the lock only.
+//!
+//! # Invariants
+//! - I1: `WAITED` is set exactly while the queue is not empty (seen under the lock). Then no permit is free: the oldest waiter got a part.
+//! - I2: `CLOSED` is never unset; once it is set nobody queues, so `WAITED` is unset.
+//! - I3: a claim is queued only in the claims of the `Permits` that its future borrows, and the future's drop takes it out.
+//! - I4: permits neither vanish nor multiply, also when a waker panics: what is left to hand out is handed out before the panic goes on.
+//!
+//! # Orderings
+//! Taking is an Acquire and giving a Release on the word, so what a holder did is seen by the next; through the queue the lock does the same.
+
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
+
+use cede_context::budget;
+use cede_context::wait::{WaitKind, waiting_for};
+use cede_core::lock::{Guard, Lock};
+use cede_core::prim::atomic::{AtomicUsize, Ordering};
+use cede_core::wake_batch::WakeBatch;
+
+use crate::claims::{Claim, Claims, Progress};
+use crate::error::{AcquireError, TryAcquireError};
+
+const CLOSED: usize = 1;
+const WAITED: usize = 2;
+const SHIFT: u32 = 2;
+
+/// See the module's description.
+pub(crate) struct Permits {
+    word: AtomicUsize,
+    claims: Lock<Claims>,
+}
+
+impl Permits {
+    pub(crate) const MAX: usize = usize::MAX >> 3;
+
+    cede_core::const_fn_unless_loom! {
+        #[track_caller]
+        pub(crate) fn new(permits: usize) -> Self {
+            assert!(permits <= Self::MAX, "a semaphore may not have more than MAX_PERMITS permits");
+            Self { word: AtomicUsize::new(permits << SHIFT), claims: Lock::new(Claims::new()) }
+        }
+    }
+
+    pub(crate) fn available(&self) -> usize {
+        self.word.load(Ordering::Acquire) >> SHIFT
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.word.load(Ordering::Acquire) & CLOSED != 0
+    }
+
+    /// Takes `wanted` permits if they are free and nobody waits for some.
+    #[inline]
+    pub(crate) fn try_take(&self, wanted: usize) -> Result<(), TryAcquireError> {
+        let mut word = self.word.load(Ordering::Relaxed);
+        loop {
+            if word & CLOSED != 0 {
+                return Err(TryAcquireError::Closed);
+            }
+            // While others wait nothing is free [I1].
+            if word >> SHIFT < wanted {
+                return Err(TryAcquireError::NoPermits);
+            }
+            let taken = word - (wanted << SHIFT);
+            match self.word.compare_exchange_weak(word, taken, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return Ok(()),
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// Gives `permits` back, or adds new ones.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn give(&self, permits: usize) {
+        if permits == 0 {
+            return;
+        }
+        let mut word = self.word.load(Ordering::Relaxed);
+        while word & WAITED == 0 {
+            let given = Self::sum(word, permits);
+            match self.word.compare_exchange_weak(word, given, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => word = now,
+            }
+        }
+        self.hand_out(self.claims.lock(), permits);
+    }
+
+    #[track_caller]
+    fn sum(word: usize, permits: usize) -> usize {
+        let total = (word >> SHIFT).saturating_add(permits);
+        assert!(total <= Self::MAX, "number of added permits ({permits}) would overflow MAX_PERMITS ({})", Self::MAX);
+        total << SHIFT | word & (WAITED | CLOSED)
+    }
+
+    /// Gives permits to those who wait, and what is left to the word.
+    #[cold]
+    fn hand_out(&self, claims: Guard<'_, Claims>, mut permits: usize) {
+        let mut batch = WakeBatch::new();
+        self.hand_out_some(claims, &mut permits, &mut batch);
+        if permits == 0 {
+            return batch.wake_all();
+        }
+        cede_context::persist(|| {
+            batch.wake_all();
+            if permits > 0 {
+                self.hand_out_some(self.claims.lock(), &mut permits, &mut batch);
+            }
+            permits > 0 || !batch.is_empty()
+        });
+    }
+
+    fn hand_out_some(&self, mut claims: Guard<'_, Claims>, permits: &mut usize, batch: &mut WakeBatch) {
+        *permits = claims.hand_out(*permits, batch);
+        if claims.is_empty() {
+            let rest = core::mem::take(permits);
+            // Also clears the mark: the queue is empty [I1].
+            let mut word = self.word.load(Ordering::Relaxed);
+            while let Err(now) =
+                self.word.compare_exchange_weak(word, Self::sum(word, rest) & !WAITED, Ordering::AcqRel, Ordering::Relaxed)
+            {
+                word = now;
+            }
+        }
+    }
+
+    /// Takes up to `permits` out of circulation; returns how many.
+    pub(crate) fn forget(&self, permits: usize) -> usize {
+        if permits == 0 {
+            return 0;
+        }
+        let mut word = self.word.load(Ordering::Relaxed);
+        loop {
+            let taken = (word >> SHIFT).min(permits);
+            match self.word.compare_exchange_weak(word, word - (taken << SHIFT), Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return taken,
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// Refuses all who wait and all who come.
+    pub(crate) fn close(&self) {
+        let mut batch = WakeBatch::new();
+        cede_context::persist(|| {
+            batch.wake_all();
+            let mut claims = self.claims.lock();
+            let granted = claims.dismiss(&mut batch);
+            self.word.fetch_or(CLOSED, Ordering::Release);
+            self.word.fetch_add(granted << SHIFT, Ordering::Release);
+            if claims.is_empty() {
+                self.word.fetch_and(!WAITED, Ordering::Release);
+            }
+            drop(claims);
+            !batch.is_empty()
+        });
+    }
+
+    /// A future that takes `wanted` permits; it says that it waits for a `kind` at `object`.
+    pub(crate) fn take(&self, wanted: usize, kind: WaitKind) -> Take<'_> {
+        Take { permits: self, kind, claim: Claim::new(wanted) }
+    }
+}
+
+impl core::fmt::Debug for Permits {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Permits").field("available", &self.available()).field("closed", &self.is_closed()).finish()
+    }
+}
+
+/// Waits for permits. Keeps its place in the queue from poll to poll; what it got comes back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Take<'a> {
+    permits: &'a Permits,
+    kind: WaitKind,
+    claim: Claim,
+}
+
+impl Take<'_> {
+    fn parts(self: Pin<&mut Self>) -> (&Permits, WaitKind, Pin<&mut Claim>) {
+        // SAFETY: the claim is only lent out pinned, and the other fields are `Unpin`.
+        unsafe {
+            let this = self.get_unchecked_mut();
+            (this.permits, this.kind, Pin::new_unchecked(&mut this.claim))
+        }
+    }
+
+    #[cold]
+    fn poll_queue(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), AcquireError>> {
+        let (permits, kind, mut claim) = self.parts();
+        // Cloning is foreign code: never under the lock.
+        let mut waker = (!claim.is_queued()).then(|| cx.waker().clone());
+        loop {
+            let mut claims = permits.claims.lock();
+            if permits.is_closed() {
+                return Poll::Ready(Err(AcquireError(())));
+            }
+            if claim.is_queued() {
+                match claims.check(claim.as_mut(), cx.waker()) {
+                    Progress::Satisfied => return Poll::Ready(Ok(())),
+                    Progress::Waiting => break,
+                    Progress::OtherWaker => {}
+                }
+                if let Some(waker) = waker.take() {
+                    let old = claims.set_waker(claim.as_mut(), waker);
+                    drop(claims);
+                    drop(old);
+                    break;
+                }
+            } else if let Some(waker) = waker.take() {
+                match permits.take_part(claim.wanted()) {
+                    Err(closed) => {
+                        drop(claims);
+                        return Poll::Ready(Err(closed));
+                    }
+                    Ok(granted) if granted == claim.wanted() => {
+                        drop(claims);
+                        return Poll::Ready(Ok(()));
+                    }
+                    // SAFETY: [I3] it is not queued, and `drop` takes it out.
+                    Ok(granted) => unsafe { claims.join(claim.as_mut(), granted, waker) },
+                }
+                break;
+            }
+            drop(claims);
+            waker = Some(cx.waker().clone());
+        }
+        waiting_for(kind, core::ptr::from_ref(permits).addr() as u64);
+        Poll::Pending
+    }
+}
+
+impl Permits {
+    /// Takes all of `wanted`, or what is there and marks the word. The caller holds the lock, and queues unless it got all.
+    fn take_part(&self, wanted: usize) -> Result<usize, AcquireError> {
+        let mut word = self.word.load(Ordering::Relaxed);
+        loop {
+            if word & CLOSED != 0 {
+                return Err(AcquireError(()));
+            }
+            let granted = (word >> SHIFT).min(wanted);
+            let mark = if granted < wanted { WAITED } else { 0 };
+            match self.word.compare_exchange_weak(word, word - (granted << SHIFT) | mark, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return Ok(granted),
+                Err(now) => word = now,
+            }
+        }
+    }
+}
+
+impl Future for Take<'_> {
+    type Output = Result<(), AcquireError>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let unit = ready!(budget::poll_proceed(cx));
+        let outcome = if self.claim.is_queued() {
+            ready!(self.poll_queue(cx))
+        } else {
+            match self.permits.try_take(self.claim.wanted()) {
+                Ok(()) => Ok(()),
+                Err(TryAcquireError::Closed) => Err(AcquireError(())),
+                Err(TryAcquireError::NoPermits) => ready!(self.poll_queue(cx)),
+            }
+        };
+        unit.spend();
+        Poll::Ready(outcome)
+    }
+}
+
+impl Drop for Take<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.claim.is_queued() {
+            // SAFETY: a future that was queued was pinned, and is not moved from here on.
+            give_up(unsafe { Pin::new_unchecked(self) });
+        }
+    }
+}
+
+#[cold]
+fn give_up(take: Pin<&mut Take<'_>>) {
+    let (permits, _, claim) = take.parts();
+    let mut claims = permits.claims.lock();
+    let (granted, waker) = claims.leave(claim);
+    // Also without permits: the queue may have become empty.
+    permits.hand_out(claims, granted);
+    drop(waker);
+}

@@ -1,0 +1,73 @@
+//! Values with destructors that panic or come back.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use cede_sync::{mpsc, oneshot};
+
+/// Counts its drops, and panics in one of them.
+struct Bomb {
+    drops: Arc<AtomicUsize>,
+    armed: bool,
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        self.drops.fetch_add(1, Ordering::SeqCst);
+        assert!(!self.armed, "bomb");
+    }
+}
+
+#[test]
+fn a_panicking_destructor_does_not_keep_the_others_from_being_dropped() {
+    for armed in [0, 5, 150, 199] {
+        let drops = Arc::new(AtomicUsize::new(0));
+        let bomb = |index| Bomb { drops: Arc::clone(&drops), armed: index == armed };
+        let (tx, rx) = mpsc::channel(200);
+        (0..200).for_each(|index| tx.try_send(bomb(index)).unwrap_or_else(|_| panic!("full")));
+        assert!(catch_unwind(AssertUnwindSafe(|| drop(rx))).is_err());
+        assert_eq!(drops.load(Ordering::SeqCst), 200);
+        assert!(tx.is_closed() && tx.capacity() == 200);
+
+        let (tx, mut rx) = mpsc::unbounded_channel();
+        (0..200).for_each(|index| tx.send(bomb(index)).unwrap_or_else(|_| panic!("closed")));
+        std::mem::forget(rx.try_recv());
+        let expected = if armed == 0 { 0 } else { 1 };
+        assert_eq!(catch_unwind(AssertUnwindSafe(|| drop(rx))).is_err(), expected == 1);
+        assert_eq!(drops.load(Ordering::SeqCst), 399);
+        assert!(tx.is_closed());
+    }
+}
+
+#[test]
+fn a_panicking_value_of_a_oneshot_closes_it() {
+    let drops = Arc::new(AtomicUsize::new(0));
+    let (tx, rx) = oneshot::channel();
+    assert!(tx.send(Bomb { drops: Arc::clone(&drops), armed: true }).is_ok());
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(rx))).is_err());
+    assert_eq!(drops.load(Ordering::SeqCst), 1);
+}
+
+/// Uses the channel that it lies in while it is dropped.
+struct Reenter(mpsc::WeakSender<Reenter>);
+
+impl Drop for Reenter {
+    fn drop(&mut self) {
+        if let Some(tx) = self.0.upgrade() {
+            assert!(tx.is_closed());
+            assert!(tx.try_reserve().is_err());
+        }
+    }
+}
+
+#[test]
+fn destructors_may_use_the_channel() {
+    let (tx, rx) = mpsc::channel(4);
+    for _ in 0..3 {
+        assert!(tx.try_send(Reenter(tx.downgrade())).is_ok());
+    }
+    let permit = tx.try_reserve().unwrap();
+    drop(rx);
+    permit.send(Reenter(tx.downgrade()));
+}
