@@ -24,7 +24,8 @@ use crate::ReadBuf;
 ///
 /// impl AsyncRead for Zeros {
 ///     fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<cede_io::Result<()>> {
-///         let n = buf.initialize_unfilled().len();
+///         let n = buf.remaining();
+///         buf.initialize_unfilled().fill(0);
 ///         buf.advance(n);
 ///         Poll::Ready(Ok(()))
 ///     }

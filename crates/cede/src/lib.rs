@@ -1,1 +1,5 @@
 //! Placeholder; being written.
+
+#[doc(hidden)]
+pub mod macros;
+pub use cede_macros::{main, test};
