@@ -148,10 +148,10 @@ fn preconditions_come_before_futures_and_disabled_futures_are_made_but_not_polle
 #[test]
 fn handlers_are_part_of_the_function_around_them() {
     async fn early(n: u32) -> Result<u32, String> {
-        loop {
+        'out: {
             let value = cede::select! {
                 value = ready(n) => match value {
-                    0 => break,
+                    0 => break 'out,
                     1 => return Ok(10),
                     2 => Err(String::from("two"))?,
                     n => ready(n).await,
