@@ -71,7 +71,7 @@ impl<R: AsyncRead> BufReader<R> {
     /// If `capacity` is 0: each read would seem to be the end of the stream.
     #[track_caller]
     pub fn with_capacity(capacity: usize, inner: R) -> Self {
-        assert!(capacity > 0, "a `BufReader` needs a capacity greater than zero");
+        assert!(capacity > 0, "the capacity must be greater than zero");
         BufReader { inner, buf: vec![0; capacity].into_boxed_slice(), start: 0, end: 0, seek: Seeking::No }
     }
 

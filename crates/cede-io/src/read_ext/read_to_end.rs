@@ -6,16 +6,18 @@
 //! When the vector is exactly full and was never grown, the stream may well be at its end (the caller reserved exactly its length). Then a
 //! read into a few bytes on the stack asks, so that the vector is not doubled for nothing.
 
+use std::borrow::BorrowMut;
 use std::future::Future;
 use std::io;
 use std::marker::PhantomPinned;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
-use crate::read_buf::{poll_read_slice, poll_read_vec};
-use crate::{AsyncRead, DEFAULT_BUF_SIZE};
+use crate::read_buf::Filling;
+use crate::{AsyncRead, DEFAULT_BUF_SIZE, ReadBuf};
 
 /// Less spare room than this is not worth a read.
 const PROBE_SIZE: usize = 32;
@@ -26,7 +28,7 @@ pin_project! {
     #[must_use = "futures do nothing unless you `.await` or poll them"]
     pub struct ReadToEnd<'a, R: ?Sized> {
         reader: &'a mut R,
-        buf: &'a mut Vec<u8>,
+        buf: Filling<&'a mut Vec<u8>>,
         progress: Progress,
         // So that it can become an `async fn` of a trait without a change that users can see.
         #[pin]
@@ -37,7 +39,7 @@ pin_project! {
 impl<'a, R: ?Sized> ReadToEnd<'a, R> {
     pub(super) fn new(reader: &'a mut R, buf: &'a mut Vec<u8>) -> Self {
         let progress = Progress::new(buf);
-        ReadToEnd { reader, buf, progress, _pin: PhantomPinned }
+        ReadToEnd { reader, buf: Filling::new(buf), progress, _pin: PhantomPinned }
     }
 }
 
@@ -71,11 +73,11 @@ impl Progress {
         self.read
     }
 
-    pub(super) fn poll_read_to_end<R: AsyncRead + ?Sized>(
+    pub(super) fn poll_read_to_end<R: AsyncRead + ?Sized, V: BorrowMut<Vec<u8>>>(
         &mut self,
         mut reader: Pin<&mut R>,
         cx: &mut Context<'_>,
-        buf: &mut Vec<u8>,
+        buf: &mut Filling<V>,
     ) -> Poll<io::Result<usize>> {
         loop {
             match ready!(self.poll_read_some(reader.as_mut(), cx, buf)) {
@@ -87,24 +89,26 @@ impl Progress {
         }
     }
 
-    fn poll_read_some<R: AsyncRead + ?Sized>(
+    fn poll_read_some<R: AsyncRead + ?Sized, V: BorrowMut<Vec<u8>>>(
         &mut self,
         reader: Pin<&mut R>,
         cx: &mut Context<'_>,
-        buf: &mut Vec<u8>,
+        buf: &mut Filling<V>,
     ) -> Poll<io::Result<usize>> {
-        let spare = buf.capacity() - buf.len();
-        if spare < PROBE_SIZE && buf.capacity() == self.initial_capacity && self.initial_capacity >= PROBE_SIZE {
-            let mut probe = [0; PROBE_SIZE];
-            let count = ready!(poll_read_slice(reader, cx, &mut probe))?;
-            buf.extend_from_slice(&probe[..count]);
-            return Poll::Ready(Ok(count));
+        let (capacity, len) = (buf.vec().capacity(), buf.vec().len());
+        if capacity - len < PROBE_SIZE {
+            if capacity == self.initial_capacity && capacity >= PROBE_SIZE {
+                let mut memory = [MaybeUninit::uninit(); PROBE_SIZE];
+                let mut probe = ReadBuf::uninit(&mut memory);
+                let (poll, count) = probe.fill_part(PROBE_SIZE, |part| reader.poll_read(cx, part));
+                ready!(poll)?;
+                buf.with_vec(|vec| vec.extend_from_slice(probe.filled()));
+                return Poll::Ready(Ok(count));
+            }
+            buf.with_vec(|vec| vec.reserve(PROBE_SIZE));
         }
-        if spare < PROBE_SIZE {
-            buf.reserve(PROBE_SIZE);
-        }
-        let offer = self.offer.min(buf.capacity() - buf.len());
-        let count = ready!(poll_read_vec(reader, cx, buf, offer))?;
+        let offer = self.offer.min(buf.vec().capacity() - len);
+        let count = ready!(buf.poll_read(reader, cx, offer))?;
         if count == self.offer {
             self.offer = self.offer.saturating_mul(2);
         }

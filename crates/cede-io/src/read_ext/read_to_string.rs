@@ -11,6 +11,7 @@ use pin_project_lite::pin_project;
 
 use super::read_to_end::Progress;
 use crate::AsyncRead;
+use crate::read_buf::Filling;
 
 pin_project! {
     /// Reads to the end into a string.
@@ -20,7 +21,7 @@ pin_project! {
         reader: &'a mut R,
         // Empty until the end: its bytes are in `buf`, because they are not UTF-8 at every moment.
         output: &'a mut String,
-        buf: Vec<u8>,
+        buf: Filling<Vec<u8>>,
         progress: Progress,
         // So that it can become an `async fn` of a trait without a change that users can see.
         #[pin]
@@ -32,7 +33,7 @@ impl<'a, R: ?Sized> ReadToString<'a, R> {
     pub(super) fn new(reader: &'a mut R, output: &'a mut String) -> Self {
         let buf = mem::take(output).into_bytes();
         let progress = Progress::new(&buf);
-        ReadToString { reader, output, buf, progress, _pin: PhantomPinned }
+        ReadToString { reader, output, buf: Filling::new(buf), progress, _pin: PhantomPinned }
     }
 }
 
@@ -42,7 +43,7 @@ impl<R: AsyncRead + Unpin + ?Sized> Future for ReadToString<'_, R> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let me = self.project();
         let end = ready!(me.progress.poll_read_to_end(Pin::new(&mut **me.reader), cx, me.buf));
-        let mut bytes = mem::take(me.buf);
+        let mut bytes = me.buf.with_vec(mem::take);
         let original_len = bytes.len() - me.progress.read();
         let problem = match end {
             Ok(count) => match String::from_utf8(bytes) {
