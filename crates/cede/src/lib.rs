@@ -13,10 +13,15 @@
 
 mod block_on;
 mod blocking;
+pub mod io;
+#[doc(hidden)]
+pub mod macros;
 pub mod runtime;
 pub mod sim;
 pub mod task;
 pub mod time;
 
 pub use block_on::block_on;
+pub use cede_macros::{main, test};
+pub use cede_sync as sync;
 pub use task::spawn;
