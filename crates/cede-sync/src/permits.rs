@@ -26,6 +26,7 @@
 //! Taking is an Acquire and giving a Release on the word, so what a holder did is seen by the next; through the queue the lock does the same.
 
 use core::future::Future;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
@@ -47,6 +48,10 @@ pub(crate) struct Permits {
     word: AtomicUsize,
     claims: Lock<Claims>,
 }
+
+// A panic leaves the counts as they should be [I4].
+impl UnwindSafe for Permits {}
+impl RefUnwindSafe for Permits {}
 
 impl Permits {
     pub(crate) const MAX: usize = usize::MAX >> 3;

@@ -23,6 +23,7 @@
 
 use alloc::vec::Vec;
 use core::future::Future;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker, ready};
 
@@ -58,8 +59,41 @@ pub(super) struct State<T> {
     senders_gone: bool,
 }
 
+// A panic leaves queue and counts as they should be: no foreign code runs while they change.
+impl<T> UnwindSafe for Chan<T> {}
+impl<T> RefUnwindSafe for Chan<T> {}
+
 /// Where the receiver of an unbounded channel keeps what it took from the shared queue in one go.
-pub(super) type Backlog<T> = Fifo<T>;
+pub(super) struct Backlog<T>(Fifo<T>);
+
+// SAFETY: a shared backlog tells how many values it has, and gives no access to them.
+unsafe impl<T: Send> Sync for Backlog<T> {}
+impl<T> UnwindSafe for Backlog<T> {}
+impl<T> RefUnwindSafe for Backlog<T> {}
+
+impl<T> Backlog<T> {
+    pub(super) const fn new() -> Self {
+        Self(Fifo::new())
+    }
+
+    #[inline]
+    pub(super) fn pop(&mut self) -> Option<T> {
+        self.0.pop()
+    }
+
+    pub(super) fn pop_many(&mut self, buffer: &mut Vec<T>, limit: usize) -> usize {
+        self.0.pop_many(buffer, limit)
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
 
 pub(super) const UNBOUNDED: usize = usize::MAX;
 
@@ -279,7 +313,7 @@ impl<T> Chan<T> {
     #[inline]
     pub(super) fn poll_backlog(&self, cx: &mut Context<'_>, backlog: &mut Backlog<T>) -> Poll<bool> {
         let taken = self.poll_take(cx, |state| {
-            backlog.take_all(&mut state.queue);
+            backlog.0.take_all(&mut state.queue);
             (!backlog.is_empty()).then_some(((), 0))
         });
         taken.map(|some| some.is_some())
@@ -349,7 +383,7 @@ impl<T> Chan<T> {
     /// As [`Chan::try_recv`] for an unbounded channel: refills the empty backlog.
     pub(super) fn try_backlog(&self, backlog: &mut Backlog<T>) -> Result<(), TryRecvError> {
         let mut state = self.state.lock();
-        backlog.take_all(&mut state.queue);
+        backlog.0.take_all(&mut state.queue);
         if !backlog.is_empty() {
             return Ok(());
         }
