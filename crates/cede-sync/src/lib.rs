@@ -39,6 +39,9 @@ pub mod watch;
 #[cfg(feature = "std")]
 mod blocking;
 
+#[cfg(all(test, loom))]
+mod loom_models;
+
 pub use error::{AcquireError, TryAcquireError, TryLockError};
 pub use mutex::{MappedMutexGuard, Mutex, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard};
 pub use notify::Notify;

@@ -542,6 +542,3 @@ fn give_up<T>(reserve: Pin<&mut Reserve<'_, T>>) {
     chan.release(state, granted);
     drop(waker);
 }
-
-#[cfg(all(test, loom))]
-mod loom_tests;
