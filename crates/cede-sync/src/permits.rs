@@ -140,8 +140,7 @@ impl Permits {
             let rest = core::mem::take(permits);
             // Also clears the mark: the queue is empty [I1].
             let mut word = self.word.load(Ordering::Relaxed);
-            while let Err(now) =
-                self.word.compare_exchange_weak(word, Self::sum(word, rest) & !WAITED, Ordering::AcqRel, Ordering::Relaxed)
+            while let Err(now) = self.word.compare_exchange_weak(word, Self::sum(word, rest) & !WAITED, Ordering::AcqRel, Ordering::Relaxed)
             {
                 word = now;
             }

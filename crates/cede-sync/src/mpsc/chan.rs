@@ -100,8 +100,7 @@ pub(super) const UNBOUNDED: usize = usize::MAX;
 impl<T> Chan<T> {
     /// With one sender.
     pub(super) fn new(bound: usize) -> Self {
-        let state =
-            State { queue: Fifo::new(), free: bound, claims: Claims::new(), receiver_gone: false, senders_gone: false };
+        let state = State { queue: Fifo::new(), free: bound, claims: Claims::new(), receiver_gone: false, senders_gone: false };
         Self {
             senders: AtomicUsize::new(1),
             weak_senders: AtomicUsize::new(0),
