@@ -263,7 +263,7 @@ impl Permits {
             }
             let granted = (word >> SHIFT).min(wanted);
             let mark = if granted < wanted { WAITED } else { 0 };
-            match self.word.compare_exchange_weak(word, word - (granted << SHIFT) | mark, Ordering::Acquire, Ordering::Relaxed) {
+            match self.word.compare_exchange_weak(word, (word - (granted << SHIFT)) | mark, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => return Ok(granted),
                 Err(now) => word = now,
             }
