@@ -102,10 +102,14 @@ fn mpsc_two_senders_and_the_receiver() {
             })
             .collect();
         drop(tx);
-        let mut sum = 10;
-        while let Some(value) = block_on(rx.recv()) {
-            sum += value;
-        }
+        // One waker for all: it stays in its slot, and may be claimed again while it is being called.
+        let sum = block_on(async {
+            let mut sum = 10;
+            while let Some(value) = rx.recv().await {
+                sum += value;
+            }
+            sum
+        });
         assert_eq!(sum, 11);
         senders.into_iter().for_each(|sender| sender.join().unwrap());
     });
