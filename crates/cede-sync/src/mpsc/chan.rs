@@ -17,14 +17,11 @@
 //!
 //! # Invariants
 //! - I1: while senders wait no place is free.
-//! - I2: a claim is queued only in the claims of the channel that its future borrows, and the future's drop takes it out.
-//! - I3: whoever makes `finished` true, or pushes, claims the receiver's wake under the same lock.
-//! - I4: values and wakers are dropped, cloned and woken outside of the lock.
+//! - I2: whoever makes `finished` true, or pushes, claims the receiver's wake under the same lock.
+//! - I3: values and wakers are dropped, cloned and woken outside of the lock.
 
 use alloc::vec::Vec;
-use core::future::Future;
 use core::panic::{RefUnwindSafe, UnwindSafe};
-use core::pin::Pin;
 use core::task::{Context, Poll, Waker, ready};
 
 use cede_context::budget;
@@ -37,7 +34,7 @@ use cede_core::waker_slot::{Call, WakerSlot};
 use super::error::{SendError, TryRecvError, TrySendError};
 use super::fifo::Fifo;
 use crate::Notify;
-use crate::claims::{Claim, Claims, Progress};
+use crate::claims::Claims;
 
 pub(super) struct Chan<T> {
     senders: AtomicUsize,
@@ -48,13 +45,13 @@ pub(super) struct Chan<T> {
     closing: Notify,
     closed: AtomicBool,
     rx: WakerSlot,
-    state: Lock<State<T>>,
+    pub(super) state: Lock<State<T>>,
 }
 
 pub(super) struct State<T> {
     queue: Fifo<T>,
-    free: usize,
-    claims: Claims,
+    pub(super) free: usize,
+    pub(super) claims: Claims,
     receiver_gone: bool,
     senders_gone: bool,
 }
@@ -176,10 +173,6 @@ impl<T> Chan<T> {
         }
     }
 
-    pub(super) fn reserve(&self, places: usize) -> Reserve<'_, T> {
-        Reserve { chan: self, claim: Claim::new(places) }
-    }
-
     /// Sends through a place that was reserved.
     pub(super) fn send_reserved(&self, value: T) {
         self.deliver(self.state.lock(), value);
@@ -221,7 +214,7 @@ impl<T> Chan<T> {
 
     /// Frees places: for those who wait first.
     #[inline]
-    fn release(&self, mut state: Guard<'_, State<T>>, places: usize) {
+    pub(super) fn release(&self, mut state: Guard<'_, State<T>>, places: usize) {
         if !state.claims.is_empty() {
             return self.hand_out(state, places);
         }
@@ -421,123 +414,4 @@ impl<T> Chan<T> {
         let _drop_outside = (waker, queue);
         self.close();
     }
-}
-
-/// Places that were reserved; they go back when this is dropped.
-pub(super) struct Places<'a, T> {
-    pub(super) chan: &'a Chan<T>,
-    pub(super) count: usize,
-}
-
-impl<T> Places<'_, T> {
-    /// They are used otherwise.
-    pub(super) fn keep(mut self) {
-        self.count = 0;
-    }
-
-    /// Sends through one of them; there must be one.
-    pub(super) fn send(&mut self, value: T) {
-        self.count -= 1;
-        self.chan.send_reserved(value);
-    }
-}
-
-impl<T> Drop for Places<'_, T> {
-    fn drop(&mut self) {
-        self.chan.give_back(self.count);
-    }
-}
-
-/// Waits for places; ready with the lock held and the places taken.
-pub(super) struct Reserve<'a, T> {
-    chan: &'a Chan<T>,
-    claim: Claim,
-}
-
-impl<'a, T> Reserve<'a, T> {
-    fn parts(self: Pin<&mut Self>) -> (&'a Chan<T>, Pin<&mut Claim>) {
-        // SAFETY: the claim is only lent out pinned, and the other field is `Unpin`.
-        unsafe {
-            let this = self.get_unchecked_mut();
-            (this.chan, Pin::new_unchecked(&mut this.claim))
-        }
-    }
-}
-
-impl<'a, T> Future for Reserve<'a, T> {
-    type Output = Result<Guard<'a, State<T>>, SendError<()>>;
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let unit = ready!(budget::poll_proceed(cx));
-        let (chan, mut claim) = self.parts();
-        let mut fresh: Option<Waker> = None;
-        loop {
-            let mut state = chan.state.lock();
-            if chan.is_closed() {
-                drop(state);
-                unit.spend();
-                return Poll::Ready(Err(SendError(())));
-            }
-            let satisfied = if claim.is_queued() {
-                match state.claims.check(claim.as_mut(), cx.waker()) {
-                    Progress::Satisfied => true,
-                    Progress::Waiting => break,
-                    Progress::OtherWaker => false,
-                }
-            } else if let Some(free) = state.free.checked_sub(claim.wanted()) {
-                state.free = free;
-                true
-            } else {
-                false
-            };
-            if satisfied {
-                if let Some(unused) = fresh.take() {
-                    drop(state);
-                    // Comes back if the destructor of the waker panics.
-                    let places = Places { chan, count: claim.wanted() };
-                    drop(unused);
-                    places.keep();
-                    state = chan.state.lock();
-                }
-                unit.spend();
-                return Poll::Ready(Ok(state));
-            }
-            if let Some(waker) = fresh.take() {
-                if claim.is_queued() {
-                    let old = state.claims.set_waker(claim.as_mut(), waker);
-                    drop(state);
-                    drop(old);
-                } else {
-                    let granted = core::mem::take(&mut state.free);
-                    // SAFETY: [I2] it is not queued, and `drop` takes it out.
-                    unsafe { state.claims.join(claim.as_mut(), granted, waker) };
-                }
-                break;
-            }
-            drop(state);
-            fresh = Some(cx.waker().clone());
-        }
-        waiting_for(WaitKind::Send, core::ptr::from_ref(chan).addr() as u64);
-        Poll::Pending
-    }
-}
-
-impl<T> Drop for Reserve<'_, T> {
-    #[inline]
-    fn drop(&mut self) {
-        if self.claim.is_queued() {
-            // SAFETY: a future that was queued was pinned, and is not moved from here on.
-            give_up(unsafe { Pin::new_unchecked(self) });
-        }
-    }
-}
-
-#[cold]
-fn give_up<T>(reserve: Pin<&mut Reserve<'_, T>>) {
-    let (chan, claim) = reserve.parts();
-    let mut state = chan.state.lock();
-    let (granted, waker) = state.claims.leave(claim);
-    chan.release(state, granted);
-    drop(waker);
 }

@@ -214,13 +214,13 @@ proptest! {
                 }
                 5 => match (tx.try_reserve(), closed || free == 0) {
                     (Ok(permit), false) => permits.push(permit),
-                    (Err(_), true) => if let Some(permit) = permits.pop() {
-                        if pick % 2 == 0 {
+                    (Err(_), true) => {
+                        if let Some(permit) = permits.pop() && pick % 2 == 0 {
                             permit.send(next);
                             queue.push_back(next);
                             next += 1;
                         }
-                    },
+                    }
                     (real, model) => prop_assert!(false, "{:?} {}", real, model),
                 },
                 6 if pick == 0 => {
