@@ -1,6 +1,7 @@
 //! Prints nanoseconds per operation, on an executor of fifty lines: `cargo run --release --example speed -p cede-sync`.
 //!
-//! The figures are CPU time of all threads per operation, the best of several runs. They are for comparing versions of this crate, not for a report.
+//! The figures are elapsed time times threads per operation, the best of several runs, the executor included (its queue is a locked one and its wakes
+//! are not cheap). They are for comparing versions of this crate on a quiet machine, not for a report.
 
 use std::collections::VecDeque;
 use std::future::Future;
