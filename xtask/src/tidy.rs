@@ -31,8 +31,15 @@ pub(crate) struct RustFile {
 pub(crate) enum Finding {
     /// Never allowed.
     Forbidden(String),
-    /// More of something than the rule allows: which rule, where, how many, how many are allowed.
-    Counted { rule: &'static str, place: String, count: usize, limit: usize },
+    /// More of something than the rule allows.
+    Counted {
+        rule: &'static str,
+        place: String,
+        count: usize,
+        limit: usize,
+        /// What else helps to find it.
+        detail: String,
+    },
 }
 
 /// All files, as the checks want them.

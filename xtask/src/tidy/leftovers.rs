@@ -18,7 +18,7 @@ pub(crate) fn check(project: &Project) -> Vec<Finding> {
             }
         }
         let mut lines = file.source.lines.iter();
-        let first = lines.find(|line| !(line.code.trim().is_empty() && line.comment.is_empty()) && !line.code.starts_with("#!"));
+        let first = lines.find(|line| !line.comment.is_empty() || (!line.code.trim().is_empty() && !line.code.starts_with("#!")));
         if first.is_none_or(|line| !line.comment.starts_with("//!")) {
             report(1, "does not say what it is: no `//!` at the top");
         }

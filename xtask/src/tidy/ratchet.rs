@@ -33,9 +33,9 @@ pub(crate) fn complaints(recorded: &Ratchet, findings: &[Finding]) -> Vec<String
     for finding in findings {
         match finding {
             Finding::Forbidden(message) => complaints.push(message.clone()),
-            Finding::Counted { rule, place, count, limit } => match unused.remove(&((*rule).to_owned(), place.clone())) {
-                None => complaints.push(format!("{rule} {place} {count}: at most {limit}")),
-                Some(number) if *count > number => complaints.push(format!("{rule} {place} {count}: grew from {number}")),
+            Finding::Counted { rule, place, count, limit, detail } => match unused.remove(&((*rule).to_owned(), place.clone())) {
+                None => complaints.push(format!("{rule} {place} {count}: at most {limit}: {detail}")),
+                Some(number) if *count > number => complaints.push(format!("{rule} {place} {count}: grew from {number}: {detail}")),
                 Some(number) if *count < number => {
                     complaints.push(format!("{rule} {place} {count}: better than {number}; run `cargo xtask tidy --tighten`"))
                 }
