@@ -87,9 +87,11 @@ pub(crate) fn asan(if_available: bool) -> Result<(), String> {
         eprintln!("{message}");
         return if if_available { Ok(()) } else { Err(message.to_owned()) };
     }
-    let mut arguments = vec!["+nightly", "test", "--quiet", "--lib", "--tests", "--target", TARGET, "--target-dir", "target/asan"];
+    let mut arguments =
+        vec!["+nightly", "test", "--quiet", "--no-fail-fast", "--lib", "--tests", "--target", TARGET, "--target-dir", "target/asan"];
     arguments.extend(ASAN_CRATES.iter().flat_map(|name| ["-p", name]));
-    run(command("cargo", &arguments).env("RUSTFLAGS", "-Zsanitizer=address").env("RUST_TEST_TIME_UNIT", "60000,120000"))
+    let suppressions = format!("suppressions={}:print_suppressions=0", tree::root().join("xtask/leaks.txt").display());
+    run(command("cargo", &arguments).env("RUSTFLAGS", "-Zsanitizer=address").env("LSAN_OPTIONS", suppressions))
 }
 
 /// Proves that the core needs neither `std` nor an allocator: for a target that has neither, if one is installed; else as a static library
