@@ -16,6 +16,7 @@ use crate::runtime::context;
 use crate::runtime::handle::{Handle, SchedulerHandle};
 use crate::runtime::run::{self, Outcome};
 use crate::runtime::tick::Tick;
+use crate::runtime::timer_slack;
 use crate::task::slab::Slab;
 
 /// So many tasks in a row may come from the slot of the task woken last; then the ring has its turn.
@@ -168,7 +169,7 @@ impl Worker {
     /// The thread of a worker.
     pub(super) fn main(self: Box<Self>) {
         let shared = self.shared.clone();
-        tighten_timer_slack();
+        timer_slack::tighten();
         if let Some(hook) = &shared.parts.hooks.thread_start {
             hook();
         }
@@ -432,10 +433,4 @@ impl Worker {
 pub(super) struct Parked {
     role: Role,
     pub(super) until: Option<u64>,
-}
-
-/// Timers of this thread are exact to the precision of the hardware, not to the 50 µs that Linux may add.
-pub(super) fn tighten_timer_slack() {
-    // SAFETY: a call that changes a number of the current thread.
-    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1, 0, 0, 0) };
 }
