@@ -1,0 +1,10 @@
+//! cede: all workloads.
+
+use cede as rt;
+
+#[path = "../shaped.rs"]
+mod shaped;
+
+fn main() {
+    shaped::main();
+}
