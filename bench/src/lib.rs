@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 pub mod arguments;
+pub mod rows;
+pub mod run;
 pub mod sample;
 pub mod statistics;
 pub mod system;

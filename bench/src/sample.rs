@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 
+use crate::arguments::Arguments;
 use crate::system;
 
 /// What one run of a workload cost.
@@ -47,6 +48,24 @@ pub struct Plan {
     pub operations: u64,
     /// A tenth of them before, unmeasured.
     pub warm_up: bool,
+}
+
+impl Plan {
+    /// What the command line asks for.
+    #[must_use]
+    pub fn of(arguments: &Arguments) -> Self {
+        Self { operations: arguments.get("operations", 100_000), warm_up: arguments.get("warm-up", true) }
+    }
+}
+
+/// Prints what was measured and ends the process; with status 2 if there is no such workload.
+pub fn finish(sample: Option<Sample>) -> ! {
+    match sample {
+        Some(sample) => println!("{sample}"),
+        None => std::process::exit(2),
+    }
+    // Without the destructors, which are not measured: some workloads leave a million tasks.
+    std::process::exit(0)
 }
 
 /// Runs a workload, which says how many operations it has done.

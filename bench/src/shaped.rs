@@ -1,9 +1,11 @@
-//! A contender that has tokio's builder: runs the workload that the command line names. The including binary says `use … as rt`.
+//! All workloads, for a contender that has everything. The including binary says `use … as rt`, or has a module `rt` with tokio's names.
 
 #[path = "shaped/channels.rs"]
 mod channels;
 #[path = "shaped/locks.rs"]
 mod locks;
+#[path = "shaped/mutexes.rs"]
+mod mutexes;
 #[path = "shaped/network.rs"]
 mod network;
 #[path = "shaped/tasks.rs"]
@@ -11,42 +13,32 @@ mod tasks;
 #[path = "shaped/timers.rs"]
 mod timers;
 
+use std::future::Future;
+use std::pin::Pin;
+
 use cede_bench::arguments::Arguments;
-use cede_bench::sample::{Plan, Sample, measure};
+use cede_bench::sample::{Plan, Sample, finish, measure};
 use cede_bench::{statistics, system};
 
-use crate::rt;
-
-/// Does what the command line says.
-pub fn main() {
+/// Does what the command line says; `block_on` runs a future on that many threads.
+pub fn main(block_on: fn(usize, Work) -> Option<Sample>) {
     let arguments = Arguments::of_process();
     system::pin(arguments.get("core", -1));
-    let plan = Plan { operations: arguments.get("operations", 100_000), warm_up: arguments.get("warm-up", true) };
-    let threads = arguments.get("threads", 1);
-    let runtime = match threads {
-        1 => rt::runtime::Builder::new_current_thread().enable_all().build(),
-        threads => rt::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build(),
-    }
-    .unwrap();
-    let name = arguments.word.clone();
-    let size = arguments.get("size", 64);
-    let sample = match name.as_str() {
-        "serve" => Some(runtime.block_on(async move { network::serve(size).await }, )).map(|()| Sample::default()),
-        "spawn_join_block_on" => Some(runtime.block_on(measure(plan, tasks::spawn_join))),
-        _ if threads == 1 => runtime.block_on(run(name, plan)),
-        _ => runtime.block_on(async move { rt::spawn(run(name, plan)).await.unwrap() }),
+    let (name, plan, size) = (arguments.word.clone(), Plan::of(&arguments), arguments.get("size", 64));
+    let work: Work = match name.as_str() {
+        "serve" => Box::pin(async move { network::serve(size).await }),
+        _ => Box::pin(run(name, plan)),
     };
-    match sample {
-        Some(sample) => println!("{sample}"),
-        None => std::process::exit(2),
-    }
-    // Without the shutdown, which is not measured: some workloads leave a million tasks.
-    std::process::exit(0);
+    finish(block_on(arguments.get("threads", 1), work));
 }
+
+/// What a contender runs: boxed, so that it is the same type for all.
+pub type Work = Pin<Box<dyn Future<Output = Option<Sample>> + Send>>;
 
 async fn run(name: String, plan: Plan) -> Option<Sample> {
     Some(match name.as_str() {
-        "spawn_join" => measure(plan, tasks::spawn_join).await,
+        // The contender runs this one outside of its tasks.
+        "spawn_join" | "spawn_join_block_on" => measure(plan, tasks::spawn_join).await,
         "spawn_one" => measure(plan, tasks::spawn_one).await,
         "spawn_idle" => measure(plan, tasks::spawn_idle).await,
         "yield" => measure(plan, tasks::yielding).await,
@@ -59,8 +51,8 @@ async fn run(name: String, plan: Plan) -> Option<Sample> {
         "mpsc_unbounded_1" => measure(plan, channels::mpsc_unbounded_1).await,
         "mpsc_unbounded_4" => measure(plan, channels::mpsc_unbounded_4).await,
         "oneshot" => measure(plan, channels::oneshot).await,
-        "mutex" => measure(plan, locks::mutex).await,
-        "mutex_held" => measure(plan, locks::mutex_held).await,
+        "mutex" => measure(plan, mutexes::mutex).await,
+        "mutex_held" => measure(plan, mutexes::mutex_held).await,
         "rwlock" => measure(plan, locks::rwlock).await,
         "semaphore" => measure(plan, locks::semaphore).await,
         "notify" => measure(plan, locks::notify).await,

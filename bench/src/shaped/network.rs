@@ -19,7 +19,7 @@ async fn echo(mut stream: TcpStream, size: usize) {
 }
 
 /// Serves for ever; prints its port first.
-pub async fn serve(size: usize) {
+pub async fn serve<T>(size: usize) -> T {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     println!("port {}", listener.local_addr().unwrap().port());
     loop {
