@@ -132,9 +132,8 @@ impl<T> WaitList<T> {
     /// If `node` is linked, it is in this list.
     pub unsafe fn remove(&mut self, node: &Node<T>) -> Option<Waker> {
         // SAFETY: [I2] the caller's promise.
-        let (linked, prev, next, waker) = unsafe {
-            node.slot(|slot| (core::mem::replace(&mut slot.linked, false), slot.prev, slot.next, slot.waker.take()))
-        };
+        let (linked, prev, next, waker) =
+            unsafe { node.slot(|slot| (core::mem::replace(&mut slot.linked, false), slot.prev, slot.next, slot.waker.take())) };
         if linked {
             if prev.is_null() {
                 self.head = next;

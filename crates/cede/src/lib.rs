@@ -11,17 +11,26 @@
 //! assert_eq!(answer, 42);
 //! ```
 
+mod adapters;
 mod block_on;
 mod blocking;
 pub mod io;
 #[doc(hidden)]
 pub mod macros;
+pub mod net;
 pub mod runtime;
 pub mod sim;
 pub mod task;
 pub mod time;
 
 pub use block_on::block_on;
+
+/// What hyper needs of a runtime. Its I/O traits are implemented by the sockets themselves.
+#[cfg(feature = "hyper")]
+pub mod hyper {
+    pub use crate::adapters::hyper::{CedeExecutor, CedeTimer};
+}
+
 pub use cede_macros::{main, test};
 pub use cede_sync as sync;
 pub use task::spawn;

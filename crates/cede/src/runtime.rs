@@ -12,16 +12,18 @@ pub(crate) mod context;
 mod handle;
 pub(crate) mod local;
 mod local_runtime;
+mod metrics;
 pub(crate) mod parts;
 mod ready;
 pub(crate) mod run;
 pub(crate) mod steal;
 mod tick;
 
-pub use builder::Builder;
+pub use builder::{Builder, UnhandledPanic};
 pub use context::EnterGuard;
 pub use handle::{Handle, RuntimeFlavor, TryCurrentError};
 pub use local_runtime::{LocalOptions, LocalRuntime};
+pub use metrics::RuntimeMetrics;
 pub use tick::Tick;
 
 pub(crate) use ready::Ready;

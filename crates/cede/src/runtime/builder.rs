@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use cede_driver::Driver;
@@ -36,6 +37,19 @@ pub struct Builder {
     event_interval: u32,
     start_paused: bool,
     hooks: Hooks,
+    name: Option<Arc<str>>,
+    unhandled_panic: UnhandledPanic,
+}
+
+/// What a runtime does when a task panics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UnhandledPanic {
+    /// The join handle gets the panic as an error; all else goes on.
+    #[default]
+    Ignore,
+    /// `block_on` panics at once, and so the runtime ends.
+    ShutdownRuntime,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +82,8 @@ impl Builder {
             event_interval: 61,
             start_paused: false,
             hooks: Hooks::default(),
+            name: None,
+            unhandled_panic: UnhandledPanic::Ignore,
         }
     }
 
@@ -186,6 +202,26 @@ impl Builder {
         self
     }
 
+    /// A name for the runtime, shown by its `Debug`.
+    pub fn name(&mut self, name: impl Into<String>) -> &mut Self {
+        self.name = Some(name.into().into());
+        self
+    }
+
+    /// What happens when a task panics; see [`UnhandledPanic`].
+    ///
+    /// # Panics
+    /// For anything but [`UnhandledPanic::Ignore`] on a multi-thread runtime.
+    #[track_caller]
+    pub fn unhandled_panic(&mut self, behavior: UnhandledPanic) -> &mut Self {
+        assert!(
+            self.flavor == Flavor::CurrentThread || behavior == UnhandledPanic::Ignore,
+            "UnhandledPanic::ShutdownRuntime is only supported in current thread runtime"
+        );
+        self.unhandled_panic = behavior;
+        self
+    }
+
     /// Makes the runtime.
     ///
     /// # Errors
@@ -278,6 +314,9 @@ impl Builder {
             hooks: self.hooks.clone(),
             names: Names::default(),
             simulated,
+            name: self.name.clone(),
+            panics_end_it: self.unhandled_panic == UnhandledPanic::ShutdownRuntime,
+            panicked: AtomicBool::new(false),
         }
     }
 }

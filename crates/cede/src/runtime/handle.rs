@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use cede_driver::Handle as DriverHandle;
 
+use super::RuntimeMetrics;
 use super::context::{self, EnterGuard};
 use super::parts::Parts;
 use super::{local, steal};
@@ -144,6 +145,26 @@ impl Handle {
         }
     }
 
+    /// Numbers about the runtime as it is now.
+    #[must_use]
+    pub fn metrics(&self) -> RuntimeMetrics {
+        RuntimeMetrics::new(self.clone())
+    }
+
+    pub(crate) fn worker_count(&self) -> usize {
+        match &self.scheduler {
+            SchedulerHandle::Local(_) => 1,
+            SchedulerHandle::Steal(shared) => shared.worker_count(),
+        }
+    }
+
+    pub(crate) fn interrupts(&self) -> u64 {
+        match &self.scheduler {
+            SchedulerHandle::Local(shared) => shared.timers.driver().interrupts(),
+            SchedulerHandle::Steal(shared) => shared.interrupts(),
+        }
+    }
+
     #[inline]
     pub(crate) fn parts(&self) -> &Parts {
         match &self.scheduler {
@@ -176,7 +197,7 @@ impl Handle {
 
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handle").field("flavor", &self.runtime_flavor()).finish_non_exhaustive()
+        f.debug_struct("Handle").field("name", &self.parts().name).field("flavor", &self.runtime_flavor()).finish_non_exhaustive()
     }
 }
 

@@ -377,6 +377,9 @@ impl Scheduler {
                 }
             }
             let tick = self.tick(signal);
+            if self.shared.parts.panics_end_it && self.shared.parts.panicked.load(Ordering::SeqCst) {
+                panic!("a spawned task panicked and the runtime is configured to shut down on unhandled panic");
+            }
             if tick.polled == 0 && !signal.woken.load(Ordering::Acquire) {
                 self.park(signal);
             }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cede_core::lock::Lock;
 use cede_driver::clock::Clock;
@@ -23,6 +24,10 @@ pub(crate) struct Parts {
     pub(crate) hooks: Hooks,
     pub(crate) names: Names,
     pub(crate) simulated: bool,
+    pub(crate) name: Option<Arc<str>>,
+    /// Whether the panic of a task ends a one-thread runtime.
+    pub(crate) panics_end_it: bool,
+    pub(crate) panicked: AtomicBool,
 }
 
 /// See the builder's functions of these names.
@@ -35,6 +40,14 @@ pub(crate) struct Hooks {
 }
 
 impl Parts {
+    /// A task panicked.
+    #[cold]
+    pub(crate) fn note_panic(&self) {
+        if self.panics_end_it {
+            self.panicked.store(true, Ordering::SeqCst);
+        }
+    }
+
     pub(crate) fn before_park(&self) {
         if let Some(hook) = &self.hooks.thread_park {
             hook();

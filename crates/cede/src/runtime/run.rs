@@ -54,6 +54,7 @@ pub(crate) unsafe fn run(task: TaskRef) -> Outcome {
         }
         Err(panic) => {
             let error = JoinError::panicked(Id::from_number(task.id()), panic);
+            context::with_current(|handle| handle.parts().note_panic());
             // SAFETY: the caller's contract.
             unsafe { fail(task, error) };
             Outcome::Completed

@@ -13,12 +13,11 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use cede_core::lock::Lock;
+use cede_core::wake_batch::WakeBatch;
 use cede_core::wheel::{Entry, Wheel};
 use cede_driver::Handle as DriverHandle;
 
 const AWAKE: u64 = 0;
-/// So many wakers leave the wheel at a time; the lock is free in between.
-const BATCH: usize = 32;
 
 pub(crate) struct Timers {
     state: Lock<State>,
@@ -91,23 +90,19 @@ impl Timers {
     pub(crate) fn fire(&self, now: u64) -> usize {
         let mut fired = 0;
         loop {
-            let mut batch: [Option<Waker>; BATCH] = [const { None }; BATCH];
-            let mut count = 0;
+            let mut batch = WakeBatch::new();
+            let before = fired;
             {
                 let mut state = self.state.lock();
                 if state.wheel.is_empty() {
                     return fired;
                 }
                 state.wheel.advance(now);
-                while count < BATCH {
-                    let Some(waker) = state.wheel.pop_fired() else { break };
-                    batch[count] = Some(waker);
-                    count += 1;
-                }
+                fired += state.move_fired(&mut batch);
             }
-            fired += count;
-            batch.into_iter().flatten().for_each(Waker::wake);
-            if count < BATCH {
+            let more = !batch.has_room();
+            batch.wake_all();
+            if !more || before == fired {
                 return fired;
             }
         }
@@ -135,22 +130,31 @@ impl Timers {
     /// All entries end as dead, and nothing is armed any more.
     pub(crate) fn shut_down(&self) {
         loop {
-            let mut batch: [Option<Waker>; BATCH] = [const { None }; BATCH];
-            let mut count = 0;
+            let mut batch = WakeBatch::new();
             {
                 let mut state = self.state.lock();
                 state.wheel.shutdown();
-                while count < BATCH {
-                    let Some(waker) = state.wheel.pop_fired() else { break };
-                    batch[count] = Some(waker);
-                    count += 1;
-                }
+                state.move_fired(&mut batch);
             }
-            batch.into_iter().flatten().for_each(Waker::wake);
-            if count < BATCH {
+            if batch.is_empty() {
                 return;
             }
+            batch.wake_all();
         }
+    }
+}
+
+impl State {
+    /// Moves wakers of fired entries into the batch while there is room; returns how many.
+    fn move_fired(&mut self, batch: &mut WakeBatch) -> usize {
+        let mut moved = 0;
+        while batch.has_room()
+            && let Some(waker) = self.wheel.pop_fired()
+        {
+            batch.push(waker);
+            moved += 1;
+        }
+        moved
     }
 }
 
