@@ -40,11 +40,14 @@ impl Failure {
         let shown = printable(&path.to_string_lossy());
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                Self::new(Exit::DiskFull, format!("could not {verb} {shown}: {error}")).help("free some space, or choose another directory with --dir")
+                Self::new(Exit::DiskFull, format!("could not {verb} {shown}: {error}"))
+                    .help("free some space, or choose another directory with --dir")
             }
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::NotADirectory | io::ErrorKind::NotFound => {
-                Self::new(Exit::Files, format!("could not {verb} {shown}: {error}")).help("choose a directory that can be written with --dir")
-            }
+            io::ErrorKind::PermissionDenied
+            | io::ErrorKind::ReadOnlyFilesystem
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::NotFound => Self::new(Exit::Files, format!("could not {verb} {shown}: {error}"))
+                .help("choose a directory that can be written with --dir"),
             _ => Self::new(Exit::Files, format!("could not {verb} {shown}: {error}")),
         }
     }
