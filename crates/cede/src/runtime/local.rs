@@ -5,9 +5,9 @@
 //! the driver when there is nothing to do. A second thread that calls `block_on` meanwhile only polls its own future, and takes over when the first is done.
 //!
 //! # Who may touch what
-//! * [`Scheduler`]: the thread that drives it, which has it in the thread-local `ACTIVE`. Its cells are accessed for a few instructions at a time, during
+//! * `Scheduler`: the thread that drives it, which has it in the thread-local `ACTIVE`. Its cells are accessed for a few instructions at a time, during
 //!   which no user code runs, so nested calls (a waker called by a future that is being polled, a `block_on` inside a task) are harmless.
-//! * [`Shared`]: everybody.
+//! * `Shared`: everybody.
 //!
 //! # Invariants
 //! - I1: `ACTIVE` points to a scheduler that the current thread took out of `Shared::idle` and has not put back, or is null.
@@ -42,7 +42,6 @@ use super::parts::Parts;
 use super::ready::Ready;
 use super::run::{self, Outcome};
 use super::tick::Tick;
-use super::timer_slack;
 use crate::task::slab::{self, Slab};
 use crate::task::{Id, JoinError, JoinHandle};
 use crate::time::timers::Timers;
@@ -260,7 +259,7 @@ impl Shared {
     /// Ends all tasks. The caller owns the runtime, so nobody begins a `block_on` any more.
     pub(crate) fn shut_down(self: &Arc<Self>) {
         let Some(scheduler) = self.idle.lock().scheduler.take() else { return };
-        drop(self.inbox.close());
+        self.inbox.close();
         let Scheduler { ready, slab, driver, .. } = *scheduler;
         ready.into_inner().clear();
         let mut slab = slab.into_inner();
@@ -438,7 +437,7 @@ impl Scheduler {
         if self.shared.inbox.is_empty() && !signal.woken.load(Ordering::SeqCst) {
             self.shared.parts.before_park();
             if until.is_some() {
-                timer_slack::tighten();
+                cede_driver::tighten_timer_slack();
             }
             self.turn(until);
             self.shared.parts.after_park();
@@ -506,11 +505,6 @@ impl Scheduler {
         if let Some(slab) = self.shared.foreign_slab.lock().as_ref() {
             slab.for_each(&mut add);
         }
-    }
-
-    /// The number of tasks that have not ended.
-    pub(crate) fn alive(&self) -> usize {
-        self.slab(|slab| slab.live())
     }
 }
 
