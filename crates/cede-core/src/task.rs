@@ -20,7 +20,7 @@
 //!               01                 COMPLETE (run bits stay 00 or 11: never SLEEP, so no later wake can queue the task)
 //! ```
 //! `NOTIFIED` while queued: the queue's owner has the right. `NOTIFIED` set on top of `RUNNING`: still the runner's; it finds the bits at
-//! [`TaskRef::park`] and queues the task itself. A yielding task is queued while still `RUNNING`: the right simply moves with the queue entry.
+//! [`TaskRef::park`] and queues the task itself. A new task, and one that yields, is queued while `RUNNING`: the right simply moves with the queue entry.
 //!
 //! # References
 //! The runtime holds one from spawn to completion, the join handle one, each abort handle and waker one; queue entries hold none, because a
@@ -30,8 +30,8 @@
 //! * `stage` (future or output): until COMPLETE whoever has the right to poll; after COMPLETE the join handle if `JOIN_INTEREST` was set at that
 //!   moment, else the runner that completed it.
 //! * `next`: the queue that the task is in; it is in one at most.
-//! * `join_waker`: while `JOIN_WAKER` is unset and the task not COMPLETE, the join handle. While `JOIN_WAKER` is set everybody may read it and nobody
-//!   may write it. The join handle may take the bit back only while the task is not COMPLETE; else the last reference drops the waker.
+//! * `join_waker`: while the task is not COMPLETE, the join handle; it sets `JOIN_WAKER` when a waker is in place and may take the bit back. If the bit is set at the
+//!   moment of completion, the runner moves the waker out and resets the bit. If it is set after that (the handle was late), the last reference drops the waker.
 //! * `vtable`: written when the cell is initialized, and to null when it is vacated; a walk over the memory recognizes live cells by it.
 //!
 //! # Invariants

@@ -193,3 +193,6 @@ impl Done<'_> {
         });
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -21,6 +21,7 @@ mod fifo;
 mod owned_permit;
 mod permit;
 mod receiver;
+mod reserve;
 mod unbounded;
 mod unbounded_receiver;
 

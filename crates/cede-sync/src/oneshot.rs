@@ -49,7 +49,6 @@ struct Shared<T> {
 /// tx.send("hello").unwrap();
 /// assert_eq!(rx.try_recv(), Ok("hello"));
 /// ```
-#[must_use]
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let state = State { value: None, sender_done: false, closed: false, sender: None, receiver: None };
     let shared = Arc::new(Shared { state: Lock::new(state) });

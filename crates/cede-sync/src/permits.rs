@@ -26,6 +26,7 @@
 //! Taking is an Acquire and giving a Release on the word, so what a holder did is seen by the next; through the queue the lock does the same.
 
 use core::future::Future;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
@@ -47,6 +48,10 @@ pub(crate) struct Permits {
     word: AtomicUsize,
     claims: Lock<Claims>,
 }
+
+// A panic leaves the counts as they should be [I4].
+impl UnwindSafe for Permits {}
+impl RefUnwindSafe for Permits {}
 
 impl Permits {
     pub(crate) const MAX: usize = usize::MAX >> 3;
@@ -135,8 +140,7 @@ impl Permits {
             let rest = core::mem::take(permits);
             // Also clears the mark: the queue is empty [I1].
             let mut word = self.word.load(Ordering::Relaxed);
-            while let Err(now) =
-                self.word.compare_exchange_weak(word, Self::sum(word, rest) & !WAITED, Ordering::AcqRel, Ordering::Relaxed)
+            while let Err(now) = self.word.compare_exchange_weak(word, Self::sum(word, rest) & !WAITED, Ordering::AcqRel, Ordering::Relaxed)
             {
                 word = now;
             }
@@ -259,7 +263,7 @@ impl Permits {
             }
             let granted = (word >> SHIFT).min(wanted);
             let mark = if granted < wanted { WAITED } else { 0 };
-            match self.word.compare_exchange_weak(word, word - (granted << SHIFT) | mark, Ordering::Acquire, Ordering::Relaxed) {
+            match self.word.compare_exchange_weak(word, (word - (granted << SHIFT)) | mark, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => return Ok(granted),
                 Err(now) => word = now,
             }

@@ -14,7 +14,9 @@
 //! # Orderings
 //! Taking is an Acquire and giving a Release on the word.
 
+use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
+use core::panic::{RefUnwindSafe, UnwindSafe};
 
 use cede_core::prim::UnsafeCell;
 use cede_core::prim::atomic::{AtomicUsize, Ordering};
@@ -36,6 +38,10 @@ unsafe impl<T: Send> Send for ValueLock<T> {}
 // SAFETY: [I1] readers share the value, and a writer may take it to another thread.
 unsafe impl<T: Send + Sync> Sync for ValueLock<T> {}
 
+// A closure that panics may leave the value half changed; that is for its users to mend, as with any lock without poison.
+impl<T> UnwindSafe for ValueLock<T> {}
+impl<T> RefUnwindSafe for ValueLock<T> {}
+
 impl<T> ValueLock<T> {
     pub(crate) fn new(value: T) -> Self {
         Self { word: AtomicUsize::new(0), value: UnsafeCell::new(value) }
@@ -50,7 +56,7 @@ impl<T> ValueLock<T> {
                 barrier = WRITER;
             }
         }
-        ReadGuard { lock: self, not_send: core::marker::PhantomData }
+        ReadGuard { lock: self, not_send: PhantomData }
     }
 
     pub(crate) fn write(&self) -> WriteGuard<'_, T> {
@@ -78,7 +84,7 @@ fn wait(round: &mut u32) {
 /// Shared access; as long as it lives no value is sent.
 pub(crate) struct ReadGuard<'a, T> {
     lock: &'a ValueLock<T>,
-    not_send: core::marker::PhantomData<*const ()>,
+    not_send: PhantomData<(*const (), &'a T)>,
 }
 
 // SAFETY: a shared guard is the value's `&`. (It is not `Send`: by contract it is released where it was taken.)

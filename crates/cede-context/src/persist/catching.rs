@@ -13,13 +13,19 @@ pub fn persist(mut step: impl FnMut() -> bool) {
     while let Err(panic) = catch_unwind(AssertUnwindSafe(|| while step() {})) {
         match first {
             None => first = Some(panic),
-            // Its destructor is foreign code too, and might panic again.
-            Some(_) => core::mem::forget(panic),
+            Some(_) => discard(panic),
         }
     }
     match first {
-        Some(panic) if std::thread::panicking() => core::mem::forget(panic),
+        Some(panic) if std::thread::panicking() => discard(panic),
         Some(panic) => resume_unwind(panic),
         None => {}
+    }
+}
+
+/// Drops the payload of a panic. Its destructor is foreign code too, and might panic again.
+fn discard(panic: Box<dyn Any + Send>) {
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        core::mem::forget(again);
     }
 }

@@ -9,7 +9,7 @@ use core::task::{Context, Poll, Waker};
 
 use cede_context::wait::{Wait, WaitKind};
 
-use super::state::{AfterRelease, JOIN_INTEREST, JOIN_WAKER, Snapshot, State};
+use super::state::{AfterComplete, AfterRelease, JOIN_WAKER, Snapshot, State};
 use crate::prim::UnsafeCell;
 use crate::prim::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
@@ -225,14 +225,23 @@ impl TaskRef {
     /// The caller has the right to poll and has put the output in place. It must not touch the task any more.
     #[inline]
     pub unsafe fn complete(self) {
-        let before = self.header().state.complete();
-        let _reference = Reference(self);
-        if !before.has(JOIN_INTEREST) {
-            // SAFETY: [I3] complete and nobody joins: the output is the runner's to drop.
-            unsafe { (self.vtable().drop_stage)(self) };
-        } else if before.has(JOIN_WAKER) {
-            // SAFETY: [I4] the bit was set, and nobody writes or drops the waker after COMPLETE while a reference is held.
-            self.header().join_waker.with(|waker| unsafe { (*waker).assume_init_ref().wake_by_ref() });
+        match self.header().state.complete() {
+            AfterComplete::Done => {}
+            AfterComplete::Release => drop(Reference(self)),
+            AfterComplete::DropOutput => {
+                let _reference = Reference(self);
+                // SAFETY: [I3] complete and nobody joins: the output is the runner's to drop.
+                unsafe { (self.vtable().drop_stage)(self) };
+            }
+            AfterComplete::WakeJoin => {
+                // SAFETY: [I4] the bit was set when the task became complete, so the runner moves the waker out; the next step resets the bit.
+                let waker = self.header().join_waker.with_mut(|waker| unsafe { (*waker).assume_init_read() });
+                if self.header().state.release_with_join_waker() == AfterRelease::Free {
+                    // SAFETY: [I2] that was the last reference.
+                    unsafe { self.free() };
+                }
+                waker.wake();
+            }
         }
     }
 
@@ -241,6 +250,22 @@ impl TaskRef {
     pub fn wake(self) {
         if self.header().state.wake().is_asleep() {
             (self.vtable().schedule)(self);
+        }
+    }
+
+    /// Wakes the task and gives one reference back.
+    ///
+    /// # Safety
+    /// The caller owns a reference and does not use it afterwards.
+    #[inline]
+    pub unsafe fn wake_and_release(self) {
+        // The vtable is read first: after the step below the task may be gone, unless it was asleep and is now ours to queue.
+        let vtable = self.vtable();
+        match self.header().state.wake_and_release() {
+            (before, AfterRelease::Kept) if before.is_asleep() => (vtable.schedule)(self),
+            (_, AfterRelease::Kept) => {}
+            // SAFETY: [I2] that was the last reference.
+            (_, AfterRelease::Free) => unsafe { self.free() },
         }
     }
 

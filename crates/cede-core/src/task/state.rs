@@ -19,7 +19,8 @@ pub const JOIN_WAKER: usize = 1 << 5;
 /// One reference.
 pub const REF_ONE: usize = 1 << 6;
 
-const INITIAL: usize = NOTIFIED | JOIN_INTEREST | (2 * REF_ONE);
+/// A new task is queued with the right to poll taken already, see [`State::start`].
+const INITIAL: usize = JOIN_INTEREST | (2 * REF_ONE);
 
 /// A value of the state word.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -91,6 +92,20 @@ pub(super) enum AfterRelease {
     Free,
 }
 
+/// What the runner does after it has published the output.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) enum AfterComplete {
+    /// The reference is given back and nothing else is to be done.
+    Done,
+    /// A join handle exists and has no waker in place; the reference is still to be given back.
+    Release,
+    /// Nobody joins: the runner drops the output, then gives the reference back.
+    DropOutput,
+    /// The runner moves the join waker out, gives the reference back, and wakes it.
+    WakeJoin,
+}
+
 /// What the join handle found when it let go.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]
@@ -115,9 +130,15 @@ impl State {
         Snapshot(self.0.load(Ordering::Acquire))
     }
 
-    /// Queued → running. The caller popped the task from a queue.
+    /// Queued → running. The caller popped the task from a queue. A task that was queued as running (it is new, or it yielded) needs no change: a wake that came
+    /// meanwhile stays noted for [`State::park`], at worst for one poll too many.
     #[inline]
     pub(super) fn start(&self) -> Snapshot {
+        let current = self.load();
+        if current.0 & RUN_MASK == 0 {
+            debug_assert!(!current.is_complete(), "started in {current:?}");
+            return current;
+        }
         let before = Snapshot(self.0.fetch_and(!RUN_MASK, Ordering::AcqRel));
         debug_assert!(!before.is_asleep() && !before.is_complete(), "started in {before:?}");
         before
@@ -142,12 +163,48 @@ impl State {
         Snapshot(self.0.fetch_or(NOTIFIED | CANCELLED, Ordering::AcqRel))
     }
 
-    /// The runner put the output in place.
+    /// The runner put the output in place. If a join handle exists and has left no waker, the runtime's reference goes in the same step.
     #[inline]
-    pub(super) fn complete(&self) -> Snapshot {
+    pub(super) fn complete(&self) -> AfterComplete {
+        let current = self.0.load(Ordering::Relaxed);
+        if current & (JOIN_INTEREST | JOIN_WAKER) == JOIN_INTEREST {
+            let next = (current | COMPLETE) - REF_ONE;
+            if self.0.compare_exchange(current, next, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                return AfterComplete::Done;
+            }
+        }
         let before = Snapshot(self.0.fetch_or(COMPLETE, Ordering::AcqRel));
         debug_assert!(!before.is_asleep() && !before.is_complete(), "completed in {before:?}");
-        before
+        if !before.has(JOIN_INTEREST) {
+            AfterComplete::DropOutput
+        } else if before.has(JOIN_WAKER) {
+            AfterComplete::WakeJoin
+        } else {
+            AfterComplete::Release
+        }
+    }
+
+    /// The runner has moved the join waker out of a complete task, and gives the runtime's reference back.
+    pub(super) fn release_with_join_waker(&self) -> AfterRelease {
+        let before = Snapshot(self.0.fetch_sub(REF_ONE + JOIN_WAKER, Ordering::AcqRel));
+        debug_assert!(before.is_complete() && before.has(JOIN_WAKER), "released in {before:?}");
+        if before.ref_count() == 1 { AfterRelease::Free } else { AfterRelease::Kept }
+    }
+
+    /// [`State::wake`], and one reference less, in one step. Says whether the task was asleep, and what becomes of the reference.
+    #[inline]
+    pub(super) fn wake_and_release(&self) -> (Snapshot, AfterRelease) {
+        let mut current = self.0.load(Ordering::Relaxed);
+        loop {
+            let next = (current | NOTIFIED) - REF_ONE;
+            match self.0.compare_exchange_weak(current, next, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => {
+                    let last = Snapshot(current).ref_count() == 1;
+                    return (Snapshot(current), if last { AfterRelease::Free } else { AfterRelease::Kept });
+                }
+                Err(found) => current = found,
+            }
+        }
     }
 
     /// The join handle has put its waker in place. If the result says complete, nobody will call it.
@@ -200,6 +257,10 @@ impl State {
 
     #[inline]
     pub(super) fn release(&self) -> AfterRelease {
+        // Only holders of references make new ones, so the only one stays the only one.
+        if self.load().ref_count() == 1 {
+            return AfterRelease::Free;
+        }
         let before = Snapshot(self.0.fetch_sub(REF_ONE, Ordering::Release));
         debug_assert!(before.ref_count() > 0, "released in {before:?}");
         if before.ref_count() != 1 {

@@ -56,9 +56,7 @@ unsafe fn clone(data: *const ()) -> RawWaker {
 unsafe fn wake(data: *const ()) {
     // SAFETY: called once with the data of a live waker, whose reference is given back.
     unsafe {
-        let task = of(data);
-        task.wake();
-        task.release();
+        of(data).wake_and_release();
     }
 }
 

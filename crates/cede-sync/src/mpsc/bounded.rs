@@ -4,8 +4,9 @@
 use alloc::sync::Arc;
 use core::fmt;
 
-use super::chan::{Chan, Places};
+use super::chan::Chan;
 use super::error::{SendError, TrySendError};
+use super::reserve::Places;
 use super::{OwnedPermit, Permit, PermitIterator, Receiver};
 use crate::Semaphore;
 

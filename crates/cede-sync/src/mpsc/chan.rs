@@ -17,13 +17,11 @@
 //!
 //! # Invariants
 //! - I1: while senders wait no place is free.
-//! - I2: a claim is queued only in the claims of the channel that its future borrows, and the future's drop takes it out.
-//! - I3: whoever makes `finished` true, or pushes, claims the receiver's wake under the same lock.
-//! - I4: values and wakers are dropped, cloned and woken outside of the lock.
+//! - I2: whoever makes `finished` true, or pushes, claims the receiver's wake under the same lock.
+//! - I3: values and wakers are dropped, cloned and woken outside of the lock.
 
 use alloc::vec::Vec;
-use core::future::Future;
-use core::pin::Pin;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::task::{Context, Poll, Waker, ready};
 
 use cede_context::budget;
@@ -36,7 +34,7 @@ use cede_core::waker_slot::{Call, WakerSlot};
 use super::error::{SendError, TryRecvError, TrySendError};
 use super::fifo::Fifo;
 use crate::Notify;
-use crate::claims::{Claim, Claims, Progress};
+use crate::claims::Claims;
 
 pub(super) struct Chan<T> {
     senders: AtomicUsize,
@@ -47,27 +45,59 @@ pub(super) struct Chan<T> {
     closing: Notify,
     closed: AtomicBool,
     rx: WakerSlot,
-    state: Lock<State<T>>,
+    pub(super) state: Lock<State<T>>,
 }
 
 pub(super) struct State<T> {
     queue: Fifo<T>,
-    free: usize,
-    claims: Claims,
+    pub(super) free: usize,
+    pub(super) claims: Claims,
     receiver_gone: bool,
     senders_gone: bool,
 }
 
+// A panic leaves queue and counts as they should be: no foreign code runs while they change.
+impl<T> UnwindSafe for Chan<T> {}
+impl<T> RefUnwindSafe for Chan<T> {}
+
 /// Where the receiver of an unbounded channel keeps what it took from the shared queue in one go.
-pub(super) type Backlog<T> = Fifo<T>;
+pub(super) struct Backlog<T>(Fifo<T>);
+
+// SAFETY: a shared backlog tells how many values it has, and gives no access to them.
+unsafe impl<T: Send> Sync for Backlog<T> {}
+impl<T> UnwindSafe for Backlog<T> {}
+impl<T> RefUnwindSafe for Backlog<T> {}
+
+impl<T> Backlog<T> {
+    pub(super) const fn new() -> Self {
+        Self(Fifo::new())
+    }
+
+    #[inline]
+    pub(super) fn pop(&mut self) -> Option<T> {
+        self.0.pop()
+    }
+
+    pub(super) fn pop_many(&mut self, buffer: &mut Vec<T>, limit: usize) -> usize {
+        self.0.pop_many(buffer, limit)
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
 
 pub(super) const UNBOUNDED: usize = usize::MAX;
 
 impl<T> Chan<T> {
     /// With one sender.
     pub(super) fn new(bound: usize) -> Self {
-        let state =
-            State { queue: Fifo::new(), free: bound, claims: Claims::new(), receiver_gone: false, senders_gone: false };
+        let state = State { queue: Fifo::new(), free: bound, claims: Claims::new(), receiver_gone: false, senders_gone: false };
         Self {
             senders: AtomicUsize::new(1),
             weak_senders: AtomicUsize::new(0),
@@ -143,10 +173,6 @@ impl<T> Chan<T> {
         }
     }
 
-    pub(super) fn reserve(&self, places: usize) -> Reserve<'_, T> {
-        Reserve { chan: self, claim: Claim::new(places) }
-    }
-
     /// Sends through a place that was reserved.
     pub(super) fn send_reserved(&self, value: T) {
         self.deliver(self.state.lock(), value);
@@ -188,7 +214,7 @@ impl<T> Chan<T> {
 
     /// Frees places: for those who wait first.
     #[inline]
-    fn release(&self, mut state: Guard<'_, State<T>>, places: usize) {
+    pub(super) fn release(&self, mut state: Guard<'_, State<T>>, places: usize) {
         if !state.claims.is_empty() {
             return self.hand_out(state, places);
         }
@@ -279,7 +305,7 @@ impl<T> Chan<T> {
     #[inline]
     pub(super) fn poll_backlog(&self, cx: &mut Context<'_>, backlog: &mut Backlog<T>) -> Poll<bool> {
         let taken = self.poll_take(cx, |state| {
-            backlog.take_all(&mut state.queue);
+            backlog.0.take_all(&mut state.queue);
             (!backlog.is_empty()).then_some(((), 0))
         });
         taken.map(|some| some.is_some())
@@ -349,7 +375,7 @@ impl<T> Chan<T> {
     /// As [`Chan::try_recv`] for an unbounded channel: refills the empty backlog.
     pub(super) fn try_backlog(&self, backlog: &mut Backlog<T>) -> Result<(), TryRecvError> {
         let mut state = self.state.lock();
-        backlog.take_all(&mut state.queue);
+        backlog.0.take_all(&mut state.queue);
         if !backlog.is_empty() {
             return Ok(());
         }
@@ -389,125 +415,3 @@ impl<T> Chan<T> {
         self.close();
     }
 }
-
-/// Places that were reserved; they go back when this is dropped.
-pub(super) struct Places<'a, T> {
-    pub(super) chan: &'a Chan<T>,
-    pub(super) count: usize,
-}
-
-impl<T> Places<'_, T> {
-    /// They are used otherwise.
-    pub(super) fn keep(mut self) {
-        self.count = 0;
-    }
-
-    /// Sends through one of them; there must be one.
-    pub(super) fn send(&mut self, value: T) {
-        self.count -= 1;
-        self.chan.send_reserved(value);
-    }
-}
-
-impl<T> Drop for Places<'_, T> {
-    fn drop(&mut self) {
-        self.chan.give_back(self.count);
-    }
-}
-
-/// Waits for places; ready with the lock held and the places taken.
-pub(super) struct Reserve<'a, T> {
-    chan: &'a Chan<T>,
-    claim: Claim,
-}
-
-impl<'a, T> Reserve<'a, T> {
-    fn parts(self: Pin<&mut Self>) -> (&'a Chan<T>, Pin<&mut Claim>) {
-        // SAFETY: the claim is only lent out pinned, and the other field is `Unpin`.
-        unsafe {
-            let this = self.get_unchecked_mut();
-            (this.chan, Pin::new_unchecked(&mut this.claim))
-        }
-    }
-}
-
-impl<'a, T> Future for Reserve<'a, T> {
-    type Output = Result<Guard<'a, State<T>>, SendError<()>>;
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let unit = ready!(budget::poll_proceed(cx));
-        let (chan, mut claim) = self.parts();
-        let mut fresh: Option<Waker> = None;
-        loop {
-            let mut state = chan.state.lock();
-            if chan.is_closed() {
-                drop(state);
-                unit.spend();
-                return Poll::Ready(Err(SendError(())));
-            }
-            let satisfied = if claim.is_queued() {
-                match state.claims.check(claim.as_mut(), cx.waker()) {
-                    Progress::Satisfied => true,
-                    Progress::Waiting => break,
-                    Progress::OtherWaker => false,
-                }
-            } else if let Some(free) = state.free.checked_sub(claim.wanted()) {
-                state.free = free;
-                true
-            } else {
-                false
-            };
-            if satisfied {
-                if let Some(unused) = fresh.take() {
-                    drop(state);
-                    // Comes back if the destructor of the waker panics.
-                    let places = Places { chan, count: claim.wanted() };
-                    drop(unused);
-                    places.keep();
-                    state = chan.state.lock();
-                }
-                unit.spend();
-                return Poll::Ready(Ok(state));
-            }
-            if let Some(waker) = fresh.take() {
-                if claim.is_queued() {
-                    let old = state.claims.set_waker(claim.as_mut(), waker);
-                    drop(state);
-                    drop(old);
-                } else {
-                    let granted = core::mem::take(&mut state.free);
-                    // SAFETY: [I2] it is not queued, and `drop` takes it out.
-                    unsafe { state.claims.join(claim.as_mut(), granted, waker) };
-                }
-                break;
-            }
-            drop(state);
-            fresh = Some(cx.waker().clone());
-        }
-        waiting_for(WaitKind::Send, core::ptr::from_ref(chan).addr() as u64);
-        Poll::Pending
-    }
-}
-
-impl<T> Drop for Reserve<'_, T> {
-    #[inline]
-    fn drop(&mut self) {
-        if self.claim.is_queued() {
-            // SAFETY: a future that was queued was pinned, and is not moved from here on.
-            give_up(unsafe { Pin::new_unchecked(self) });
-        }
-    }
-}
-
-#[cold]
-fn give_up<T>(reserve: Pin<&mut Reserve<'_, T>>) {
-    let (chan, claim) = reserve.parts();
-    let mut state = chan.state.lock();
-    let (granted, waker) = state.claims.leave(claim);
-    chan.release(state, granted);
-    drop(waker);
-}
-
-#[cfg(all(test, loom))]
-mod loom_tests;

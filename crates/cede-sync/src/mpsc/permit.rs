@@ -4,7 +4,7 @@
 use core::fmt;
 use core::iter::FusedIterator;
 
-use super::chan::Places;
+use super::reserve::Places;
 
 /// Room for one value; made by [`Sender::reserve`](super::Sender::reserve). Dropping it gives the room back.
 ///

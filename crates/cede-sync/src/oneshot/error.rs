@@ -1,4 +1,5 @@
 //! The errors of oneshot channels.
+#![forbid(unsafe_code)]
 
 use core::error::Error;
 use core::fmt;

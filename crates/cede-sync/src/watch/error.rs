@@ -1,4 +1,5 @@
 //! The errors of watch channels.
+#![forbid(unsafe_code)]
 
 use core::error::Error;
 use core::fmt;

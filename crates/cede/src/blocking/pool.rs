@@ -171,25 +171,6 @@ pub struct Metrics {
 /// A bounded pool of threads; see the module's description. Clones are the same pool.
 ///
 /// Its threads outlive it until they were idle for the keep-alive; to end them, call [`shutdown`](Self::shutdown).
-///
-/// ```
-/// use cede::blocking::pool::{Config, Job, Pool};
-/// use std::sync::mpsc;
-///
-/// struct Add(u32, u32, mpsc::Sender<u32>);
-/// impl Job for Add {
-///     fn run(self) {
-///         self.2.send(self.0 + self.1).unwrap();
-///     }
-///     fn cancel(self) {}
-/// }
-///
-/// let pool = Pool::new(Config::default());
-/// let (sender, receiver) = mpsc::channel();
-/// pool.submit(Add(2, 3, sender)).unwrap();
-/// assert_eq!(receiver.recv(), Ok(5));
-/// assert!(pool.shutdown(None));
-/// ```
 pub struct Pool<J: Job> {
     shared: Arc<Shared<J>>,
 }

@@ -42,6 +42,7 @@ use super::parts::Parts;
 use super::ready::Ready;
 use super::run::{self, Outcome};
 use super::tick::Tick;
+use super::timer_slack;
 use crate::task::slab::{self, Slab};
 use crate::task::{Id, JoinError, JoinHandle};
 use crate::time::timers::Timers;
@@ -436,6 +437,9 @@ impl Scheduler {
         let until = timers.before_park(self.shared.parts.clock.is_paused());
         if self.shared.inbox.is_empty() && !signal.woken.load(Ordering::SeqCst) {
             self.shared.parts.before_park();
+            if until.is_some() {
+                timer_slack::tighten();
+            }
             self.turn(until);
             self.shared.parts.after_park();
         }

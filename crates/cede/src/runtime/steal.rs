@@ -1,7 +1,7 @@
 //! The work-stealing scheduler.
 //!
 //! # What
-//! Each worker has a thread, a ring of runnable tasks, a slot for the task woken last, a slab, a driver and a wheel. It runs its own tasks; when there are none it takes from
+//! Each worker has a thread, a ring of runnable tasks with an overflow list behind it, a slot for the task woken last, a slab, a driver and a wheel. It runs its own tasks; when there are none it takes from
 //! the injection queue, then from others' rings, then it parks in its driver. A thread that calls `block_on` becomes a *guest*: a worker without driver and wheel, so that
 //! what its future spawns and awaits needs no second thread.
 //!
@@ -15,7 +15,7 @@
 //!
 //! # Invariants
 //! - I1: `ACTIVE` points to the worker that the current thread runs, or is null.
-//! - I2: a task in a ring, a slot or the injection queue is not complete, and the right to poll it is the queue's.
+//! - I2: a task in a ring, an overflow list, a slot or the injection queue is not complete, and the right to poll it is the queue's.
 //! - I3: a task that was pushed to a ring or the injection queue is found: by its worker, or by a searching one, or by one that is woken for it, or by the watcher.
 //!   The argument is in [`idle`].
 //!
@@ -26,6 +26,7 @@
 mod guest;
 pub(crate) mod idle;
 mod inject;
+mod shared_list;
 mod shutdown;
 pub(crate) mod stepping;
 mod worker;
@@ -52,6 +53,7 @@ use crate::time::timers::{SharedTimers, Timers};
 use guest::GuestPlace;
 use idle::Idle;
 use inject::Inject;
+use shared_list::SharedList;
 use shutdown::Shutdown;
 use worker::{Worker, with_active};
 
@@ -76,6 +78,8 @@ pub(crate) struct Shared {
 /// What others see of a worker.
 struct Remote {
     ring: StealRing,
+    /// What does not fit into the ring, and everything after that until the ring is empty: so tasks run in the order in which they were pushed.
+    overflow: SharedList,
     freed: TransferStack,
     /// `None` for the guest.
     timers: Option<Arc<Timers>>,
@@ -120,7 +124,7 @@ pub(crate) fn build(parts: Parts, drivers: Vec<Driver>, threads: &Threads) -> io
 
 /// The runtime without its threads; a simulator steps the workers itself.
 fn assemble(parts: Parts, drivers: &[Driver]) -> Arc<Shared> {
-    let remote = |timers| Remote { ring: StealRing::new(), freed: TransferStack::new(), timers };
+    let remote = |timers| Remote { ring: StealRing::new(), overflow: SharedList::new(), freed: TransferStack::new(), timers };
     let workers = drivers.len();
     let remotes = drivers.iter().map(|driver| remote(Some(Arc::new(Timers::new(driver.handle().clone()))))).chain([remote(None)]).collect();
     let shared = Arc::new(Shared {
@@ -267,7 +271,7 @@ impl Shared {
 
     /// Whether a task is waiting in any queue that everybody can take from.
     fn has_work(&self) -> bool {
-        !self.inject.is_empty() || self.remotes.iter().any(|remote| !remote.ring.is_empty())
+        !self.inject.is_empty() || self.remotes.iter().any(|remote| !remote.ring.is_empty() || !remote.overflow.is_empty())
     }
 }
 

@@ -131,12 +131,10 @@ pub(crate) unsafe fn owner_of<'a, S: Shared>(task: TaskRef) -> (&'a Arc<S>, usiz
 /// The last reference of `task`, in a cell of a `Slab<S>`, is gone.
 pub(crate) unsafe fn free_elsewhere<S: Shared>(task: TaskRef) {
     let chunk = chunk_of::<S>(task.as_ptr());
-    // SAFETY: [I1] the chunk lives as long as its cell is not given back; only the owner writes these two fields and only at creation.
-    let (shared, slab) = unsafe { (&*(&raw const (*chunk.as_ptr()).shared), (*chunk.as_ptr()).slab) };
+    // SAFETY: [I1] the chunk lives as long as its cell is not given back, which the successful push does in its last access to the inbox.
+    let (shared, slab) = unsafe { owner_of::<S>(task) };
     // SAFETY: the last reference is gone.
     unsafe { Header::vacate(task.as_ptr()) };
-    // Keeps the inbox alive for the push: once the cell is in it, the chunk may go at any moment.
-    let shared = shared.clone();
     if shared.freed_elsewhere(slab).push(task).is_err() {
         // SAFETY: [I3] closed, and this cell was counted as live then.
         unsafe { abandon(chunk, -1) };

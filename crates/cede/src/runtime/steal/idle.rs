@@ -99,9 +99,9 @@ impl Idle {
 
     /// After a push to a worker's own ring: whether another one is to be woken. `work_ns` is a guess of how long the ring takes.
     #[inline]
-    pub(crate) fn should_wake_for_push(&self, work_ns: u64) -> bool {
+    pub(crate) fn should_wake_for_push(&self, work_ns: impl FnOnce() -> u64) -> bool {
         let word = self.word.load(Ordering::SeqCst);
-        Self::parked(word) != 0 && Self::searching(word) == 0 && (word & WATCHED == 0 || work_ns > WAKE_COST_NS)
+        Self::parked(word) != 0 && Self::searching(word) == 0 && (word & WATCHED == 0 || work_ns() > WAKE_COST_NS)
     }
 
     /// After a push to the injection queue: whether a worker is to be woken.
@@ -197,10 +197,10 @@ mod tests {
     fn a_push_wakes_from_deep_sleep_but_not_while_watched_unless_it_pays() {
         let idle = Idle::new(3);
         idle.park(0, false, false);
-        assert!(!idle.should_wake_for_push(1000));
-        assert!(idle.should_wake_for_push(WAKE_COST_NS + 1));
+        assert!(!idle.should_wake_for_push(|| 1000));
+        assert!(idle.should_wake_for_push(|| WAKE_COST_NS + 1));
         assert_eq!(idle.unpark_self(0), Unparked::ByItself);
-        assert!(!idle.should_wake_for_push(u64::MAX), "nobody is parked");
+        assert!(!idle.should_wake_for_push(|| u64::MAX), "nobody is parked");
     }
 
     #[test]

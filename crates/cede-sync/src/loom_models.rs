@@ -1,0 +1,290 @@
+//! The primitives under the loom model checker: each model is two or three threads and a handful of steps, and holds in every interleaving.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::vec::Vec;
+
+use loom::sync::Notify as ThreadNotify;
+use loom::thread;
+
+use crate::{Mutex, Notify, Semaphore, mpsc, oneshot, watch};
+
+struct Unpark(ThreadNotify);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.notify();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.notify();
+    }
+}
+
+/// Polls to the end; a lost wake is a deadlock, which loom reports.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let unpark = Arc::new(Unpark(ThreadNotify::new()));
+    let waker = Waker::from(Arc::clone(&unpark));
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        unpark.0.wait();
+        // A receiver whose old waker is just being called wakes itself until that is over: let the caller run.
+        thread::yield_now();
+    }
+}
+
+/// One poll with a waker of its own, and the drop of the future.
+fn touch(future: impl Future) {
+    let waker = Waker::from(Arc::new(Unpark(ThreadNotify::new())));
+    let _ = pin!(future).poll(&mut Context::from_waker(&waker)).is_ready();
+}
+
+fn model(check: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(check);
+}
+
+#[test]
+fn oneshot_send_wakes_the_receiver() {
+    model(|| {
+        let (tx, rx) = oneshot::channel();
+        let sender = thread::spawn(move || tx.send(1).unwrap());
+        assert_eq!(block_on(rx), Ok(1));
+        sender.join().unwrap();
+    });
+}
+
+#[test]
+fn oneshot_close_beside_send() {
+    model(|| {
+        let (tx, mut rx) = oneshot::channel();
+        let sender = thread::spawn(move || tx.send(1));
+        rx.close();
+        let received = block_on(rx);
+        assert_eq!(sender.join().unwrap().is_ok(), received.is_ok());
+    });
+}
+
+#[test]
+fn oneshot_drop_after_poll_beside_send() {
+    model(|| {
+        let (tx, rx) = oneshot::channel();
+        let sender = thread::spawn(move || tx.send(1).is_ok());
+        touch(rx);
+        sender.join().unwrap();
+    });
+}
+
+#[test]
+fn oneshot_closed_beside_drop() {
+    model(|| {
+        let (mut tx, rx) = oneshot::channel::<i32>();
+        let receiver = thread::spawn(move || drop(rx));
+        block_on(tx.closed());
+        receiver.join().unwrap();
+    });
+}
+
+#[test]
+fn mpsc_two_senders_and_the_receiver() {
+    model(|| {
+        let (tx, mut rx) = mpsc::unbounded_channel();
+        let senders: Vec<_> = (0..2)
+            .map(|value| {
+                let tx = tx.clone();
+                thread::spawn(move || tx.send(value).unwrap())
+            })
+            .collect();
+        drop(tx);
+        // One waker for all: it stays in its slot, and may be claimed again while it is being called.
+        let sum = block_on(async {
+            let mut sum = 10;
+            while let Some(value) = rx.recv().await {
+                sum += value;
+            }
+            sum
+        });
+        assert_eq!(sum, 11);
+        senders.into_iter().for_each(|sender| sender.join().unwrap());
+    });
+}
+
+#[test]
+fn mpsc_full_channel_hands_its_place_over() {
+    model(|| {
+        let (tx, mut rx) = mpsc::channel(1);
+        let sender = thread::spawn(move || {
+            block_on(tx.send(1)).unwrap();
+            block_on(tx.send(2)).unwrap();
+        });
+        assert_eq!(block_on(rx.recv()), Some(1));
+        assert_eq!(block_on(rx.recv()), Some(2));
+        assert_eq!(block_on(rx.recv()), None);
+        sender.join().unwrap();
+    });
+}
+
+#[test]
+fn mpsc_the_receiver_changes_its_waker_beside_sends() {
+    model(|| {
+        let (tx, mut rx) = mpsc::channel(2);
+        let sender = thread::spawn(move || {
+            tx.try_send(1).unwrap();
+            tx.try_send(2).unwrap();
+        });
+        // Each `block_on` has another waker.
+        touch(pin!(rx.recv()));
+        while block_on(rx.recv()).is_some() {}
+        sender.join().unwrap();
+    });
+}
+
+#[test]
+fn mpsc_close_beside_send() {
+    model(|| {
+        let (tx, mut rx) = mpsc::channel(1);
+        let sender = thread::spawn(move || block_on(tx.send(1)).is_ok());
+        rx.close();
+        let received = block_on(rx.recv()).is_some();
+        assert_eq!(sender.join().unwrap(), received);
+    });
+}
+
+#[test]
+fn mpsc_drop_beside_a_waiting_send() {
+    model(|| {
+        let (tx, rx) = mpsc::channel(1);
+        tx.try_send(Arc::new(1)).unwrap();
+        let value = Arc::new(2);
+        let sent = Arc::clone(&value);
+        let sender = thread::spawn(move || assert!(block_on(tx.send(sent)).is_err()));
+        drop(rx);
+        sender.join().unwrap();
+        assert_eq!(Arc::strong_count(&value), 1);
+    });
+}
+
+#[test]
+fn mpsc_permit_of_a_closed_channel() {
+    model(|| {
+        let (tx, mut rx) = mpsc::channel::<i32>(1);
+        let permit = tx.try_reserve_owned().unwrap();
+        let sender = thread::spawn(move || drop(permit.release()));
+        rx.close();
+        assert_eq!(block_on(rx.recv()), None);
+        sender.join().unwrap();
+    });
+}
+
+#[test]
+fn semaphore_acquire_release_cancel() {
+    model(|| {
+        let semaphore = Arc::new(Semaphore::new(1));
+        let (first, second) = (Arc::clone(&semaphore), Arc::clone(&semaphore));
+        let acquirer = thread::spawn(move || drop(block_on(first.acquire())));
+        let canceller = thread::spawn(move || touch(second.acquire()));
+        drop(block_on(semaphore.acquire()));
+        acquirer.join().unwrap();
+        canceller.join().unwrap();
+        assert_eq!(semaphore.available_permits(), 1);
+    });
+}
+
+#[test]
+fn semaphore_close_beside_acquire() {
+    model(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let shared = Arc::clone(&semaphore);
+        let acquirer = thread::spawn(move || assert!(block_on(shared.acquire_many(2)).is_err()));
+        semaphore.add_permits(1);
+        semaphore.close();
+        acquirer.join().unwrap();
+        assert_eq!(semaphore.available_permits(), 1);
+    });
+}
+
+#[test]
+fn mutex_excludes() {
+    model(|| {
+        let mutex = Arc::new(Mutex::new(0));
+        let shared = Arc::clone(&mutex);
+        let other = thread::spawn(move || *block_on(shared.lock()) += 1);
+        *block_on(mutex.lock()) += 1;
+        other.join().unwrap();
+        assert_eq!(*mutex.try_lock().unwrap(), 2);
+    });
+}
+
+#[test]
+fn notify_one_is_not_lost() {
+    model(|| {
+        let notify = Arc::new(Notify::new());
+        let shared = Arc::clone(&notify);
+        let notifier = thread::spawn(move || shared.notify_one());
+        block_on(notify.notified());
+        notifier.join().unwrap();
+    });
+}
+
+#[test]
+fn notify_one_is_forwarded_by_a_dropped_future() {
+    model(|| {
+        let notify = Arc::new(Notify::new());
+        let (first, second) = (Arc::clone(&notify), Arc::clone(&notify));
+        let canceller = thread::spawn(move || {
+            let waker = Waker::from(Arc::new(Unpark(ThreadNotify::new())));
+            let mut notified = pin!(first.notified());
+            if notified.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
+                first.notify_one();
+            }
+        });
+        let notifier = thread::spawn(move || second.notify_one());
+        block_on(notify.notified());
+        canceller.join().unwrap();
+        notifier.join().unwrap();
+    });
+}
+
+#[test]
+fn notify_waiters_beside_poll_and_drop() {
+    model(|| {
+        let notify = Arc::new(Notify::new());
+        let (first, second) = (Arc::clone(&notify), Arc::clone(&notify));
+        let notified = notify.notified();
+        let canceller = thread::spawn(move || touch(first.notified()));
+        let notifier = thread::spawn(move || second.notify_waiters());
+        block_on(notified);
+        canceller.join().unwrap();
+        notifier.join().unwrap();
+    });
+}
+
+#[test]
+fn watch_changes_are_seen() {
+    model(|| {
+        let (tx, mut rx) = watch::channel(0);
+        let sender = thread::spawn(move || {
+            tx.send(1).unwrap();
+        });
+        block_on(rx.changed()).unwrap();
+        assert_eq!(*rx.borrow_and_update(), 1);
+        assert!(block_on(rx.changed()).is_err());
+        sender.join().unwrap();
+    });
+}
+
+#[test]
+fn watch_closed_is_seen() {
+    model(|| {
+        let (tx, rx) = watch::channel(0);
+        let receiver = thread::spawn(move || drop(rx));
+        block_on(tx.closed());
+        receiver.join().unwrap();
+    });
+}
