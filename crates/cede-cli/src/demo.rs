@@ -109,6 +109,9 @@ fn demo(args: &DemoArgs) -> io::Result<bool> {
     let mut out = io::stdout().lock();
     let fancy = out.is_terminal() && crate::progress::view::use_color();
     writeln!(out, "\n{}", table::render(&[tasks, threads], fancy))?;
+    if let (Some(few), Some(many)) = (tasks.threads, threads.threads) {
+        writeln!(out, "\nThe same downloads with {few} threads instead of {many}.")?;
+    }
     Ok([tasks, threads].iter().all(|row| row.right == row.files))
 }
 
