@@ -32,6 +32,7 @@ pub(crate) mod stepping;
 mod worker;
 
 use std::alloc::Layout;
+use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::panic::Location;
@@ -169,11 +170,24 @@ impl Home for StealHome {
                 // SAFETY: the last reference is gone, and the slab is the one that owns the cell.
                 worker.slab(|slab| unsafe { slab.free(task) });
             }
+            Some(worker) if worker.is_of(shared) => {
+                // SAFETY: as above.
+                unsafe { slab::free_elsewhere::<Shared>(task) };
+                worker.shared().remind_to_collect(number);
+            }
             // SAFETY: as above.
             _ => unsafe { slab::free_elsewhere::<Shared>(task) },
         });
     }
 }
+
+thread_local! {
+    /// How many cells this thread has freed for other workers.
+    static FREED_ELSEWHERE: Cell<usize> = const { Cell::new(0) };
+}
+
+/// After so many cells freed for others, the owner of the last one is woken to take them back, in case it sleeps.
+const REMIND_EVERY: usize = 4096;
 
 /// Starts a task.
 #[inline]
@@ -266,6 +280,16 @@ impl Shared {
     fn unpark(&self, index: usize) {
         if let Some(timers) = &self.remotes[index].timers {
             timers.driver().unpark();
+        }
+    }
+
+    /// This thread has given a cell back to the slab of another worker. Memory must not lie there until that worker happens to wake up.
+    #[inline]
+    fn remind_to_collect(&self, slab: usize) {
+        let count = FREED_ELSEWHERE.get() + 1;
+        FREED_ELSEWHERE.set(count % REMIND_EVERY);
+        if count == REMIND_EVERY && slab < self.workers {
+            self.unpark(slab);
         }
     }
 

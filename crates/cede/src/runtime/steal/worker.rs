@@ -310,6 +310,7 @@ impl Worker {
         let polls = u64::from(self.polls.replace(0)).max(1);
         let now = self.shared.parts.clock.now();
         self.measure(now, polls);
+        self.slab(Slab::collect);
         if let Some(task) = self.take_injected() {
             self.push_back(task);
         }
