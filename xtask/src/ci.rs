@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::command::{command, output, run, succeeds};
+use crate::instructions;
 use crate::tidy;
 use crate::tree;
 
@@ -23,6 +24,7 @@ const STEPS: &[Step] = &[
     ("loom", loom),
     ("bench", bench),
     ("asan", || asan(true)),
+    ("instructions", || instructions::check(true, false)),
 ];
 
 /// Runs all steps but those named after `--skip`, and says how long each took.
