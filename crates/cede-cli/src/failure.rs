@@ -55,10 +55,6 @@ impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         self.exit
     }
-
-    pub(crate) fn what(&self) -> &str {
-        &self.what
-    }
 }
 
 impl fmt::Display for Failure {

@@ -64,10 +64,9 @@ async fn download_all(plan: Plan, view: View, interrupt: Interrupt, quiet: bool)
     for worker in workers {
         codes.extend(worker.await.expect("a transfer reports failures and does not panic"));
     }
-    let totals = board.frame(started).totals;
     drawing.finish().await;
     if count > 1 && !quiet {
-        say(&summary(&totals, started));
+        say(&summary(&board.totals(), started));
     }
     Exit::of_all(codes)
 }

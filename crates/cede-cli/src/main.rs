@@ -17,6 +17,7 @@ mod exit;
 mod failure;
 mod get;
 mod interrupt;
+mod limits;
 mod name;
 mod plan;
 mod progress;
@@ -31,7 +32,9 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    match cli::Cli::parse().command {
+    let cli = cli::Cli::parse();
+    limits::raise_open_files();
+    match cli.command {
         cli::Command::Get(args) => get::run(&args),
         cli::Command::Demo(args) => demo::run(&args),
     }

@@ -157,6 +157,11 @@ impl Board {
         Frame { now, active, settled: fresh.into_iter().map(pick).collect(), totals: Totals::of(&state.items) }
     }
 
+    /// The sums, without taking the news from the view.
+    pub(crate) fn totals(&self) -> Totals {
+        Totals::of(&self.lock().items)
+    }
+
     fn change(&self, index: usize, change: impl FnOnce(&mut Item)) {
         let mut state = self.lock();
         let item = &mut state.items[index];

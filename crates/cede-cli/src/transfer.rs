@@ -6,11 +6,12 @@
 //!
 //! Segments and resuming will replace "move the body"; the stages before and after stay.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cede::task::spawn_blocking;
 use http_body_util::BodyExt;
 use hyper::header::CONTENT_DISPOSITION;
+use url::Url;
 
 use crate::cli::NameFrom;
 use crate::connect::Connector;
@@ -35,7 +36,20 @@ pub(crate) struct Shared {
     pub(crate) interrupt: Option<Interrupt>,
 }
 
-/// Why a transfer ended without its file.
+/// A complete file under its name.
+#[derive(Debug)]
+pub(crate) struct Saved {
+    pub(crate) path: PathBuf,
+    note: String,
+}
+
+/// A transfer that ended without its file, and what is known about the rest.
+#[derive(Debug)]
+pub(crate) struct Unfinished {
+    stop: Stop,
+    kept: Option<String>,
+}
+
 #[derive(Debug)]
 enum Stop {
     Failed(Failure),
@@ -60,50 +74,59 @@ impl Shared {
     }
 }
 
-/// Downloads one file, reports to the board, and returns the code of the result.
+impl Unfinished {
+    /// How the file ends on the board, and the code for it.
+    pub(crate) fn settled(self, url: &Url) -> (Phase, Exit) {
+        let url = printable(url.as_str());
+        match self.stop {
+            Stop::Failed(failure) => {
+                let failure = self.kept.into_iter().fold(failure, Failure::help);
+                (Phase::Failed(format!("{url}: {failure}")), failure.exit())
+            }
+            Stop::Interrupted(exit) => {
+                let kept = self.kept.unwrap_or_else(|| "nothing had come yet".to_owned());
+                (Phase::Stopped(format!("{url}: {kept}")), exit)
+            }
+        }
+    }
+}
+
+/// A stop before there was anything to keep.
+impl<T: Into<Stop>> From<T> for Unfinished {
+    fn from(stop: T) -> Self {
+        Self { stop: stop.into(), kept: None }
+    }
+}
+
+/// Downloads one file from begin to end on the board, and returns the code of the result.
 pub(crate) async fn run(shared: &Shared, index: usize, job: Job) -> Exit {
     shared.board.begin(index);
-    let url = printable(job.url.as_str());
+    let url = job.url.clone();
     let (phase, exit) = match download(shared, index, job).await {
-        Ok(note) => (Phase::Saved(note), Exit::Done),
-        Err((Stop::Failed(failure), kept)) => {
-            let failure = match kept {
-                Some(kept) => failure.help(kept),
-                None => failure,
-            };
-            (Phase::Failed(format!("{url}: {failure}")), failure.exit())
-        }
-        Err((Stop::Interrupted(exit), kept)) => {
-            let kept = kept.unwrap_or_else(|| "nothing had come yet".to_owned());
-            (Phase::Stopped(format!("{url}: {kept}")), exit)
-        }
+        Ok(saved) => (Phase::Saved(saved.note), Exit::Done),
+        Err(unfinished) => unfinished.settled(&url),
     };
     shared.board.settle(index, phase);
     exit
 }
 
-/// The note about a saved file, or why there is none and what was kept of it.
-async fn download(shared: &Shared, index: usize, job: Job) -> Result<String, (Stop, Option<String>)> {
-    let nothing_kept = |stop| (stop, None);
-    let answer = shared.unless_interrupted(request::get(&shared.connector, job.url.clone(), &shared.rules)).await.map_err(nothing_kept)?;
+/// Downloads one file; the caller settles it on the board.
+pub(crate) async fn download(shared: &Shared, index: usize, job: Job) -> Result<Saved, Unfinished> {
+    let answer = shared.unless_interrupted(request::get(&shared.connector, job.url.clone(), &shared.rules)).await?;
     let (dir, name) = match job.place.clone() {
         Place::Named { dir, name } => (dir, name),
         Place::In { dir, from } => (dir, choose_name(from, &job.url, &answer)),
     };
     let claims = shared.claims.clone();
     let if_exists = shared.rules.if_exists;
-    let opened = blocking(move || destination::open(&dir, &name, if_exists, &claims)).await;
-    let destination = match opened.map_err(|failure| nothing_kept(failure.into()))? {
+    let destination = match blocking(move || destination::open(&dir, &name, if_exists, &claims)).await? {
         Opened::Ready(destination) => destination,
-        Opened::Skip(target) => return Ok(format!("{} exists and was left alone", shown(&target))),
+        Opened::Skip(path) => return Ok(Saved { note: "exists and was left alone".to_owned(), path }),
     };
-    shared.board.receiving(index, &shown(destination.target()), answer.length);
+    shared.board.receiving(index, &file_name(destination.target()), answer.length);
     match receive(shared, index, answer, &destination, job.sha256).await {
-        Ok(note) => match blocking(move || destination.commit()).await {
-            Ok(_) => Ok(note),
-            Err(failure) => Err(nothing_kept(failure.into())),
-        },
-        Err(stop) => Err((stop, keep(destination).await)),
+        Ok(note) => Ok(Saved { path: blocking(move || destination.commit()).await?, note }),
+        Err(stop) => Err(Unfinished { stop, kept: keep(destination).await }),
     }
 }
 
@@ -194,7 +217,7 @@ async fn keep(destination: Destination) -> Option<String> {
     }
 }
 
-fn choose_name(from: NameFrom, given: &url::Url, answer: &Answer) -> String {
+fn choose_name(from: NameFrom, given: &Url, answer: &Answer) -> String {
     let header = || name::from_content_disposition(answer.headers.get(CONTENT_DISPOSITION)?.as_bytes());
     let chosen = match from {
         NameFrom::Auto => header().or_else(|| name::from_url(given)).or_else(|| name::from_url(&answer.url)),
@@ -206,6 +229,11 @@ fn choose_name(from: NameFrom, given: &url::Url, answer: &Answer) -> String {
 
 async fn blocking<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> T {
     spawn_blocking(job).await.expect("file operations report errors and do not panic")
+}
+
+/// The short form for a bar.
+fn file_name(path: &Path) -> String {
+    printable(&path.file_name().unwrap_or_default().to_string_lossy())
 }
 
 fn shown(path: &Path) -> String {

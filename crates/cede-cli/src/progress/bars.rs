@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::lines::settled_line;
+use super::lines::{say, settled_line};
 use super::{Frame, Item, Phase, Rate};
 use crate::failure::printable;
 use crate::units;
@@ -29,9 +29,12 @@ pub(crate) enum Settled {
 #[derive(Debug)]
 pub(crate) struct Bars {
     multi: MultiProgress,
-    total: ProgressBar,
+    /// Below the others, if there is more than one file.
+    total: Option<ProgressBar>,
     total_rate: Rate,
     rows: BTreeMap<usize, Row>,
+    /// What stays on the screen about settled files, by index.
+    results: BTreeMap<usize, String>,
     settled: Settled,
     limit: usize,
     color: bool,
@@ -46,14 +49,14 @@ struct Row {
 impl Bars {
     pub(crate) fn new(settled: Settled, color: bool) -> Self {
         let multi = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(20));
-        let total = multi.add(ProgressBar::new(1));
-        total.set_style(style(if color { "{bar:28.green/dim}" } else { "{bar:28}" }, color));
-        total.set_prefix("total");
         let limit = terminal_rows().saturating_sub(OTHER_ROWS).max(1);
-        Self { multi, total, total_rate: Rate::default(), rows: BTreeMap::new(), settled, limit, color }
+        Self { multi, total: None, total_rate: Rate::default(), rows: BTreeMap::new(), results: BTreeMap::new(), settled, limit, color }
     }
 
     pub(crate) fn draw(&mut self, frame: &Frame) {
+        if self.total.is_none() && frame.totals.files > 1 {
+            self.total = Some(self.multi.add(self.bar("green")));
+        }
         for (index, item) in &frame.active {
             self.draw_active(*index, item, frame);
         }
@@ -63,16 +66,18 @@ impl Bars {
         self.draw_total(frame);
     }
 
-    /// Leaves the terminal as it should stay: without the bars of unsettled files.
+    /// Takes the bars off the screen; the results of files whose bars stayed take their place.
     pub(crate) fn finish(&mut self) {
-        for row in self.rows.values() {
-            if !row.bar.is_finished() {
-                row.bar.finish_and_clear();
-            }
+        for row in std::mem::take(&mut self.rows).into_values().rev() {
+            row.bar.finish_and_clear();
         }
-        match self.settled {
-            Settled::Scroll => self.total.finish_and_clear(),
-            Settled::Stay => self.total.abandon(),
+        if let Some(total) = self.total.take() {
+            total.finish_and_clear();
+        }
+        // A terminal that has gone away needs no cleaning.
+        drop(self.multi.clear());
+        for result in std::mem::take(&mut self.results).into_values() {
+            say(&result);
         }
     }
 
@@ -81,19 +86,31 @@ impl Bars {
         drop(self.multi.println(line));
     }
 
+    fn bar(&self, color: &str) -> ProgressBar {
+        let (prefix, bar) = if self.color { (".bold", format!(".{color}/dim")) } else { ("", String::new()) };
+        let template = format!("{{prefix:<20!{prefix}}} {{wide_bar{bar}}} {{msg:<39}}");
+        let style = ProgressStyle::with_template(&template).expect("the template is made of constants of this file");
+        ProgressBar::new(1).with_style(style.progress_chars(STEPS))
+    }
+
     fn draw_active(&mut self, index: usize, item: &Item, frame: &Frame) {
-        let full = self.rows.len() >= self.limit;
-        let row = match self.rows.entry(index) {
-            std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::btree_map::Entry::Vacant(_) if full => return,
-            std::collections::btree_map::Entry::Vacant(entry) => {
-                let bar = self.multi.insert_before(&self.total, ProgressBar::new(1));
-                bar.set_style(style(if self.color { "{bar:28.cyan/dim}" } else { "{bar:28}" }, self.color));
-                entry.insert(Row { bar, rate: Rate::default() })
+        if !self.rows.contains_key(&index) {
+            if self.rows.len() >= self.limit {
+                return;
             }
-        };
+            let bar = self.bar("cyan");
+            let bar = match &self.total {
+                Some(total) => self.multi.insert_before(total, bar),
+                None => self.multi.add(bar),
+            };
+            bar.set_prefix(printable(&item.label));
+            self.rows.insert(index, Row { bar, rate: Rate::default() });
+        }
+        let Some(row) = self.rows.get_mut(&index) else { return };
         let speed = row.rate.update(frame.now, item.received);
-        row.bar.set_prefix(printable(&item.label));
+        if row.bar.prefix() != item.label {
+            row.bar.set_prefix(printable(&item.label));
+        }
         place(&row.bar, item.received, item.honest_total());
         row.bar.set_message(match item.phase {
             Phase::Connecting => "connecting".to_owned(),
@@ -103,9 +120,9 @@ impl Bars {
     }
 
     fn draw_settled(&mut self, index: usize, item: &Item, frame: &Frame) {
-        let stay = self.settled == Settled::Stay && frame.totals.files <= self.limit;
-        if !stay {
+        if self.settled == Settled::Scroll || frame.totals.files > self.limit {
             if let Some(row) = self.rows.remove(&index) {
+                row.bar.finish_and_clear();
                 self.multi.remove(&row.bar);
             }
             self.say(&settled_line(item, frame.now));
@@ -113,26 +130,26 @@ impl Bars {
         }
         // A file may begin and settle between two frames.
         self.draw_active(index, item, frame);
-        let Some(row) = self.rows.get(&index) else { return };
         let (mark, note) = match &item.phase {
             Phase::Saved(note) => (if self.color { "\x1b[32m✔\x1b[0m" } else { "✔" }, note.as_str()),
-            _ => (if self.color { "\x1b[31m✘\x1b[0m" } else { "✘" }, "failed"),
+            Phase::Failed(note) | Phase::Stopped(note) => (if self.color { "\x1b[31m✘\x1b[0m" } else { "✘" }, note.as_str()),
+            Phase::Waiting | Phase::Connecting | Phase::Receiving | Phase::Verifying => return,
         };
-        let size = units::bytes(item.received);
-        row.bar.abandon_with_message(format!("{size:>8} {mark} {:>7}  {note}", units::duration(item.elapsed(frame.now))));
+        let result = format!("{:>8} {mark} {:>7}  {note}", units::bytes(item.received), units::duration(item.elapsed(frame.now)));
+        self.results.insert(index, format!("{:<20} {result}", printable(&item.label)));
+        if let Some(row) = self.rows.get(&index) {
+            row.bar.set_message(result);
+        }
     }
 
     fn draw_total(&mut self, frame: &Frame) {
+        let Some(total) = &self.total else { return };
         let totals = frame.totals;
         let speed = self.total_rate.update(frame.now, totals.received);
         let settled = totals.saved + totals.failed + totals.stopped;
-        self.total.set_prefix(format!("total {settled}/{}", totals.files));
-        place(&self.total, totals.received, totals.expected);
-        self.total.set_message(if settled == totals.files {
-            format!("{:>8}", units::bytes(totals.received))
-        } else {
-            moving(totals.received, totals.expected, speed)
-        });
+        total.set_prefix(format!("total {settled}/{}", totals.files));
+        place(total, totals.received, totals.expected);
+        total.set_message(moving(totals.received, totals.expected, speed));
     }
 }
 
@@ -150,7 +167,7 @@ fn place(bar: &ProgressBar, received: u64, total: Option<u64>) {
     }
 }
 
-/// `12 MiB of 60 MiB  20 MiB/s  2.4 s left`.
+/// `12 MiB of 60 MiB  20 MiB/s  2.4 s`: received, total, speed, time left.
 fn moving(received: u64, total: Option<u64>, speed: f64) -> String {
     let mut text = format!("{:>8}", units::bytes(received));
     if let Some(total) = total {
@@ -159,16 +176,9 @@ fn moving(received: u64, total: Option<u64>, speed: f64) -> String {
     text.push_str(&format!(" {:>10}", units::rate(speed)));
     if let Some(left) = total.map(|total| total.saturating_sub(received)).filter(|_| speed >= 1.0) {
         let seconds = (left as f64 / speed).min(359_999.0);
-        text.push_str(&format!("  {} left", units::duration(std::time::Duration::from_secs_f64(seconds))));
+        text.push_str(&format!("  {}", units::duration(std::time::Duration::from_secs_f64(seconds))));
     }
     text
-}
-
-fn style(bar: &str, color: bool) -> ProgressStyle {
-    let prefix = if color { "{prefix:<24!.bold}" } else { "{prefix:<24!}" };
-    ProgressStyle::with_template(&format!("{prefix} {bar} {{wide_msg}}"))
-        .expect("the template is a constant of this file")
-        .progress_chars(STEPS)
 }
 
 fn terminal_rows() -> usize {

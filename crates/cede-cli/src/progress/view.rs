@@ -52,7 +52,8 @@ impl View {
         }
     }
 
-    fn finish(&mut self) {
+    /// The last step: leaves what should stay on the screen.
+    pub(crate) fn finish(&mut self) {
         if let Self::Bars(bars) = self {
             bars.finish();
         }
@@ -87,8 +88,10 @@ impl Drawing {
 
     /// Draws the last frame and returns when it is on the screen.
     pub(crate) async fn finish(self) {
-        drop(self.stop.send(()));
-        drop(self.task.await);
+        // The task may be gone only if it panicked; then there is nothing more to draw.
+        if self.stop.send(()).is_ok() {
+            drop(self.task.await);
+        }
     }
 }
 

@@ -386,9 +386,13 @@ impl Scheduler {
         }
     }
 
-    /// Runs tasks until none is left, the future was woken, or it is time to look at the driver.
+    /// Runs tasks until none is left, or the future was woken and all that were runnable before it have had their turn.
     fn tick(&self, signal: &MainSignal) -> Tick {
         let mut tick = Tick::default();
+        if self.ready(|ready| ready.is_empty()) {
+            self.collect_inbox();
+        }
+        let before_future = self.ready(|ready| ready.len());
         let interval = self.shared.parts.event_interval;
         loop {
             if self.polls.get() >= interval {
@@ -403,7 +407,7 @@ impl Scheduler {
                 Outcome::Again => self.push(task),
                 Outcome::Completed => tick.completed += 1,
             }
-            if signal.woken.load(Ordering::Relaxed) {
+            if tick.polled >= before_future && signal.woken.load(Ordering::Relaxed) {
                 return tick;
             }
         }

@@ -43,6 +43,14 @@ impl Ready {
         }
     }
 
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Ready::Fifo(queue) => queue.len(),
+            Ready::Chosen(queue) => queue.len(),
+        }
+    }
+
     /// Forgets all entries; they hold no references.
     pub(crate) fn clear(&mut self) {
         match self {

@@ -75,6 +75,10 @@ impl ChosenQueue {
         self.tasks.is_empty()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.tasks.len()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.tasks.clear();
     }
