@@ -18,7 +18,6 @@ mod ready;
 pub(crate) mod run;
 pub(crate) mod steal;
 mod tick;
-pub(crate) mod timer_slack;
 
 pub use builder::{Builder, UnhandledPanic};
 pub use context::EnterGuard;

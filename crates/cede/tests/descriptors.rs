@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use cede::net::TcpListener;
 
 fn processor_time() -> Duration {
-    // SAFETY: [T1] the structure is plain numbers and lives during the call.
+    // SAFETY: [I1] the structure is plain numbers and lives during the call.
     unsafe {
         let mut time = std::mem::zeroed::<libc::timespec>();
         libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time);
@@ -15,11 +15,11 @@ fn processor_time() -> Duration {
 
 fn limit_descriptors(count: u64) {
     let limit = libc::rlimit { rlim_cur: count, rlim_max: count };
-    // SAFETY: [T1] the structure lives during the call.
+    // SAFETY: [I1] the structure lives during the call.
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
 }
 
-/// T1: the calls of this file only pass pointers to locals.
+/// I1: the calls of this file only pass pointers to locals.
 #[test]
 fn accepting_without_descriptors_reports_once_waits_and_recovers() {
     limit_descriptors(64);

@@ -302,7 +302,7 @@ fn a_planted_ordering_bug_is_found_by_chance_but_not_in_production_order() {
         let order = Arc::new(AtomicUsize::new(0));
         let (first, second) = (order.clone(), order.clone());
         let early = cede::spawn(async move { first.compare_exchange(0, 1, Ordering::SeqCst, Ordering::SeqCst).is_err() });
-        let late = cede::spawn(async move { drop(second.compare_exchange(0, 2, Ordering::SeqCst, Ordering::SeqCst)) });
+        let late = cede::spawn(async move { second.compare_exchange(0, 2, Ordering::SeqCst, Ordering::SeqCst).is_ok() });
         late.await.unwrap();
         early.await.unwrap()
     }

@@ -1,1 +1,1 @@
-
+//! Loom models of the task.

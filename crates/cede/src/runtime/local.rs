@@ -5,9 +5,9 @@
 //! the driver when there is nothing to do. A second thread that calls `block_on` meanwhile only polls its own future, and takes over when the first is done.
 //!
 //! # Who may touch what
-//! * [`Scheduler`]: the thread that drives it, which has it in the thread-local `ACTIVE`. Its cells are accessed for a few instructions at a time, during
+//! * `Scheduler`: the thread that drives it, which has it in the thread-local `ACTIVE`. Its cells are accessed for a few instructions at a time, during
 //!   which no user code runs, so nested calls (a waker called by a future that is being polled, a `block_on` inside a task) are harmless.
-//! * [`Shared`]: everybody.
+//! * `Shared`: everybody.
 //!
 //! # Invariants
 //! - I1: `ACTIVE` points to a scheduler that the current thread took out of `Shared::idle` and has not put back, or is null.
@@ -42,7 +42,6 @@ use super::parts::Parts;
 use super::ready::Ready;
 use super::run::{self, Outcome};
 use super::tick::Tick;
-use super::timer_slack;
 use crate::task::slab::{self, Slab};
 use crate::task::{Id, JoinError, JoinHandle};
 use crate::time::timers::Timers;
@@ -260,7 +259,7 @@ impl Shared {
     /// Ends all tasks. The caller owns the runtime, so nobody begins a `block_on` any more.
     pub(crate) fn shut_down(self: &Arc<Self>) {
         let Some(scheduler) = self.idle.lock().scheduler.take() else { return };
-        drop(self.inbox.close());
+        self.inbox.close();
         let Scheduler { ready, slab, driver, .. } = *scheduler;
         ready.into_inner().clear();
         let mut slab = slab.into_inner();
@@ -387,9 +386,13 @@ impl Scheduler {
         }
     }
 
-    /// Runs tasks until none is left, the future was woken, or it is time to look at the driver.
+    /// Runs tasks until none is left, or the future was woken and all that were runnable before it have had their turn.
     fn tick(&self, signal: &MainSignal) -> Tick {
         let mut tick = Tick::default();
+        if self.ready(|ready| ready.is_empty()) {
+            self.collect_inbox();
+        }
+        let before_future = self.ready(|ready| ready.len());
         let interval = self.shared.parts.event_interval;
         loop {
             if self.polls.get() >= interval {
@@ -404,7 +407,7 @@ impl Scheduler {
                 Outcome::Again => self.push(task),
                 Outcome::Completed => tick.completed += 1,
             }
-            if signal.woken.load(Ordering::Relaxed) {
+            if tick.polled >= before_future && signal.woken.load(Ordering::Relaxed) {
                 return tick;
             }
         }
@@ -438,7 +441,7 @@ impl Scheduler {
         if self.shared.inbox.is_empty() && !signal.woken.load(Ordering::SeqCst) {
             self.shared.parts.before_park();
             if until.is_some() {
-                timer_slack::tighten();
+                cede_driver::tighten_timer_slack();
             }
             self.turn(until);
             self.shared.parts.after_park();
@@ -506,11 +509,6 @@ impl Scheduler {
         if let Some(slab) = self.shared.foreign_slab.lock().as_ref() {
             slab.for_each(&mut add);
         }
-    }
-
-    /// The number of tasks that have not ended.
-    pub(crate) fn alive(&self) -> usize {
-        self.slab(|slab| slab.live())
     }
 }
 

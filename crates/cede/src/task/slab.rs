@@ -360,12 +360,6 @@ impl<S: Shared> Slab<S> {
         }
     }
 
-    /// The number of live tasks; walks the chunks.
-    pub(crate) fn live(&self) -> usize {
-        // SAFETY: [I2] we own the slab and so its chunks.
-        self.chunks.iter().map(|chunk| unsafe { own(*chunk) }.live as usize).sum()
-    }
-
     /// A live task's reference by its place, for walks during which tasks come and go. `None` ends the chunk, then the slab.
     fn cell(&self, chunk: usize, index: usize) -> Option<Option<TaskRef>> {
         let pointer = *self.chunks.get(chunk)?;

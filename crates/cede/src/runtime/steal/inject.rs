@@ -43,7 +43,7 @@ impl Inject {
 
     /// Accepts nothing more, and forgets what is queued: entries hold no references.
     pub(super) fn close(&self) {
-        drop(self.incoming.close());
+        self.incoming.close();
         self.ordered.clear();
     }
 }

@@ -108,6 +108,7 @@ impl Shared {
     }
 
     /// `[drop]` and `[leave]`: nobody runs tasks of this runtime any more.
+    #[expect(clippy::vec_box, reason = "workers are handed around in the box that they were made in")]
     fn finish(self: &Arc<Self>, mut workers: Vec<Box<Worker>>) {
         {
             let mut place = self.guest.lock();

@@ -16,7 +16,6 @@ use crate::runtime::context;
 use crate::runtime::handle::{Handle, SchedulerHandle};
 use crate::runtime::run::{self, Outcome};
 use crate::runtime::tick::Tick;
-use crate::runtime::timer_slack;
 use crate::task::slab::Slab;
 
 /// So many tasks in a row may come from the slot of the task woken last; then the ring has its turn.
@@ -169,7 +168,7 @@ impl Worker {
     /// The thread of a worker.
     pub(super) fn main(self: Box<Self>) {
         let shared = self.shared.clone();
-        timer_slack::tighten();
+        cede_driver::tighten_timer_slack();
         if let Some(hook) = &shared.parts.hooks.thread_start {
             hook();
         }
@@ -222,11 +221,11 @@ impl Worker {
 
     #[inline]
     fn next(&self) -> Option<TaskRef> {
-        if self.lifo_in_a_row.get() < LIFO_MAX {
-            if let Some(task) = self.lifo.take() {
-                self.lifo_in_a_row.set(self.lifo_in_a_row.get() + 1);
-                return Some(task);
-            }
+        if self.lifo_in_a_row.get() < LIFO_MAX
+            && let Some(task) = self.lifo.take()
+        {
+            self.lifo_in_a_row.set(self.lifo_in_a_row.get() + 1);
+            return Some(task);
         }
         self.lifo_in_a_row.set(0);
         if let Some(task) = self.remote().ring.pop() {

@@ -4,7 +4,7 @@
 //! when it first waits for a timer.
 //!
 //! # Invariants
-//! - K1: the call only changes a number of the current thread and takes no pointers. There is no shared memory, hence no loom model.
+//! - I1: the call only changes a number of the current thread and takes no pointers. There is no shared memory, hence no loom model.
 
 use std::cell::Cell;
 
@@ -13,9 +13,9 @@ thread_local! {
 }
 
 /// Makes the time-outs of this thread exact to the precision of the hardware.
-pub(crate) fn tighten() {
+pub fn tighten_timer_slack() {
     if !TIGHT.replace(true) {
-        // SAFETY: [K1] no memory is passed; an error leaves the thread as it was.
+        // SAFETY: [I1] no memory is passed; an error leaves the thread as it was.
         unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1, 0, 0, 0) };
     }
 }
