@@ -7,6 +7,7 @@ mod names;
 mod run;
 mod secure;
 mod server;
+mod terminal;
 
 use run::Place;
 use server::{Server, TOGETHER, data};
@@ -34,6 +35,13 @@ fn bodies_without_a_length() {
     place.get(&[&server.url("/chunked"), &server.url("/until-close")]).expect(0, &["2 of 2 files"]);
     assert_eq!(place.read("chunked"), b"hello, world");
     assert_eq!(place.read("until-close"), b"no length");
+}
+
+#[test]
+fn a_body_that_was_packed_unasked() {
+    let (server, place) = (Server::http(), Place::new("packed"));
+    place.get(&[&server.url("/packed")]).expect(0, &["saved packed", "left as the server packed it (gzip)"]);
+    assert_eq!(place.read("packed"), b"not really gzip");
 }
 
 #[test]

@@ -125,6 +125,7 @@ fn answer(mut stream: impl Stream, together: &Barrier) -> io::Result<()> {
         "to" => redirect(&mut stream, &format!("http://127.0.0.1:{rest}")),
         "elsewhere" => redirect(&mut stream, "file:///etc/passwd"),
         "disposition" => whole(&mut stream, "Content-Disposition: attachment; filename=\"../../named.txt\"\r\n", b"named"),
+        "packed" => whole(&mut stream, "Content-Encoding: gzip\r\n", b"not really gzip"),
         "status" => write!(stream, "HTTP/1.1 {rest} Whatever\r\nContent-Length: 5\r\n\r\nerror"),
         "partial" => whole_with_status(&mut stream, "206 Partial Content", "Content-Range: bytes 0-3/9\r\n", b"part"),
         "stall" => {
@@ -138,6 +139,15 @@ fn answer(mut stream: impl Stream, together: &Barrier) -> io::Result<()> {
             stream.flush()?;
             stream.wait_for_close();
             Ok(())
+        }
+        // Half of it, a pause that is long enough to be drawn, and the rest.
+        "slow" => {
+            let data = data(100_000);
+            write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", data.len())?;
+            stream.write_all(&data[..51_000])?;
+            stream.flush()?;
+            std::thread::sleep(std::time::Duration::from_millis(400));
+            stream.write_all(&data[51_000..])
         }
         "silent" => {
             stream.wait_for_close();
