@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use cede::task::spawn_blocking;
 use http_body_util::BodyExt;
-use hyper::header::CONTENT_DISPOSITION;
+use hyper::header::{CONTENT_DISPOSITION, CONTENT_ENCODING};
 use url::Url;
 
 use crate::cli::NameFrom;
@@ -141,6 +141,7 @@ async fn receive(
     let could_not_write = |error| Failure::of_file("write", destination.part(), &error);
     let file = destination.file().map_err(could_not_write)?;
     let mut writer = Writer::new(file, expected.is_some());
+    let packing = packing(&answer);
     let moved = shared.unless_interrupted(move_body(shared, index, answer, &mut writer, destination)).await;
     // Also after a failure: what has come is worth keeping.
     let written = writer.finish().await;
@@ -152,7 +153,7 @@ async fn receive(
             Err(Failure::new(Exit::Checksum, what).help("the file is damaged, or not the one that the sum is for").into())
         }
         (Some(_), Some(_)) => Ok("sha-256 right".to_owned()),
-        _ => Ok(String::new()),
+        _ => Ok(packing),
     }
 }
 
@@ -185,6 +186,14 @@ async fn move_body(
     match answer.length {
         Some(length) if length != received => Err(short(received, answer.length)),
         _ => Ok(()),
+    }
+}
+
+/// A remark if the server packed the file although it was asked not to.
+fn packing(answer: &Answer) -> String {
+    match answer.headers.get(CONTENT_ENCODING).map(|value| String::from_utf8_lossy(value.as_bytes())) {
+        Some(coding) if !coding.eq_ignore_ascii_case("identity") => format!("left as the server packed it ({})", printable(&coding)),
+        _ => String::new(),
     }
 }
 

@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn everything_arrives_in_order() {
         let path = std::env::temp_dir().join(format!("cede-writer-{}", std::process::id()));
-        let data: Vec<u8> = (0..3 * BATCH + 17).map(|i| (i * i >> 7) as u8).collect();
+        let data: Vec<u8> = (0..3 * BATCH + 17).map(|i| ((i * i) >> 7) as u8).collect();
         let file = File::create(&path).unwrap();
         let sum = cede::block_on(async {
             let mut writer = Writer::new(file, true);

@@ -79,7 +79,9 @@ fn system_roots() -> RootCertStore {
 pub(super) fn handshake_failure(url: &Url, error: &io::Error) -> Failure {
     let host = authority(url);
     let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    let failure = Failure::new(Exit::Tls, format!("no secure connection to {host}: {error}"));
+    // Without a cause in TLS it was the network that failed.
+    let exit = if cause.is_some() { Exit::Tls } else { Exit::Network };
+    let failure = Failure::new(exit, format!("no secure connection to {host}: {error}"));
     match cause {
         Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
             failure.help("nobody that this system trusts has signed the certificate; --cacert FILE trusts one of your own")

@@ -69,7 +69,7 @@ mod tests {
         assert_eq!(
             text,
             "               files    bytes    time  tasks  threads    sha-256\n\
-             -------------------------------------------------------------\n\
+             ----------------------------------------------------------------\n\
              tasks              3  2.0 KiB  1.50 s      7        3  all right\n\
              a longer name      3  2.0 KiB  1.50 s      7        ?    2 WRONG"
         );

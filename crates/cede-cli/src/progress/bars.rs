@@ -87,7 +87,7 @@ impl Bars {
     }
 
     fn bar(&self, color: &str) -> ProgressBar {
-        let (prefix, bar) = if self.color { (".bold", format!(".{color}/dim")) } else { ("", String::new()) };
+        let (prefix, bar) = if self.color { (".bold", format!(":.{color}/dim")) } else { ("", String::new()) };
         let template = format!("{{prefix:<20!{prefix}}} {{wide_bar{bar}}} {{msg:<39}}");
         let style = ProgressStyle::with_template(&template).expect("the template is made of constants of this file");
         ProgressBar::new(1).with_style(style.progress_chars(STEPS))
