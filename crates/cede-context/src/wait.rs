@@ -56,6 +56,39 @@ pub enum WaitKind {
     Process,
 }
 
+impl WaitKind {
+    const ALL: [WaitKind; 22] = [
+        Self::Unknown,
+        Self::Yield,
+        Self::Budget,
+        Self::Timer,
+        Self::Read,
+        Self::Write,
+        Self::Join,
+        Self::Blocking,
+        Self::Mutex,
+        Self::RwLock,
+        Self::Semaphore,
+        Self::Notify,
+        Self::Oneshot,
+        Self::Receive,
+        Self::Send,
+        Self::Watch,
+        Self::Pipe,
+        Self::Barrier,
+        Self::Once,
+        Self::Cancellation,
+        Self::Signal,
+        Self::Process,
+    ];
+
+    /// The kind with this number; unknown numbers give [`WaitKind::Unknown`].
+    #[must_use]
+    pub fn from_number(number: u8) -> Self {
+        Self::ALL.get(usize::from(number)).copied().unwrap_or(Self::Unknown)
+    }
+}
+
 /// What a task waits for: a kind, and the object of that kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wait {
@@ -81,4 +114,17 @@ pub fn waiting_for(kind: WaitKind, object: u64) {
 #[must_use]
 pub fn take() -> Wait {
     cells::take_wait()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_kinds_agree() {
+        for (number, kind) in WaitKind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, number);
+        }
+        assert_eq!(WaitKind::from_number(200), WaitKind::Unknown);
+    }
 }

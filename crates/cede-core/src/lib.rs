@@ -6,8 +6,14 @@
 #[cfg(any(test, loom))]
 extern crate std;
 
+pub mod choice;
 pub mod lock;
 pub mod prim;
+pub mod run_queue;
+pub mod steal_ring;
+pub mod task;
+pub mod transfer_stack;
 pub mod wait_list;
 pub mod wake_batch;
 pub mod waker_slot;
+pub mod wheel;

@@ -92,6 +92,13 @@ impl<T: ?Sized> Lock<T> {
     }
 }
 
+#[cfg(not(loom))]
+impl<T: Default> Default for Lock<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
 /// The right to use a locked value; unlocks when dropped.
 #[cfg(not(loom))]
 #[must_use = "the lock is released when the guard is dropped"]

@@ -1,1 +1,175 @@
-//! Placeholder; being written.
+//! What the kernel said: sockets that became ready, and how a thread sleeps until something happens.
+//!
+//! A [`Driver`] belongs to one worker, who parks in it; its [`Handle`] may be used by any thread, to register sources and to unpark the worker. Drivers wake
+//! tasks through wakers and never poll a future. There are two: [`epoll`], and [`sim`], which has no kernel and jumps a virtual [`clock::Clock`] instead of
+//! sleeping. Nothing above this crate's API knows which one runs.
+//!
+//! No stability is promised; depend on `cede`.
+
+pub mod clock;
+mod epoll;
+mod parking;
+mod readiness;
+mod sim;
+mod source;
+
+use std::io;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+
+pub use readiness::{Direction, Ready};
+pub use source::{Attempt, Source};
+
+use clock::Clock;
+use readiness::ReadyCell;
+
+/// The half of a driver that its worker owns.
+#[derive(Debug)]
+pub struct Driver {
+    kind: Kind,
+    handle: Handle,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Epoll(epoll::Epoll),
+    Sim,
+}
+
+/// What happened while a worker was parked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// How many sources became ready.
+    pub events: usize,
+    /// Somebody unparked the worker.
+    pub unparked: bool,
+    /// Only from the simulated driver: there was no deadline and nobody unparked the worker, so nothing can ever happen.
+    pub stuck: bool,
+}
+
+/// The half of a driver that any thread may use. Cloning it counts a reference.
+#[derive(Clone, Debug)]
+pub struct Handle(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    parking: parking::Parking,
+    clock: Clock,
+    kind: SharedKind,
+}
+
+#[derive(Debug)]
+enum SharedKind {
+    Epoll(epoll::Shared),
+    Sim,
+}
+
+impl Driver {
+    /// A driver over epoll.
+    ///
+    /// # Errors
+    /// If the process or the system has no descriptor left, or epoll is not available.
+    pub fn epoll(clock: Clock) -> io::Result<Self> {
+        let shared = epoll::Shared::new()?;
+        let shared = Shared { parking: parking::Parking::new(), clock, kind: SharedKind::Epoll(shared) };
+        Ok(Self { kind: Kind::Epoll(epoll::Epoll::new()), handle: Handle(Arc::new(shared)) })
+    }
+
+    /// A simulated driver: parking jumps the clock, which should be [`Clock::simulated`].
+    #[must_use]
+    pub fn sim(clock: Clock) -> Self {
+        let shared = Shared { parking: parking::Parking::new(), clock, kind: SharedKind::Sim };
+        Self { kind: Kind::Sim, handle: Handle(Arc::new(shared)) }
+    }
+
+    /// The half for other threads.
+    #[must_use]
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Sleeps until a source is ready, somebody unparks the worker, or the clock reaches `until` (nanoseconds; `None` is never), and wakes the
+    /// tasks that wait for what became ready. `Some(0)` only looks.
+    ///
+    /// While the clock is paused, time does not pass but jumps: if no source is ready, straight to `until`.
+    ///
+    /// # Errors
+    /// If the kernel refuses to wait, which is a bug of ours or of the system.
+    pub fn park(&mut self, until: Option<u64>) -> io::Result<Turn> {
+        match (&mut self.kind, &self.handle.0.kind) {
+            (Kind::Epoll(epoll), SharedKind::Epoll(shared)) => epoll.park(shared, &self.handle.0.parking, &self.handle.0.clock, until),
+            (Kind::Sim, _) => Ok(sim::park(&self.handle.0.parking, &self.handle.0.clock, until)),
+            (Kind::Epoll(_), SharedKind::Sim) => unreachable!("both halves are made together"),
+        }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if let SharedKind::Epoll(shared) = &self.handle.0.kind {
+            shared.shut_down();
+        }
+    }
+}
+
+impl Handle {
+    /// Makes the worker's present or next [`Driver::park`] return at once.
+    pub fn unpark(&self) {
+        if self.0.parking.notify() {
+            match &self.0.kind {
+                SharedKind::Epoll(shared) => shared.interrupt(),
+                SharedKind::Sim => {}
+            }
+        }
+    }
+
+    /// Whether there is a token that the next [`Driver::park`] would take. For simulators, which park nobody.
+    #[must_use]
+    pub fn is_unparked(&self) -> bool {
+        self.0.parking.is_notified()
+    }
+
+    /// Takes the token. For simulators.
+    pub fn take_unpark(&self) {
+        self.0.parking.finish();
+    }
+
+    /// How often [`Handle::unpark`] had to interrupt a sleeping worker: each cost a system call and the wake of a thread.
+    #[must_use]
+    pub fn interrupts(&self) -> u64 {
+        self.0.parking.interrupts()
+    }
+
+    /// Whether any source is registered.
+    #[inline]
+    #[must_use]
+    pub fn has_sources(&self) -> bool {
+        match &self.0.kind {
+            SharedKind::Epoll(shared) => shared.has_sources(),
+            SharedKind::Sim => false,
+        }
+    }
+
+    /// The clock that the driver parks by.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    fn register(&self, fd: RawFd) -> io::Result<Arc<ReadyCell>> {
+        match &self.0.kind {
+            SharedKind::Epoll(shared) => shared.register(fd),
+            SharedKind::Sim => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "descriptors of the operating system cannot be used in a simulated run, because the kernel decides their timing",
+            )),
+        }
+    }
+
+    fn deregister(&self, fd: RawFd, cell: &ReadyCell) {
+        match &self.0.kind {
+            SharedKind::Epoll(shared) => shared.deregister(fd, cell),
+            SharedKind::Sim => {}
+        }
+    }
+}

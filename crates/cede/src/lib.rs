@@ -1,1 +1,36 @@
-//! Placeholder; being written.
+//! **cede** is an async runtime: it runs many concurrent tasks on few threads.
+//!
+//! Names and shapes are tokio's. See the [README](https://docs.rs/cede) for what is different: a task that blocks does not stall the others, the runtime says
+//! what everybody waits for, and any run can be replayed from a seed ([`sim`]).
+//!
+//! ```
+//! let answer = cede::block_on(async {
+//!     let task = cede::spawn(async { 6 * 7 });
+//!     task.await.unwrap()
+//! });
+//! assert_eq!(answer, 42);
+//! ```
+
+mod adapters;
+mod block_on;
+mod blocking;
+pub mod io;
+#[doc(hidden)]
+pub mod macros;
+pub mod net;
+pub mod runtime;
+pub mod sim;
+pub mod task;
+pub mod time;
+
+pub use block_on::block_on;
+
+/// What hyper needs of a runtime. Its I/O traits are implemented by the sockets themselves.
+#[cfg(feature = "hyper")]
+pub mod hyper {
+    pub use crate::adapters::hyper::{CedeExecutor, CedeTimer};
+}
+
+pub use cede_macros::{main, test};
+pub use cede_sync as sync;
+pub use task::spawn;

@@ -1,0 +1,63 @@
+//! The task: a future in a cell, the word that says who may touch it, and the references that keep it.
+//!
+//! # What
+//! A cell is one allocation: a [`Header`] of one cache line, then the future, later replaced by its output. Every scheduler uses this cell, the
+//! one for static memory included; a [`Home`] says where a woken task goes and who frees the memory.
+//!
+//! # Why not the obvious way
+//! `Arc<Mutex<Option<Box<dyn Future>>>>` costs two allocations, a lock and a reference count for each queue entry. A compare-exchange loop
+//! for each step of the life cycle (as most runtimes have) retries under contention; here every step but two is one read-modify-write that cannot
+//! fail. A list of all tasks costs a lock for each spawn; here the allocator of the cells is the list.
+//!
+//! # States
+//! The two lowest bits of the word, [`state::RUN_MASK`], say who has the right to poll:
+//! ```text
+//!            start                      wake, abort
+//!  NOTIFIED ───────► RUNNING ─────────┐ (the runner re-queues at `park`)
+//!   11 ▲               00 │           │
+//!      │ wake, abort      │ park      │ complete
+//!      └────── SLEEP ◄────┘           ▼
+//!               01                 COMPLETE (run bits stay 00 or 11: never SLEEP, so no later wake can queue the task)
+//! ```
+//! `NOTIFIED` while queued: the queue's owner has the right. `NOTIFIED` set on top of `RUNNING`: still the runner's; it finds the bits at
+//! [`TaskRef::park`] and queues the task itself. A new task, and one that yields, is queued while `RUNNING`: the right simply moves with the queue entry.
+//!
+//! # References
+//! The runtime holds one from spawn to completion, the join handle one, each abort handle and waker one; queue entries hold none, because a
+//! task that is not complete cannot go away. So `wake_by_ref` is one `fetch_or` and never counts.
+//!
+//! # Who may touch what
+//! * `stage` (future or output): until COMPLETE whoever has the right to poll; after COMPLETE the join handle if `JOIN_INTEREST` was set at that
+//!   moment, else the runner that completed it.
+//! * `next`: the queue that the task is in; it is in one at most.
+//! * `join_waker`: while the task is not COMPLETE, the join handle; it sets `JOIN_WAKER` when a waker is in place and may take the bit back. If the bit is set at the
+//!   moment of completion, the runner moves the waker out and resets the bit. If it is set after that (the handle was late), the last reference drops the waker.
+//! * `vtable`: written when the cell is initialized, and to null when it is vacated; a walk over the memory recognizes live cells by it.
+//!
+//! # Invariants
+//! - I1: at most one party has the right to poll.
+//! - I2: the reference count equals the number of runtime, join-handle, abort-handle and waker references; the cell is freed at zero, once.
+//! - I3: a COMPLETE task is never queued and its future is already dropped.
+//! - I4: `join_waker` is initialized exactly while `JOIN_WAKER` is set.
+//! - I5: a [`TaskRef`] is only used while its holder owns a reference or the right to poll.
+//!
+//! # Orderings
+//! One word: a Release part of each transition that gives a right away pairs with the Acquire part of the one that takes it. Counting up is
+//! Relaxed, down is Release, and the last one does an Acquire load of the word before freeing (no fence, so that the thread sanitizer understands it).
+
+mod cell;
+mod header;
+mod join;
+pub mod state;
+mod waker;
+
+#[cfg(test)]
+mod tests;
+
+#[cfg(all(test, loom))]
+mod model;
+
+pub use cell::{Cell, Home};
+pub use header::{Header, TaskRef, Vtable};
+pub use join::Join;
+pub use waker::{task_of, waker, with_waker};

@@ -1,0 +1,348 @@
+//! The header of a cell and the pointer to it. Invariants are those of the parent module.
+
+use core::alloc::Layout;
+use core::fmt;
+use core::mem::MaybeUninit;
+use core::panic::Location;
+use core::ptr::NonNull;
+use core::task::{Context, Poll, Waker};
+
+use cede_context::wait::{Wait, WaitKind};
+
+use super::state::{AfterComplete, AfterRelease, JOIN_WAKER, Snapshot, State};
+use crate::prim::UnsafeCell;
+use crate::prim::atomic::{AtomicPtr, AtomicUsize, Ordering};
+
+/// The first cache line of a cell. Who may touch which field is said in the parent module.
+#[repr(C, align(64))]
+pub struct Header {
+    pub(super) state: State,
+    next: AtomicPtr<Header>,
+    vtable: AtomicPtr<Vtable>,
+    id: u64,
+    pub(super) join_waker: UnsafeCell<MaybeUninit<Waker>>,
+    site: &'static Location<'static>,
+    wait: AtomicUsize,
+}
+
+/// What a cell can do, by the types of its future, its output and its home.
+pub struct Vtable {
+    pub(super) poll: unsafe fn(TaskRef, &mut Context<'_>) -> Poll<()>,
+    pub(super) drop_stage: unsafe fn(TaskRef),
+    pub(super) fail: unsafe fn(TaskRef, *mut ()),
+    pub(super) take_output: unsafe fn(TaskRef, *mut ()),
+    pub(super) schedule: fn(TaskRef),
+    pub(super) free: unsafe fn(TaskRef, Layout),
+    pub(super) layout: Layout,
+    pub(super) future_type: fn() -> &'static str,
+}
+
+impl Header {
+    pub(super) fn new(vtable: &'static Vtable, id: u64, site: &'static Location<'static>) -> Self {
+        Self {
+            state: State::new(),
+            next: AtomicPtr::new(core::ptr::null_mut()),
+            vtable: AtomicPtr::new(core::ptr::from_ref(vtable).cast_mut()),
+            id,
+            join_waker: UnsafeCell::new(MaybeUninit::uninit()),
+            site,
+            wait: AtomicUsize::new(0),
+        }
+    }
+
+    /// Marks a cell's memory as holding no task, so that [`Header::is_vacant`] is true for it.
+    ///
+    /// # Safety
+    /// `cell` points to memory of at least the size of a header, aligned, that no reference or task uses.
+    pub unsafe fn vacate(cell: NonNull<Header>) {
+        // SAFETY: the caller's contract; the field is written without making a reference to the uninitialized rest.
+        unsafe { (&raw mut (*cell.as_ptr()).vtable).write(AtomicPtr::new(core::ptr::null_mut())) };
+    }
+
+    /// Whether the cell at this address holds no task.
+    ///
+    /// # Safety
+    /// `cell` points to a header, live or vacated.
+    #[must_use]
+    pub unsafe fn is_vacant(cell: NonNull<Header>) -> bool {
+        // SAFETY: the caller's contract: the field is initialized in both cases.
+        unsafe { (*cell.as_ptr()).vtable.load(Ordering::Acquire).is_null() }
+    }
+
+    fn vtable(&self) -> &'static Vtable {
+        // SAFETY: [I5] a live cell's vtable was set from a `&'static Vtable` and is null only when vacated.
+        unsafe { &*self.vtable.load(Ordering::Relaxed) }
+    }
+}
+
+impl fmt::Debug for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Header").field("id", &self.id).field("state", &self.state.load()).field("site", &self.site).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Vtable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vtable").field("future", &(self.future_type)()).field("layout", &self.layout).finish_non_exhaustive()
+    }
+}
+
+/// A pointer to a task. Copying it counts nothing; its holder must own a reference or the right to poll (I5).
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TaskRef(NonNull<Header>);
+
+// SAFETY: [I5] a task reference is a pointer to a header whose shared fields are atomics; what is not is guarded by the rights of the parent module.
+unsafe impl Send for TaskRef {}
+// SAFETY: [I5] as above.
+unsafe impl Sync for TaskRef {}
+
+impl TaskRef {
+    /// The task whose header is at `header`.
+    ///
+    /// # Safety
+    /// `header` is a live cell, and the reference is used within I5.
+    #[inline]
+    #[must_use]
+    pub unsafe fn from_raw(header: NonNull<Header>) -> Self {
+        Self(header)
+    }
+
+    /// The address of the header.
+    #[inline]
+    #[must_use]
+    pub fn as_ptr(self) -> NonNull<Header> {
+        self.0
+    }
+
+    #[inline]
+    pub(super) fn header(&self) -> &Header {
+        // SAFETY: [I5] the holder keeps the cell alive.
+        unsafe { self.0.as_ref() }
+    }
+
+    #[inline]
+    pub(super) fn vtable(self) -> &'static Vtable {
+        self.header().vtable()
+    }
+
+    /// The link to the next task in the queue that this one is in. For the queue's owner.
+    #[inline]
+    #[must_use]
+    pub fn next(self) -> Option<TaskRef> {
+        NonNull::new(self.header().next.load(Ordering::Relaxed)).map(TaskRef)
+    }
+
+    /// Sets the link. For the queue's owner.
+    #[inline]
+    pub fn set_next(self, next: Option<TaskRef>) {
+        self.header().next.store(next.map_or(core::ptr::null_mut(), |task| task.0.as_ptr()), Ordering::Relaxed);
+    }
+
+    /// The task's number, unique in the process.
+    #[inline]
+    #[must_use]
+    pub fn id(self) -> u64 {
+        self.header().id
+    }
+
+    /// Where the task was spawned.
+    #[must_use]
+    pub fn site(self) -> &'static Location<'static> {
+        self.header().site
+    }
+
+    /// The type of the task's future.
+    #[must_use]
+    pub fn future_type(self) -> &'static str {
+        (self.vtable().future_type)()
+    }
+
+    /// The state word as it is now.
+    #[inline]
+    #[must_use]
+    pub fn state(self) -> Snapshot {
+        self.header().state.load()
+    }
+
+    /// What the task said last that it waits for.
+    #[must_use]
+    pub fn wait(self) -> Wait {
+        unpack(self.header().wait.load(Ordering::Relaxed))
+    }
+
+    /// Keeps what the poll that just ended said it waits for. For the runner.
+    #[inline]
+    pub fn set_wait(self, wait: Wait) {
+        self.header().wait.store(pack(wait), Ordering::Relaxed);
+    }
+
+    /// Takes the right to poll; the caller popped the task from a queue. A cancelled task is not polled but ended with [`TaskRef::fail`].
+    #[inline]
+    #[must_use]
+    pub fn start(self) -> Snapshot {
+        self.header().state.start()
+    }
+
+    /// Polls the future once; on `Ready` its output is in place and the caller goes on with [`TaskRef::complete`]. A panic of the future
+    /// unwinds through this; the caller goes on with [`TaskRef::fail`].
+    ///
+    /// # Safety
+    /// The caller has the right to poll.
+    #[inline]
+    pub unsafe fn poll(self, cx: &mut Context<'_>) -> Poll<()> {
+        // SAFETY: [I1] the caller has the right to poll.
+        unsafe { (self.vtable().poll)(self, cx) }
+    }
+
+    /// Gives the right to poll up until somebody wakes the task. Returns true if somebody already did: then the caller still has the right
+    /// and queues the task.
+    ///
+    /// # Safety
+    /// The caller has the right to poll. If false is returned it must not touch the task any more.
+    #[inline]
+    #[must_use]
+    pub unsafe fn park(self) -> bool {
+        self.header().state.park().is_notified()
+    }
+
+    /// Ends a task that panicked or was aborted: drops what is left of its future and puts `failure` in the place of the output. The caller
+    /// goes on with [`TaskRef::complete`]. The drop of the future may panic; then the failure is not in place and the call is to be repeated.
+    ///
+    /// # Safety
+    /// The caller has the right to poll, and `F` is the failure type of the task's home.
+    pub unsafe fn fail<F>(self, failure: F) {
+        // SAFETY: [I1] the caller has the right to poll, hence to drop the future.
+        unsafe { (self.vtable().drop_stage)(self) };
+        let mut failure = MaybeUninit::new(failure);
+        // SAFETY: [I1] as above; the failure is moved out of the pointer exactly once.
+        unsafe { (self.vtable().fail)(self, failure.as_mut_ptr().cast()) };
+    }
+
+    /// Publishes the output, wakes whoever joins and gives the runtime's reference back. A panic of the output's drop or of the waker unwinds through
+    /// this after all of that is done.
+    ///
+    /// # Safety
+    /// The caller has the right to poll and has put the output in place. It must not touch the task any more.
+    #[inline]
+    pub unsafe fn complete(self) {
+        match self.header().state.complete() {
+            AfterComplete::Done => {}
+            AfterComplete::Release => drop(Reference(self)),
+            AfterComplete::DropOutput => {
+                let _reference = Reference(self);
+                // SAFETY: [I3] complete and nobody joins: the output is the runner's to drop.
+                unsafe { (self.vtable().drop_stage)(self) };
+            }
+            AfterComplete::WakeJoin => {
+                // SAFETY: [I4] the bit was set when the task became complete, so the runner moves the waker out; the next step resets the bit.
+                let waker = self.header().join_waker.with_mut(|waker| unsafe { (*waker).assume_init_read() });
+                if self.header().state.release_with_join_waker() == AfterRelease::Free {
+                    // SAFETY: [I2] that was the last reference.
+                    unsafe { self.free() };
+                }
+                waker.wake();
+            }
+        }
+    }
+
+    /// Wakes the task: queues it if it was asleep.
+    #[inline]
+    pub fn wake(self) {
+        if self.header().state.wake().is_asleep() {
+            (self.vtable().schedule)(self);
+        }
+    }
+
+    /// Wakes the task and gives one reference back.
+    ///
+    /// # Safety
+    /// The caller owns a reference and does not use it afterwards.
+    #[inline]
+    pub unsafe fn wake_and_release(self) {
+        // The vtable is read first: after the step below the task may be gone, unless it was asleep and is now ours to queue.
+        let vtable = self.vtable();
+        match self.header().state.wake_and_release() {
+            (before, AfterRelease::Kept) if before.is_asleep() => (vtable.schedule)(self),
+            (_, AfterRelease::Kept) => {}
+            // SAFETY: [I2] that was the last reference.
+            (_, AfterRelease::Free) => unsafe { self.free() },
+        }
+    }
+
+    /// Asks for the task's future to be dropped at its next turn, which comes at once.
+    pub fn cancel(self) {
+        if self.header().state.cancel().is_asleep() {
+            (self.vtable().schedule)(self);
+        }
+    }
+
+    /// Marks a task as cancelled without queueing it: for a runtime that has stopped all its workers and now ends every task itself. Returns
+    /// false if the task is complete.
+    ///
+    /// # Safety
+    /// Nobody else runs tasks of this runtime any more; the caller owns all its queues.
+    #[must_use]
+    pub unsafe fn claim_for_shutdown(self) -> bool {
+        let before = self.header().state.cancel();
+        !before.is_complete()
+    }
+
+    /// One more reference.
+    #[inline]
+    pub fn retain(self) {
+        self.header().state.retain();
+    }
+
+    /// Gives one reference back; the last one frees the cell.
+    ///
+    /// # Safety
+    /// The caller owns a reference and does not use it afterwards.
+    #[inline]
+    pub unsafe fn release(self) {
+        if self.header().state.release() == AfterRelease::Free {
+            // SAFETY: [I2] that was the last reference.
+            unsafe { self.free() };
+        }
+    }
+
+    #[cold]
+    unsafe fn free(self) {
+        let vtable = self.vtable();
+        debug_assert!(self.state().is_complete());
+        if self.state().has(JOIN_WAKER) {
+            // SAFETY: [I2][I4] no reference is left, so the waker is ours to drop.
+            self.header().join_waker.with_mut(|waker| unsafe { (*waker).assume_init_drop() });
+        }
+        // SAFETY: [I2] no reference is left; the home gets the memory back.
+        unsafe { (vtable.free)(self, vtable.layout) };
+    }
+}
+
+impl fmt::Debug for TaskRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TaskRef").field(self.header()).finish()
+    }
+}
+
+/// One owned reference, given back on drop.
+pub(super) struct Reference(pub(super) TaskRef);
+
+impl Drop for Reference {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: [I2] this value owns one reference.
+        unsafe { self.0.release() };
+    }
+}
+
+const KIND_BITS: u32 = 8;
+
+#[inline]
+fn pack(wait: Wait) -> usize {
+    (wait.object as usize) << KIND_BITS | wait.kind as usize
+}
+
+fn unpack(word: usize) -> Wait {
+    let kind = WaitKind::from_number((word & ((1 << KIND_BITS) - 1)) as u8);
+    Wait { kind, object: (word >> KIND_BITS) as u64 }
+}

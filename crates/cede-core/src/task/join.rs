@@ -1,0 +1,108 @@
+//! The owner of a task's output. Invariants are those of the parent module.
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem::MaybeUninit;
+use core::task::{Context, Poll, Waker};
+
+use super::header::{Reference, TaskRef};
+use super::state::{AfterLeave, JOIN_WAKER};
+
+/// The right to a task's output: a `Result<T, F>` once it has ended. Dropping it detaches the task.
+#[must_use = "a join handle that is dropped detaches its task"]
+pub struct Join<T, F> {
+    task: TaskRef,
+    output: PhantomData<Result<T, F>>,
+}
+
+// SAFETY: the handle moves a `Result<T, F>` to whoever polls it and reaches nothing else that is bound to a thread.
+unsafe impl<T: Send, F: Send> Send for Join<T, F> {}
+// SAFETY: `&Join` only reads atomics and immutable fields.
+unsafe impl<T: Send, F: Send> Sync for Join<T, F> {}
+// Nothing is pinned in a handle: the output lives in the cell.
+impl<T, F> Unpin for Join<T, F> {}
+
+impl<T, F> Join<T, F> {
+    /// Takes over one of the task's references.
+    ///
+    /// # Safety
+    /// The task's output is a `Result<T, F>` and this becomes its only join handle.
+    #[inline]
+    pub(super) unsafe fn new(task: TaskRef) -> Self {
+        Self { task, output: PhantomData }
+    }
+
+    /// The task.
+    #[inline]
+    #[must_use]
+    pub fn task(&self) -> TaskRef {
+        self.task
+    }
+
+    /// Returns the result if the task has ended; else keeps the waker and returns `Pending`.
+    ///
+    /// # Panics
+    /// If it returned `Ready` before.
+    #[inline]
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, F>> {
+        if !self.task.state().is_complete() && !self.register(cx.waker()) {
+            return Poll::Pending;
+        }
+        let mut result = MaybeUninit::<Option<Result<T, F>>>::new(None);
+        // SAFETY: [I3] complete, and this is the one join handle: the stage is ours. The pointer has room for the result.
+        unsafe { (self.task.vtable().take_output)(self.task, result.as_mut_ptr().cast()) };
+        // SAFETY: initialized above, and overwritten by the call.
+        match unsafe { result.assume_init() } {
+            Some(result) => Poll::Ready(result),
+            None => unreachable!("take_output panics or writes"),
+        }
+    }
+
+    /// Leaves a waker for the completion; returns true if the task has completed meanwhile.
+    fn register(&mut self, waker: &Waker) -> bool {
+        let header = self.task.header();
+        if header.state.load().has(JOIN_WAKER) {
+            // SAFETY: [I4] the bit is set: the waker is initialized and only read.
+            if header.join_waker.with(|kept| unsafe { (*kept).assume_init_ref().will_wake(waker) }) {
+                return header.state.load().is_complete();
+            }
+            if header.state.take_join_waker().is_err() {
+                return true;
+            }
+            // SAFETY: [I4] the bit was taken back before completion: the waker is ours again.
+            drop(header.join_waker.with_mut(|kept| unsafe { (*kept).assume_init_read() }));
+        } else if header.state.load().is_complete() {
+            return true;
+        }
+        let waker = waker.clone();
+        // SAFETY: [I4] the bit is unset and we are the join handle: nobody else touches the field. (After a completion between the check and here
+        // the runner does not touch it either, since it finds the bit unset.)
+        header.join_waker.with_mut(|kept| unsafe { (*kept).write(waker) });
+        header.state.set_join_waker().is_complete()
+    }
+}
+
+impl<T, F> Drop for Join<T, F> {
+    #[inline]
+    fn drop(&mut self) {
+        match self.task.header().state.leave() {
+            AfterLeave::Left => {}
+            AfterLeave::DropOutput => {
+                let _reference = Reference(self.task);
+                // SAFETY: [I3] complete with interest: the output, if not taken, is ours to drop.
+                unsafe { (self.task.vtable().drop_stage)(self.task) };
+            }
+            AfterLeave::DropWaker => {
+                let _reference = Reference(self.task);
+                // SAFETY: [I4] the bit was taken back before completion: the waker is ours.
+                drop(self.task.header().join_waker.with_mut(|kept| unsafe { (*kept).assume_init_read() }));
+            }
+        }
+    }
+}
+
+impl<T, F> fmt::Debug for Join<T, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Join").field("task", &self.task).finish()
+    }
+}

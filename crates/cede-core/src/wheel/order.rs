@@ -1,0 +1,83 @@
+//! Sorting the entries of a list by (deadline, insertion), in place, without recursion.
+//!
+//! Entries that come due together are mostly in order already, which one pass finds out. Otherwise: a bottom-up merge sort. Place `i` of an
+//! array holds a sorted chain of 2^i entries or nothing; adding an entry works like adding one to a binary number, where a carry is a merge.
+//! No two entries have one key, so the order of merging does not matter. Chains use `next` only, and end where it points to the entry itself.
+
+use core::ptr::NonNull;
+
+use super::{Entry, List};
+
+type Chain = NonNull<Entry>;
+
+/// # Safety
+/// The caller has the wheel exclusively, and the list's entries are alive.
+pub(super) unsafe fn sorted(mut list: List) -> List {
+    // SAFETY: [I2] every entry is on exactly one list or chain at the end of each round.
+    unsafe {
+        if is_sorted(&list) {
+            return list;
+        }
+        let mut chains: [Option<Chain>; usize::BITS as usize] = [None; usize::BITS as usize];
+        while let Some(entry) = list.pop_front() {
+            Entry::set_next(entry, entry);
+            let mut carry = entry;
+            for place in &mut chains {
+                match place.take() {
+                    Some(earlier) => carry = merge(earlier, carry),
+                    None => {
+                        *place = Some(carry);
+                        break;
+                    }
+                }
+            }
+        }
+        let merged = chains.into_iter().flatten().reduce(|later, earlier| merge(earlier, later));
+        let mut sorted = List::new();
+        let mut rest = merged;
+        while let Some(entry) = rest {
+            rest = following(entry);
+            sorted.push_back(entry);
+        }
+        sorted
+    }
+}
+
+unsafe fn is_sorted(list: &List) -> bool {
+    let mut last = (0, 0);
+    let mut in_order = true;
+    // SAFETY: [I1] listed entries are alive.
+    unsafe {
+        list.for_each(|entry| {
+            let key = Entry::key(entry);
+            in_order &= last <= key;
+            last = key;
+        });
+    }
+    in_order
+}
+
+unsafe fn following(entry: Chain) -> Option<Chain> {
+    // SAFETY: [I2] the entry is on a chain, whose entries are alive.
+    let next = unsafe { Entry::next(entry) };
+    (next != entry).then_some(next)
+}
+
+unsafe fn merge(a: Chain, b: Chain) -> Chain {
+    // SAFETY: [I2] both are chains of live entries and share none.
+    unsafe {
+        let (mut a, mut b) = if Entry::key(a) <= Entry::key(b) { (a, b) } else { (b, a) };
+        let first = a;
+        // `a` is the last entry of the result so far, `b` the start of the chain that it was not taken from.
+        while let Some(next) = following(a) {
+            if Entry::key(next) <= Entry::key(b) {
+                a = next;
+            } else {
+                Entry::set_next(a, b);
+                (a, b) = (b, next);
+            }
+        }
+        Entry::set_next(a, b);
+        first
+    }
+}

@@ -1,0 +1,232 @@
+//! The clock of a runtime: nanoseconds since the runtime began, real or virtual.
+//!
+//! # What
+//! A clock runs with `CLOCK_MONOTONIC`, or is *paused*: then it moves only by [`Clock::advance`] and by a driver that has nothing to do and jumps to the
+//! next deadline. Paused is the test mode of `time::pause`; a simulated run is paused from the start and cannot be resumed.
+//!
+//! # Orderings
+//! `paused` is only changed by a thread that is inside the runtime whose clock it is; other threads see it sooner or later. `frozen` is then the whole truth and
+//! stands alone, so Acquire and Release suffice.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use cede_core::lock::Lock;
+
+const MILLISECOND: u64 = 1_000_000;
+
+/// A handle on a clock; clones share it.
+#[derive(Clone, Debug)]
+pub struct Clock(Arc<State>);
+
+#[derive(Debug)]
+struct State {
+    /// The instant of nanosecond zero.
+    epoch: Instant,
+    paused: AtomicBool,
+    /// The time while paused, in nanoseconds.
+    frozen: AtomicU64,
+    /// The time at which the clock was paused.
+    paused_at: AtomicU64,
+    /// How far the running clock is behind (negative) or ahead of `epoch.elapsed()`, after pauses.
+    offset: Lock<i128>,
+    simulated: bool,
+    /// While not zero, a paused clock does not jump: a blocking job is under way and may finish "now".
+    holds: AtomicU64,
+    /// A quick test for the usual case that the clock was never paused.
+    ever_paused: AtomicBool,
+}
+
+impl Clock {
+    /// A clock that runs with the system's monotonic clock.
+    #[must_use]
+    pub fn system() -> Self {
+        Self::new(false)
+    }
+
+    /// A clock that only moves by jumps. It starts at zero.
+    #[must_use]
+    pub fn simulated() -> Self {
+        Self::new(true)
+    }
+
+    fn new(simulated: bool) -> Self {
+        Self(Arc::new(State {
+            epoch: Instant::now(),
+            paused: AtomicBool::new(simulated),
+            frozen: AtomicU64::new(0),
+            paused_at: AtomicU64::new(0),
+            offset: Lock::new(0),
+            simulated,
+            holds: AtomicU64::new(0),
+            ever_paused: AtomicBool::new(simulated),
+        }))
+    }
+
+    /// Nanoseconds since the clock began.
+    #[inline]
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        if !self.0.ever_paused.load(Ordering::Relaxed) {
+            return nanos(self.0.epoch.elapsed());
+        }
+        self.now_after_pause()
+    }
+
+    #[cold]
+    fn now_after_pause(&self) -> u64 {
+        if self.is_paused() {
+            return self.0.frozen.load(Ordering::Acquire);
+        }
+        let running = i128::from(nanos(self.0.epoch.elapsed())) + *self.0.offset.lock();
+        u64::try_from(running).unwrap_or(0)
+    }
+
+    /// The instant that the clock shows now: the system's, or the epoch plus virtual time.
+    #[inline]
+    #[must_use]
+    pub fn instant(&self) -> Instant {
+        if !self.0.ever_paused.load(Ordering::Relaxed) {
+            return Instant::now();
+        }
+        self.0.epoch + Duration::from_nanos(self.now_after_pause())
+    }
+
+    /// The clock's time at `instant`: zero if that is before the clock began, `u64::MAX` if it is too far to be counted.
+    #[inline]
+    #[must_use]
+    pub fn at(&self, instant: Instant) -> u64 {
+        nanos(instant.saturating_duration_since(self.0.epoch))
+    }
+
+    /// The instant of the clock's time `nanos`.
+    #[must_use]
+    pub fn instant_at(&self, nanos: u64) -> Option<Instant> {
+        self.0.epoch.checked_add(Duration::from_nanos(nanos))
+    }
+
+    /// Whether the clock only moves by jumps.
+    #[inline]
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.0.paused.load(Ordering::Acquire)
+    }
+
+    /// Whether this is a simulated clock.
+    #[must_use]
+    pub fn is_simulated(&self) -> bool {
+        self.0.simulated
+    }
+
+    /// A deadline in paused time, rounded up to whole milliseconds since the pause began.
+    #[must_use]
+    pub fn round_up(&self, deadline: u64) -> u64 {
+        let start = self.0.paused_at.load(Ordering::Acquire);
+        deadline.saturating_sub(start).div_ceil(MILLISECOND).saturating_mul(MILLISECOND).saturating_add(start)
+    }
+
+    /// Stops the clock. Returns false if it was paused already.
+    pub fn pause(&self) -> bool {
+        if self.is_paused() {
+            return false;
+        }
+        let now = self.now();
+        self.0.paused_at.store(now, Ordering::Release);
+        self.0.frozen.store(now, Ordering::Release);
+        self.0.ever_paused.store(true, Ordering::Release);
+        self.0.paused.store(true, Ordering::Release);
+        true
+    }
+
+    /// Lets the clock run on from where it stands. Returns false if it was not paused, or is simulated.
+    pub fn resume(&self) -> bool {
+        if !self.is_paused() || self.0.simulated {
+            return false;
+        }
+        let frozen = self.0.frozen.load(Ordering::Acquire);
+        *self.0.offset.lock() = i128::from(frozen) - i128::from(nanos(self.0.epoch.elapsed()));
+        self.0.paused.store(false, Ordering::Release);
+        true
+    }
+
+    /// Moves a paused clock forward.
+    pub fn advance(&self, by: Duration) {
+        debug_assert!(self.is_paused());
+        self.jump_to(self.now().saturating_add(nanos(by)));
+    }
+
+    /// Moves a paused clock forward to `time`; never back.
+    pub fn jump_to(&self, time: u64) {
+        self.0.frozen.fetch_max(time, Ordering::AcqRel);
+    }
+
+    /// Keeps a paused clock from jumping by itself until the returned value is dropped.
+    #[must_use]
+    pub fn hold(&self) -> Hold {
+        self.0.holds.fetch_add(1, Ordering::AcqRel);
+        Hold(self.clone())
+    }
+
+    /// Whether a driver with nothing to do may jump the clock.
+    #[must_use]
+    pub fn may_jump(&self) -> bool {
+        self.is_paused() && self.0.holds.load(Ordering::Acquire) == 0
+    }
+}
+
+/// See [`Clock::hold`].
+#[derive(Debug)]
+pub struct Hold(Clock);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.0.holds.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// A duration in nanoseconds, saturating at about 584 years.
+#[must_use]
+pub fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_paused_clock_moves_only_when_told() {
+        let clock = Clock::system();
+        assert!(clock.pause());
+        assert!(!clock.pause());
+        let start = clock.now();
+        assert_eq!(clock.now(), start);
+        clock.advance(Duration::from_secs(5));
+        assert_eq!(clock.now(), start + 5_000_000_000);
+        clock.jump_to(start);
+        assert_eq!(clock.now(), start + 5_000_000_000);
+        assert!(clock.resume());
+        assert!(clock.now() >= start + 5_000_000_000);
+        assert!(!clock.resume());
+    }
+
+    #[test]
+    fn instants_and_nanoseconds_agree() {
+        let clock = Clock::simulated();
+        clock.advance(Duration::from_millis(7));
+        assert_eq!(clock.at(clock.instant()), 7_000_000);
+        assert_eq!(clock.instant_at(7_000_000), Some(clock.instant()));
+        assert!(!clock.resume());
+    }
+
+    #[test]
+    fn a_hold_keeps_the_clock_from_jumping() {
+        let clock = Clock::simulated();
+        assert!(clock.may_jump());
+        let hold = clock.hold();
+        assert!(!clock.may_jump());
+        drop(hold);
+        assert!(clock.may_jump());
+    }
+}

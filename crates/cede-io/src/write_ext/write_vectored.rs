@@ -1,0 +1,39 @@
+//! The future of [`AsyncWriteExt::write_vectored`](crate::AsyncWriteExt::write_vectored).
+
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::marker::PhantomPinned;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use crate::AsyncWrite;
+
+pin_project! {
+    /// Writes once, from many slices.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless you `.await` or poll them"]
+    pub struct WriteVectored<'a, 'b, W: ?Sized> {
+        writer: &'a mut W,
+        bufs: &'a [IoSlice<'b>],
+        // So that it can become an `async fn` of a trait without a change that users can see.
+        #[pin]
+        _pin: PhantomPinned,
+    }
+}
+
+impl<'a, 'b, W: ?Sized> WriteVectored<'a, 'b, W> {
+    pub(super) fn new(writer: &'a mut W, bufs: &'a [IoSlice<'b>]) -> Self {
+        WriteVectored { writer, bufs, _pin: PhantomPinned }
+    }
+}
+
+impl<W: AsyncWrite + Unpin + ?Sized> Future for WriteVectored<'_, '_, W> {
+    type Output = io::Result<usize>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let me = self.project();
+        Pin::new(&mut **me.writer).poll_write_vectored(cx, me.bufs)
+    }
+}

@@ -1,0 +1,154 @@
+//! Closures that may block, on threads of their own.
+//!
+//! A closure is a task like any other, so that its handle is a [`JoinHandle`](crate::task::JoinHandle); its cell comes from the allocator because no worker
+//! owns it. The threads are those of [`pool`]. In a simulated run there are no threads: the closure runs as a task, at a moment that the schedule chooses.
+
+pub(crate) mod pool;
+
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use cede_context::budget;
+use cede_core::task::{Cell, Home, TaskRef};
+use cede_driver::clock::Hold;
+
+use crate::runtime::{Handle, context, run};
+use crate::task::{Id, JoinError, JoinHandle};
+
+/// The blocking threads of a runtime.
+#[derive(Debug)]
+pub(crate) struct Blocking {
+    pool: pool::Pool<BlockingJob>,
+}
+
+impl Blocking {
+    pub(crate) fn new(config: pool::Config) -> Self {
+        Self { pool: pool::Pool::new(config) }
+    }
+
+    pub(crate) fn shut_down(&self, timeout: Option<Duration>) {
+        self.pool.shutdown(timeout);
+    }
+
+    pub(crate) fn metrics(&self) -> pool::Metrics {
+        self.pool.metrics()
+    }
+}
+
+/// Runs `job` where it may block.
+pub(crate) fn spawn<F, R>(handle: &Handle, job: F, site: &'static Location<'static>) -> JoinHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let parts = handle.parts();
+    let future = Once(Some(job));
+    if parts.simulated {
+        return handle.spawn_at(future, site);
+    }
+    let hold = parts.clock.is_paused().then(|| parts.clock.hold());
+    let (task, join) = emplace(future, Id::next(), site);
+    let job = BlockingJob { task, handle: handle.clone(), _hold: hold };
+    match parts.blocking.pool.submit(job) {
+        Ok(()) => {}
+        // Ended by dropping it unrun: the handle gives a cancelled error.
+        Err(pool::SubmitError::Closed(job)) => pool::Job::cancel(job),
+        Err(pool::SubmitError::NoThread(job, error)) => {
+            pool::Job::cancel(job);
+            panic!("OS can't spawn worker thread: {error}; there is no blocking thread, so nothing could ever run the closure");
+        }
+    }
+    JoinHandle::new(join)
+}
+
+/// Ends a task before it began, because its runtime is being shut down.
+pub(crate) fn spawn_cancelled<F>(future: F, id: Id, site: &'static Location<'static>) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let (task, join) = emplace(future, id, site);
+    // SAFETY: a new task's right to poll is its spawner's; `AllocatedHome` fails with `JoinError`.
+    unsafe {
+        if task.claim_for_shutdown() {
+            run::cancel(task);
+        }
+    }
+    JoinHandle::new(join)
+}
+
+fn emplace<F>(future: F, id: Id, site: &'static Location<'static>) -> (TaskRef, cede_core::task::Join<F::Output, JoinError>)
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let layout = Cell::<F, AllocatedHome>::LAYOUT;
+    // SAFETY: a cell is not of size zero.
+    let memory = NonNull::new(unsafe { alloc(layout) }).unwrap_or_else(|| handle_alloc_error(layout));
+    // SAFETY: the memory is new. What is not `Send` is ended on this thread at once.
+    unsafe { Cell::<F, AllocatedHome>::emplace(memory, future, id.number(), site) }
+}
+
+/// The home of tasks that no scheduler owns: they have one turn, and are never asleep.
+struct AllocatedHome;
+
+impl Home for AllocatedHome {
+    type Failure = JoinError;
+
+    fn schedule(_task: TaskRef) {
+        unreachable!("a blocking closure does not wait to be woken");
+    }
+
+    unsafe fn free(task: TaskRef, layout: Layout) {
+        // SAFETY: the last reference is gone, and the memory came from `alloc` with this layout.
+        unsafe { dealloc(task.as_ptr().as_ptr().cast(), layout) };
+    }
+}
+
+/// A closure as a future that is ready at its first poll.
+struct Once<F>(Option<F>);
+
+// The closure is moved out, never pinned.
+impl<F> Unpin for Once<F> {}
+
+impl<F: FnOnce() -> R, R> Future for Once<F> {
+    type Output = R;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<R> {
+        let job = self.0.take().expect("a closure runs once");
+        // No other task waits behind this one, so there is nobody to give way to.
+        Poll::Ready(budget::unconstrained(job))
+    }
+}
+
+/// What the pool runs.
+#[derive(Debug)]
+pub(crate) struct BlockingJob {
+    task: TaskRef,
+    handle: Handle,
+    /// While a closure is under way, a paused clock does not run away from it.
+    _hold: Option<Hold>,
+}
+
+impl pool::Job for BlockingJob {
+    fn run(self) {
+        let _inside = context::enter(self.handle.clone());
+        // SAFETY: the pool gives each job one turn; its home's failure is `JoinError`.
+        let outcome = unsafe { run::run(self.task) };
+        debug_assert_eq!(outcome, run::Outcome::Completed);
+    }
+
+    fn cancel(self) {
+        // SAFETY: as above: this is the job's one turn.
+        unsafe {
+            if self.task.claim_for_shutdown() {
+                run::cancel(self.task);
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Accepting TCP connections.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::{self, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::task::{Context, Poll, ready};
+
+use cede_driver::{Attempt, Direction, Source};
+
+use super::socket::TcpSocket;
+use super::stream::TcpStream;
+use crate::net::ToSocketAddrs;
+use crate::net::lookup::each_address;
+use crate::runtime::{Handle, context};
+
+/// So many connections may wait to be accepted.
+const BACKLOG: u32 = 1024;
+
+/// A socket that accepts TCP connections.
+///
+/// ```
+/// # cede::block_on(async {
+/// use cede::io::{AsyncReadExt, AsyncWriteExt};
+/// use cede::net::{TcpListener, TcpStream};
+///
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let address = listener.local_addr()?;
+/// let server = cede::spawn(async move {
+///     let (mut peer, _) = listener.accept().await?;
+///     peer.write_all(b"hello").await
+/// });
+/// let mut text = String::new();
+/// TcpStream::connect(address).await?.read_to_string(&mut text).await?;
+/// assert_eq!(text, "hello");
+/// server.await?
+/// # }).unwrap();
+/// ```
+#[derive(Debug)]
+pub struct TcpListener {
+    source: Source<net::TcpListener>,
+}
+
+impl TcpListener {
+    /// Listens on the first of the addresses that can be bound. Port 0 takes a free one.
+    ///
+    /// *Cancel safety*: dropping it closes the socket.
+    ///
+    /// # Errors
+    /// If no address can be bound.
+    ///
+    /// # Panics
+    /// Outside of a runtime.
+    pub async fn bind<A: ToSocketAddrs>(address: A) -> io::Result<Self> {
+        each_address(address, |address| async move {
+            let socket = TcpSocket::for_address(address)?;
+            socket.set_reuseaddr(true)?;
+            socket.bind(address)?;
+            socket.listen(BACKLOG)
+        })
+        .await
+    }
+
+    /// Takes over a listener of the standard library, which must be in non-blocking mode.
+    ///
+    /// # Errors
+    /// None at present.
+    ///
+    /// # Panics
+    /// Outside of a runtime, and if the listener is in blocking mode: it would hang a worker.
+    #[track_caller]
+    pub fn from_std(listener: net::TcpListener) -> io::Result<Self> {
+        context::current();
+        crate::net::assert_non_blocking(&listener);
+        Ok(Self { source: Source::new(listener) })
+    }
+
+    /// Gives the listener of the standard library back, in non-blocking mode.
+    ///
+    /// # Errors
+    /// None at present.
+    pub fn into_std(self) -> io::Result<net::TcpListener> {
+        Ok(self.source.into_inner())
+    }
+
+    /// Waits for a connection.
+    ///
+    /// *Cancel safety*: dropping it loses no connection.
+    ///
+    /// # Errors
+    /// Those of `accept(2)`. When the process has no descriptor left, the connection stays in the backlog: wait a while before the next try.
+    pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        poll_fn(|cx| self.poll_accept(cx)).await
+    }
+
+    /// Polls for a connection; see [`TcpListener::accept`]. One task at a time is woken.
+    ///
+    /// # Errors
+    /// As [`TcpListener::accept`].
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        let driver = || context::with_current(Handle::driver).unwrap_or_else(|| context::outside());
+        let (stream, peer) = ready!(self.source.poll_io(cx, Direction::Read, driver, |listener| listener.accept().map(Attempt::Done)))?;
+        stream.set_nonblocking(true)?;
+        Poll::Ready(Ok((TcpStream::from_source(Source::new(stream)), peer)))
+    }
+
+    /// The address that it listens on.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.source.get_ref().local_addr()
+    }
+
+    /// The time to live of packets.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.source.get_ref().ttl()
+    }
+
+    /// Sets the time to live of packets.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.source.get_ref().set_ttl(ttl)
+    }
+}
+
+impl TryFrom<net::TcpListener> for TcpListener {
+    type Error = io::Error;
+
+    fn try_from(listener: net::TcpListener) -> io::Result<Self> {
+        Self::from_std(listener)
+    }
+}
+
+impl AsRawFd for TcpListener {
+    fn as_raw_fd(&self) -> RawFd {
+        self.source.get_ref().as_raw_fd()
+    }
+}
+
+impl AsFd for TcpListener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.source.get_ref().as_fd()
+    }
+}

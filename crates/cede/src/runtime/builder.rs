@@ -1,0 +1,341 @@
+//! Making runtimes.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use cede_driver::Driver;
+use cede_driver::clock::Clock;
+
+use super::handle::SchedulerHandle;
+use super::parts::{Hook, Hooks, Names, Parts};
+use super::{Handle, LocalOptions, LocalRuntime, Ready, Runtime, local, steal};
+use crate::blocking::{Blocking, pool};
+
+type ThreadName = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// Makes a [`Runtime`]. The names and defaults are tokio's.
+///
+/// ```
+/// let runtime = cede::runtime::Builder::new_multi_thread()
+///     .worker_threads(2)
+///     .thread_name("worker")
+///     .enable_all()
+///     .build()?;
+/// # drop(runtime);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct Builder {
+    flavor: Flavor,
+    worker_threads: Option<usize>,
+    max_blocking_threads: usize,
+    thread_keep_alive: Duration,
+    thread_stack_size: Option<usize>,
+    thread_name: ThreadName,
+    event_interval: u32,
+    start_paused: bool,
+    hooks: Hooks,
+    name: Option<Arc<str>>,
+    unhandled_panic: UnhandledPanic,
+}
+
+/// What a runtime does when a task panics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UnhandledPanic {
+    /// The join handle gets the panic as an error; all else goes on.
+    #[default]
+    Ignore,
+    /// `block_on` panics at once, and so the runtime ends.
+    ShutdownRuntime,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flavor {
+    CurrentThread,
+    MultiThread,
+}
+
+impl Builder {
+    /// A runtime whose tasks run on the thread that calls `block_on`.
+    #[must_use]
+    pub fn new_current_thread() -> Self {
+        Self::new(Flavor::CurrentThread)
+    }
+
+    /// A runtime with several workers, which steal tasks from each other.
+    #[must_use]
+    pub fn new_multi_thread() -> Self {
+        Self::new(Flavor::MultiThread)
+    }
+
+    fn new(flavor: Flavor) -> Self {
+        Self {
+            flavor,
+            worker_threads: None,
+            max_blocking_threads: 512,
+            thread_keep_alive: Duration::from_secs(10),
+            thread_stack_size: None,
+            thread_name: Arc::new(|| "cede-worker".into()),
+            event_interval: 61,
+            start_paused: false,
+            hooks: Hooks::default(),
+            name: None,
+            unhandled_panic: UnhandledPanic::Ignore,
+        }
+    }
+
+    /// Kept for those who know tokio: timers and sockets are always there and cost nothing until they are used.
+    pub fn enable_all(&mut self) -> &mut Self {
+        self
+    }
+
+    /// See [`Builder::enable_all`].
+    pub fn enable_io(&mut self) -> &mut Self {
+        self
+    }
+
+    /// See [`Builder::enable_all`].
+    pub fn enable_time(&mut self) -> &mut Self {
+        self
+    }
+
+    /// The number of workers of a multi-thread runtime; by default one for each processor.
+    ///
+    /// # Panics
+    /// If it is zero.
+    #[track_caller]
+    pub fn worker_threads(&mut self, count: usize) -> &mut Self {
+        assert!(count > 0, "Worker threads cannot be set to 0");
+        self.worker_threads = Some(count);
+        self
+    }
+
+    /// The largest number of threads for blocking closures; 512 by default. Further closures wait for one to become free.
+    ///
+    /// # Panics
+    /// If it is zero.
+    #[track_caller]
+    pub fn max_blocking_threads(&mut self, count: usize) -> &mut Self {
+        assert!(count > 0, "Max blocking threads cannot be set to 0");
+        self.max_blocking_threads = count;
+        self
+    }
+
+    /// How long an idle blocking thread stays; 10 s by default.
+    pub fn thread_keep_alive(&mut self, duration: Duration) -> &mut Self {
+        self.thread_keep_alive = duration;
+        self
+    }
+
+    /// The size of the stacks of all threads of the runtime, in bytes.
+    pub fn thread_stack_size(&mut self, bytes: usize) -> &mut Self {
+        self.thread_stack_size = Some(bytes);
+        self
+    }
+
+    /// The name of all threads of the runtime.
+    pub fn thread_name(&mut self, name: impl Into<String>) -> &mut Self {
+        let name = name.into();
+        self.thread_name_fn(move || name.clone())
+    }
+
+    /// Names each thread of the runtime as it is started.
+    pub fn thread_name_fn<F>(&mut self, name: F) -> &mut Self
+    where
+        F: Fn() -> String + Send + Sync + 'static,
+    {
+        self.thread_name = Arc::new(name);
+        self
+    }
+
+    /// Called on each thread of the runtime when it starts.
+    pub fn on_thread_start<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
+        self.hooks.thread_start = Some(Arc::new(hook));
+        self
+    }
+
+    /// Called on each thread of the runtime before it ends.
+    pub fn on_thread_stop<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
+        self.hooks.thread_stop = Some(Arc::new(hook));
+        self
+    }
+
+    /// Called when a worker has nothing to do, before it sleeps.
+    pub fn on_thread_park<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
+        self.hooks.thread_park = Some(Arc::new(hook));
+        self
+    }
+
+    /// Called when a worker has been woken.
+    pub fn on_thread_unpark<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
+        self.hooks.thread_unpark = Some(Arc::new(hook));
+        self
+    }
+
+    /// After so many polls timers and sockets get their turn; 61 by default.
+    ///
+    /// # Panics
+    /// If it is zero.
+    #[track_caller]
+    pub fn event_interval(&mut self, polls: u32) -> &mut Self {
+        assert!(polls > 0, "event_interval must be greater than 0");
+        self.event_interval = polls;
+        self
+    }
+
+    /// Accepted for compatibility: the queue shared by all workers is looked at whenever a worker's own is empty, and with the driver.
+    ///
+    /// # Panics
+    /// If it is zero.
+    #[track_caller]
+    pub fn global_queue_interval(&mut self, polls: u32) -> &mut Self {
+        assert!(polls > 0, "global_queue_interval must be greater than 0");
+        self
+    }
+
+    /// Starts with a paused clock; see [`time::pause`](crate::time::pause). For one-thread runtimes.
+    pub fn start_paused(&mut self, paused: bool) -> &mut Self {
+        self.start_paused = paused;
+        self
+    }
+
+    /// A name for the runtime, shown by its `Debug`.
+    pub fn name(&mut self, name: impl Into<String>) -> &mut Self {
+        self.name = Some(name.into().into());
+        self
+    }
+
+    /// What happens when a task panics; see [`UnhandledPanic`].
+    ///
+    /// # Panics
+    /// For anything but [`UnhandledPanic::Ignore`] on a multi-thread runtime.
+    #[track_caller]
+    pub fn unhandled_panic(&mut self, behavior: UnhandledPanic) -> &mut Self {
+        assert!(
+            self.flavor == Flavor::CurrentThread || behavior == UnhandledPanic::Ignore,
+            "UnhandledPanic::ShutdownRuntime is only supported in current thread runtime"
+        );
+        self.unhandled_panic = behavior;
+        self
+    }
+
+    /// Makes the runtime.
+    ///
+    /// # Errors
+    /// If threads or descriptors cannot be had.
+    ///
+    /// # Panics
+    /// If a multi-thread runtime is asked to start paused.
+    #[track_caller]
+    pub fn build(&mut self) -> io::Result<Runtime> {
+        let scheduler = match self.flavor {
+            Flavor::CurrentThread => SchedulerHandle::Local(self.build_one_thread(None)?),
+            Flavor::MultiThread => {
+                assert!(!self.start_paused, "`start_paused` requires the `current_thread` runtime flavor");
+                SchedulerHandle::Steal(self.build_work_stealing()?)
+            }
+        };
+        Ok(Runtime::from_handle(Handle::new(scheduler)))
+    }
+
+    /// Makes a runtime that stays on this thread, for futures that are not `Send`.
+    ///
+    /// # Errors
+    /// If descriptors cannot be had.
+    ///
+    /// # Panics
+    /// If this is a builder for a multi-thread runtime.
+    #[track_caller]
+    pub fn build_local(&mut self, _options: LocalOptions) -> io::Result<LocalRuntime> {
+        assert!(self.flavor == Flavor::CurrentThread, "Only `current_thread` runtimes can be local");
+        let shared = self.build_one_thread(Some(std::thread::current().id()))?;
+        Ok(LocalRuntime::from_runtime(Runtime::from_handle(Handle::new(SchedulerHandle::Local(shared)))))
+    }
+
+    fn build_one_thread(&self, bound_to: Option<std::thread::ThreadId>) -> io::Result<Arc<local::Shared>> {
+        let clock = self.clock();
+        let driver = Driver::epoll(clock.clone())?;
+        let ready = Ready::Fifo(cede_core::run_queue::RunQueue::new());
+        Ok(local::build(self.parts(clock, false), driver, ready, bound_to))
+    }
+
+    fn build_work_stealing(&self) -> io::Result<Arc<steal::Shared>> {
+        let workers = match self.worker_threads {
+            Some(count) => count,
+            None => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        };
+        let clock = self.clock();
+        let drivers = (0..workers).map(|_| Driver::epoll(clock.clone())).collect::<io::Result<Vec<_>>>()?;
+        let threads = steal::Threads { name: self.thread_name.clone(), stack_size: self.thread_stack_size };
+        steal::build(self.parts(clock, false), drivers, &threads)
+    }
+
+    fn clock(&self) -> Clock {
+        let clock = Clock::system();
+        if self.start_paused {
+            clock.pause();
+        }
+        clock
+    }
+
+    /// A one-thread runtime on the simulated driver.
+    pub(crate) fn build_simulated(&self, ready: Ready) -> Runtime {
+        let clock = Clock::simulated();
+        let driver = Driver::sim(clock.clone());
+        let shared = local::build(self.parts(clock, true), driver, ready, None);
+        Runtime::from_handle(Handle::new(SchedulerHandle::Local(shared)))
+    }
+
+    /// A work-stealing runtime on the simulated driver, without threads.
+    pub(crate) fn build_stepper(&self) -> steal::stepping::Stepper {
+        let clock = Clock::simulated();
+        let drivers = (0..self.worker_threads.unwrap_or(1)).map(|_| Driver::sim(clock.clone())).collect();
+        steal::stepping::Stepper::new(self.parts(clock, true), drivers)
+    }
+
+    fn parts(&self, clock: Clock, simulated: bool) -> Parts {
+        let config = pool::Config {
+            max_threads: self.max_blocking_threads,
+            keep_alive: self.thread_keep_alive,
+            stack_size: self.thread_stack_size,
+            name: self.thread_name.clone(),
+            on_start: self.hooks.thread_start.clone(),
+            on_stop: self.hooks.thread_stop.clone(),
+            ..pool::Config::default()
+        };
+        Parts {
+            clock,
+            blocking: Blocking::new(config),
+            event_interval: self.event_interval,
+            driver_interval_ns: 50_000,
+            hooks: self.hooks.clone(),
+            names: Names::default(),
+            simulated,
+            name: self.name.clone(),
+            panics_end_it: self.unhandled_panic == UnhandledPanic::ShutdownRuntime,
+            panicked: AtomicBool::new(false),
+        }
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hook = |hook: &Option<Hook>| hook.as_ref().map(|_| "..");
+        f.debug_struct("Builder")
+            .field("flavor", &self.flavor)
+            .field("worker_threads", &self.worker_threads)
+            .field("max_blocking_threads", &self.max_blocking_threads)
+            .field("thread_keep_alive", &self.thread_keep_alive)
+            .field("thread_stack_size", &self.thread_stack_size)
+            .field("event_interval", &self.event_interval)
+            .field("start_paused", &self.start_paused)
+            .field("on_thread_start", &hook(&self.hooks.thread_start))
+            .field("on_thread_stop", &hook(&self.hooks.thread_stop))
+            .field("on_thread_park", &hook(&self.hooks.thread_park))
+            .field("on_thread_unpark", &hook(&self.hooks.thread_unpark))
+            .finish()
+    }
+}

@@ -1,0 +1,140 @@
+//! What the current thread is doing: which runtime it is in, and which task it polls.
+//!
+//! # Who may touch what
+//! All of it is thread-local. `TASK` and `YIELDED` are written by [`run`](super::run) around each poll; `HANDLE` and `DEPTH` by [`enter`] and its guard.
+
+use std::cell::{Cell, RefCell};
+use std::marker::PhantomData;
+use std::task::Waker;
+
+use cede_core::task::{TaskRef, task_of};
+
+use super::Handle;
+
+thread_local! {
+    static TASK: Cell<Option<TaskRef>> = const { Cell::new(None) };
+    static YIELDED: Cell<bool> = const { Cell::new(false) };
+    static HANDLE: RefCell<Option<Handle>> = const { RefCell::new(None) };
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+    static DRIVING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Marks `task` as the one being polled for the duration of `poll`; the second value says whether it yielded.
+#[inline]
+pub(crate) fn polling<R>(task: TaskRef, poll: impl FnOnce() -> R) -> (R, bool) {
+    struct Restore(Option<TaskRef>, bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            TASK.set(self.0);
+            YIELDED.set(self.1);
+        }
+    }
+    let _restore = Restore(TASK.replace(Some(task)), YIELDED.replace(false));
+    let result = poll();
+    (result, YIELDED.get())
+}
+
+/// The number of the task being polled.
+pub(crate) fn current_task_id() -> Option<u64> {
+    TASK.try_with(Cell::get).ok().flatten().map(TaskRef::id)
+}
+
+/// Puts the task being polled to the back of its queue when its poll returns. If the waker is not that task's own (a combinator wakes its parts
+/// itself), it is woken instead.
+pub(crate) fn yield_task(waker: &Waker) {
+    if task_of(waker).is_some_and(|task| TASK.get() == Some(task)) {
+        YIELDED.set(true);
+    } else {
+        waker.wake_by_ref();
+    }
+}
+
+/// The runtime that the thread is in.
+pub(crate) fn try_current() -> Option<Handle> {
+    HANDLE.try_with(|handle| handle.borrow().clone()).ok().flatten()
+}
+
+/// Calls `access` with the runtime that the thread is in, without counting a reference.
+#[inline]
+pub(crate) fn with_current<R>(access: impl FnOnce(&Handle) -> R) -> Option<R> {
+    HANDLE.try_with(|handle| handle.borrow().as_ref().map(access)).ok().flatten()
+}
+
+/// The runtime that the thread is in.
+///
+/// # Panics
+/// Outside of a runtime.
+#[track_caller]
+pub(crate) fn current() -> Handle {
+    match try_current() {
+        Some(handle) => handle,
+        None => outside(),
+    }
+}
+
+#[track_caller]
+#[cold]
+pub(crate) fn outside() -> ! {
+    panic!(
+        "there is no reactor running, must be called from the context of a Tokio 1.x runtime: call it inside `block_on`, in a task, or with `Handle::enter`"
+    )
+}
+
+/// The thread is inside a runtime until this is dropped; see [`Handle::enter`].
+#[must_use = "the runtime is left when the guard is dropped"]
+pub struct EnterGuard<'a> {
+    previous: Option<Handle>,
+    depth: usize,
+    runtime: PhantomData<&'a Handle>,
+    not_send: PhantomData<*mut ()>,
+}
+
+pub(crate) fn enter<'a>(handle: Handle) -> EnterGuard<'a> {
+    let previous = HANDLE.with(|current| current.borrow_mut().replace(handle));
+    let depth = DEPTH.get() + 1;
+    DEPTH.set(depth);
+    EnterGuard { previous, depth, runtime: PhantomData, not_send: PhantomData }
+}
+
+impl Drop for EnterGuard<'_> {
+    fn drop(&mut self) {
+        let Ok(depth) = DEPTH.try_with(Cell::get) else { return };
+        if depth != self.depth {
+            // Do not panic while another panic unwinds through the guards.
+            assert!(
+                std::thread::panicking(),
+                "`EnterGuard` values dropped out of order. Guards returned by `tokio::runtime::Handle::enter()` must be dropped in the reverse order as they were acquired."
+            );
+            return;
+        }
+        DEPTH.set(depth - 1);
+        let left = HANDLE.try_with(|current| std::mem::replace(&mut *current.borrow_mut(), self.previous.take()));
+        // Outside the borrow: this may be the last handle of its runtime.
+        drop(left);
+    }
+}
+
+impl std::fmt::Debug for EnterGuard<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EnterGuard").finish_non_exhaustive()
+    }
+}
+
+/// Whether the thread runs a scheduler or a `block_on` at the moment.
+pub(crate) fn is_driving() -> bool {
+    DRIVING.try_with(Cell::get).unwrap_or(false)
+}
+
+/// Marks the thread as running a scheduler until the result is dropped.
+pub(crate) fn drive() -> Driving {
+    Driving(DRIVING.replace(true))
+}
+
+/// See [`drive`].
+pub(crate) struct Driving(bool);
+
+impl Drop for Driving {
+    fn drop(&mut self) {
+        let _gone = DRIVING.try_with(|driving| driving.set(self.0));
+    }
+}

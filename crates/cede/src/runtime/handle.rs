@@ -1,0 +1,228 @@
+//! Handles on runtimes.
+
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cede_driver::Handle as DriverHandle;
+
+use super::RuntimeMetrics;
+use super::context::{self, EnterGuard};
+use super::parts::Parts;
+use super::{local, steal};
+use crate::task::JoinHandle;
+use crate::time::timers::SharedTimers;
+
+/// A handle on a runtime: cheap to clone, usable from any thread. It does not keep the runtime's tasks running; spawning on a runtime that has been shut down gives a
+/// cancelled task.
+///
+/// ```
+/// let runtime = cede::runtime::Runtime::new()?;
+/// let handle = runtime.handle().clone();
+/// std::thread::spawn(move || handle.spawn(async { 1 })).join().unwrap();
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Handle {
+    scheduler: SchedulerHandle,
+}
+
+#[derive(Clone)]
+pub(crate) enum SchedulerHandle {
+    Local(Arc<local::Shared>),
+    Steal(Arc<steal::Shared>),
+}
+
+/// The kinds of runtime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RuntimeFlavor {
+    /// All tasks run on the thread that calls `block_on`.
+    CurrentThread,
+    /// Tasks run on several workers, which steal from each other.
+    MultiThread,
+}
+
+impl Handle {
+    pub(crate) fn new(scheduler: SchedulerHandle) -> Self {
+        Self { scheduler }
+    }
+
+    /// The runtime that the thread is in.
+    ///
+    /// # Panics
+    /// Outside of a runtime.
+    #[track_caller]
+    #[must_use]
+    pub fn current() -> Self {
+        context::current()
+    }
+
+    /// The runtime that the thread is in.
+    ///
+    /// # Errors
+    /// Outside of a runtime.
+    pub fn try_current() -> Result<Self, TryCurrentError> {
+        context::try_current().ok_or(TryCurrentError(()))
+    }
+
+    /// Makes this the current runtime of the thread until the guard is dropped.
+    pub fn enter(&self) -> EnterGuard<'_> {
+        context::enter(self.clone())
+    }
+
+    /// Starts a task; see [`cede::spawn`](crate::spawn).
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.spawn_at(future, Location::caller())
+    }
+
+    #[inline]
+    pub(crate) fn spawn_at<F>(&self, future: F, site: &'static Location<'static>) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        match &self.scheduler {
+            SchedulerHandle::Local(shared) => local::spawn(shared, future, site),
+            SchedulerHandle::Steal(shared) => steal::spawn(shared, future, site),
+        }
+    }
+
+    /// Starts a task that need not be `Send`, if this is the runtime of this thread.
+    pub(crate) fn spawn_local_at<F>(&self, future: F, site: &'static Location<'static>) -> Option<JoinHandle<F::Output>>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        match &self.scheduler {
+            SchedulerHandle::Local(shared) if shared.takes_local_tasks() => Some(local::spawn(shared, future, site)),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn spawn_local_here<F>(&self, future: F, site: &'static Location<'static>) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        self.spawn_local_at(future, site).expect("a LocalRuntime does not leave its thread")
+    }
+
+    /// Runs a closure that may block; see [`cede::task::spawn_blocking`](crate::task::spawn_blocking).
+    #[track_caller]
+    pub fn spawn_blocking<F, R>(&self, job: F) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        crate::blocking::spawn(self, job, Location::caller())
+    }
+
+    /// Runs a future to its end on this thread; see [`Runtime::block_on`](super::Runtime::block_on).
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        let _inside = self.enter();
+        match &self.scheduler {
+            SchedulerHandle::Local(shared) => shared.block_on(future),
+            SchedulerHandle::Steal(shared) => shared.block_on(future),
+        }
+    }
+
+    /// The kind of runtime.
+    #[must_use]
+    pub fn runtime_flavor(&self) -> RuntimeFlavor {
+        match &self.scheduler {
+            SchedulerHandle::Local(_) => RuntimeFlavor::CurrentThread,
+            SchedulerHandle::Steal(_) => RuntimeFlavor::MultiThread,
+        }
+    }
+
+    /// Numbers about the runtime as it is now.
+    #[must_use]
+    pub fn metrics(&self) -> RuntimeMetrics {
+        RuntimeMetrics::new(self.clone())
+    }
+
+    pub(crate) fn worker_count(&self) -> usize {
+        match &self.scheduler {
+            SchedulerHandle::Local(_) => 1,
+            SchedulerHandle::Steal(shared) => shared.worker_count(),
+        }
+    }
+
+    pub(crate) fn interrupts(&self) -> u64 {
+        match &self.scheduler {
+            SchedulerHandle::Local(shared) => shared.timers.driver().interrupts(),
+            SchedulerHandle::Steal(shared) => shared.interrupts(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn parts(&self) -> &Parts {
+        match &self.scheduler {
+            SchedulerHandle::Local(shared) => &shared.parts,
+            SchedulerHandle::Steal(shared) => &shared.parts,
+        }
+    }
+
+    /// The timers of the current worker, or those of a worker that will do.
+    pub(crate) fn timers(&self) -> &SharedTimers {
+        match &self.scheduler {
+            SchedulerHandle::Local(shared) => &shared.timers,
+            SchedulerHandle::Steal(shared) => shared.timers(),
+        }
+    }
+
+    /// The driver of the current worker, or that of a worker that will do.
+    pub(crate) fn driver(&self) -> DriverHandle {
+        self.timers().driver().clone()
+    }
+
+    pub(crate) fn shut_down(&self, timeout: Option<Duration>) {
+        match &self.scheduler {
+            SchedulerHandle::Local(shared) => shared.shut_down(),
+            SchedulerHandle::Steal(shared) => shared.shut_down(timeout),
+        }
+        self.parts().blocking.shut_down(timeout);
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("name", &self.parts().name).field("flavor", &self.runtime_flavor()).finish_non_exhaustive()
+    }
+}
+
+/// The thread is not in a runtime.
+#[derive(Debug)]
+pub struct TryCurrentError(());
+
+impl TryCurrentError {
+    /// Whether the thread is outside of every runtime.
+    #[must_use]
+    pub fn is_missing_context(&self) -> bool {
+        true
+    }
+
+    /// Whether the thread is being torn down; never, because that case is also seen as being outside.
+    #[must_use]
+    pub fn is_thread_local_destroyed(&self) -> bool {
+        false
+    }
+}
+
+impl fmt::Display for TryCurrentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there is no reactor running, must be called from the context of a Tokio 1.x runtime")
+    }
+}
+
+impl Error for TryCurrentError {}

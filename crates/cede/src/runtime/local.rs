@@ -1,0 +1,551 @@
+//! The one-thread scheduler.
+//!
+//! # What
+//! One queue, one driver, one wheel. Whoever calls `block_on` drives them: it polls its own future when that was woken, else the tasks in order, and parks in
+//! the driver when there is nothing to do. A second thread that calls `block_on` meanwhile only polls its own future, and takes over when the first is done.
+//!
+//! # Who may touch what
+//! * [`Scheduler`]: the thread that drives it, which has it in the thread-local `ACTIVE`. Its cells are accessed for a few instructions at a time, during
+//!   which no user code runs, so nested calls (a waker called by a future that is being polled, a `block_on` inside a task) are harmless.
+//! * [`Shared`]: everybody.
+//!
+//! # Invariants
+//! - I1: `ACTIVE` points to a scheduler that the current thread took out of `Shared::idle` and has not put back, or is null.
+//! - I2: a task in `ready` or in the inbox is not complete, and the right to poll it is the queue's.
+//! - I3: tasks that are not `Send` are only spawned on a scheduler that is bound to one thread, `LocalRuntime`'s, which only that thread drives and drops.
+//!
+//! # Parking, the two sides
+//! A foreign waker: push to the inbox, then leave a token in the driver's parking. The driver thread: announce that it parks (`Parking::prepare`, which sees
+//! the token), and only then sleep. The inbox was looked at before the announcement; a push after that look leaves its token before or after the
+//! announcement, and in both cases the thread does not stay asleep. All steps are SeqCst.
+
+use std::alloc::Layout;
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread, ThreadId};
+
+use cede_context::budget;
+use cede_core::lock::Lock;
+use cede_core::run_queue::RunQueue;
+use cede_core::task::{Cell as TaskCell, Home, TaskRef};
+use cede_core::transfer_stack::TransferStack;
+use cede_driver::Driver;
+
+use super::context;
+use super::parts::Parts;
+use super::ready::Ready;
+use super::run::{self, Outcome};
+use super::tick::Tick;
+use crate::task::slab::{self, Slab};
+use crate::task::{Id, JoinError, JoinHandle};
+use crate::time::timers::Timers;
+
+/// The slab that the driving thread allocates from, and the one for spawns from elsewhere.
+const OWN_SLAB: usize = 0;
+const FOREIGN_SLAB: usize = 1;
+
+/// What every thread may use.
+pub(crate) struct Shared {
+    pub(crate) parts: Parts,
+    pub(crate) timers: Arc<Timers>,
+    inbox: TransferStack,
+    freed: [TransferStack; 2],
+    foreign_slab: Lock<Option<Slab<Shared>>>,
+    /// The scheduler, while nobody drives it, and the threads that want it.
+    idle: Lock<Idle>,
+    main: Arc<MainSignal>,
+    /// The only thread that may drive, if tasks may be bound to it.
+    bound_to: Option<ThreadId>,
+}
+
+struct Idle {
+    scheduler: Option<Box<Scheduler>>,
+    waiting: Vec<Thread>,
+}
+
+/// What the driving thread uses.
+pub(crate) struct Scheduler {
+    shared: Arc<Shared>,
+    ready: UnsafeCell<Ready>,
+    slab: UnsafeCell<Slab<Shared>>,
+    driver: RefCell<Driver>,
+    /// Polls since the driver was looked at.
+    polls: Cell<u32>,
+    /// The clock's time when the driver was looked at last.
+    looked_at: Cell<u64>,
+}
+
+thread_local! {
+    static ACTIVE: Cell<*const Scheduler> = const { Cell::new(ptr::null()) };
+}
+
+impl slab::Shared for Shared {
+    fn freed_elsewhere(&self, slab: usize) -> &TransferStack {
+        &self.freed[slab]
+    }
+}
+
+/// Makes the shared part; the scheduler in it waits for a `block_on`.
+pub(crate) fn build(parts: Parts, driver: Driver, ready: Ready, bound_to: Option<ThreadId>) -> Arc<Shared> {
+    let handle = driver.handle().clone();
+    let shared = Arc::new(Shared {
+        timers: Arc::new(Timers::new(handle.clone())),
+        parts,
+        inbox: TransferStack::new(),
+        freed: [TransferStack::new(), TransferStack::new()],
+        foreign_slab: Lock::new(None),
+        idle: Lock::new(Idle { scheduler: None, waiting: Vec::new() }),
+        main: Arc::new(MainSignal { woken: AtomicBool::new(false), driver: handle }),
+        bound_to,
+    });
+    *shared.foreign_slab.lock() = Some(Slab::new(shared.clone(), FOREIGN_SLAB));
+    let scheduler = Box::new(Scheduler {
+        ready: UnsafeCell::new(ready),
+        slab: UnsafeCell::new(Slab::new(shared.clone(), OWN_SLAB)),
+        driver: RefCell::new(driver),
+        polls: Cell::new(0),
+        looked_at: Cell::new(0),
+        shared: shared.clone(),
+    });
+    shared.idle.lock().scheduler = Some(scheduler);
+    shared
+}
+
+/// The home of the tasks of one-thread schedulers.
+struct LocalHome;
+
+impl Home for LocalHome {
+    type Failure = JoinError;
+
+    fn schedule(task: TaskRef) {
+        // SAFETY: tasks of this home are in slabs of `Shared`, and this one is alive.
+        let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
+        with_active(|active| match active {
+            Some(scheduler) if Arc::ptr_eq(&scheduler.shared, shared) => scheduler.push(task),
+            _ => {
+                // A closed inbox means that the runtime ends and will drop the future itself.
+                if shared.inbox.push(task).is_ok() {
+                    shared.timers.driver().unpark();
+                }
+            }
+        });
+    }
+
+    unsafe fn free(task: TaskRef, _layout: Layout) {
+        // SAFETY: the last reference is gone, and the chunk is alive until the cell is given back.
+        let (shared, number) = unsafe { slab::owner_of::<Shared>(task) };
+        with_active(|active| match active {
+            Some(scheduler) if scheduler.slab(|slab| slab.owns(shared, number)) => {
+                // SAFETY: the last reference is gone, and the slab is the one that owns the cell.
+                scheduler.slab(|slab| unsafe { slab.free(task) });
+            }
+            // SAFETY: as above.
+            _ => unsafe { slab::free_elsewhere::<Shared>(task) },
+        });
+    }
+}
+
+#[inline]
+fn with_active<R>(access: impl FnOnce(Option<&Scheduler>) -> R) -> R {
+    let active = ACTIVE.try_with(Cell::get).unwrap_or(ptr::null());
+    // SAFETY: [I1] a scheduler in `ACTIVE` stays where it is until it is taken out of there, by this thread.
+    access(unsafe { active.as_ref() })
+}
+
+/// Starts a task.
+#[inline]
+pub(crate) fn spawn<F>(shared: &Arc<Shared>, future: F, site: &'static Location<'static>) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let layout = TaskCell::<F, LocalHome>::LAYOUT;
+    let id = Id::next();
+    with_active(|active| match active {
+        Some(scheduler) if Arc::ptr_eq(&scheduler.shared, shared) && !scheduler.slab(|slab| slab.is_frozen()) => {
+            let memory = scheduler.slab(|slab| slab.allocate(layout));
+            // SAFETY: the memory is new. A future that is not `Send` is only spawned by its scheduler's thread (I3).
+            let (task, join) = unsafe { TaskCell::<F, LocalHome>::emplace(memory, future, id.number(), site) };
+            scheduler.push(task);
+            JoinHandle::new(join)
+        }
+        _ => spawn_from_elsewhere(shared, future, id, site),
+    })
+}
+
+#[cold]
+fn spawn_from_elsewhere<F>(shared: &Arc<Shared>, future: F, id: Id, site: &'static Location<'static>) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let layout = TaskCell::<F, LocalHome>::LAYOUT;
+    let memory = shared.foreign_slab.lock().as_mut().map(|slab| slab.allocate(layout));
+    let Some(memory) = memory else { return crate::task::spawn_cancelled(future, id, site) };
+    // SAFETY: the memory is new. The future is `Send`, because only a scheduler's own thread spawns others (I3).
+    let (task, join) = unsafe { TaskCell::<F, LocalHome>::emplace(memory, future, id.number(), site) };
+    match shared.inbox.push(task) {
+        Ok(_) => shared.timers.driver().unpark(),
+        // The runtime ends. The walk over the slab may have passed this cell already, so the task is ended here.
+        // SAFETY: a new task's right to poll is the spawner's, and nobody else saw the task.
+        Err(_) => unsafe {
+            if task.claim_for_shutdown() {
+                run::cancel(task);
+            }
+        },
+    }
+    JoinHandle::new(join)
+}
+
+/// Whether the current thread drives this scheduler.
+pub(crate) fn is_driven_here(shared: &Arc<Shared>) -> bool {
+    with_active(|active| active.is_some_and(|scheduler| Arc::ptr_eq(&scheduler.shared, shared)))
+}
+
+impl Shared {
+    /// Runs a future to its end, and the tasks meanwhile.
+    pub(crate) fn block_on<F: Future>(self: &Arc<Self>, future: F) -> F::Output {
+        let mut future = std::pin::pin!(future);
+        if is_driven_here(self) {
+            let signal = Arc::new(MainSignal { woken: AtomicBool::new(true), driver: self.timers.driver().clone() });
+            return with_active(|active| active.expect("just seen").drive(future.as_mut(), &signal));
+        }
+        loop {
+            if let Some(driving) = Driving::take(self) {
+                return driving.scheduler().drive(future.as_mut(), &self.main);
+            }
+            if let Some(output) = self.wait_for_turn(future.as_mut()) {
+                return output;
+            }
+        }
+    }
+
+    /// Whether this thread may run the tasks.
+    pub(crate) fn may_drive(&self) -> bool {
+        self.bound_to.is_none_or(|thread| thread == thread::current().id())
+    }
+
+    /// Whether tasks that are not `Send` may be spawned here.
+    pub(crate) fn takes_local_tasks(&self) -> bool {
+        self.bound_to.is_some_and(|thread| thread == thread::current().id())
+    }
+
+    /// Another thread drives: polls the future only, until it is done or the scheduler is free.
+    #[cold]
+    fn wait_for_turn<F: Future>(&self, mut future: Pin<&mut F>) -> Option<F::Output> {
+        let waker = Waker::from(Arc::new(ThreadWaker(thread::current())));
+        let mut cx = Context::from_waker(&waker);
+        loop {
+            {
+                let mut idle = self.idle.lock();
+                if idle.scheduler.is_some() && self.may_drive() {
+                    return None;
+                }
+                idle.waiting.push(thread::current());
+            }
+            if let Poll::Ready(output) = budget::with_initial(|| future.as_mut().poll(&mut cx)) {
+                return Some(output);
+            }
+            thread::park();
+        }
+    }
+
+    /// Ends all tasks. The caller owns the runtime, so nobody begins a `block_on` any more.
+    pub(crate) fn shut_down(self: &Arc<Self>) {
+        let Some(scheduler) = self.idle.lock().scheduler.take() else { return };
+        drop(self.inbox.close());
+        let Scheduler { ready, slab, driver, .. } = *scheduler;
+        ready.into_inner().clear();
+        let mut slab = slab.into_inner();
+        end_all(&mut slab);
+        let foreign = self.foreign_slab.lock().take();
+        if let Some(mut foreign) = foreign {
+            end_all(&mut foreign);
+            foreign.close();
+        }
+        slab.close();
+        self.timers.shut_down();
+        drop(driver);
+    }
+}
+
+/// Drops the futures of all tasks of a slab.
+fn end_all(slab: &mut Slab<Shared>) {
+    slab.freeze();
+    for chunk in 0..slab.chunk_count() {
+        let mut index = 0;
+        while let Some(place) = slab.task_at(chunk, index) {
+            index += 1;
+            // SAFETY: the scheduler has stopped: this thread has the right to poll each task that is not complete.
+            unsafe {
+                if let Some(task) = place
+                    && task.claim_for_shutdown()
+                {
+                    run::cancel(task);
+                }
+            }
+        }
+    }
+}
+
+/// The right to drive; puts the scheduler back when dropped.
+struct Driving {
+    scheduler: Option<Box<Scheduler>>,
+    previous: *const Scheduler,
+}
+
+impl Driving {
+    fn take(shared: &Arc<Shared>) -> Option<Self> {
+        if !shared.may_drive() {
+            return None;
+        }
+        let scheduler = shared.idle.lock().scheduler.take()?;
+        let previous = ACTIVE.replace(&raw const *scheduler);
+        Some(Self { scheduler: Some(scheduler), previous })
+    }
+
+    fn scheduler(&self) -> &Scheduler {
+        self.scheduler.as_deref().expect("is only taken on drop")
+    }
+}
+
+impl Drop for Driving {
+    fn drop(&mut self) {
+        ACTIVE.set(self.previous);
+        let scheduler = self.scheduler.take().expect("is only taken here");
+        let shared = scheduler.shared.clone();
+        let waiting = {
+            let mut idle = shared.idle.lock();
+            idle.scheduler = Some(scheduler);
+            std::mem::take(&mut idle.waiting)
+        };
+        waiting.iter().for_each(Thread::unpark);
+    }
+}
+
+impl Scheduler {
+    #[inline]
+    fn ready<R>(&self, access: impl FnOnce(&mut Ready) -> R) -> R {
+        // SAFETY: [I1] only this thread reaches the cell, and the accesses in this file run no user code, so they do not nest.
+        access(unsafe { &mut *self.ready.get() })
+    }
+
+    #[inline]
+    fn slab<R>(&self, access: impl FnOnce(&mut Slab<Shared>) -> R) -> R {
+        // SAFETY: [I1] as above.
+        access(unsafe { &mut *self.slab.get() })
+    }
+
+    #[inline]
+    fn push(&self, task: TaskRef) {
+        self.ready(|ready| ready.push(task));
+    }
+
+    /// The next task; the inbox gets its turn whenever the queue is empty or it is time to look around.
+    #[inline]
+    fn next(&self) -> Option<TaskRef> {
+        self.ready(Ready::pop).or_else(|| {
+            self.collect_inbox();
+            self.ready(Ready::pop)
+        })
+    }
+
+    fn collect_inbox(&self) {
+        if !self.shared.inbox.is_empty() {
+            let tasks: RunQueue = self.shared.inbox.take();
+            self.ready(|ready| ready.append(tasks));
+        }
+    }
+
+    /// The run loop: `future` in turns with the tasks.
+    fn drive<F: Future>(&self, mut future: Pin<&mut F>, signal: &Arc<MainSignal>) -> F::Output {
+        let _driving = context::drive();
+        let waker = Waker::from(signal.clone());
+        let mut cx = Context::from_waker(&waker);
+        signal.woken.store(true, Ordering::Relaxed);
+        loop {
+            if signal.woken.load(Ordering::Relaxed) && signal.woken.swap(false, Ordering::Acquire) {
+                self.polls.set(self.polls.get() + 1);
+                if let Poll::Ready(output) = budget::with_initial(|| future.as_mut().poll(&mut cx)) {
+                    return output;
+                }
+            }
+            let tick = self.tick(signal);
+            if self.shared.parts.panics_end_it && self.shared.parts.panicked.load(Ordering::SeqCst) {
+                panic!("a spawned task panicked and the runtime is configured to shut down on unhandled panic");
+            }
+            if tick.polled == 0 && !signal.woken.load(Ordering::Acquire) {
+                self.park(signal);
+            }
+        }
+    }
+
+    /// Runs tasks until none is left, the future was woken, or it is time to look at the driver.
+    fn tick(&self, signal: &MainSignal) -> Tick {
+        let mut tick = Tick::default();
+        let interval = self.shared.parts.event_interval;
+        loop {
+            if self.polls.get() >= interval {
+                self.look_around();
+            }
+            let Some(task) = self.next() else { return tick };
+            tick.polled += 1;
+            self.polls.set(self.polls.get() + 1);
+            // SAFETY: [I2] the task came from the queue, with the right to poll it; its home's failure is `JoinError`.
+            match unsafe { run::run(task) } {
+                Outcome::Asleep => {}
+                Outcome::Again => self.push(task),
+                Outcome::Completed => tick.completed += 1,
+            }
+            if signal.woken.load(Ordering::Relaxed) {
+                return tick;
+            }
+        }
+    }
+
+    /// Lets inbox, timers and sockets have their turn while tasks are running.
+    #[cold]
+    fn look_around(&self) {
+        self.polls.set(0);
+        self.collect_inbox();
+        let clock = &self.shared.parts.clock;
+        let sources = self.shared.timers.driver().has_sources();
+        if !sources && self.shared.timers.is_empty() {
+            return;
+        }
+        let now = clock.now();
+        self.shared.timers.fire(now);
+        if sources && now.saturating_sub(self.looked_at.get()) >= self.shared.parts.driver_interval_ns {
+            self.looked_at.set(now);
+            self.turn(Some(0));
+        }
+    }
+
+    /// Nothing is runnable: sleeps until something is.
+    #[cold]
+    fn park(&self, signal: &MainSignal) {
+        self.polls.set(0);
+        self.slab(Slab::collect);
+        let timers = &self.shared.timers;
+        let until = timers.before_park(self.shared.parts.clock.is_paused());
+        if self.shared.inbox.is_empty() && !signal.woken.load(Ordering::SeqCst) {
+            self.shared.parts.before_park();
+            self.turn(until);
+            self.shared.parts.after_park();
+        }
+        timers.awake();
+        if until.is_some() {
+            let now = self.shared.parts.clock.now();
+            self.looked_at.set(now);
+            timers.fire(now);
+        }
+        self.collect_inbox();
+    }
+
+    fn turn(&self, until: Option<u64>) {
+        // A nested `block_on` inside a waker that the driver calls finds the driver borrowed; it must not park then, only go on looking.
+        let Ok(mut driver) = self.driver.try_borrow_mut() else {
+            thread::yield_now();
+            return;
+        };
+        match driver.park(until) {
+            Ok(turn) => {
+                if turn.stuck {
+                    drop(driver);
+                    self.probe_for_lost_wakes();
+                    self.shared.parts.report_deadlock(|report| self.describe(report));
+                }
+            }
+            Err(error) => panic!("the driver failed to wait for events: {error}"),
+        }
+    }
+
+    /// A simulated run is stuck: polls each waiting task once. One that ends, or makes another task runnable, could have gone on before, but nobody had woken it.
+    ///
+    /// # Panics
+    /// With a [`LostWake`](crate::sim::LostWake), if there is such a task.
+    #[cold]
+    fn probe_for_lost_wakes(&self) {
+        let mut waiting = Vec::new();
+        self.slab(|slab| slab.for_each(|task| waiting.push((task, task.state().is_asleep()))));
+        for (task, asleep) in waiting {
+            if !asleep {
+                continue;
+            }
+            let mut before = crate::sim::BlockedTask::of(task);
+            before.name = self.shared.parts.names.get(before.id);
+            task.wake();
+            let woken = self.ready(Ready::pop);
+            debug_assert!(woken == Some(task));
+            // SAFETY: [I2] the task was asleep, was woken and came from the queue.
+            let outcome = unsafe { run::run(task) };
+            if outcome != Outcome::Asleep || !self.ready(|ready| ready.is_empty()) {
+                self.shared.parts.report(crate::sim::LostWake { task: before });
+            }
+        }
+    }
+
+    /// Adds all tasks to a report.
+    fn describe(&self, report: &mut Vec<crate::sim::BlockedTask>) {
+        let mut add = |task: TaskRef| {
+            if !task.state().is_complete() {
+                report.push(crate::sim::BlockedTask::of(task));
+            }
+        };
+        self.slab(|slab| slab.for_each(&mut add));
+        if let Some(slab) = self.shared.foreign_slab.lock().as_ref() {
+            slab.for_each(&mut add);
+        }
+    }
+
+    /// The number of tasks that have not ended.
+    pub(crate) fn alive(&self) -> usize {
+        self.slab(|slab| slab.live())
+    }
+}
+
+/// The waker of the future given to `block_on`: a flag, and the driver to interrupt.
+struct MainSignal {
+    woken: AtomicBool,
+    driver: cede_driver::Handle,
+}
+
+impl Wake for MainSignal {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if self.woken.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let here = with_active(|active| active.is_some_and(|scheduler| Arc::ptr_eq(&scheduler.shared.main, self)));
+        if !here {
+            self.driver.unpark();
+        }
+    }
+}
+
+struct ThreadWaker(Thread);
+
+impl Wake for ThreadWaker {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("local::Shared").finish_non_exhaustive()
+    }
+}

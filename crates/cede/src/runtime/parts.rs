@@ -1,0 +1,104 @@
+//! What all schedulers have.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use cede_core::lock::Lock;
+use cede_driver::clock::Clock;
+
+use crate::blocking::Blocking;
+use crate::sim::{BlockedTask, Deadlock};
+
+/// A function of the user's that is called at certain moments.
+pub(crate) type Hook = Arc<dyn Fn() + Send + Sync>;
+
+/// The parts of a runtime that do not depend on its scheduler.
+pub(crate) struct Parts {
+    pub(crate) clock: Clock,
+    pub(crate) blocking: Blocking,
+    /// So many polls, then the driver is looked at.
+    pub(crate) event_interval: u32,
+    /// But not more often than this while tasks are running.
+    pub(crate) driver_interval_ns: u64,
+    pub(crate) hooks: Hooks,
+    pub(crate) names: Names,
+    pub(crate) simulated: bool,
+    pub(crate) name: Option<Arc<str>>,
+    /// Whether the panic of a task ends a one-thread runtime.
+    pub(crate) panics_end_it: bool,
+    pub(crate) panicked: AtomicBool,
+}
+
+/// See the builder's functions of these names.
+#[derive(Clone, Default)]
+pub(crate) struct Hooks {
+    pub(crate) thread_start: Option<Hook>,
+    pub(crate) thread_stop: Option<Hook>,
+    pub(crate) thread_park: Option<Hook>,
+    pub(crate) thread_unpark: Option<Hook>,
+}
+
+impl Parts {
+    /// A task panicked.
+    #[cold]
+    pub(crate) fn note_panic(&self) {
+        if self.panics_end_it {
+            self.panicked.store(true, Ordering::SeqCst);
+        }
+    }
+
+    pub(crate) fn before_park(&self) {
+        if let Some(hook) = &self.hooks.thread_park {
+            hook();
+        }
+    }
+
+    pub(crate) fn after_park(&self) {
+        if let Some(hook) = &self.hooks.thread_unpark {
+            hook();
+        }
+    }
+
+    /// Nothing can ever happen any more in this simulated runtime.
+    ///
+    /// # Panics
+    /// Always: with a [`Deadlock`] that lists all tasks, which the simulator catches.
+    pub(crate) fn report_deadlock(&self, describe: impl FnOnce(&mut Vec<BlockedTask>)) -> ! {
+        let mut blocked = Vec::new();
+        describe(&mut blocked);
+        for task in &mut blocked {
+            task.name = self.names.get(task.id);
+        }
+        blocked.sort_by_key(|task| task.id);
+        self.report(Deadlock { blocked });
+    }
+}
+
+impl Parts {
+    /// Ends a simulated run with what was found. The panic hook is not called: the simulator returns the report to its caller.
+    pub(crate) fn report(&self, found: impl std::any::Any + Send) -> ! {
+        debug_assert!(self.simulated);
+        std::panic::resume_unwind(Box::new(found))
+    }
+}
+
+/// The names of the tasks that have one. Few tasks do, so the others pay nothing for it.
+#[derive(Debug, Default)]
+pub(crate) struct Names(Lock<HashMap<u64, Arc<str>>>);
+
+impl Names {
+    pub(crate) fn set(&self, id: u64, name: Arc<str>) {
+        let before = self.0.lock().insert(id, name);
+        drop(before);
+    }
+
+    pub(crate) fn get(&self, id: u64) -> Option<Arc<str>> {
+        self.0.lock().get(&id).cloned()
+    }
+
+    pub(crate) fn remove(&self, id: u64) {
+        let name = self.0.lock().remove(&id);
+        drop(name);
+    }
+}

@@ -1,0 +1,109 @@
+//! One turn of one task: the part that all schedulers share.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::{Context, Poll};
+
+use cede_context::{budget, wait};
+use cede_core::task::{TaskRef, with_waker};
+
+use super::context;
+use crate::task::{Id, JoinError};
+
+/// What became of a task at its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Outcome {
+    /// It waits to be woken; the scheduler must not touch it any more.
+    Asleep,
+    /// It is runnable again and still the scheduler's: to be put at the back of a queue.
+    Again,
+    /// It ended; the scheduler must not touch it any more.
+    Completed,
+}
+
+/// Gives a task its turn.
+///
+/// # Safety
+/// The caller took the task from a queue, and with it the right to poll; its failure type is [`JoinError`].
+#[inline]
+pub(crate) unsafe fn run(task: TaskRef) -> Outcome {
+    if task.start().is_cancelled() {
+        // SAFETY: the caller's contract.
+        unsafe { cancel(task) };
+        return Outcome::Completed;
+    }
+    let polled = catch_unwind(AssertUnwindSafe(|| {
+        context::polling(task, || {
+            budget::with_initial(|| {
+                // SAFETY: the caller's contract.
+                with_waker(task, |waker| unsafe { task.poll(&mut Context::from_waker(waker)) })
+            })
+        })
+    }));
+    match polled {
+        Ok((Poll::Pending, yielded)) => {
+            task.set_wait(wait::take());
+            // SAFETY: the caller's contract. A task that yielded is queued with the right to poll still taken.
+            if yielded || unsafe { task.park() } { Outcome::Again } else { Outcome::Asleep }
+        }
+        Ok((Poll::Ready(()), _)) => {
+            // SAFETY: the output is in place.
+            unsafe { complete(task) };
+            Outcome::Completed
+        }
+        Err(panic) => {
+            let error = JoinError::panicked(Id::from_number(task.id()), panic);
+            context::with_current(|handle| handle.parts().note_panic());
+            // SAFETY: the caller's contract.
+            unsafe { fail(task, error) };
+            Outcome::Completed
+        }
+    }
+}
+
+/// Ends a task that was aborted, or whose runtime ends.
+///
+/// # Safety
+/// The caller has the right to poll, and the failure type is [`JoinError`].
+#[cold]
+pub(crate) unsafe fn cancel(task: TaskRef) {
+    let error = JoinError::cancelled(Id::from_number(task.id()));
+    // SAFETY: the caller's contract.
+    unsafe { fail(task, error) };
+}
+
+/// # Safety
+/// As for [`cancel`].
+#[cold]
+unsafe fn fail(task: TaskRef, error: JoinError) {
+    let id = Id::from_number(task.id());
+    // SAFETY: the caller's contract.
+    let dropped = catch_unwind(AssertUnwindSafe(|| context::polling(task, || unsafe { task.fail(error) })));
+    if let Err(panic) = dropped {
+        let error = JoinError::panicked(id, panic);
+        // SAFETY: as above; what panicked in its drop is gone now, so nothing is left that could.
+        unsafe { task.fail(error) };
+    }
+    // SAFETY: the failure is in place.
+    unsafe { complete(task) };
+}
+
+/// # Safety
+/// The output is in place and the caller has the right to poll.
+#[inline]
+unsafe fn complete(task: TaskRef) {
+    // SAFETY: the caller's contract.
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| unsafe { task.complete() })) {
+        ignore(panic);
+    }
+}
+
+/// The output's drop or a foreign waker panicked after the task had ended; there is nobody left to tell but the panic hook, which has been told.
+#[cold]
+fn ignore(panic: Box<dyn Any + Send>) {
+    // The payload's own drop may panic, too.
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        std::mem::forget(again);
+    }
+}

@@ -1,0 +1,278 @@
+//! The work-stealing scheduler.
+//!
+//! # What
+//! Each worker has a thread, a ring of runnable tasks, a slot for the task woken last, a slab, a driver and a wheel. It runs its own tasks; when there are none it takes from
+//! the injection queue, then from others' rings, then it parks in its driver. A thread that calls `block_on` becomes a *guest*: a worker without driver and wheel, so that
+//! what its future spawns and awaits needs no second thread.
+//!
+//! # Why not the obvious way
+//! One queue for all is one contended line. Waking another worker for each queued task (as most runtimes do) costs more than running the task, where a wake
+//! costs microseconds; see [`idle`] for what is done instead. Condition variables for parking would keep a parked worker deaf to its sockets.
+//!
+//! # Who may touch what
+//! * [`worker::Worker`]: the thread that runs it, which has it in the thread-local `ACTIVE`. Nothing in it is bound to that thread: it may be handed to another.
+//! * [`Remote`], one for each worker: everybody.
+//!
+//! # Invariants
+//! - I1: `ACTIVE` points to the worker that the current thread runs, or is null.
+//! - I2: a task in a ring, a slot or the injection queue is not complete, and the right to poll it is the queue's.
+//! - I3: a task that was pushed to a ring or the injection queue is found: by its worker, or by a searching one, or by one that is woken for it, or by the watcher.
+//!   The argument is in [`idle`].
+//!
+//! # Shutdown, in steps
+//! `[close]` the injection queue, so that foreign wakes do nothing; `[stop]` all workers at their next look; `[drop]` all futures, by the last worker to stop, with every slab at
+//! hand and nobody running tasks; `[leave]` the slabs to the cells that are still referenced.
+
+mod guest;
+pub(crate) mod idle;
+mod inject;
+mod shutdown;
+pub(crate) mod stepping;
+mod worker;
+
+use std::alloc::Layout;
+use std::future::Future;
+use std::io;
+use std::panic::Location;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use cede_core::lock::Lock;
+use cede_core::steal_ring::StealRing;
+use cede_core::task::{Cell as TaskCell, Home, TaskRef};
+use cede_core::transfer_stack::TransferStack;
+use cede_driver::Driver;
+
+use super::parts::Parts;
+use super::run;
+use crate::task::slab::{self, Slab};
+use crate::task::{Id, JoinError, JoinHandle};
+use crate::time::timers::{SharedTimers, Timers};
+use guest::GuestPlace;
+use idle::Idle;
+use inject::Inject;
+use shutdown::Shutdown;
+use worker::{Worker, with_active};
+
+/// What every thread may use.
+pub(crate) struct Shared {
+    pub(crate) parts: Parts,
+    /// One for each worker, then one for the guest.
+    remotes: Box<[Remote]>,
+    workers: usize,
+    inject: Inject,
+    idle: Idle,
+    /// For spawns from threads that run no worker of this runtime.
+    foreign_slab: Lock<Option<Slab<Shared>>>,
+    foreign_freed: TransferStack,
+    /// The guest worker, while no `block_on` has it.
+    guest: Lock<GuestPlace>,
+    closing: AtomicBool,
+    shutdown: Shutdown,
+    next_timers: AtomicUsize,
+}
+
+/// What others see of a worker.
+struct Remote {
+    ring: StealRing,
+    freed: TransferStack,
+    /// `None` for the guest.
+    timers: Option<Arc<Timers>>,
+}
+
+/// How worker threads are made.
+pub(crate) struct Threads {
+    pub(crate) name: Arc<dyn Fn() -> String + Send + Sync>,
+    pub(crate) stack_size: Option<usize>,
+}
+
+impl slab::Shared for Shared {
+    fn freed_elsewhere(&self, slab: usize) -> &TransferStack {
+        self.remotes.get(slab).map_or(&self.foreign_freed, |remote| &remote.freed)
+    }
+}
+
+/// Makes the runtime and starts its threads.
+pub(crate) fn build(parts: Parts, drivers: Vec<Driver>, threads: &Threads) -> io::Result<Arc<Shared>> {
+    let shared = assemble(parts, &drivers);
+    let mut started = Vec::with_capacity(drivers.len());
+    for (index, driver) in drivers.into_iter().enumerate() {
+        let worker = Box::new(Worker::new(shared.clone(), index, Some(driver)));
+        let mut builder = thread::Builder::new().name((threads.name)());
+        if let Some(bytes) = threads.stack_size {
+            builder = builder.stack_size(bytes);
+        }
+        match builder.spawn(move || worker.main()) {
+            Ok(thread) => started.push(thread),
+            Err(error) => {
+                // Those that run are enough to end what was begun.
+                shared.shutdown.expect_only(started.len());
+                shared.shutdown.keep(started);
+                shared.shut_down(None);
+                return Err(error);
+            }
+        }
+    }
+    shared.shutdown.keep(started);
+    Ok(shared)
+}
+
+/// The runtime without its threads; a simulator steps the workers itself.
+fn assemble(parts: Parts, drivers: &[Driver]) -> Arc<Shared> {
+    let remote = |timers| Remote { ring: StealRing::new(), freed: TransferStack::new(), timers };
+    let workers = drivers.len();
+    let remotes = drivers.iter().map(|driver| remote(Some(Arc::new(Timers::new(driver.handle().clone()))))).chain([remote(None)]).collect();
+    let shared = Arc::new(Shared {
+        parts,
+        remotes,
+        workers,
+        inject: Inject::new(),
+        idle: Idle::new(workers),
+        foreign_slab: Lock::new(None),
+        foreign_freed: TransferStack::new(),
+        guest: Lock::new(GuestPlace { worker: None, ended: false }),
+        closing: AtomicBool::new(false),
+        shutdown: Shutdown::new(workers),
+        next_timers: AtomicUsize::new(0),
+    });
+    *shared.foreign_slab.lock() = Some(Slab::new(shared.clone(), workers + 1));
+    shared.guest.lock().worker = Some(Box::new(Worker::new(shared.clone(), workers, None)));
+    shared
+}
+
+/// The home of the tasks of work-stealing schedulers.
+struct StealHome;
+
+impl Home for StealHome {
+    type Failure = JoinError;
+
+    #[inline]
+    fn schedule(task: TaskRef) {
+        // SAFETY: tasks of this home are in slabs of `Shared`, and this one is alive.
+        let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
+        with_active(|active| match active {
+            Some(worker) if worker.is_of(shared) => worker.push_woken(task),
+            _ => shared.push_foreign(task),
+        });
+    }
+
+    unsafe fn free(task: TaskRef, _layout: Layout) {
+        // SAFETY: the last reference is gone, and the chunk is alive until the cell is given back.
+        let (shared, number) = unsafe { slab::owner_of::<Shared>(task) };
+        with_active(|active| match active {
+            Some(worker) if worker.slab(|slab| slab.owns(shared, number)) => {
+                // SAFETY: the last reference is gone, and the slab is the one that owns the cell.
+                worker.slab(|slab| unsafe { slab.free(task) });
+            }
+            // SAFETY: as above.
+            _ => unsafe { slab::free_elsewhere::<Shared>(task) },
+        });
+    }
+}
+
+/// Starts a task.
+#[inline]
+pub(crate) fn spawn<F>(shared: &Arc<Shared>, future: F, site: &'static Location<'static>) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let layout = TaskCell::<F, StealHome>::LAYOUT;
+    let id = Id::next();
+    with_active(|active| match active {
+        Some(worker) if worker.is_of(shared) && !worker.slab(|slab| slab.is_frozen()) => {
+            let memory = worker.slab(|slab| slab.allocate(layout));
+            // SAFETY: the memory is new, and the future is `Send`.
+            let (task, join) = unsafe { TaskCell::<F, StealHome>::emplace(memory, future, id.number(), site) };
+            worker.push_woken(task);
+            JoinHandle::new(join)
+        }
+        _ => spawn_from_elsewhere(shared, future, id, site),
+    })
+}
+
+#[cold]
+fn spawn_from_elsewhere<F>(shared: &Arc<Shared>, future: F, id: Id, site: &'static Location<'static>) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let layout = TaskCell::<F, StealHome>::LAYOUT;
+    let memory = shared.foreign_slab.lock().as_mut().map(|slab| slab.allocate(layout));
+    let Some(memory) = memory else { return crate::task::spawn_cancelled(future, id, site) };
+    // SAFETY: the memory is new, and the future is `Send`.
+    let (task, join) = unsafe { TaskCell::<F, StealHome>::emplace(memory, future, id.number(), site) };
+    if shared.inject.push(task).is_ok() {
+        shared.wake_for_foreign_push();
+    } else {
+        // The runtime ends, and the walk over the slab may have passed this cell already.
+        // SAFETY: a new task's right to poll is the spawner's, and nobody else saw the task.
+        unsafe {
+            if task.claim_for_shutdown() {
+                run::cancel(task);
+            }
+        }
+    }
+    JoinHandle::new(join)
+}
+
+impl Shared {
+    /// The timers of the current worker; elsewhere those of some worker.
+    pub(crate) fn timers(self: &Arc<Self>) -> &SharedTimers {
+        let own = with_active(|active| active.filter(|worker| worker.is_of(self)).map(Worker::index));
+        let index = match own {
+            Some(index) if index < self.workers => index,
+            _ => self.next_timers.fetch_add(1, Ordering::Relaxed) % self.workers,
+        };
+        self.remotes[index].timers.as_ref().expect("each worker that is not the guest has timers")
+    }
+
+    pub(crate) fn worker_count(&self) -> usize {
+        self.workers
+    }
+
+    /// How often a sleeping worker had to be interrupted.
+    pub(crate) fn interrupts(&self) -> u64 {
+        self.remotes.iter().filter_map(|remote| remote.timers.as_ref()).map(|timers| timers.driver().interrupts()).sum()
+    }
+
+    #[cold]
+    fn push_foreign(&self, task: TaskRef) {
+        // A closed queue means that the runtime ends and will drop the future itself.
+        if self.inject.push(task).is_ok() {
+            self.wake_for_foreign_push();
+        }
+    }
+
+    /// The thread that pushed may block or end at once, so somebody is woken unless a worker is searching.
+    fn wake_for_foreign_push(&self) {
+        if self.idle.should_wake_for_foreign_push() {
+            self.wake_one();
+        }
+    }
+
+    #[cold]
+    fn wake_one(&self) {
+        if let Some(index) = self.idle.take_sleeper() {
+            self.unpark(index);
+        }
+    }
+
+    fn unpark(&self, index: usize) {
+        if let Some(timers) = &self.remotes[index].timers {
+            timers.driver().unpark();
+        }
+    }
+
+    /// Whether a task is waiting in any queue that everybody can take from.
+    fn has_work(&self) -> bool {
+        !self.inject.is_empty() || self.remotes.iter().any(|remote| !remote.ring.is_empty())
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("steal::Shared").field("workers", &self.workers).field("idle", &self.idle).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,189 @@
+//! `block_on` on the work-stealing scheduler: the calling thread becomes a guest worker.
+//!
+//! # What
+//! The first thread that calls `block_on` gets the guest's ring and slab. What its future spawns goes to that ring, and the thread runs it itself whenever the future
+//! waits; so spawning and joining wake no other thread. When all workers are busy it runs nothing but its future, so that no more tasks run in parallel than there are workers. Further threads
+//! that call `block_on` at the same time only poll their future.
+//!
+//! A guest keeps nothing that only it could reach: no slot, no driver, no timers. When it leaves, its ring goes to the injection queue.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+
+use cede_context::budget;
+
+use super::Shared;
+use super::worker::{Active, Worker, with_active};
+use crate::runtime::context;
+
+impl Shared {
+    /// Runs a future to its end on this thread.
+    pub(crate) fn block_on<F: Future>(self: &Arc<Self>, future: F) -> F::Output {
+        let mut future = std::pin::pin!(future);
+        let nested = with_active(|active| active.is_some_and(|worker| worker.is_of(self)));
+        if nested {
+            return with_active(|active| drive_nested(active.expect("just seen"), future.as_mut()));
+        }
+        let guest = self.guest.lock().worker.take();
+        match guest {
+            Some(worker) => Guest::enter(worker).drive(future.as_mut()),
+            None => poll_only(future.as_mut()),
+        }
+    }
+
+    /// Whether a guest is running tasks at the moment.
+    pub(super) fn guest_runs(&self) -> bool {
+        self.shutdown.guest_runs.load(Ordering::SeqCst)
+    }
+}
+
+/// Wakes a thread that runs a `block_on`.
+struct Signal {
+    woken: AtomicBool,
+    thread: Thread,
+    /// The driver in which the thread may be parked, if it is a worker's.
+    driver: Option<cede_driver::Handle>,
+}
+
+impl Signal {
+    fn new(driver: Option<cede_driver::Handle>) -> Arc<Self> {
+        Arc::new(Self { woken: AtomicBool::new(true), thread: thread::current(), driver })
+    }
+
+    fn is_set(&self) -> bool {
+        self.woken.load(Ordering::SeqCst)
+    }
+
+    fn take(&self) -> bool {
+        self.woken.load(Ordering::Relaxed) && self.woken.swap(false, Ordering::SeqCst)
+    }
+}
+
+impl Wake for Signal {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if self.woken.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        match &self.driver {
+            Some(driver) => driver.unpark(),
+            None if thread::current().id() != self.thread.id() => self.thread.unpark(),
+            None => {}
+        }
+    }
+}
+
+/// Where the guest worker is while no `block_on` has it.
+pub(super) struct GuestPlace {
+    pub(super) worker: Option<Box<Worker>>,
+    /// The runtime has been shut down; who comes back ends its tasks itself.
+    pub(super) ended: bool,
+}
+
+/// The guest worker in use; goes back when dropped.
+struct Guest {
+    worker: Option<Box<Worker>>,
+    active: Option<Active>,
+}
+
+impl Guest {
+    fn enter(worker: Box<Worker>) -> Self {
+        // SAFETY: the box stays where it is until `active` is gone (see the drop), and it was taken out of the shared place.
+        let active = unsafe { Active::set(&worker) };
+        worker.shared().shutdown.guest_runs.store(true, Ordering::SeqCst);
+        Self { worker: Some(worker), active: Some(active) }
+    }
+
+    fn drive<F: Future>(&self, mut future: Pin<&mut F>) -> F::Output {
+        let worker = self.worker.as_deref().expect("is only taken on drop");
+        let shared = worker.shared();
+        let _driving = context::drive();
+        let signal = Signal::new(None);
+        let waker = Waker::from(signal.clone());
+        let mut cx = Context::from_waker(&waker);
+        loop {
+            if signal.take()
+                && let Poll::Ready(output) = budget::with_initial(|| future.as_mut().poll(&mut cx))
+            {
+                return output;
+            }
+            if shared.idle.parked_count() == 0 || shared.closing.load(Ordering::Relaxed) {
+                worker.give_away();
+            } else if worker.tick_until(|| signal.woken.load(Ordering::Relaxed)).polled > 0 {
+                continue;
+            }
+            if !signal.is_set() {
+                shared.shutdown.guest_runs.store(false, Ordering::SeqCst);
+                thread::park();
+                shared.shutdown.guest_runs.store(true, Ordering::SeqCst);
+            }
+        }
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let worker = self.worker.take().expect("is only taken here");
+        worker.give_away();
+        drop(self.active.take());
+        let shared = worker.shared().clone();
+        shared.shutdown.guest_runs.store(false, Ordering::SeqCst);
+        let mut place = shared.guest.lock();
+        if !place.ended {
+            place.worker = Some(worker);
+            return;
+        }
+        drop(place);
+        // The runtime was shut down while this thread was its guest: nobody else will end these tasks.
+        super::shutdown::finish_guest(worker);
+    }
+}
+
+/// Another thread is the guest: this one polls its future only.
+fn poll_only<F: Future>(mut future: Pin<&mut F>) -> F::Output {
+    let _driving = context::drive();
+    let signal = Signal::new(None);
+    let waker = Waker::from(signal.clone());
+    let mut cx = Context::from_waker(&waker);
+    loop {
+        if signal.take()
+            && let Poll::Ready(output) = budget::with_initial(|| future.as_mut().poll(&mut cx))
+        {
+            return output;
+        }
+        if !signal.is_set() {
+            thread::park();
+        }
+    }
+}
+
+/// `block_on` inside a task of this runtime: the worker goes on running tasks while the future waits.
+fn drive_nested<F: Future>(worker: &Worker, mut future: Pin<&mut F>) -> F::Output {
+    let driver = worker.shared().remotes[worker.index()].timers.as_ref().map(|timers| timers.driver().clone());
+    let signal = Signal::new(driver.clone());
+    let waker = Waker::from(signal.clone());
+    let mut cx = Context::from_waker(&waker);
+    loop {
+        if signal.take()
+            && let Poll::Ready(output) = budget::with_initial(|| future.as_mut().poll(&mut cx))
+        {
+            return output;
+        }
+        if worker.tick_until(|| signal.woken.load(Ordering::Relaxed)).polled > 0 || signal.is_set() {
+            continue;
+        }
+        if driver.is_some() {
+            worker.park(Some(&|| signal.is_set()));
+        } else {
+            // The guest: others may finish what it waits for.
+            thread::park();
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The end of a work-stealing runtime. The steps are named in the parent module.
+//!
+//! # Who may touch what
+//! `stopped`: workers put themselves there; the last one takes all out and drops the futures, with nobody else running tasks. `done` is set after that.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::Shared;
+use super::worker::{Worker, with_active};
+use crate::runtime::run;
+use crate::task::slab::Slab;
+
+pub(super) struct Shutdown {
+    /// Whether a guest runs tasks; see the module `guest`.
+    pub(super) guest_runs: AtomicBool,
+    expected: AtomicUsize,
+    state: Mutex<State>,
+    ended: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    #[expect(clippy::vec_box, reason = "workers are handed around in the box that they were made in")]
+    stopped: Vec<Box<Worker>>,
+    threads: Vec<JoinHandle<()>>,
+    done: bool,
+}
+
+impl Shutdown {
+    pub(super) fn new(workers: usize) -> Self {
+        Self {
+            guest_runs: AtomicBool::new(false),
+            expected: AtomicUsize::new(workers),
+            state: Mutex::new(State::default()),
+            ended: Condvar::new(),
+        }
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Only so many workers could be started.
+    pub(super) fn expect_only(&self, workers: usize) {
+        self.expected.store(workers, Ordering::SeqCst);
+    }
+
+    pub(super) fn keep(&self, threads: Vec<JoinHandle<()>>) {
+        self.state().threads = threads;
+    }
+
+    /// Waits for the end; returns whether it came in time.
+    fn wait(&self, timeout: Option<Duration>) -> bool {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut state = self.state();
+        while !state.done {
+            state = match deadline {
+                None => self.ended.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return false;
+                    }
+                    self.ended.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        let threads = std::mem::take(&mut state.threads);
+        drop(state);
+        for thread in threads {
+            // A worker only ends by returning; a panic in a thread hook has been reported by the panic hook.
+            let _ended = thread.join();
+        }
+        true
+    }
+}
+
+impl Shared {
+    /// Ends the runtime: all futures are dropped when this returns, unless a task did not come back from its poll within `timeout` or this is called by a task of this runtime. Then the
+    /// last worker drops them.
+    pub(crate) fn shut_down(self: &Arc<Self>, timeout: Option<Duration>) {
+        if self.closing.swap(true, std::sync::atomic::Ordering::SeqCst) {
+            return;
+        }
+        self.inject.close();
+        (0..self.workers).for_each(|index| self.unpark(index));
+        if self.shutdown.expected.load(Ordering::SeqCst) == 0 {
+            self.finish(Vec::new());
+        }
+        let inside = with_active(|active| active.is_some_and(|worker| worker.is_of(self)));
+        if !inside {
+            self.shutdown.wait(timeout);
+        }
+    }
+
+    pub(super) fn worker_stopped(self: &Arc<Self>, worker: Box<Worker>) {
+        let last = {
+            let mut state = self.shutdown.state();
+            state.stopped.push(worker);
+            (state.stopped.len() == self.shutdown.expected.load(Ordering::SeqCst)).then(|| std::mem::take(&mut state.stopped))
+        };
+        if let Some(workers) = last {
+            self.finish(workers);
+        }
+    }
+
+    /// `[drop]` and `[leave]`: nobody runs tasks of this runtime any more.
+    fn finish(self: &Arc<Self>, mut workers: Vec<Box<Worker>>) {
+        {
+            let mut place = self.guest.lock();
+            place.ended = true;
+            workers.extend(place.worker.take());
+        }
+        workers.iter().for_each(|worker| worker.forget_queues());
+        let mut slabs: Vec<Slab<Shared>> = Vec::with_capacity(workers.len() + 1);
+        let mut drivers = Vec::with_capacity(workers.len());
+        for worker in workers {
+            let (slab, driver) = worker.into_parts();
+            slabs.push(slab);
+            drivers.extend(driver);
+        }
+        slabs.extend(self.foreign_slab.lock().take());
+        slabs.iter_mut().for_each(Slab::freeze);
+        slabs.iter().for_each(end_all);
+        self.remotes.iter().filter_map(|remote| remote.timers.as_ref()).for_each(|timers| timers.shut_down());
+        drop(drivers);
+        slabs.into_iter().for_each(Slab::close);
+        self.shutdown.state().done = true;
+        self.shutdown.ended.notify_all();
+    }
+}
+
+/// The end of a guest that came back after the runtime had ended.
+pub(super) fn finish_guest(worker: Box<Worker>) {
+    worker.forget_queues();
+    let (mut slab, _no_driver) = worker.into_parts();
+    slab.freeze();
+    end_all(&slab);
+    slab.close();
+}
+
+/// Drops the futures of all tasks of a slab.
+fn end_all(slab: &Slab<Shared>) {
+    for chunk in 0..slab.chunk_count() {
+        let mut index = 0;
+        while let Some(place) = slab.task_at(chunk, index) {
+            index += 1;
+            // SAFETY: [I2 of the parent module] all workers have stopped: this thread has the right to poll each task that is not complete.
+            unsafe {
+                if let Some(task) = place
+                    && task.claim_for_shutdown()
+                {
+                    run::cancel(task);
+                }
+            }
+        }
+    }
+}

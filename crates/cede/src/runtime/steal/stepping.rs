@@ -1,0 +1,157 @@
+//! The work-stealing scheduler without threads: somebody else decides which worker takes the next step. For simulated runs.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker};
+
+use cede_driver::Driver;
+
+use super::Shared;
+use super::worker::{Active, Parked, Worker};
+use crate::runtime::context;
+use crate::runtime::handle::{Handle, SchedulerHandle};
+use crate::runtime::parts::Parts;
+use crate::sim::BlockedTask;
+use crate::task::{JoinError, JoinHandle};
+
+/// The workers of a runtime, to be stepped by hand.
+pub(crate) struct Stepper {
+    shared: Arc<Shared>,
+    workers: Vec<Virtual>,
+    handle: Handle,
+}
+
+struct Virtual {
+    worker: Option<Box<Worker>>,
+    phase: Cell<Phase>,
+}
+
+/// Where a worker is in its loop.
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    Running,
+    /// It has said that it sleeps and is about to look a second time.
+    Announced(Parked),
+    Asleep(Parked),
+}
+
+/// What a step was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    Polled,
+    Other,
+}
+
+impl Stepper {
+    pub(crate) fn new(parts: Parts, drivers: Vec<Driver>) -> Self {
+        let shared = super::assemble(parts, &drivers);
+        let virtual_worker = |(index, driver)| Virtual {
+            worker: Some(Box::new(Worker::new(shared.clone(), index, Some(driver)))),
+            phase: Cell::new(Phase::Running),
+        };
+        let workers = drivers.into_iter().enumerate().map(virtual_worker).collect();
+        Self { workers, handle: Handle::new(SchedulerHandle::Steal(shared.clone())), shared }
+    }
+
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    fn driver(&self, index: usize) -> &cede_driver::Handle {
+        self.shared.remotes[index].timers.as_ref().expect("is no guest").driver()
+    }
+
+    /// The workers that can take a step.
+    pub(crate) fn runnable(&self) -> Vec<usize> {
+        let now = self.shared.parts.clock.now();
+        let can_go_on = |index: usize| match self.workers[index].phase.get() {
+            Phase::Running | Phase::Announced(_) => true,
+            Phase::Asleep(parked) => self.driver(index).is_unparked() || parked.until.is_some_and(|until| until <= now),
+        };
+        (0..self.workers.len()).filter(|&index| can_go_on(index)).collect()
+    }
+
+    /// All workers are asleep: moves the clock to the first deadline. Returns false if there is none that leads to anything.
+    pub(crate) fn jump(&self) -> bool {
+        let clock = &self.shared.parts.clock;
+        let deadlines = self.workers.iter().filter_map(|worker| match worker.phase.get() {
+            Phase::Asleep(parked) => parked.until,
+            _ => None,
+        });
+        deadlines.min().inspect(|&deadline| clock.jump_to(deadline)).is_some()
+    }
+
+    /// Worker `index` takes a step.
+    pub(crate) fn step(&self, index: usize) -> Progress {
+        let place = &self.workers[index];
+        let worker = place.worker.as_deref().expect("is only taken when the stepper goes");
+        // SAFETY: the worker is in its box until the stepper goes, and this thread is the only one that steps it.
+        let _active = unsafe { Active::set(worker) };
+        let _inside = context::enter(self.handle.clone());
+        let _driving = context::drive();
+        match place.phase.get() {
+            Phase::Running => {
+                if worker.tick_until(|| true).polled > 0 {
+                    return Progress::Polled;
+                }
+                place.phase.set(Phase::Announced(worker.begin_park()));
+            }
+            Phase::Announced(parked) if self.shared.has_work() => self.go_on(place, worker, parked),
+            Phase::Announced(parked) => place.phase.set(Phase::Asleep(parked)),
+            Phase::Asleep(parked) => {
+                self.driver(index).take_unpark();
+                self.go_on(place, worker, parked);
+            }
+        }
+        Progress::Other
+    }
+
+    fn go_on(&self, place: &Virtual, worker: &Worker, parked: Parked) {
+        worker.end_park(parked);
+        place.phase.set(Phase::Running);
+    }
+
+    /// All tasks that have not ended.
+    pub(crate) fn blocked(&self) -> Vec<BlockedTask> {
+        let mut blocked = Vec::new();
+        let mut add = |task: cede_core::task::TaskRef| {
+            if !task.state().is_complete() {
+                let mut task = BlockedTask::of(task);
+                task.name = self.shared.parts.names.get(task.id);
+                blocked.push(task);
+            }
+        };
+        for worker in self.workers.iter().filter_map(|place| place.worker.as_deref()) {
+            worker.slab(|slab| slab.for_each(&mut add));
+        }
+        if let Some(slab) = self.shared.foreign_slab.lock().as_ref() {
+            slab.for_each(&mut add);
+        }
+        blocked.sort_by_key(|task| task.id);
+        blocked
+    }
+
+    /// The error of a task that has ended.
+    pub(crate) fn finish(self, ended: JoinHandle<()>) -> JoinError {
+        match pin!(ended).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Err(error)) => error,
+            other => unreachable!("the task has failed, but its handle says {other:?}"),
+        }
+    }
+}
+
+impl Drop for Stepper {
+    fn drop(&mut self) {
+        self.shared.closing.store(true, Ordering::SeqCst);
+        self.shared.inject.close();
+        for place in &mut self.workers {
+            if let Some(worker) = place.worker.take() {
+                self.shared.worker_stopped(worker);
+            }
+        }
+        self.shared.parts.blocking.shut_down(None);
+    }
+}

@@ -1,0 +1,435 @@
+//! A worker: its queues, and the loop that runs them. States and invariants are those of the parent module.
+
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use cede_core::run_queue::RunQueue;
+use cede_core::task::TaskRef;
+use cede_driver::Driver;
+
+use super::idle::{Role, Unparked};
+use super::{Remote, Shared};
+use crate::runtime::context;
+use crate::runtime::handle::{Handle, SchedulerHandle};
+use crate::runtime::run::{self, Outcome};
+use crate::runtime::tick::Tick;
+use crate::task::slab::Slab;
+
+/// So many tasks in a row may come from the slot of the task woken last; then the ring has its turn.
+const LIFO_MAX: u32 = 3;
+/// How long the watcher sleeps, at first and at most.
+const WATCH_NS: (u64, u64) = (1_000_000, 4_000_000);
+/// A guess of how long a poll takes, before any was measured.
+const POLL_NS_AT_FIRST: u64 = 1_000;
+
+/// See the parent module. Its cells are accessed for a few instructions at a time, during which no user code runs.
+pub(super) struct Worker {
+    shared: Arc<Shared>,
+    index: usize,
+    /// The task that was woken last. Its data is in the cache, and whoever woke it often waits for it.
+    lifo: Cell<Option<TaskRef>>,
+    lifo_in_a_row: Cell<u32>,
+    slab: UnsafeCell<Slab<Shared>>,
+    /// `None` for the guest.
+    driver: Option<RefCell<Driver>>,
+    /// Polls since the driver was looked at.
+    polls: Cell<u32>,
+    looked_at: Cell<u64>,
+    polled_at: Cell<u64>,
+    /// A running mean of the time that a poll takes.
+    poll_ns: Cell<u64>,
+    watch_ns: Cell<u64>,
+    searching: Cell<bool>,
+    random: Cell<u32>,
+}
+
+thread_local! {
+    static ACTIVE: Cell<*const Worker> = const { Cell::new(ptr::null()) };
+}
+
+#[inline]
+pub(super) fn with_active<'a, R>(access: impl FnOnce(Option<&'a Worker>) -> R) -> R {
+    let active = ACTIVE.try_with(Cell::get).unwrap_or(ptr::null());
+    // SAFETY: [I1] a worker in `ACTIVE` stays where it is until it is taken out of there, by this thread; callers do not keep the reference.
+    access(unsafe { active.as_ref() })
+}
+
+/// The thread runs a worker until this is dropped.
+pub(super) struct Active(*const Worker);
+
+impl Active {
+    /// # Safety
+    /// The worker outlives the result, and no other thread runs it.
+    pub(super) unsafe fn set(worker: &Worker) -> Self {
+        Self(ACTIVE.replace(worker))
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        ACTIVE.set(self.0);
+    }
+}
+
+impl Worker {
+    pub(super) fn new(shared: Arc<Shared>, index: usize, driver: Option<Driver>) -> Self {
+        let now = shared.parts.clock.now();
+        Self {
+            slab: UnsafeCell::new(Slab::new(shared.clone(), index)),
+            shared,
+            index,
+            lifo: Cell::new(None),
+            lifo_in_a_row: Cell::new(0),
+            driver: driver.map(RefCell::new),
+            polls: Cell::new(0),
+            looked_at: Cell::new(now),
+            polled_at: Cell::new(now),
+            poll_ns: Cell::new(POLL_NS_AT_FIRST),
+            watch_ns: Cell::new(WATCH_NS.0),
+            searching: Cell::new(false),
+            random: Cell::new(0x9E37_79B9 ^ (index as u32 + 1)),
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_of(&self, shared: &Arc<Shared>) -> bool {
+        Arc::ptr_eq(&self.shared, shared)
+    }
+
+    pub(super) fn index(&self) -> usize {
+        self.index
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    fn is_guest(&self) -> bool {
+        self.driver.is_none()
+    }
+
+    fn remote(&self) -> &Remote {
+        &self.shared.remotes[self.index]
+    }
+
+    #[inline]
+    pub(super) fn slab<R>(&self, access: impl FnOnce(&mut Slab<Shared>) -> R) -> R {
+        // SAFETY: [I1] only the thread that runs the worker reaches the cell, and the accesses run no user code, so they do not nest.
+        access(unsafe { &mut *self.slab.get() })
+    }
+
+    pub(super) fn into_parts(self) -> (Slab<Shared>, Option<Driver>) {
+        (self.slab.into_inner(), self.driver.map(RefCell::into_inner))
+    }
+
+    /// A task was woken or spawned on this thread: it runs next, and the one that was to run next goes to the ring.
+    #[inline]
+    pub(super) fn push_woken(&self, task: TaskRef) {
+        if self.is_guest() {
+            // A guest may leave for code that never returns, so it keeps nothing where others cannot take it.
+            self.push_back(task);
+        } else if let Some(before) = self.lifo.replace(Some(task)) {
+            self.push_back(before);
+        }
+    }
+
+    /// Puts a task to the end of the ring, or half of a full ring into the injection queue.
+    #[inline]
+    fn push_back(&self, task: TaskRef) {
+        let ring = &self.remote().ring;
+        // SAFETY: this thread runs the worker that owns the ring, and has the right to poll the task.
+        if let Err(task) = unsafe { ring.push(task) } {
+            self.overflow(task);
+        }
+        let idle = &self.shared.idle;
+        if idle.should_wake_for_push(self.poll_ns.get().saturating_mul(ring.len() as u64)) {
+            self.shared.wake_one();
+        }
+    }
+
+    #[cold]
+    fn overflow(&self, task: TaskRef) {
+        let inject = &self.shared.inject;
+        // A closed queue means that the runtime ends; entries hold no references.
+        self.remote().ring.steal(|task| drop(inject.push(task)));
+        drop(inject.push(task));
+    }
+
+    /// The thread of a worker.
+    pub(super) fn main(self: Box<Self>) {
+        let shared = self.shared.clone();
+        tighten_timer_slack();
+        if let Some(hook) = &shared.parts.hooks.thread_start {
+            hook();
+        }
+        {
+            // SAFETY: the worker is on this thread's stack frame's heap box until after the guard is gone.
+            let _active = unsafe { Active::set(&self) };
+            let _inside = context::enter(Handle::new(SchedulerHandle::Steal(shared.clone())));
+            let _driving = context::drive();
+            while !shared.closing.load(Ordering::Acquire) {
+                if self.tick().polled == 0 {
+                    self.park(None);
+                }
+            }
+            self.stop_searching();
+        }
+        shared.worker_stopped(self);
+        if let Some(hook) = &shared.parts.hooks.thread_stop {
+            hook();
+        }
+    }
+
+    /// Runs tasks until none can be found or it is time to look whether the runtime ends.
+    pub(super) fn tick(&self) -> Tick {
+        self.tick_until(|| self.shared.closing.load(Ordering::Relaxed))
+    }
+
+    /// Runs tasks until none can be found or `stop` says so.
+    #[inline]
+    pub(super) fn tick_until(&self, stop: impl Fn() -> bool) -> Tick {
+        let mut tick = Tick::default();
+        while let Some(task) = self.next() {
+            self.stop_searching();
+            tick.polled += 1;
+            self.polls.set(self.polls.get() + 1);
+            // SAFETY: [I2] the task came from a queue, with the right to poll it; its home's failure is `JoinError`.
+            match unsafe { run::run(task) } {
+                Outcome::Asleep => {}
+                Outcome::Again => self.push_back(task),
+                Outcome::Completed => tick.completed += 1,
+            }
+            if stop() {
+                break;
+            }
+            if self.polls.get() >= self.shared.parts.event_interval {
+                self.look_around();
+            }
+        }
+        tick
+    }
+
+    #[inline]
+    fn next(&self) -> Option<TaskRef> {
+        if self.lifo_in_a_row.get() < LIFO_MAX {
+            if let Some(task) = self.lifo.take() {
+                self.lifo_in_a_row.set(self.lifo_in_a_row.get() + 1);
+                return Some(task);
+            }
+        }
+        self.lifo_in_a_row.set(0);
+        if let Some(task) = self.remote().ring.pop() {
+            return Some(task);
+        }
+        self.lifo.take().or_else(|| self.take_injected()).or_else(|| self.search())
+    }
+
+    /// Takes a fair share of the injection queue.
+    fn take_injected(&self) -> Option<TaskRef> {
+        let inject = &self.shared.inject;
+        if inject.is_empty() {
+            return None;
+        }
+        let share = inject.len() / self.shared.workers + 1;
+        let mut taken = inject.take(share.min(cede_core::steal_ring::STEAL_MAX));
+        let first = taken.pop();
+        self.keep(&mut taken);
+        first
+    }
+
+    fn keep(&self, tasks: &mut RunQueue) {
+        while let Some(task) = tasks.pop() {
+            self.push_back(task);
+        }
+    }
+
+    /// Looks for a task in the rings of others.
+    #[cold]
+    fn search(&self) -> Option<TaskRef> {
+        if self.is_guest() {
+            return None;
+        }
+        if !self.searching.get() {
+            if !self.shared.idle.begin_search() {
+                return None;
+            }
+            self.searching.set(true);
+        }
+        let count = self.shared.remotes.len();
+        let start = self.random() as usize % count;
+        for step in 0..count {
+            let victim = (start + step) % count;
+            if victim != self.index
+                && let Some(task) = self.steal_from(victim)
+            {
+                return Some(task);
+            }
+        }
+        self.take_injected()
+    }
+
+    fn steal_from(&self, victim: usize) -> Option<TaskRef> {
+        let own = &self.remote().ring;
+        let mut first = None;
+        self.shared.remotes[victim].ring.steal(|task| match first {
+            None => first = Some(task),
+            // SAFETY: this thread runs the worker that owns the ring, and the steal gave it the right to poll the task.
+            Some(_) => unsafe {
+                if let Err(task) = own.push(task) {
+                    self.overflow(task);
+                }
+            },
+        });
+        first
+    }
+
+    /// A searching worker has found a task. If it was the only one that searched and more is waiting, another one takes over the search.
+    #[inline]
+    fn stop_searching(&self) {
+        if self.searching.get() {
+            self.searching.set(false);
+            self.watch_ns.set(WATCH_NS.0);
+            let last = self.shared.idle.end_search();
+            let waiting = (self.remote().ring.len() + self.shared.inject.len()) as u64;
+            if last && waiting > 0 && self.shared.idle.should_wake_for_push(self.poll_ns.get().saturating_mul(waiting)) {
+                self.shared.wake_one();
+            }
+        }
+    }
+
+    /// Lets the injection queue, timers and sockets have their turn while tasks are running.
+    #[cold]
+    fn look_around(&self) {
+        let polls = u64::from(self.polls.replace(0)).max(1);
+        let now = self.shared.parts.clock.now();
+        self.measure(now, polls);
+        if let Some(task) = self.take_injected() {
+            self.push_back(task);
+        }
+        let Some(timers) = &self.remote().timers else { return };
+        timers.fire(now);
+        if timers.driver().has_sources() && now.saturating_sub(self.looked_at.get()) >= self.shared.parts.driver_interval_ns {
+            self.looked_at.set(now);
+            self.turn(Some(0));
+        }
+    }
+
+    fn measure(&self, now: u64, polls: u64) {
+        let mean = now.saturating_sub(self.polled_at.replace(now)) / polls;
+        self.poll_ns.set((self.poll_ns.get() * 3 + mean) / 4);
+    }
+
+    /// Nothing is runnable: sleeps until something is. `signal` says whether a future that this thread drives was woken.
+    #[cold]
+    pub(super) fn park(&self, signal: Option<&dyn Fn() -> bool>) {
+        // A guest has no driver: it waits for its thread to be unparked.
+        if self.is_guest() {
+            return;
+        }
+        let parking = self.begin_park();
+        let shared = &self.shared;
+        // The second look: a push that did not see this worker as parked is seen here (I3 of `idle`).
+        if !shared.has_work() && !shared.closing.load(Ordering::SeqCst) && !signal.is_some_and(|woken| woken()) {
+            shared.parts.before_park();
+            self.turn(parking.until);
+            shared.parts.after_park();
+        }
+        self.end_park(parking);
+    }
+
+    /// Says that this worker sleeps. After this comes the second look, then the sleep, then [`Worker::end_park`].
+    pub(super) fn begin_park(&self) -> Parked {
+        self.slab(Slab::collect);
+        let polls = u64::from(self.polls.replace(0));
+        let clock = &self.shared.parts.clock;
+        let mut until = self.remote().timers.as_ref().and_then(|timers| timers.before_park(clock.is_paused()));
+        let role = self.shared.idle.park(self.index, self.searching.replace(false), self.shared.guest_runs());
+        let now = clock.now();
+        if polls > 0 {
+            self.measure(now, polls);
+        }
+        if role == Role::Watcher {
+            until = Some(until.unwrap_or(u64::MAX).min(now.saturating_add(self.watch_ns.get())));
+        }
+        Parked { role, until }
+    }
+
+    /// This worker goes on; timers that are due fire.
+    pub(super) fn end_park(&self, parking: Parked) {
+        self.unparked(parking.role);
+        let now = self.shared.parts.clock.now();
+        self.looked_at.set(now);
+        self.polled_at.set(now);
+        if let Some(timers) = &self.remote().timers {
+            timers.awake();
+            timers.fire(now);
+        }
+    }
+
+    fn unparked(&self, role: Role) {
+        match self.shared.idle.unpark_self(self.index) {
+            Unparked::ToSearch => self.searching.set(true),
+            Unparked::ByItself if role == Role::Watcher => self.watch_ns.set((self.watch_ns.get() * 2).min(WATCH_NS.1)),
+            Unparked::ByItself => self.watch_ns.set(WATCH_NS.0),
+        }
+    }
+
+    fn turn(&self, until: Option<u64>) {
+        let Some(driver) = &self.driver else { return };
+        // A `block_on` inside a waker that the driver calls finds the driver borrowed.
+        let Ok(mut driver) = driver.try_borrow_mut() else {
+            std::thread::yield_now();
+            return;
+        };
+        if let Err(error) = driver.park(until) {
+            panic!("the driver failed to wait for events: {error}");
+        }
+    }
+
+    /// Gives all queued tasks to the other workers. For a guest that leaves.
+    pub(super) fn give_away(&self) {
+        let inject = &self.shared.inject;
+        let mut given = 0;
+        if let Some(task) = self.lifo.take() {
+            drop(inject.push(task));
+            given += 1;
+        }
+        given += std::iter::repeat_with(|| self.remote().ring.steal(|task| drop(inject.push(task))))
+            .take_while(|&count| count > 0)
+            .sum::<usize>();
+        if given > 0 {
+            self.shared.wake_for_foreign_push();
+        }
+    }
+
+    /// Forgets what is queued: entries hold no references.
+    pub(super) fn forget_queues(&self) {
+        self.lifo.set(None);
+        while self.remote().ring.steal(|_| {}) > 0 {}
+    }
+
+    fn random(&self) -> u32 {
+        // Marsaglia's xorshift.
+        let mut x = self.random.get();
+        x ^= x << 13;
+        x ^= x >> 17;
+        x ^= x << 5;
+        self.random.set(x);
+        x
+    }
+}
+
+/// How a worker sleeps.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parked {
+    role: Role,
+    pub(super) until: Option<u64>,
+}
+
+/// Timers of this thread are exact to the precision of the hardware, not to the 50 µs that Linux may add.
+pub(super) fn tighten_timer_slack() {
+    // SAFETY: a call that changes a number of the current thread.
+    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1, 0, 0, 0) };
+}

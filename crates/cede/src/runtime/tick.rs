@@ -1,0 +1,11 @@
+//! What a scheduler did in one step.
+
+/// The report of one step of a scheduler: run loops, the simulator, tests and metrics read the same value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct Tick {
+    /// How many tasks were polled.
+    pub polled: usize,
+    /// How many of them ended.
+    pub completed: usize,
+}

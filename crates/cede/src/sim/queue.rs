@@ -1,0 +1,85 @@
+//! The runnable tasks of a simulated one-thread scheduler, and the trace of what ran.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use cede_core::lock::Lock;
+use cede_core::task::TaskRef;
+
+use super::policy::Chooser;
+
+/// What ran when, as a number.
+#[derive(Debug, Default)]
+pub(crate) struct Trace {
+    hash: u64,
+    polls: u64,
+    /// Tasks are numbered in the order in which they were first runnable, because their ids differ from run to run.
+    ordinals: HashMap<u64, u64>,
+}
+
+impl Trace {
+    pub(crate) fn ordinal(&mut self, id: u64) -> u64 {
+        let next = self.ordinals.len() as u64;
+        *self.ordinals.entry(id).or_insert(next)
+    }
+
+    /// Adds an event (FNV-1a by words).
+    pub(crate) fn record(&mut self, event: u64) {
+        self.hash = (self.hash ^ event).wrapping_mul(0x0000_0100_0000_01B3).rotate_left(23);
+    }
+
+    pub(crate) fn record_poll(&mut self, id: u64) {
+        let ordinal = self.ordinal(id);
+        self.polls += 1;
+        self.record(ordinal);
+    }
+
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    pub(crate) fn polls(&self) -> u64 {
+        self.polls
+    }
+}
+
+/// See the module's description.
+pub(crate) struct ChosenQueue {
+    tasks: Vec<TaskRef>,
+    chooser: Chooser,
+    trace: Arc<Lock<Trace>>,
+}
+
+impl ChosenQueue {
+    pub(crate) fn new(chooser: Chooser, trace: Arc<Lock<Trace>>) -> Self {
+        Self { tasks: Vec::new(), chooser, trace }
+    }
+
+    pub(crate) fn push(&mut self, task: TaskRef) {
+        self.trace.lock().ordinal(task.id());
+        self.tasks.push(task);
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<TaskRef> {
+        if self.tasks.is_empty() {
+            return None;
+        }
+        let mut trace = self.trace.lock();
+        let place = self.chooser.choose(self.tasks.len(), |place| trace.ordinals[&self.tasks[place].id()]);
+        let task = self.tasks.remove(place);
+        trace.record_poll(task.id());
+        Some(task)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.tasks.len()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.tasks.clear();
+    }
+}

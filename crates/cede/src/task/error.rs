@@ -1,0 +1,114 @@
+//! Why a task has no output.
+
+use std::any::Any;
+use std::fmt;
+use std::io;
+use std::sync::Mutex;
+
+use super::Id;
+
+/// The error of a [`JoinHandle`](super::JoinHandle): the task panicked, or was aborted, or its runtime was shut down before it ended.
+///
+/// ```
+/// # cede::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let error = cede::spawn(async { panic!("oh no") }).await.unwrap_err();
+/// assert!(error.is_panic());
+/// assert_eq!(error.into_panic().downcast_ref::<&str>(), Some(&"oh no"));
+/// # });
+/// ```
+pub struct JoinError {
+    id: Id,
+    cause: Cause,
+}
+
+enum Cause {
+    Cancelled,
+    /// The mutex only makes the payload `Sync`.
+    Panicked(Mutex<Box<dyn Any + Send + 'static>>),
+}
+
+impl JoinError {
+    pub(crate) fn cancelled(id: Id) -> Self {
+        Self { id, cause: Cause::Cancelled }
+    }
+
+    pub(crate) fn panicked(id: Id, payload: Box<dyn Any + Send + 'static>) -> Self {
+        Self { id, cause: Cause::Panicked(Mutex::new(payload)) }
+    }
+
+    /// Whether the task was aborted or its runtime shut down.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self.cause, Cause::Cancelled)
+    }
+
+    /// Whether the task panicked.
+    #[must_use]
+    pub fn is_panic(&self) -> bool {
+        matches!(self.cause, Cause::Panicked(_))
+    }
+
+    /// The panic's payload, fit for [`std::panic::resume_unwind`].
+    ///
+    /// # Panics
+    /// If the task did not panic; ask [`JoinError::is_panic`] first or use [`JoinError::try_into_panic`].
+    #[track_caller]
+    #[must_use]
+    pub fn into_panic(self) -> Box<dyn Any + Send + 'static> {
+        self.try_into_panic().expect("`JoinError` reason is not a panic.")
+    }
+
+    /// The panic's payload.
+    ///
+    /// # Errors
+    /// The error itself, if the task did not panic.
+    pub fn try_into_panic(self) -> Result<Box<dyn Any + Send + 'static>, JoinError> {
+        match self.cause {
+            Cause::Panicked(payload) => Ok(payload.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)),
+            Cause::Cancelled => Err(self),
+        }
+    }
+
+    /// The task's id.
+    #[must_use]
+    pub fn id(&self) -> Id {
+        self.id
+    }
+
+    fn message(&self) -> Option<String> {
+        let Cause::Panicked(payload) = &self.cause else { return None };
+        let payload = payload.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        payload.downcast_ref::<&'static str>().map(|text| (*text).to_owned()).or_else(|| payload.downcast_ref::<String>().cloned())
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.cause, self.message()) {
+            (Cause::Cancelled, _) => write!(f, "task {} was cancelled", self.id),
+            (Cause::Panicked(_), Some(message)) => write!(f, "task {} panicked with message {message:?}", self.id),
+            (Cause::Panicked(_), None) => write!(f, "task {} panicked", self.id),
+        }
+    }
+}
+
+impl fmt::Debug for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.cause, self.message()) {
+            (Cause::Cancelled, _) => write!(f, "JoinError::Cancelled({:?})", self.id),
+            (Cause::Panicked(_), Some(message)) => write!(f, "JoinError::Panic({:?}, {message:?}, ...)", self.id),
+            (Cause::Panicked(_), None) => write!(f, "JoinError::Panic({:?}, ...)", self.id),
+        }
+    }
+}
+
+impl std::error::Error for JoinError {}
+
+impl From<JoinError> for io::Error {
+    fn from(error: JoinError) -> io::Error {
+        io::Error::other(match error.cause {
+            Cause::Cancelled => "task was cancelled",
+            Cause::Panicked(_) => "task panicked",
+        })
+    }
+}

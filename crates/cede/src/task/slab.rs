@@ -1,0 +1,497 @@
+//! The memory of task cells, which is also the registry of live tasks.
+//!
+//! # What
+//! Each scheduler (each worker of a work-stealing runtime) owns a slab: chunks of 64 KiB, aligned to their size, each cut into cells of one size. A cell finds
+//! its chunk by masking its address, and the chunk names the scheduler, so a cell needs no pointer to it. Shutdown, dumps and metrics walk the chunks.
+//!
+//! # Why not the obvious way
+//! `malloc` per task costs more than the rest of a spawn, and over-aligned `malloc` several times that. A list of all tasks costs a lock for each spawn and each
+//! completion. A global slab is shared by all workers; this one is touched by its owner only, except for [`TransferStack`], the inbox of cells freed elsewhere.
+//!
+//! # Who may touch what
+//! * a chunk's `live`, `free`, `carved`, links: the owner of the slab (whoever runs that scheduler at the moment; it may move between threads).
+//! * `remote` (in the scheduler's shared part): anybody pushes vacated cells, the owner takes them.
+//! * `abandoned`: anybody, once the slab is closed.
+//!
+//! # Invariants
+//! - I1: the memory of a chunk lives until the chunk has no live cell and no cell on the remote stack, and is no longer in its slab.
+//! - I2: a cell is in exactly one place: live (its header's vtable is set), in its chunk's free list, on the remote stack, or never carved.
+//! - I3: after [`Slab::close`] the count `abandoned` of a chunk is (cells live at that moment) minus (cells freed since); whoever brings it to zero frees the chunk.
+//!
+//! # Orderings
+//! `abandoned` is one variable: AcqRel, so the one who frees a chunk sees all that others did with its cells.
+
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::cell::UnsafeCell;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicIsize, Ordering};
+
+use cede_core::task::{Header, TaskRef};
+use cede_core::transfer_stack::TransferStack;
+
+const CHUNK_BYTES: usize = 64 * 1024;
+const CHUNK_HEADER_BYTES: usize = 128;
+const SIZES: [usize; 15] = [128, 192, 256, 320, 384, 448, 512, 640, 768, 1024, 1536, 2048, 3072, 4096, 8192];
+const SIZE_MAX: usize = SIZES[SIZES.len() - 1];
+/// The class of a chunk that holds one cell larger than [`SIZE_MAX`].
+const LARGE: usize = SIZES.len();
+/// Empty chunks that a slab keeps for the next burst: 4 MiB.
+const SPARES_MAX: usize = 64;
+
+/// Index of the size class by `(bytes - 1) / 64`.
+static CLASS_OF: [u8; SIZE_MAX / 64] = class_table();
+
+const fn class_table() -> [u8; SIZE_MAX / 64] {
+    let mut table = [0; SIZE_MAX / 64];
+    let (mut line, mut class) = (0, 0);
+    while line < table.len() {
+        if (line + 1) * 64 > SIZES[class] {
+            class += 1;
+        }
+        table[line] = class as u8;
+        line += 1;
+    }
+    table
+}
+
+/// The part of a scheduler that its tasks keep alive and other threads reach.
+pub(crate) trait Shared: Send + Sync + Sized + 'static {
+    /// The inbox of freed cells of the slab with this number.
+    fn freed_elsewhere(&self, slab: usize) -> &TransferStack;
+}
+
+/// See the module's description. `S` is the shared part of the scheduler.
+pub(crate) struct Slab<S: Shared> {
+    shared: Arc<S>,
+    number: usize,
+    current: [Option<NonNull<Chunk<S>>>; SIZES.len()],
+    /// Chunks with free cells, other than `current`: heads of doubly linked lists.
+    partial: [Option<NonNull<Chunk<S>>>; SIZES.len()],
+    chunks: Vec<NonNull<Chunk<S>>>,
+    spares: Vec<NonNull<u8>>,
+    closed: bool,
+}
+
+// SAFETY: [I2] the slab owns its chunks; whoever owns the slab is the owner that the module speaks of.
+unsafe impl<S: Shared> Send for Slab<S> {}
+
+/// The head of a chunk. What other threads read stands apart from what only the owner touches.
+#[repr(C, align(64))]
+struct Chunk<S> {
+    shared: Arc<S>,
+    slab: usize,
+    layout: Layout,
+    abandoned: AtomicIsize,
+    own: UnsafeCell<Own<S>>,
+}
+
+/// The owner's part of a chunk.
+struct Own<S> {
+    /// Where this chunk is in `Slab::chunks`.
+    index: usize,
+    class: usize,
+    cell_bytes: u32,
+    capacity: u32,
+    carved: u32,
+    live: u32,
+    free: Option<NonNull<FreeCell>>,
+    previous: Option<NonNull<Chunk<S>>>,
+    next: Option<NonNull<Chunk<S>>>,
+    in_partial: bool,
+}
+
+/// The owner's part of a chunk. The result is used up before this is called for the same chunk again.
+///
+/// # Safety
+/// The caller owns the slab that the chunk is in.
+#[inline(always)]
+unsafe fn own<'a, S>(chunk: NonNull<Chunk<S>>) -> &'a mut Own<S> {
+    // SAFETY: the caller's contract; only the owner reaches this field, and never twice at a time.
+    unsafe { &mut *(*chunk.as_ptr()).own.get() }
+}
+
+/// A free cell: the header's vtable stays null (it is what marks the cell as vacant), the link is the header's.
+type FreeCell = Header;
+
+/// The scheduler's shared part and the number of the slab that a task's memory belongs to.
+///
+/// # Safety
+/// `task` is in a cell of a `Slab<S>`, and alive.
+#[inline]
+pub(crate) unsafe fn owner_of<'a, S: Shared>(task: TaskRef) -> (&'a Arc<S>, usize) {
+    let chunk = chunk_of::<S>(task.as_ptr()).as_ptr();
+    // SAFETY: [I1] the chunk lives as long as its cells do; these two fields are written at its creation only.
+    unsafe { (&(*chunk).shared, (*chunk).slab) }
+}
+
+/// Gives a cell back from a thread that does not own its slab.
+///
+/// # Safety
+/// The last reference of `task`, in a cell of a `Slab<S>`, is gone.
+pub(crate) unsafe fn free_elsewhere<S: Shared>(task: TaskRef) {
+    let chunk = chunk_of::<S>(task.as_ptr());
+    // SAFETY: [I1] the chunk lives as long as its cell is not given back; only the owner writes these two fields and only at creation.
+    let (shared, slab) = unsafe { (&*(&raw const (*chunk.as_ptr()).shared), (*chunk.as_ptr()).slab) };
+    // SAFETY: the last reference is gone.
+    unsafe { Header::vacate(task.as_ptr()) };
+    // Keeps the inbox alive for the push: once the cell is in it, the chunk may go at any moment.
+    let shared = shared.clone();
+    if shared.freed_elsewhere(slab).push(task).is_err() {
+        // SAFETY: [I3] closed, and this cell was counted as live then.
+        unsafe { abandon(chunk, -1) };
+    }
+}
+
+#[inline]
+fn chunk_of<S>(cell: NonNull<Header>) -> NonNull<Chunk<S>> {
+    cell.map_addr(|address| {
+        let base = address.get() & !(CHUNK_BYTES - 1);
+        std::num::NonZero::new(base).expect("chunks are not at address zero")
+    })
+    .cast()
+}
+
+/// Adds to the count of cells that outlive the slab; frees the chunk if that makes it zero.
+///
+/// # Safety
+/// [I3]: the slab is closed and the change is what happened.
+unsafe fn abandon<S>(chunk: NonNull<Chunk<S>>, change: isize) {
+    // SAFETY: [I1] the chunk is alive: the cells behind this change are not settled before it.
+    let before = unsafe { &(*chunk.as_ptr()).abandoned }.fetch_add(change, Ordering::AcqRel);
+    if before + change == 0 {
+        // SAFETY: [I3] no cell is live and none will be freed any more.
+        unsafe { free_chunk(chunk) };
+    }
+}
+
+/// # Safety
+/// The chunk has no live cells and is in no slab.
+unsafe fn free_chunk<S>(chunk: NonNull<Chunk<S>>) {
+    // SAFETY: the caller's contract: nobody else knows the chunk.
+    unsafe {
+        let layout = (*chunk.as_ptr()).layout;
+        ptr::drop_in_place(chunk.as_ptr());
+        dealloc(chunk.as_ptr().cast(), layout);
+    }
+}
+
+impl<S: Shared> Slab<S> {
+    pub(crate) fn new(shared: Arc<S>, number: usize) -> Self {
+        Self {
+            shared,
+            number,
+            current: [None; SIZES.len()],
+            partial: [None; SIZES.len()],
+            chunks: Vec::new(),
+            spares: Vec::new(),
+            closed: false,
+        }
+    }
+
+    /// Whether a task's memory is of this slab.
+    #[inline]
+    pub(crate) fn owns(&self, shared: &Arc<S>, slab: usize) -> bool {
+        Arc::ptr_eq(&self.shared, shared) && self.number == slab
+    }
+
+    /// Memory for a cell.
+    #[inline]
+    pub(crate) fn allocate(&mut self, layout: Layout) -> NonNull<u8> {
+        assert!(layout.align() <= 64, "futures aligned to more than 64 bytes must be boxed before they are spawned");
+        debug_assert!(!self.closed);
+        if layout.size() > SIZE_MAX {
+            return self.allocate_large(layout);
+        }
+        let class = usize::from(CLASS_OF[(layout.size() - 1) / 64]);
+        if let Some(chunk) = self.current[class] {
+            // SAFETY: [I2] we own the slab and so its chunks.
+            if let Some(cell) = unsafe { take(chunk) } {
+                return cell;
+            }
+        }
+        self.allocate_slowly(class)
+    }
+
+    #[cold]
+    fn allocate_slowly(&mut self, class: usize) -> NonNull<u8> {
+        self.collect();
+        let chunk = match self.partial[class] {
+            Some(chunk) => {
+                self.unlink(chunk);
+                chunk
+            }
+            None => self.new_chunk(class),
+        };
+        self.current[class] = Some(chunk);
+        // SAFETY: [I2] we own the slab and so its chunks.
+        unsafe { take(chunk) }.expect("a new or partial chunk has a free cell")
+    }
+
+    fn new_chunk(&mut self, class: usize) -> NonNull<Chunk<S>> {
+        let layout = Layout::from_size_align(CHUNK_BYTES, CHUNK_BYTES).expect("a valid layout");
+        let memory = self.spares.pop().unwrap_or_else(|| allocate_aligned(layout));
+        let cell_bytes = SIZES[class];
+        self.adopt(memory, layout, class, cell_bytes, (CHUNK_BYTES - CHUNK_HEADER_BYTES) / cell_bytes)
+    }
+
+    #[cold]
+    fn allocate_large(&mut self, layout: Layout) -> NonNull<u8> {
+        let bytes = CHUNK_HEADER_BYTES + layout.size();
+        let chunk_layout = Layout::from_size_align(bytes, CHUNK_BYTES).expect("a future of that size cannot exist");
+        let memory = allocate_aligned(chunk_layout);
+        let chunk = self.adopt(memory, chunk_layout, LARGE, 0, 1);
+        // SAFETY: [I2] the chunk is new and ours.
+        unsafe { take(chunk) }.expect("a new chunk has a free cell")
+    }
+
+    fn adopt(&mut self, memory: NonNull<u8>, layout: Layout, class: usize, cell_bytes: usize, capacity: usize) -> NonNull<Chunk<S>> {
+        const { assert!(size_of::<Chunk<()>>() <= CHUNK_HEADER_BYTES) };
+        let chunk = memory.cast::<Chunk<S>>();
+        let own = Own {
+            index: self.chunks.len(),
+            class,
+            cell_bytes: cell_bytes as u32,
+            capacity: capacity as u32,
+            carved: 0,
+            live: 0,
+            free: None,
+            previous: None,
+            next: None,
+            in_partial: false,
+        };
+        let head =
+            Chunk { shared: self.shared.clone(), slab: self.number, layout, abandoned: AtomicIsize::new(0), own: UnsafeCell::new(own) };
+        // SAFETY: the memory is new, large enough and aligned.
+        unsafe { chunk.write(head) };
+        self.chunks.push(chunk);
+        chunk
+    }
+
+    /// Gives a cell back.
+    ///
+    /// # Safety
+    /// The last reference of `task` is gone, and this slab owns its memory.
+    #[inline]
+    pub(crate) unsafe fn free(&mut self, task: TaskRef) {
+        // SAFETY: the last reference is gone.
+        unsafe { Header::vacate(task.as_ptr()) };
+        // SAFETY: as above.
+        unsafe { self.free_vacated(task) };
+    }
+
+    unsafe fn free_vacated(&mut self, task: TaskRef) {
+        let pointer = chunk_of::<S>(task.as_ptr());
+        // SAFETY: [I2] we own the slab and so its chunks.
+        let chunk = unsafe { own(pointer) };
+        chunk.put(task);
+        if chunk.class < LARGE && self.current[chunk.class] == Some(pointer) {
+            return;
+        }
+        if chunk.live == 0 {
+            self.retire(pointer);
+        } else if !chunk.in_partial {
+            self.link(pointer);
+        }
+    }
+
+    /// Takes back the cells that were freed by other threads.
+    pub(crate) fn collect(&mut self) {
+        let mut freed = self.shared.freed_elsewhere(self.number).take();
+        while let Some(task) = freed.pop() {
+            // SAFETY: [I2] the cell came from the inbox of this slab, vacated.
+            unsafe { self.free_vacated(task) };
+        }
+    }
+
+    /// An empty chunk that is not current: kept as a spare, or freed. While the slab is being closed everything stays in place for the walk.
+    #[cold]
+    fn retire(&mut self, pointer: NonNull<Chunk<S>>) {
+        if self.closed {
+            return;
+        }
+        // SAFETY: [I2] we own the slab and so its chunks.
+        let &mut Own { in_partial, index, class, .. } = unsafe { own(pointer) };
+        if in_partial {
+            self.unlink(pointer);
+        }
+        self.chunks.swap_remove(index);
+        if let Some(moved) = self.chunks.get(index) {
+            // SAFETY: as above.
+            unsafe { own(*moved) }.index = index;
+        }
+        if class < LARGE && self.spares.len() < SPARES_MAX {
+            // SAFETY: the chunk has no live cells and has just left the slab; its memory becomes a spare.
+            unsafe { ptr::drop_in_place(pointer.as_ptr()) };
+            self.spares.push(pointer.cast());
+        } else {
+            // SAFETY: as above.
+            unsafe { free_chunk(pointer) };
+        }
+    }
+
+    fn link(&mut self, pointer: NonNull<Chunk<S>>) {
+        // SAFETY: [I2] we own the slab and so its chunks; likewise below.
+        let chunk = unsafe { own(pointer) };
+        if chunk.class == LARGE {
+            return;
+        }
+        chunk.in_partial = true;
+        chunk.previous = None;
+        chunk.next = self.partial[chunk.class].replace(pointer);
+        if let Some(next) = chunk.next {
+            // SAFETY: as above; another chunk than `chunk`.
+            unsafe { own(next) }.previous = Some(pointer);
+        }
+    }
+
+    fn unlink(&mut self, pointer: NonNull<Chunk<S>>) {
+        // SAFETY: [I2] we own the slab and so its chunks; likewise below.
+        let chunk = unsafe { own(pointer) };
+        debug_assert!(chunk.in_partial);
+        chunk.in_partial = false;
+        let (previous, next) = (chunk.previous.take(), chunk.next.take());
+        match previous {
+            // SAFETY: as above; another chunk than `chunk`.
+            Some(previous) => unsafe { own(previous) }.next = next,
+            None => self.partial[chunk.class] = next,
+        }
+        if let Some(next) = next {
+            // SAFETY: as above; another chunk than `chunk`.
+            unsafe { own(next) }.previous = previous;
+        }
+    }
+
+    /// The number of live tasks; walks the chunks.
+    pub(crate) fn live(&self) -> usize {
+        // SAFETY: [I2] we own the slab and so its chunks.
+        self.chunks.iter().map(|chunk| unsafe { own(*chunk) }.live as usize).sum()
+    }
+
+    /// A live task's reference by its place, for walks during which tasks come and go. `None` ends the chunk, then the slab.
+    fn cell(&self, chunk: usize, index: usize) -> Option<Option<TaskRef>> {
+        let pointer = *self.chunks.get(chunk)?;
+        // SAFETY: [I2] we own the slab and so its chunks.
+        let carved = unsafe { own(pointer) }.carved as usize;
+        if index >= carved {
+            return None;
+        }
+        // SAFETY: the cell was carved, so it is within the chunk and its vtable field is initialized (I2).
+        unsafe {
+            let header = cell_at(pointer, index);
+            Some(if Header::is_vacant(header) { None } else { Some(TaskRef::from_raw(header)) })
+        }
+    }
+
+    /// Calls `visit` with each task that is alive.
+    pub(crate) fn for_each(&self, mut visit: impl FnMut(TaskRef)) {
+        for chunk in 0..self.chunks.len() {
+            let mut index = 0;
+            while let Some(task) = self.cell(chunk, index) {
+                task.into_iter().for_each(&mut visit);
+                index += 1;
+            }
+        }
+    }
+
+    /// Begins the end: no chunk leaves the slab from here on, so that the tasks can be walked by number while their futures are dropped.
+    pub(crate) fn freeze(&mut self) {
+        self.closed = true;
+    }
+
+    /// Whether [`Slab::freeze`] was called.
+    #[inline]
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.closed
+    }
+
+    /// The number of chunks, for a walk with [`Slab::task_at`].
+    pub(crate) fn chunk_count(&self) -> usize {
+        self.chunks.len()
+    }
+
+    /// The task in a place: `None` if the chunk has no such place, `Some(None)` if it is vacant. For walks of a frozen slab.
+    pub(crate) fn task_at(&self, chunk: usize, index: usize) -> Option<Option<TaskRef>> {
+        self.cell(chunk, index)
+    }
+
+    /// Ends the slab: what is not live is freed now, each other chunk with its last cell.
+    pub(crate) fn close(mut self) {
+        self.closed = true;
+        let mut freed = self.shared.freed_elsewhere(self.number).close();
+        while let Some(task) = freed.pop() {
+            // SAFETY: [I2] the cell came from the inbox of this slab, vacated.
+            unsafe { self.free_vacated(task) };
+        }
+        for chunk in std::mem::take(&mut self.chunks) {
+            // SAFETY: [I3] the slab is closed; `live` cells are left, each of which will be subtracted once.
+            unsafe {
+                let live = own(chunk).live as isize;
+                abandon(chunk, live);
+            }
+        }
+        let layout = Layout::from_size_align(CHUNK_BYTES, CHUNK_BYTES).expect("a valid layout");
+        for spare in std::mem::take(&mut self.spares) {
+            // SAFETY: spares are memory of this layout and hold nothing.
+            unsafe { dealloc(spare.as_ptr(), layout) };
+        }
+    }
+}
+
+/// # Safety
+/// The caller owns the chunk's slab, and `index` is below the chunk's capacity.
+#[inline]
+unsafe fn cell_at<S>(chunk: NonNull<Chunk<S>>, index: usize) -> NonNull<Header> {
+    // SAFETY: within the chunk's memory by the caller's contract.
+    unsafe { chunk.cast::<u8>().add(CHUNK_HEADER_BYTES + index * own(chunk).cell_bytes as usize).cast() }
+}
+
+/// Takes a free cell of the chunk.
+///
+/// # Safety
+/// The caller owns the chunk's slab.
+#[inline]
+unsafe fn take<S>(chunk: NonNull<Chunk<S>>) -> Option<NonNull<u8>> {
+    // SAFETY: the caller's contract.
+    let state = unsafe { own(chunk) };
+    if let Some(cell) = state.free {
+        // SAFETY: [I2] a cell in the free list is a vacated header, whose link is the list's.
+        state.free = unsafe { TaskRef::from_raw(cell) }.next().map(TaskRef::as_ptr);
+        state.live += 1;
+        return Some(cell.cast());
+    }
+    if state.carved == state.capacity {
+        return None;
+    }
+    let index = state.carved as usize;
+    state.carved += 1;
+    state.live += 1;
+    // SAFETY: below the capacity; the memory is the chunk's and was never used.
+    unsafe {
+        let cell = cell_at(chunk, index);
+        Header::vacate(cell);
+        Some(cell.cast())
+    }
+}
+
+impl<S> Own<S> {
+    #[inline]
+    fn put(&mut self, task: TaskRef) {
+        debug_assert!(self.live > 0);
+        // SAFETY: [I2] the free list holds vacated headers only.
+        task.set_next(self.free.map(|cell| unsafe { TaskRef::from_raw(cell) }));
+        self.free = Some(task.as_ptr());
+        self.live -= 1;
+    }
+}
+
+fn allocate_aligned(layout: Layout) -> NonNull<u8> {
+    // SAFETY: the layout is not empty.
+    NonNull::new(unsafe { alloc(layout) }).unwrap_or_else(|| handle_alloc_error(layout))
+}
+
+impl<S: Shared> std::fmt::Debug for Slab<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Slab").field("chunks", &self.chunks.len()).field("spares", &self.spares.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,84 @@
+//! Starting tasks on the runtime that the thread is in.
+
+use std::future::Future;
+use std::panic::Location;
+
+use super::JoinHandle;
+use crate::runtime::context;
+
+/// Starts a task on the current runtime. It runs concurrently, whether or not the handle is awaited.
+///
+/// # Panics
+/// Outside of a runtime.
+///
+/// ```
+/// # cede::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let doubled = cede::spawn(async { 21 * 2 });
+/// assert_eq!(doubled.await.unwrap(), 42);
+/// # });
+/// ```
+#[track_caller]
+#[inline]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let site = Location::caller();
+    // The future is moved into the closure, and comes back if there is no runtime to take it.
+    let mut future = Some(future);
+    let spawned = context::with_current(|handle| handle.spawn_at(future.take().expect("is there"), site));
+    match spawned {
+        Some(handle) => handle,
+        None => context::outside(),
+    }
+}
+
+/// Starts a task whose future need not be `Send`, on the current thread.
+///
+/// # Panics
+/// If the thread is not driving a [`LocalRuntime`](crate::runtime::LocalRuntime): only there it is certain that the future stays on its thread.
+///
+/// ```
+/// # use std::rc::Rc;
+/// let runtime = cede::runtime::Builder::new_current_thread().build_local(Default::default()).unwrap();
+/// runtime.block_on(async {
+///     let shared = Rc::new(5);
+///     let task = cede::task::spawn_local({ let shared = shared.clone(); async move { *shared } });
+///     assert_eq!(task.await.unwrap(), 5);
+/// });
+/// ```
+#[track_caller]
+pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let site = Location::caller();
+    let handle = context::current();
+    match handle.spawn_local_at(future, site) {
+        Some(handle) => handle,
+        None => panic!("`spawn_local` called from outside of a `task::LocalSet` or `runtime::LocalRuntime`"),
+    }
+}
+
+/// Runs a closure that may block on a thread where that disturbs nobody. It cannot be aborted once it runs.
+///
+/// # Panics
+/// Outside of a runtime, and if no thread for it can be created and none exists.
+///
+/// ```
+/// # cede::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let sum = cede::task::spawn_blocking(|| (1..=1000_u64).sum::<u64>());
+/// assert_eq!(sum.await.unwrap(), 500_500);
+/// # });
+/// ```
+#[track_caller]
+pub fn spawn_blocking<F, R>(job: F) -> JoinHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let site = Location::caller();
+    crate::blocking::spawn(&context::current(), job, site)
+}

@@ -1,0 +1,23 @@
+//! Time: sleeping, time limits, intervals, and a clock that tests can stop.
+//!
+//! Deadlines are exact to the precision of the kernel's timers, not rounded to a millisecond; a timer never fires early. While the clock is paused
+//! ([`pause`]) they are rounded up to a millisecond, as tokio's are.
+
+mod clock;
+mod instant;
+mod interval;
+mod sleep;
+mod timeout;
+pub(crate) mod timers;
+
+pub use clock::{advance, pause, resume};
+pub use instant::Instant;
+pub use interval::{Interval, MissedTickBehavior, interval, interval_at};
+pub use sleep::{Sleep, sleep, sleep_until};
+pub use std::time::Duration;
+pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
+
+/// The errors of this module.
+pub mod error {
+    pub use super::timeout::Elapsed;
+}

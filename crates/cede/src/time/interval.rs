@@ -1,0 +1,137 @@
+//! Something to await again and again.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use super::{Duration, Instant, Sleep, sleep_until};
+
+/// What an [`Interval`] does when a tick was missed because nobody awaited it in time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MissedTickBehavior {
+    /// Ticks as fast as possible until it has caught up.
+    #[default]
+    Burst,
+    /// Ticks at once, and from then on at multiples of the period after that.
+    Delay,
+    /// Ticks at once, and then at the next multiple of the period after the start.
+    Skip,
+}
+
+impl MissedTickBehavior {
+    /// The tick after the one that was due at `due` and came at `now`.
+    fn next(self, due: Instant, now: Instant, period: Duration) -> Instant {
+        match self {
+            Self::Burst => due + period,
+            Self::Delay => now + period,
+            Self::Skip => {
+                let late = (now - due).as_nanos() % period.as_nanos();
+                now + period
+                    - Duration::from_nanos(u64::try_from(late).expect("shorter than the time missed, which is shorter than 584 years"))
+            }
+        }
+    }
+}
+
+/// Ticks at a period; see [`interval`].
+#[derive(Debug)]
+pub struct Interval {
+    delay: Pin<Box<Sleep>>,
+    period: Duration,
+    missed: MissedTickBehavior,
+}
+
+/// Ticks every `period`, the first time at once.
+///
+/// # Panics
+/// If the period is zero, and outside of a runtime.
+///
+/// ```
+/// # cede::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let mut interval = cede::time::interval(std::time::Duration::from_micros(100));
+/// for _ in 0..3 {
+///     interval.tick().await;
+/// }
+/// # });
+/// ```
+#[track_caller]
+pub fn interval(period: Duration) -> Interval {
+    assert!(period > Duration::ZERO, "`period` must be non-zero.");
+    new(Instant::now(), period)
+}
+
+/// Ticks every `period`, the first time at `start`.
+///
+/// # Panics
+/// If the period is zero, and outside of a runtime.
+#[track_caller]
+pub fn interval_at(start: Instant, period: Duration) -> Interval {
+    assert!(period > Duration::ZERO, "`period` must be non-zero.");
+    new(start, period)
+}
+
+#[track_caller]
+fn new(start: Instant, period: Duration) -> Interval {
+    Interval { delay: Box::pin(sleep_until(start)), period, missed: MissedTickBehavior::default() }
+}
+
+impl Interval {
+    /// Waits for the next tick, and returns when it was due.
+    ///
+    /// *Cancel safety*: dropping it loses no tick.
+    pub async fn tick(&mut self) -> Instant {
+        poll_fn(|cx| self.poll_tick(cx)).await
+    }
+
+    /// Polls for the next tick; see [`Interval::tick`].
+    pub fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
+        ready!(self.delay.as_mut().poll(cx));
+        let due = self.delay.deadline();
+        let now = Instant::now();
+        // A few milliseconds late is not missed, only late.
+        let next = if now > due + Duration::from_millis(5) {
+            self.missed.next(due, now, self.period)
+        } else {
+            due.checked_add(self.period).unwrap_or_else(Instant::far_future)
+        };
+        self.delay.as_mut().reset(next);
+        Poll::Ready(due)
+    }
+
+    /// The next tick is one period from now.
+    pub fn reset(&mut self) {
+        self.delay.as_mut().reset(Instant::now() + self.period);
+    }
+
+    /// The next tick is now.
+    pub fn reset_immediately(&mut self) {
+        self.delay.as_mut().reset(Instant::now());
+    }
+
+    /// The next tick is `after` from now.
+    pub fn reset_after(&mut self, after: Duration) {
+        self.delay.as_mut().reset(Instant::now() + after);
+    }
+
+    /// The next tick is at `deadline`.
+    pub fn reset_at(&mut self, deadline: Instant) {
+        self.delay.as_mut().reset(deadline);
+    }
+
+    /// What happens when a tick was missed.
+    #[must_use]
+    pub fn missed_tick_behavior(&self) -> MissedTickBehavior {
+        self.missed
+    }
+
+    /// Chooses what happens when a tick was missed.
+    pub fn set_missed_tick_behavior(&mut self, behavior: MissedTickBehavior) {
+        self.missed = behavior;
+    }
+
+    /// The time between ticks.
+    #[must_use]
+    pub fn period(&self) -> Duration {
+        self.period
+    }
+}

@@ -1,0 +1,206 @@
+//! Waiting for a moment.
+//!
+//! # What
+//! The entry of the wheel is inside the future, so a sleep allocates nothing. It is armed at the first poll that has to wait: a time limit on something that is ready at
+//! once never touches the wheel.
+//!
+//! # Who may touch what
+//! `entry`: the wheel that it is armed in, under that wheel's lock, and this future through [`Timers`]. `armed` names the timers.
+//!
+//! # Invariants
+//! - I1: while the entry is armed, `armed` is the `Timers` that it is armed in; the drop and every change of the deadline disarm it there first.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use cede_context::budget;
+use cede_context::wait::{WaitKind, waiting_for};
+use cede_core::wheel::{Entry, EntryState};
+use pin_project_lite::pin_project;
+
+use super::timers::{SharedTimers, Timers};
+use super::{Duration, Instant};
+use crate::runtime::context;
+
+pin_project! {
+    /// A future that is ready when its deadline has come. See [`sleep`].
+    ///
+    /// *Cancel safety*: dropping it just forgets the deadline.
+    #[project(!Unpin)]
+    #[must_use = "futures do nothing unless you `.await` or poll them"]
+    pub struct Sleep {
+        deadline: Instant,
+        #[pin]
+        entry: Entry,
+        armed: Option<SharedTimers>,
+        state: State,
+    }
+
+    impl PinnedDrop for Sleep {
+        fn drop(this: Pin<&mut Self>) {
+            this.disarm();
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// The deadline may be past already: the clock is asked before the entry is armed.
+    Unchecked,
+    /// The deadline was in the future when it was made.
+    Ahead,
+    /// The deadline has come.
+    Over,
+}
+
+/// Waits for at least `duration`. Never wakes early; how late is up to the kernel, usually less than 100 µs.
+///
+/// *Cancel safety*: dropping it has no effect.
+///
+/// # Panics
+/// Outside of a runtime.
+///
+/// ```
+/// # cede::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// cede::time::sleep(std::time::Duration::from_micros(200)).await;
+/// # });
+/// ```
+#[track_caller]
+pub fn sleep(duration: Duration) -> Sleep {
+    let Some(now) = context::with_current(|handle| handle.parts().clock.instant()) else { no_timers() };
+    let now = Instant::from_std(now);
+    let deadline = now.checked_add(duration).unwrap_or_else(Instant::far_future);
+    let state = if duration.is_zero() { State::Over } else { State::Ahead };
+    Sleep { deadline, entry: Entry::new(), armed: None, state }
+}
+
+/// Waits until `deadline`.
+///
+/// *Cancel safety*: dropping it has no effect.
+///
+/// # Panics
+/// Outside of a runtime.
+#[track_caller]
+pub fn sleep_until(deadline: Instant) -> Sleep {
+    if context::with_current(|_| ()).is_none() {
+        no_timers();
+    }
+    Sleep { deadline, entry: Entry::new(), armed: None, state: State::Unchecked }
+}
+
+#[track_caller]
+#[cold]
+fn no_timers() -> ! {
+    panic!(
+        "there is no reactor running, must be called from the context of a Tokio 1.x runtime: timers belong to a runtime, so make them inside `block_on` or a task"
+    )
+}
+
+impl Sleep {
+    /// The moment that this waits for.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Whether the deadline has come, as far as the runtime has noticed.
+    #[must_use]
+    pub fn is_elapsed(&self) -> bool {
+        self.state == State::Over || (self.armed.is_some() && self.entry.is_fired())
+    }
+
+    /// Waits for another deadline instead, also if the first one has come already.
+    pub fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
+        self.as_mut().disarm();
+        let this = self.project();
+        *this.deadline = deadline;
+        *this.state = State::Unchecked;
+    }
+
+    fn disarm(self: Pin<&mut Self>) {
+        let this = self.project();
+        if let Some(timers) = this.armed.take()
+            && this.entry.state() == EntryState::Armed
+        {
+            // SAFETY: [I1] armed here.
+            unsafe { timers.disarm(this.entry.as_ref()) };
+        }
+    }
+
+    /// Arms the entry with the current worker, or finds that the deadline has come.
+    #[track_caller]
+    fn arm(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        let armed = context::with_current(|handle| {
+            let clock = &handle.parts().clock;
+            let mut at = clock.at(this.deadline.into_std());
+            if *this.state == State::Unchecked && clock.now() >= at {
+                *this.state = State::Over;
+                return Poll::Ready(());
+            }
+            if clock.is_paused() && !clock.is_simulated() {
+                at = clock.round_up(at);
+            }
+            let timers = handle.timers();
+            // SAFETY: [I1] `armed` names these timers until the entry is disarmed or has fired.
+            if unsafe { timers.arm(this.entry.as_ref(), at, cx.waker().clone()) }.is_err() {
+                shut_down();
+            }
+            *this.armed = Some(timers.clone());
+            waiting_for(WaitKind::Timer, at);
+            Poll::Pending
+        });
+        armed.unwrap_or_else(|| no_timers())
+    }
+}
+
+#[track_caller]
+#[cold]
+fn shut_down() -> ! {
+    panic!("A Tokio 1.x context was found, but it is being shutdown.")
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let unit = ready!(budget::poll_proceed(cx));
+        let this = self.as_mut().project();
+        let over = match (&*this.armed, this.entry.state()) {
+            _ if *this.state == State::Over => true,
+            (None, _) => self.as_mut().arm(cx).is_ready(),
+            (Some(_), EntryState::Fired) => true,
+            (Some(timers), _) => !still_armed(timers, this.entry.as_ref(), cx),
+        };
+        if !over {
+            return Poll::Pending;
+        }
+        let this = self.project();
+        *this.armed = None;
+        *this.state = State::Over;
+        unit.spend();
+        Poll::Ready(())
+    }
+}
+
+/// Whether the entry is still armed; then this task is the one that is woken.
+#[track_caller]
+fn still_armed(timers: &Timers, entry: Pin<&Entry>, cx: &mut Context<'_>) -> bool {
+    // SAFETY: [I1] of the caller: armed here.
+    if unsafe { timers.update(entry, cx.waker()) } {
+        waiting_for(WaitKind::Timer, 0);
+        return true;
+    }
+    match entry.state() {
+        EntryState::Dead => shut_down(),
+        _ => false,
+    }
+}
+
+impl fmt::Debug for Sleep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sleep").field("deadline", &self.deadline).field("elapsed", &self.is_elapsed()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,168 @@
+//! The timers of one scheduler: a wheel behind a lock, and the wake of a worker that sleeps too long.
+//!
+//! # Who may touch what
+//! The wheel and `parked_until`: under the lock, by anybody. Wakers leave it in batches and are called after it.
+//!
+//! # Invariants
+//! - I1: while its worker is parked, `parked_until` is the deadline that it parks for; whoever inserts an earlier one unparks it. While the worker is awake,
+//!   `parked_until` is 0, so nobody does: the worker looks at the wheel before it parks, under the same lock.
+//! - I2: an entry is inserted and removed by its one owner, which is pinned and removes it before it goes.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Waker;
+
+use cede_core::lock::Lock;
+use cede_core::wake_batch::WakeBatch;
+use cede_core::wheel::{Entry, Wheel};
+use cede_driver::Handle as DriverHandle;
+
+const AWAKE: u64 = 0;
+
+pub(crate) struct Timers {
+    state: Lock<State>,
+    driver: DriverHandle,
+}
+
+struct State {
+    wheel: Wheel,
+    parked_until: u64,
+}
+
+/// The runtime is being shut down and its timers are gone.
+#[derive(Debug)]
+pub(crate) struct Gone;
+
+impl Timers {
+    pub(crate) fn new(driver: DriverHandle) -> Self {
+        Self { state: Lock::new(State { wheel: Wheel::new(), parked_until: AWAKE }), driver }
+    }
+
+    pub(crate) fn driver(&self) -> &DriverHandle {
+        &self.driver
+    }
+
+    /// Arms an idle entry.
+    ///
+    /// # Safety
+    /// The entry's owner calls [`Timers::disarm`] before the entry goes (I2), and uses no other `Timers` for it meanwhile.
+    pub(crate) unsafe fn arm(&self, entry: Pin<&Entry>, deadline: u64, waker: Waker) -> Result<(), Gone> {
+        let (result, too_late) = {
+            let mut state = self.state.lock();
+            // SAFETY: [I2] the caller's contract.
+            let result = unsafe { state.wheel.insert(entry, deadline, waker) };
+            (result, deadline < state.parked_until)
+        };
+        result.map_err(|_waker| Gone)?;
+        if too_late {
+            self.driver.unpark();
+        }
+        Ok(())
+    }
+
+    /// Disarms an entry if it is armed.
+    ///
+    /// # Safety
+    /// The entry was armed here or not at all.
+    pub(crate) unsafe fn disarm(&self, entry: Pin<&Entry>) {
+        // SAFETY: [I2] the caller's contract.
+        let waker = unsafe { self.state.lock().wheel.remove(entry) };
+        drop(waker);
+    }
+
+    /// Sees to it that `waker` is woken when the entry fires. Returns false if it is not armed any more.
+    ///
+    /// # Safety
+    /// The entry was armed here.
+    pub(crate) unsafe fn update(&self, entry: Pin<&Entry>, waker: &Waker) -> bool {
+        // SAFETY: [I2] the caller's contract.
+        if unsafe { self.state.lock().wheel.will_wake(entry, waker) } {
+            return true;
+        }
+        let waker = waker.clone();
+        // SAFETY: as above.
+        let replaced = unsafe { self.state.lock().wheel.set_waker(entry, waker) };
+        // Either the waker before, or the one that found nothing to be put in; dropped after the lock.
+        replaced.is_ok()
+    }
+
+    /// Wakes everything that is due; returns how many.
+    pub(crate) fn fire(&self, now: u64) -> usize {
+        let mut fired = 0;
+        loop {
+            let mut batch = WakeBatch::new();
+            let before = fired;
+            {
+                let mut state = self.state.lock();
+                if state.wheel.is_empty() {
+                    return fired;
+                }
+                state.wheel.advance(now);
+                fired += state.move_fired(&mut batch);
+            }
+            let more = !batch.has_room();
+            batch.wake_all();
+            if !more || before == fired {
+                return fired;
+            }
+        }
+    }
+
+    /// Whether no timer is armed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.state.lock().wheel.is_empty()
+    }
+
+    /// When the worker must look again; exactly the next deadline if a clock is to jump there, else perhaps a little before. The worker is about to park:
+    /// from now on an earlier timer unparks it, until [`Timers::awake`].
+    pub(crate) fn before_park(&self, exact: bool) -> Option<u64> {
+        let mut state = self.state.lock();
+        let next = if exact { state.wheel.next_deadline() } else { state.wheel.next_wake() };
+        state.parked_until = next.unwrap_or(u64::MAX);
+        next
+    }
+
+    /// The worker goes on.
+    pub(crate) fn awake(&self) {
+        self.state.lock().parked_until = AWAKE;
+    }
+
+    /// All entries end as dead, and nothing is armed any more.
+    pub(crate) fn shut_down(&self) {
+        loop {
+            let mut batch = WakeBatch::new();
+            {
+                let mut state = self.state.lock();
+                state.wheel.shutdown();
+                state.move_fired(&mut batch);
+            }
+            if batch.is_empty() {
+                return;
+            }
+            batch.wake_all();
+        }
+    }
+}
+
+impl State {
+    /// Moves wakers of fired entries into the batch while there is room; returns how many.
+    fn move_fired(&mut self, batch: &mut WakeBatch) -> usize {
+        let mut moved = 0;
+        while batch.has_room()
+            && let Some(waker) = self.wheel.pop_fired()
+        {
+            batch.push(waker);
+            moved += 1;
+        }
+        moved
+    }
+}
+
+/// Timers shared between a scheduler and the sleeps that are armed there.
+pub(crate) type SharedTimers = Arc<Timers>;
+
+impl std::fmt::Debug for Timers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Timers").finish_non_exhaustive()
+    }
+}
