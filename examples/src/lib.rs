@@ -1,1 +1,2 @@
-//! Placeholder; being written.
+//! What the examples share.
+#![forbid(unsafe_code)]

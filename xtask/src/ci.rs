@@ -1,0 +1,116 @@
+//! The steps of continuous integration, each also a command of its own.
+
+use std::time::Instant;
+
+use crate::command::{command, output, run, succeeds};
+use crate::tidy;
+use crate::tree;
+
+/// Crates whose `unsafe` is worth an address sanitizer.
+const ASAN_CRATES: &[&str] = &["cede-core", "cede-sync", "cede-io", "cede-driver", "cede"];
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+type Step = (&'static str, fn() -> Result<(), String>);
+
+/// In the order of what fails fastest.
+const STEPS: &[Step] = &[
+    ("fmt", || run(&mut command("cargo", &["fmt", "--all", "--check"]))),
+    ("tidy", || tidy::run(false)),
+    ("clippy", || run(&mut command("cargo", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))),
+    ("tests", || run(&mut command("cargo", &["test", "--workspace"]))),
+    ("doc", doc),
+    ("no-std", no_std),
+    ("loom", loom),
+    ("bench", bench),
+    ("asan", || asan(true)),
+];
+
+/// Runs all steps but those named after `--skip`, and says how long each took.
+pub(crate) fn all(arguments: &[String]) -> Result<(), String> {
+    let mut skipped = Vec::new();
+    let mut words = arguments.iter().map(String::as_str);
+    while let Some(word) = words.next() {
+        match (word, words.next()) {
+            ("--skip", Some(name)) if STEPS.iter().any(|(step, _)| *step == name) => skipped.push(name),
+            (word, next) => return Err(format!("ci: unknown argument or step: {word} {}", next.unwrap_or(""))),
+        }
+    }
+    let mut times = Vec::new();
+    let mut failed = Vec::new();
+    for (name, step) in STEPS.iter().filter(|(name, _)| !skipped.contains(name)) {
+        eprintln!("== {name}");
+        let start = Instant::now();
+        if let Err(message) = step() {
+            eprintln!("== {name}: {message}");
+            failed.push(*name);
+        }
+        times.push(format!("{name} {:.0} s", start.elapsed().as_secs_f64()));
+    }
+    eprintln!("== times: {}", times.join(", "));
+    if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", "))) }
+}
+
+fn doc() -> Result<(), String> {
+    run(command("cargo", &["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn bench() -> Result<(), String> {
+    if !tree::root().join("bench/Cargo.toml").exists() {
+        return Ok(());
+    }
+    run(&mut command("cargo", &["check", "--quiet", "--locked", "--manifest-path", "bench/Cargo.toml"]))
+}
+
+/// The crates that have models: those that depend on loom.
+fn crates_with_models() -> Vec<String> {
+    let manifests = tree::files().into_iter().filter(|file| file.path.starts_with("crates/") && file.path.ends_with("/Cargo.toml"));
+    let with_loom = manifests.filter(|file| file.text.lines().any(|line| line.starts_with("loom")));
+    with_loom.filter_map(|file| file.path.split('/').nth(1).map(str::to_owned)).collect()
+}
+
+/// Runs every interleaving (with at most two preemptions) of all models.
+pub(crate) fn loom() -> Result<(), String> {
+    let crates = crates_with_models();
+    let mut arguments = vec!["test", "--release", "--quiet", "--lib", "--target-dir", "target/loom"];
+    arguments.extend(crates.iter().flat_map(|name| ["-p", name.as_str()]));
+    arguments.push("loom");
+    let mut command = command("cargo", &arguments);
+    // Thin LTO and one unit, as for what is shipped, would cost minutes here for nothing.
+    command.env("RUSTFLAGS", "--cfg loom").env("CARGO_PROFILE_RELEASE_LTO", "off").env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
+    run(command.env("LOOM_MAX_PREEMPTIONS", "2"))
+}
+
+/// Runs the tests of the crates with `unsafe` under the address sanitizer.
+pub(crate) fn asan(if_available: bool) -> Result<(), String> {
+    if !succeeds("cargo", &["+nightly", "--version"]) {
+        let message = "asan: no nightly toolchain is installed";
+        eprintln!("{message}");
+        return if if_available { Ok(()) } else { Err(message.to_owned()) };
+    }
+    let mut arguments =
+        vec!["+nightly", "test", "--quiet", "--no-fail-fast", "--lib", "--tests", "--target", TARGET, "--target-dir", "target/asan"];
+    arguments.extend(ASAN_CRATES.iter().flat_map(|name| ["-p", name]));
+    let suppressions = format!("suppressions={}:print_suppressions=0", tree::root().join("xtask/leaks.txt").display());
+    run(command("cargo", &arguments).env("RUSTFLAGS", "-Zsanitizer=address").env("LSAN_OPTIONS", suppressions))
+}
+
+/// Proves that the core needs neither `std` nor an allocator: for a target that has neither, if one is installed; else as a static library
+/// with a panic handler and no allocator, which does not compile if anything below it links `std` (two panic handlers) or `alloc` (no allocator).
+pub(crate) fn no_std() -> Result<(), String> {
+    let targets = output("rustup", &["target", "list", "--installed"]);
+    if let Some(target) = targets.lines().find(|target| target.ends_with("-none") || target.contains("-none-")) {
+        return run(&mut command("cargo", &["build", "--quiet", "-p", "cede-core", "--no-default-features", "--target", target]));
+    }
+    let folder = tree::root().join("target/no-std-proof");
+    let core = tree::root().join("crates/cede-core");
+    let manifest = format!(
+        "[package]\nname = \"no-std-proof\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[lib]\ncrate-type = [\"staticlib\"]\n\
+         [dependencies]\ncede-core = {{ path = {core:?}, default-features = false }}\n[profile.dev]\npanic = \"abort\"\n[workspace]\n"
+    );
+    let library = "#![no_std]\nuse cede_core as _;\n#[panic_handler]\nfn panic(_: &core::panic::PanicInfo) -> ! { loop {} }\n";
+    let write = |path: &str, text: &str| std::fs::write(folder.join(path), text).map_err(|error| format!("cannot write {path}: {error}"));
+    std::fs::create_dir_all(folder.join("src")).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    write("Cargo.toml", &manifest)?;
+    write("src/lib.rs", library)?;
+    run(&mut command("cargo", &["build", "--quiet", "--manifest-path", "target/no-std-proof/Cargo.toml"]))
+}
