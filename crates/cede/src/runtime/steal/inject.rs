@@ -37,6 +37,8 @@ impl Inject {
             return taken;
         }
         let mut ordered = self.ordered.lock();
+        // Before the stack is emptied, so that nobody sees both places empty while the tasks move from one to the other.
+        self.ordered_len.fetch_add(1, Ordering::SeqCst);
         ordered.append(&mut self.incoming.take());
         while taken.len() < count
             && let Some(task) = ordered.pop()
@@ -45,6 +47,10 @@ impl Inject {
         }
         self.ordered_len.store(ordered.len(), Ordering::SeqCst);
         taken
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.incoming.is_closed()
     }
 
     /// About how many tasks are waiting, those not yet in order left out.
