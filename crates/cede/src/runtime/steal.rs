@@ -20,7 +20,7 @@
 //!   The argument is in [`idle`].
 //!
 //! # Shutdown, in steps
-//! `[close]` the injection queue, so that foreign wakes do nothing; `[stop]` all workers at their next look; `[drop]` all futures, by the last worker to stop, with every slab at
+//! `[close]` the injection queue, so that foreign wakes do nothing; `[stop]` all workers and the guest at their next look; `[drop]` all futures, by the last of them to stop, with every slab at
 //! hand and nobody running tasks; `[leave]` the slabs to the cells that are still referenced.
 
 mod guest;
@@ -47,7 +47,6 @@ use cede_core::transfer_stack::TransferStack;
 use cede_driver::Driver;
 
 use super::parts::Parts;
-use super::run;
 use crate::task::slab::{self, Slab};
 use crate::task::{Id, JoinError, JoinHandle};
 use crate::time::timers::{SharedTimers, Timers};
@@ -136,13 +135,14 @@ fn assemble(parts: Parts, drivers: &[Driver]) -> Arc<Shared> {
         idle: Idle::new(workers),
         foreign_slab: Lock::new(None),
         foreign_freed: TransferStack::new(),
-        guest: Lock::new(GuestPlace { worker: None, ended: false }),
+        guest: Lock::new(GuestPlace::new()),
         closing: AtomicBool::new(false),
         shutdown: Shutdown::new(workers),
         next_timers: AtomicUsize::new(0),
     });
     *shared.foreign_slab.lock() = Some(Slab::new(shared.clone(), workers + 1));
-    shared.guest.lock().worker = Some(Box::new(Worker::new(shared.clone(), workers, None)));
+    let guest = Box::new(Worker::new(shared.clone(), workers, None));
+    shared.guest.lock().put(guest);
     shared
 }
 
@@ -217,21 +217,19 @@ where
     F::Output: Send + 'static,
 {
     let layout = TaskCell::<F, StealHome>::LAYOUT;
-    let memory = shared.foreign_slab.lock().as_mut().map(|slab| slab.allocate(layout));
-    let Some(memory) = memory else { return crate::task::spawn_cancelled(future, id, site) };
-    // SAFETY: the memory is new, and the future is `Send`.
+    let mut place = shared.foreign_slab.lock();
+    let open = !shared.inject.is_closed();
+    let Some(slab) = place.as_mut().filter(|_| open) else {
+        drop(place);
+        return crate::task::spawn_cancelled(future, id, site);
+    };
+    let memory = slab.allocate(layout);
+    // SAFETY: the memory is new, and the future is `Send`. The slab is locked, so the walk of the shutdown sees the task whole or not at all.
     let (task, join) = unsafe { TaskCell::<F, StealHome>::emplace(memory, future, id.number(), site) };
-    if shared.inject.push(task).is_ok() {
-        shared.wake_for_foreign_push();
-    } else {
-        // The runtime ends, and the walk over the slab may have passed this cell already.
-        // SAFETY: a new task's right to poll is the spawner's, and nobody else saw the task.
-        unsafe {
-            if task.claim_for_shutdown() {
-                run::cancel(task);
-            }
-        }
-    }
+    let pushed = shared.inject.push(task);
+    drop(place);
+    debug_assert!(pushed.is_ok(), "the queue is closed under the same lock");
+    shared.wake_for_foreign_push();
     JoinHandle::new(join)
 }
 

@@ -221,6 +221,11 @@ impl<S: Shared> Slab<S> {
     #[cold]
     fn allocate_slowly(&mut self, class: usize) -> NonNull<u8> {
         self.collect();
+        // What came back may be the current chunk's. It must not be left behind: only chunks that are full are in no list.
+        // SAFETY: [I2] we own the slab and so its chunks.
+        if let Some(cell) = self.current[class].and_then(|chunk| unsafe { take(chunk) }) {
+            return cell;
+        }
         let chunk = match self.partial[class] {
             Some(chunk) => {
                 self.unlink(chunk);
@@ -467,7 +472,7 @@ unsafe fn take<S>(chunk: NonNull<Chunk<S>>) -> Option<NonNull<u8>> {
     // SAFETY: below the capacity; the memory is the chunk's and was never used.
     unsafe {
         let cell = cell_at(chunk, index);
-        Header::vacate(cell);
+        Header::vacant(cell);
         Some(cell.cast())
     }
 }
