@@ -293,7 +293,7 @@ impl Shared {
         slab.close();
         // A round that is ended by a waker's panic has made progress.
         while run::shielded(|| self.timers.shut_down()).is_none() {}
-        drop(run::shielded(|| drop(driver)));
+        let _panicked = run::shielded(|| drop(driver));
     }
 }
 
