@@ -20,6 +20,8 @@ pub fn once(contender: &str, row: &Row, scale: f64) -> Option<Sample> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "a rough number")]
     let operations = (row.operations as f64 * scale).max(1.0) as u64;
     match row.kind {
+        // The others have no such case.
+        Kind::Alone if row.workload.ends_with("_block_on") && !matches!(contender, "tokio" | "cede") => None,
         Kind::Alone => alone(contender, row, operations),
         Kind::Echo { connections, size } => Server::start(contender, row.threads, size)?.echo(connections, size, operations),
         Kind::IdleConnections(count) => Server::start(contender, row.threads, 64)?.idle(count),

@@ -47,7 +47,9 @@ fn table(arguments: &Arguments) {
     println!("|---|--:|{}", "--:|".repeat(CONTENDERS.len() - 1));
     for row in selected(ROWS, arguments) {
         let samples = measure(row, arguments);
-        let costs = |contender: &str| samples[contender].iter().map(|sample| sample.as_ref().map_or(f64::NAN, Sample::cpu_per_operation)).collect::<Vec<_>>();
+        let costs = |contender: &str| {
+            samples[contender].iter().map(|sample| sample.as_ref().map_or(f64::NAN, Sample::cpu_per_operation)).collect::<Vec<_>>()
+        };
         let first = costs(CONTENDERS[0]);
         let ratios = CONTENDERS[1..].iter().map(|contender| {
             let ratios: Vec<f64> = costs(contender).iter().zip(&first).map(|(cost, first)| cost / first).collect();
@@ -60,7 +62,9 @@ fn table(arguments: &Arguments) {
     for row in selected(REPORTS, arguments) {
         let samples = measure(row, arguments);
         for name in row.reports {
-            let value = |sample: &Option<Sample>| sample.as_ref().and_then(|sample| sample.extra.iter().find(|(n, _)| n == name)).map_or(f64::NAN, |(_, v)| *v);
+            let value = |sample: &Option<Sample>| {
+                sample.as_ref().and_then(|sample| sample.extra.iter().find(|(n, _)| n == name)).map_or(f64::NAN, |(_, v)| *v)
+            };
             let cells = CONTENDERS.iter().map(|contender| spread(&samples[contender].iter().map(value).collect::<Vec<_>>()));
             println!("| {} {}t {name} | {} |", row.workload, row.threads, cells.collect::<Vec<_>>().join(" | "));
         }
@@ -88,8 +92,9 @@ fn instructions(contender: &str) {
 fn collected(contender: &str, workload: &str, operations: u64) -> Option<u64> {
     let mut command = Command::new("valgrind");
     command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(run::binary(&format!("run-{contender}")));
-    command.args([workload, "--warm-up", "false", "--operations", &operations.to_string()]);
+    command.args([workload, "--timed", "false", "--operations", &operations.to_string()]);
     let output = command.output().expect("valgrind is installed");
+    output.status.success().then_some(())?;
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     text.lines().find_map(|line| line.split_once("Collected :")).and_then(|(_, number)| number.trim().parse().ok())
 }

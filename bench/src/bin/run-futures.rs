@@ -142,7 +142,8 @@ fn main() {
         1 => {
             let mut pool = futures::executor::LocalPool::new();
             rt::LOCAL.with(|local| local.set(pool.spawner()).unwrap());
-            pool.run_until(run)
+            let task = rt::spawn(run);
+            pool.run_until(task).unwrap()
         }
         threads => {
             let pool = futures::executor::ThreadPool::builder().pool_size(threads).create().unwrap();

@@ -61,7 +61,6 @@ mod rt {
 
     pub mod sync {
 
-
         pub use async_lock::{Mutex, RwLock, Semaphore};
 
         /// On event-listener, as async-lock is.
@@ -143,7 +142,6 @@ mod rt {
         }
 
         pub use futures::channel::oneshot;
-
     }
 
     pub mod io {
@@ -164,7 +162,8 @@ fn block_on(threads: usize, work: shaped::Work) -> Option<cede_bench::sample::Sa
         let local: &'static StaticLocalExecutor = Box::leak(Box::new(StaticLocalExecutor::new()));
         rt::LOCAL.set(Some(local));
         rt::ONE_THREAD.store(true, std::sync::atomic::Ordering::Relaxed);
-        return smol::block_on(local.run(work));
+        let task = local.spawn(work);
+        return smol::block_on(local.run(task));
     }
     for _ in 0..threads {
         std::thread::spawn(|| smol::block_on(rt::SHARED.run(std::future::pending::<()>())));

@@ -12,7 +12,8 @@
 //! `head` is null (empty), a task (the newest), or the address [`CLOSED`] (nothing is accepted any more; the pusher keeps what it has).
 //!
 //! # Who may touch what
-//! A pusher owns the task's link until its compare-exchange succeeds, then the stack does, then the taker.
+//! A pusher owns the task's link until its compare-exchange succeeds, then the stack does, then the taker. [`TransferStack::take`] and [`TransferStack::close`] are
+//! the taker's, of whom there is one at a time: a `take` that has seen the stack open must not meet a `close`.
 //!
 //! # Orderings
 //! One variable: the Release of a push pairs with the Acquire of the swap that takes it. Pushes are SeqCst as well, because an inbox is one side of a
@@ -76,6 +77,12 @@ impl TransferStack {
     /// Takes everything and accepts nothing more.
     pub fn close(&self) -> RunQueue {
         self.swap(CLOSED)
+    }
+
+    /// Whether nothing is accepted any more.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.head.load(Ordering::SeqCst) == CLOSED
     }
 
     /// Whether there is nothing to take.

@@ -77,14 +77,15 @@ impl Epoll {
 
     fn dispatch(&self, count: usize, unparked: bool) -> Turn {
         let mut turn = Turn { unparked, ..Turn::default() };
-        for event in &self.events[..count] {
-            if event.data() == INTERRUPT {
-                continue;
-            }
+        let mut events = self.events[..count].iter().filter(|event| event.data() != INTERRUPT);
+        // No edge comes a second time, so a waker that panics must not cost the others theirs.
+        cede_context::persist(|| {
+            let Some(event) = events.next() else { return false };
             turn.events += 1;
             // The address of a cell that is alive by I1.
             sys::cell(event).set(ready_bits(event.flags()));
-        }
+            true
+        });
         turn
     }
 }
@@ -185,7 +186,8 @@ impl Shared {
             table.shut_down = true;
             (std::mem::take(&mut table.live), std::mem::take(&mut table.released))
         };
-        live.iter().flatten().for_each(|cell| cell.set(SHUTDOWN));
+        let mut cells = live.iter().flatten();
+        cede_context::persist(|| cells.next().map(|cell| cell.set(SHUTDOWN)).is_some());
         drop(released);
     }
 }

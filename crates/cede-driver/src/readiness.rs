@@ -186,7 +186,9 @@ impl ReadyCell {
             let writer = if bits & Direction::Write.mask() != 0 { waiters.writer.take() } else { None };
             (reader, writer, waiters.more.take())
         };
-        reader.into_iter().chain(writer).chain(more.into_iter().flat_map(|more| *more).map(|(_, waker)| waker)).for_each(Waker::wake);
+        let mut woken = reader.into_iter().chain(writer).chain(more.into_iter().flat_map(|more| *more).map(|(_, waker)| waker));
+        // No edge comes a second time, so a waker that panics must not cost the others theirs.
+        cede_context::persist(|| woken.next().map(Waker::wake).is_some());
     }
 }
 

@@ -55,6 +55,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/cede/src/runtime/steal/worker.rs",
     "crates/cede/src/task/join.rs",
     "crates/cede/src/task/slab.rs",
+    "crates/cede/src/task/slab/pages.rs",
     "crates/cede/src/time/sleep.rs",
     "crates/cede/src/time/timers.rs",
     "crates/cede/tests/descriptors.rs",

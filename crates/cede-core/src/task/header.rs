@@ -50,13 +50,22 @@ impl Header {
         }
     }
 
-    /// Marks a cell's memory as holding no task, so that [`Header::is_vacant`] is true for it.
+    /// Marks new memory as holding no task, so that [`Header::is_vacant`] is true for it.
     ///
     /// # Safety
-    /// `cell` points to memory of at least the size of a header, aligned, that no reference or task uses.
-    pub unsafe fn vacate(cell: NonNull<Header>) {
+    /// `cell` points to memory of at least the size of a header, aligned, that nobody else knows.
+    pub unsafe fn vacant(cell: NonNull<Header>) {
         // SAFETY: the caller's contract; the field is written without making a reference to the uninitialized rest.
         unsafe { (&raw mut (*cell.as_ptr()).vtable).write(AtomicPtr::new(core::ptr::null_mut())) };
+    }
+
+    /// Marks the cell of a task as holding none any more.
+    ///
+    /// # Safety
+    /// `cell` points to the header of a task that no reference is left to.
+    pub unsafe fn vacate(cell: NonNull<Header>) {
+        // SAFETY: the caller's contract: the field is initialized. A walk over the memory may look at it meanwhile.
+        unsafe { (*cell.as_ptr()).vtable.store(core::ptr::null_mut(), Ordering::Release) };
     }
 
     /// Whether the cell at this address holds no task.
@@ -234,8 +243,9 @@ impl TaskRef {
                 unsafe { (self.vtable().drop_stage)(self) };
             }
             AfterComplete::WakeJoin => {
-                // SAFETY: [I4] the bit was set when the task became complete, so the runner moves the waker out; the next step resets the bit.
-                let waker = self.header().join_waker.with_mut(|waker| unsafe { (*waker).assume_init_read() });
+                // SAFETY: [I4] the bit was set when the task became complete, so the runner moves the waker out (by reading, because
+                // the join handle may just be comparing it with another one); the next step resets the bit.
+                let waker = self.header().join_waker.with(|waker| unsafe { (*waker).assume_init_read() });
                 if self.header().state.release_with_join_waker() == AfterRelease::Free {
                     // SAFETY: [I2] that was the last reference.
                     unsafe { self.free() };

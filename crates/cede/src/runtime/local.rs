@@ -35,7 +35,7 @@ use cede_core::lock::Lock;
 use cede_core::run_queue::RunQueue;
 use cede_core::task::{Cell as TaskCell, Home, TaskRef};
 use cede_core::transfer_stack::TransferStack;
-use cede_driver::Driver;
+use cede_driver::{Driver, Turn};
 
 use super::context;
 use super::parts::Parts;
@@ -66,6 +66,8 @@ pub(crate) struct Shared {
 
 struct Idle {
     scheduler: Option<Box<Scheduler>>,
+    /// The runtime has been shut down: whoever brings the scheduler back ends it.
+    ended: bool,
     waiting: Vec<Thread>,
 }
 
@@ -100,7 +102,7 @@ pub(crate) fn build(parts: Parts, driver: Driver, ready: Ready, bound_to: Option
         inbox: TransferStack::new(),
         freed: [TransferStack::new(), TransferStack::new()],
         foreign_slab: Lock::new(None),
-        idle: Lock::new(Idle { scheduler: None, waiting: Vec::new() }),
+        idle: Lock::new(Idle { scheduler: None, ended: false, waiting: Vec::new() }),
         main: Arc::new(MainSignal { woken: AtomicBool::new(false), driver: handle }),
         bound_to,
     });
@@ -186,20 +188,20 @@ where
     F::Output: 'static,
 {
     let layout = TaskCell::<F, LocalHome>::LAYOUT;
-    let memory = shared.foreign_slab.lock().as_mut().map(|slab| slab.allocate(layout));
-    let Some(memory) = memory else { return crate::task::spawn_cancelled(future, id, site) };
-    // SAFETY: the memory is new. The future is `Send`, because only a scheduler's own thread spawns others (I3).
+    let mut place = shared.foreign_slab.lock();
+    let open = !shared.inbox.is_closed();
+    let Some(slab) = place.as_mut().filter(|_| open) else {
+        drop(place);
+        return crate::task::spawn_cancelled(future, id, site);
+    };
+    let memory = slab.allocate(layout);
+    // SAFETY: the memory is new. The future is `Send`, because only a scheduler's own thread spawns others (I3). The slab is locked, so the walk of the shutdown sees the
+    // task whole or not at all.
     let (task, join) = unsafe { TaskCell::<F, LocalHome>::emplace(memory, future, id.number(), site) };
-    match shared.inbox.push(task) {
-        Ok(_) => shared.timers.driver().unpark(),
-        // The runtime ends. The walk over the slab may have passed this cell already, so the task is ended here.
-        // SAFETY: a new task's right to poll is the spawner's, and nobody else saw the task.
-        Err(_) => unsafe {
-            if task.claim_for_shutdown() {
-                run::cancel(task);
-            }
-        },
-    }
+    let pushed = shared.inbox.push(task);
+    drop(place);
+    debug_assert!(pushed.is_ok(), "the inbox is closed under the same lock");
+    shared.timers.driver().unpark();
     JoinHandle::new(join)
 }
 
@@ -239,7 +241,8 @@ impl Shared {
     /// Another thread drives: polls the future only, until it is done or the scheduler is free.
     #[cold]
     fn wait_for_turn<F: Future>(&self, mut future: Pin<&mut F>) -> Option<F::Output> {
-        let waker = Waker::from(Arc::new(ThreadWaker(thread::current())));
+        let signal = Arc::new(ThreadSignal { woken: AtomicBool::new(true), thread: thread::current() });
+        let waker = Waker::from(signal.clone());
         let mut cx = Context::from_waker(&waker);
         loop {
             {
@@ -247,20 +250,38 @@ impl Shared {
                 if idle.scheduler.is_some() && self.may_drive() {
                     return None;
                 }
-                idle.waiting.push(thread::current());
+                if idle.waiting.iter().all(|thread| thread.id() != signal.thread.id()) {
+                    idle.waiting.push(signal.thread.clone());
+                }
             }
-            if let Poll::Ready(output) = budget::with_initial(|| future.as_mut().poll(&mut cx)) {
+            // The token of `park` may be taken by what the future does, so it only counts between this look and the park.
+            if !signal.woken.swap(false, Ordering::SeqCst) {
+                thread::park();
+            } else if let Poll::Ready(output) = budget::with_initial(|| future.as_mut().poll(&mut cx)) {
                 return Some(output);
             }
-            thread::park();
         }
     }
 
-    /// Ends all tasks. The caller owns the runtime, so nobody begins a `block_on` any more.
+    /// Ends all tasks. If a `block_on` is under way (on another thread, or this is called inside it), that ends them when it returns.
     pub(crate) fn shut_down(self: &Arc<Self>) {
-        let Some(scheduler) = self.idle.lock().scheduler.take() else { return };
-        self.inbox.close();
-        let Scheduler { ready, slab, driver, .. } = *scheduler;
+        let scheduler = {
+            let mut idle = self.idle.lock();
+            idle.ended = true;
+            idle.scheduler.take()
+        };
+        if let Some(scheduler) = scheduler {
+            self.finish(*scheduler);
+        }
+    }
+
+    fn finish(&self, scheduler: Scheduler) {
+        {
+            // Under the lock of the slab, so that a task of another thread is either pushed before, or not made there at all.
+            let _no_spawns = self.foreign_slab.lock();
+            self.inbox.close();
+        }
+        let Scheduler { ready, slab, driver, .. } = scheduler;
         ready.into_inner().clear();
         let mut slab = slab.into_inner();
         end_all(&mut slab);
@@ -270,8 +291,9 @@ impl Shared {
             foreign.close();
         }
         slab.close();
-        self.timers.shut_down();
-        drop(driver);
+        // A round that is ended by a waker's panic has made progress.
+        while run::shielded(|| self.timers.shut_down()).is_none() {}
+        let _panicked = run::shielded(|| drop(driver));
     }
 }
 
@@ -320,11 +342,19 @@ impl Drop for Driving {
         ACTIVE.set(self.previous);
         let scheduler = self.scheduler.take().expect("is only taken here");
         let shared = scheduler.shared.clone();
-        let waiting = {
+        let (ended, waiting) = {
             let mut idle = shared.idle.lock();
-            idle.scheduler = Some(scheduler);
-            std::mem::take(&mut idle.waiting)
+            let ended = if idle.ended {
+                Some(scheduler)
+            } else {
+                idle.scheduler = Some(scheduler);
+                None
+            };
+            (ended, std::mem::take(&mut idle.waiting))
         };
+        if let Some(scheduler) = ended {
+            shared.finish(*scheduler);
+        }
         waiting.iter().for_each(Thread::unpark);
     }
 }
@@ -424,7 +454,7 @@ impl Scheduler {
             return;
         }
         let now = clock.now();
-        self.shared.timers.fire(now);
+        run::shielded(|| self.shared.timers.fire(now));
         if sources && now.saturating_sub(self.looked_at.get()) >= self.shared.parts.driver_interval_ns {
             self.looked_at.set(now);
             self.turn(Some(0));
@@ -450,7 +480,7 @@ impl Scheduler {
         if until.is_some() {
             let now = self.shared.parts.clock.now();
             self.looked_at.set(now);
-            timers.fire(now);
+            run::shielded(|| timers.fire(now));
         }
         self.collect_inbox();
     }
@@ -461,7 +491,7 @@ impl Scheduler {
             thread::yield_now();
             return;
         };
-        match driver.park(until) {
+        match run::shielded(|| driver.park(until)).unwrap_or_else(|| Ok(Turn::default())) {
             Ok(turn) => {
                 if turn.stuck {
                     drop(driver);
@@ -534,15 +564,21 @@ impl Wake for MainSignal {
     }
 }
 
-struct ThreadWaker(Thread);
+/// Wakes a thread that only polls its future.
+struct ThreadSignal {
+    woken: AtomicBool,
+    thread: Thread,
+}
 
-impl Wake for ThreadWaker {
+impl Wake for ThreadSignal {
     fn wake(self: Arc<Self>) {
-        self.0.unpark();
+        self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.0.unpark();
+        if !self.woken.swap(true, Ordering::SeqCst) {
+            self.thread.unpark();
+        }
     }
 }
 

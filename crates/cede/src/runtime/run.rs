@@ -99,6 +99,17 @@ unsafe fn complete(task: TaskRef) {
     }
 }
 
+/// Runs what calls foreign wakers. Each of them has been called when this returns, and the panic hook has been told if one panicked; the scheduler goes on.
+pub(crate) fn shielded<R>(wake: impl FnOnce() -> R) -> Option<R> {
+    match catch_unwind(AssertUnwindSafe(wake)) {
+        Ok(result) => Some(result),
+        Err(panic) => {
+            ignore(panic);
+            None
+        }
+    }
+}
+
 /// The output's drop or a foreign waker panicked after the task had ended; there is nobody left to tell but the panic hook, which has been told.
 #[cold]
 fn ignore(panic: Box<dyn Any + Send>) {

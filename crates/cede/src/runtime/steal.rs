@@ -20,7 +20,7 @@
 //!   The argument is in [`idle`].
 //!
 //! # Shutdown, in steps
-//! `[close]` the injection queue, so that foreign wakes do nothing; `[stop]` all workers at their next look; `[drop]` all futures, by the last worker to stop, with every slab at
+//! `[close]` the injection queue, so that foreign wakes do nothing; `[stop]` all workers and the guest at their next look; `[drop]` all futures, by the last of them to stop, with every slab at
 //! hand and nobody running tasks; `[leave]` the slabs to the cells that are still referenced.
 
 mod guest;
@@ -32,6 +32,7 @@ pub(crate) mod stepping;
 mod worker;
 
 use std::alloc::Layout;
+use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::panic::Location;
@@ -46,7 +47,6 @@ use cede_core::transfer_stack::TransferStack;
 use cede_driver::Driver;
 
 use super::parts::Parts;
-use super::run;
 use crate::task::slab::{self, Slab};
 use crate::task::{Id, JoinError, JoinHandle};
 use crate::time::timers::{SharedTimers, Timers};
@@ -135,13 +135,14 @@ fn assemble(parts: Parts, drivers: &[Driver]) -> Arc<Shared> {
         idle: Idle::new(workers),
         foreign_slab: Lock::new(None),
         foreign_freed: TransferStack::new(),
-        guest: Lock::new(GuestPlace { worker: None, ended: false }),
+        guest: Lock::new(GuestPlace::new()),
         closing: AtomicBool::new(false),
         shutdown: Shutdown::new(workers),
         next_timers: AtomicUsize::new(0),
     });
     *shared.foreign_slab.lock() = Some(Slab::new(shared.clone(), workers + 1));
-    shared.guest.lock().worker = Some(Box::new(Worker::new(shared.clone(), workers, None)));
+    let guest = Box::new(Worker::new(shared.clone(), workers, None));
+    shared.guest.lock().put(guest);
     shared
 }
 
@@ -169,11 +170,24 @@ impl Home for StealHome {
                 // SAFETY: the last reference is gone, and the slab is the one that owns the cell.
                 worker.slab(|slab| unsafe { slab.free(task) });
             }
+            Some(worker) if worker.is_of(shared) => {
+                // SAFETY: as above.
+                unsafe { slab::free_elsewhere::<Shared>(task) };
+                worker.shared().remind_to_collect(number);
+            }
             // SAFETY: as above.
             _ => unsafe { slab::free_elsewhere::<Shared>(task) },
         });
     }
 }
+
+thread_local! {
+    /// How many cells this thread has freed for other workers.
+    static FREED_ELSEWHERE: Cell<usize> = const { Cell::new(0) };
+}
+
+/// After so many cells freed for others, the owner of the last one is woken to take them back, in case it sleeps.
+const REMIND_EVERY: usize = 4096;
 
 /// Starts a task.
 #[inline]
@@ -203,21 +217,19 @@ where
     F::Output: Send + 'static,
 {
     let layout = TaskCell::<F, StealHome>::LAYOUT;
-    let memory = shared.foreign_slab.lock().as_mut().map(|slab| slab.allocate(layout));
-    let Some(memory) = memory else { return crate::task::spawn_cancelled(future, id, site) };
-    // SAFETY: the memory is new, and the future is `Send`.
+    let mut place = shared.foreign_slab.lock();
+    let open = !shared.inject.is_closed();
+    let Some(slab) = place.as_mut().filter(|_| open) else {
+        drop(place);
+        return crate::task::spawn_cancelled(future, id, site);
+    };
+    let memory = slab.allocate(layout);
+    // SAFETY: the memory is new, and the future is `Send`. The slab is locked, so the walk of the shutdown sees the task whole or not at all.
     let (task, join) = unsafe { TaskCell::<F, StealHome>::emplace(memory, future, id.number(), site) };
-    if shared.inject.push(task).is_ok() {
-        shared.wake_for_foreign_push();
-    } else {
-        // The runtime ends, and the walk over the slab may have passed this cell already.
-        // SAFETY: a new task's right to poll is the spawner's, and nobody else saw the task.
-        unsafe {
-            if task.claim_for_shutdown() {
-                run::cancel(task);
-            }
-        }
-    }
+    let pushed = shared.inject.push(task);
+    drop(place);
+    debug_assert!(pushed.is_ok(), "the queue is closed under the same lock");
+    shared.wake_for_foreign_push();
     JoinHandle::new(join)
 }
 
@@ -266,6 +278,16 @@ impl Shared {
     fn unpark(&self, index: usize) {
         if let Some(timers) = &self.remotes[index].timers {
             timers.driver().unpark();
+        }
+    }
+
+    /// This thread has given a cell back to the slab of another worker. Memory must not lie there until that worker happens to wake up.
+    #[inline]
+    fn remind_to_collect(&self, slab: usize) {
+        let count = FREED_ELSEWHERE.get() + 1;
+        FREED_ELSEWHERE.set(count % REMIND_EVERY);
+        if count == REMIND_EVERY && slab < self.workers {
+            self.unpark(slab);
         }
     }
 

@@ -21,6 +21,8 @@
 //! # Orderings
 //! `abandoned` is one variable: AcqRel, so the one who frees a chunk sees all that others did with its cells.
 
+mod pages;
+
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::UnsafeCell;
 use std::ptr::{self, NonNull};
@@ -30,7 +32,7 @@ use std::sync::atomic::{AtomicIsize, Ordering};
 use cede_core::task::{Header, TaskRef};
 use cede_core::transfer_stack::TransferStack;
 
-const CHUNK_BYTES: usize = 64 * 1024;
+const CHUNK_BYTES: usize = pages::BYTES;
 const CHUNK_HEADER_BYTES: usize = 128;
 const SIZES: [usize; 15] = [128, 192, 256, 320, 384, 448, 512, 640, 768, 1024, 1536, 2048, 3072, 4096, 8192];
 const SIZE_MAX: usize = SIZES[SIZES.len() - 1];
@@ -169,8 +171,13 @@ unsafe fn free_chunk<S>(chunk: NonNull<Chunk<S>>) {
     // SAFETY: the caller's contract: nobody else knows the chunk.
     unsafe {
         let layout = (*chunk.as_ptr()).layout;
+        let is_large = own(chunk).class == LARGE;
         ptr::drop_in_place(chunk.as_ptr());
-        dealloc(chunk.as_ptr().cast(), layout);
+        if is_large {
+            dealloc(chunk.as_ptr().cast(), layout);
+        } else {
+            pages::unmap(chunk.cast());
+        }
     }
 }
 
@@ -214,6 +221,11 @@ impl<S: Shared> Slab<S> {
     #[cold]
     fn allocate_slowly(&mut self, class: usize) -> NonNull<u8> {
         self.collect();
+        // What came back may be the current chunk's. It must not be left behind: only chunks that are full are in no list.
+        // SAFETY: [I2] we own the slab and so its chunks.
+        if let Some(cell) = self.current[class].and_then(|chunk| unsafe { take(chunk) }) {
+            return cell;
+        }
         let chunk = match self.partial[class] {
             Some(chunk) => {
                 self.unlink(chunk);
@@ -228,7 +240,7 @@ impl<S: Shared> Slab<S> {
 
     fn new_chunk(&mut self, class: usize) -> NonNull<Chunk<S>> {
         let layout = Layout::from_size_align(CHUNK_BYTES, CHUNK_BYTES).expect("a valid layout");
-        let memory = self.spares.pop().unwrap_or_else(|| allocate_aligned(layout));
+        let memory = self.spares.pop().unwrap_or_else(pages::map);
         let cell_bytes = SIZES[class];
         self.adopt(memory, layout, class, cell_bytes, (CHUNK_BYTES - CHUNK_HEADER_BYTES) / cell_bytes)
     }
@@ -422,10 +434,9 @@ impl<S: Shared> Slab<S> {
                 abandon(chunk, live);
             }
         }
-        let layout = Layout::from_size_align(CHUNK_BYTES, CHUNK_BYTES).expect("a valid layout");
         for spare in std::mem::take(&mut self.spares) {
-            // SAFETY: spares are memory of this layout and hold nothing.
-            unsafe { dealloc(spare.as_ptr(), layout) };
+            // SAFETY: [I2] spares are chunks that hold nothing.
+            unsafe { pages::unmap(spare) };
         }
     }
 }
@@ -461,7 +472,7 @@ unsafe fn take<S>(chunk: NonNull<Chunk<S>>) -> Option<NonNull<u8>> {
     // SAFETY: below the capacity; the memory is the chunk's and was never used.
     unsafe {
         let cell = cell_at(chunk, index);
-        Header::vacate(cell);
+        Header::vacant(cell);
         Some(cell.cast())
     }
 }

@@ -6,6 +6,9 @@
 //! that call `block_on` at the same time only poll their future.
 //!
 //! A guest keeps nothing that only it could reach: no slot, no driver, no timers. When it leaves, its ring goes to the injection queue.
+//!
+//! When the runtime ends, the guest's worker stops like the others and the shutdown waits for it, because it may be in the middle of a poll of any task. The thread then goes on
+//! with its future alone.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -28,10 +31,25 @@ impl Shared {
         if nested {
             return with_active(|active| drive_nested(active.expect("just seen"), future.as_mut()));
         }
-        let guest = self.guest.lock().worker.take();
+        let guest = self.guest.lock().enter();
         match guest {
             Some(worker) => Guest::enter(worker).drive(future.as_mut()),
-            None => poll_only(future.as_mut()),
+            None => poll_only(future.as_mut(), &Signal::new(None)),
+        }
+    }
+
+    /// The runtime ends: the guest's worker stops, at once if nobody has it, else when its thread comes round.
+    pub(super) fn stop_guest(self: &Arc<Self>) {
+        let (worker, thread) = {
+            let mut place = self.guest.lock();
+            place.ended = true;
+            (place.worker.take(), place.thread.take())
+        };
+        if let Some(thread) = thread {
+            thread.unpark();
+        }
+        if let Some(worker) = worker {
+            self.worker_stopped(worker);
         }
     }
 
@@ -82,9 +100,27 @@ impl Wake for Signal {
 
 /// Where the guest worker is while no `block_on` has it.
 pub(super) struct GuestPlace {
-    pub(super) worker: Option<Box<Worker>>,
-    /// The runtime has been shut down; who comes back ends its tasks itself.
-    pub(super) ended: bool,
+    worker: Option<Box<Worker>>,
+    /// The thread that has it.
+    thread: Option<Thread>,
+    /// The runtime ends: the worker does not come back but stops.
+    ended: bool,
+}
+
+impl GuestPlace {
+    pub(super) fn new() -> Self {
+        Self { worker: None, thread: None, ended: false }
+    }
+
+    pub(super) fn put(&mut self, worker: Box<Worker>) {
+        self.worker = Some(worker);
+    }
+
+    fn enter(&mut self) -> Option<Box<Worker>> {
+        let worker = self.worker.take()?;
+        self.thread = Some(thread::current());
+        Some(worker)
+    }
 }
 
 /// The guest worker in use; goes back when dropped.
@@ -101,11 +137,12 @@ impl Guest {
         Self { worker: Some(worker), active: Some(active) }
     }
 
-    fn drive<F: Future>(&self, mut future: Pin<&mut F>) -> F::Output {
+    fn drive<F: Future>(self, mut future: Pin<&mut F>) -> F::Output {
         let worker = self.worker.as_deref().expect("is only taken on drop");
         let shared = worker.shared();
-        let _driving = context::drive();
+        let driving = context::drive();
         let signal = Signal::new(None);
+        let is_closing = || shared.closing.load(Ordering::SeqCst);
         let waker = Waker::from(signal.clone());
         let mut cx = Context::from_waker(&waker);
         loop {
@@ -114,12 +151,17 @@ impl Guest {
             {
                 return output;
             }
-            if shared.idle.parked_count() == 0 || shared.closing.load(Ordering::Relaxed) {
+            if is_closing() {
+                drop(driving);
+                drop(self);
+                return poll_only(future, &signal);
+            }
+            if shared.idle.parked_count() == 0 {
                 worker.give_away();
-            } else if worker.tick_until(|| signal.woken.load(Ordering::Relaxed)).polled > 0 {
+            } else if worker.tick_until(|| signal.woken.load(Ordering::Relaxed) || is_closing()).polled > 0 {
                 continue;
             }
-            if !signal.is_set() {
+            if !signal.is_set() && !is_closing() {
                 shared.shutdown.guest_runs.store(false, Ordering::SeqCst);
                 thread::park();
                 shared.shutdown.guest_runs.store(true, Ordering::SeqCst);
@@ -136,20 +178,21 @@ impl Drop for Guest {
         let shared = worker.shared().clone();
         shared.shutdown.guest_runs.store(false, Ordering::SeqCst);
         let mut place = shared.guest.lock();
-        if !place.ended {
-            place.worker = Some(worker);
-            return;
+        let thread = place.thread.take();
+        if place.ended {
+            drop(place);
+            shared.worker_stopped(worker);
+        } else {
+            place.put(worker);
+            drop(place);
         }
-        drop(place);
-        // The runtime was shut down while this thread was its guest: nobody else will end these tasks.
-        super::shutdown::finish_guest(worker);
+        drop(thread);
     }
 }
 
-/// Another thread is the guest: this one polls its future only.
-fn poll_only<F: Future>(mut future: Pin<&mut F>) -> F::Output {
+/// Another thread is the guest, or the runtime has ended: this one polls its future only.
+fn poll_only<F: Future>(mut future: Pin<&mut F>, signal: &Arc<Signal>) -> F::Output {
     let _driving = context::drive();
-    let signal = Signal::new(None);
     let waker = Waker::from(signal.clone());
     let mut cx = Context::from_waker(&waker);
     loop {

@@ -36,6 +36,10 @@ impl Inject {
         self.ordered.append_and_take(|| self.incoming.take(), count)
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        self.incoming.is_closed()
+    }
+
     /// About how many tasks are waiting, those not yet in order left out.
     pub(super) fn len(&self) -> usize {
         self.ordered.len()

@@ -38,6 +38,8 @@ impl SharedList {
     pub(super) fn append_and_take(&self, more: impl FnOnce() -> RunQueue, count: impl FnOnce(usize) -> usize) -> RunQueue {
         let mut taken = RunQueue::new();
         let mut tasks = self.tasks.lock();
+        // Before `more` is emptied, so that nobody sees both places empty while tasks move from one to the other.
+        self.len.fetch_add(1, Ordering::SeqCst);
         tasks.append(&mut more());
         for _ in 0..count(tasks.len()) {
             let Some(task) = tasks.pop() else { break };

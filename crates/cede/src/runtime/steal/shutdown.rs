@@ -1,7 +1,7 @@
 //! The end of a work-stealing runtime. The steps are named in the parent module.
 //!
 //! # Who may touch what
-//! `stopped`: workers put themselves there; the last one takes all out and drops the futures, with nobody else running tasks. `done` is set after that.
+//! `stopped`: workers, and the guest's, put themselves there; the last one takes all out and drops the futures, with nobody else running tasks. `done` is set after that.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -12,6 +12,9 @@ use super::Shared;
 use super::worker::{Worker, with_active};
 use crate::runtime::run;
 use crate::task::slab::Slab;
+
+/// The guest's worker stops like the others.
+const GUEST: usize = 1;
 
 pub(super) struct Shutdown {
     /// Whether a guest runs tasks; see the module `guest`.
@@ -33,7 +36,7 @@ impl Shutdown {
     pub(super) fn new(workers: usize) -> Self {
         Self {
             guest_runs: AtomicBool::new(false),
-            expected: AtomicUsize::new(workers),
+            expected: AtomicUsize::new(workers + GUEST),
             state: Mutex::new(State::default()),
             ended: Condvar::new(),
         }
@@ -45,7 +48,7 @@ impl Shutdown {
 
     /// Only so many workers could be started.
     pub(super) fn expect_only(&self, workers: usize) {
-        self.expected.store(workers, Ordering::SeqCst);
+        self.expected.store(workers + GUEST, Ordering::SeqCst);
     }
 
     pub(super) fn keep(&self, threads: Vec<JoinHandle<()>>) {
@@ -85,15 +88,19 @@ impl Shared {
         if self.closing.swap(true, std::sync::atomic::Ordering::SeqCst) {
             return;
         }
-        self.inject.close();
+        self.close_queue();
         (0..self.workers).for_each(|index| self.unpark(index));
-        if self.shutdown.expected.load(Ordering::SeqCst) == 0 {
-            self.finish(Vec::new());
-        }
+        self.stop_guest();
         let inside = with_active(|active| active.is_some_and(|worker| worker.is_of(self)));
         if !inside {
             self.shutdown.wait(timeout);
         }
+    }
+
+    /// `[close]`. Under the lock of the foreign slab, so that a task is either pushed before, or not made there at all.
+    pub(super) fn close_queue(&self) {
+        let _no_spawns = self.foreign_slab.lock();
+        self.inject.close();
     }
 
     pub(super) fn worker_stopped(self: &Arc<Self>, worker: Box<Worker>) {
@@ -109,12 +116,7 @@ impl Shared {
 
     /// `[drop]` and `[leave]`: nobody runs tasks of this runtime any more.
     #[expect(clippy::vec_box, reason = "workers are handed around in the box that they were made in")]
-    fn finish(self: &Arc<Self>, mut workers: Vec<Box<Worker>>) {
-        {
-            let mut place = self.guest.lock();
-            place.ended = true;
-            workers.extend(place.worker.take());
-        }
+    fn finish(self: &Arc<Self>, workers: Vec<Box<Worker>>) {
         workers.iter().for_each(|worker| worker.forget_queues());
         let mut slabs: Vec<Slab<Shared>> = Vec::with_capacity(workers.len() + 1);
         let mut drivers = Vec::with_capacity(workers.len());
@@ -123,24 +125,20 @@ impl Shared {
             slabs.push(slab);
             drivers.extend(driver);
         }
-        slabs.extend(self.foreign_slab.lock().take());
+        let foreign = self.foreign_slab.lock().take();
+        slabs.extend(foreign);
         slabs.iter_mut().for_each(Slab::freeze);
         slabs.iter().for_each(end_all);
-        self.remotes.iter().filter_map(|remote| remote.timers.as_ref()).for_each(|timers| timers.shut_down());
-        drop(drivers);
+        // A round that is ended by a waker's panic has made progress.
+        let timers = self.remotes.iter().filter_map(|remote| remote.timers.as_ref());
+        timers.for_each(|timers| while run::shielded(|| timers.shut_down()).is_none() {});
+        for driver in drivers {
+            let _panicked = run::shielded(|| drop(driver));
+        }
         slabs.into_iter().for_each(Slab::close);
         self.shutdown.state().done = true;
         self.shutdown.ended.notify_all();
     }
-}
-
-/// The end of a guest that came back after the runtime had ended.
-pub(super) fn finish_guest(worker: Box<Worker>) {
-    worker.forget_queues();
-    let (mut slab, _no_driver) = worker.into_parts();
-    slab.freeze();
-    end_all(&slab);
-    slab.close();
 }
 
 /// Drops the futures of all tasks of a slab.
@@ -149,7 +147,7 @@ fn end_all(slab: &Slab<Shared>) {
         let mut index = 0;
         while let Some(place) = slab.task_at(chunk, index) {
             index += 1;
-            // SAFETY: [I2 of the parent module] all workers have stopped: this thread has the right to poll each task that is not complete.
+            // SAFETY: [I2 of the parent module] all workers and the guest have stopped: this thread has the right to poll each task that is not complete.
             unsafe {
                 if let Some(task) = place
                     && task.claim_for_shutdown()

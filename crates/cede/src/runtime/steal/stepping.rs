@@ -146,7 +146,8 @@ impl Stepper {
 impl Drop for Stepper {
     fn drop(&mut self) {
         self.shared.closing.store(true, Ordering::SeqCst);
-        self.shared.inject.close();
+        self.shared.close_queue();
+        self.shared.stop_guest();
         for place in &mut self.workers {
             if let Some(worker) = place.worker.take() {
                 self.shared.worker_stopped(worker);

@@ -1,6 +1,7 @@
 //! A worker: its queues, and the loop that runs them. States and invariants are those of the parent module.
 
 use std::cell::{Cell, RefCell, UnsafeCell};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,7 +15,7 @@ use super::idle::{Role, Unparked};
 use super::{Remote, Shared};
 use crate::runtime::context;
 use crate::runtime::handle::{Handle, SchedulerHandle};
-use crate::runtime::run::{self, Outcome};
+use crate::runtime::run::{self, Outcome, shielded};
 use crate::runtime::tick::Tick;
 use crate::task::slab::Slab;
 
@@ -169,10 +170,11 @@ impl Worker {
     pub(super) fn main(self: Box<Self>) {
         let shared = self.shared.clone();
         cede_driver::tighten_timer_slack();
-        if let Some(hook) = &shared.parts.hooks.thread_start {
-            hook();
-        }
-        {
+        // A panic in a hook ends this thread, but the runtime must still be able to end.
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            if let Some(hook) = &shared.parts.hooks.thread_start {
+                hook();
+            }
             // SAFETY: the worker is on this thread's stack frame's heap box until after the guard is gone.
             let _active = unsafe { Active::set(&self) };
             let _inside = context::enter(Handle::new(SchedulerHandle::Steal(shared.clone())));
@@ -182,9 +184,12 @@ impl Worker {
                     self.park(None);
                 }
             }
-            self.stop_searching();
-        }
+        }));
+        self.stop_searching();
         shared.worker_stopped(self);
+        if let Err(panic) = ended {
+            resume_unwind(panic);
+        }
         if let Some(hook) = &shared.parts.hooks.thread_stop {
             hook();
         }
@@ -290,16 +295,18 @@ impl Worker {
         first
     }
 
-    /// A searching worker has found a task. If it was the only one that searched and more is waiting, another one takes over the search.
+    /// A searching worker has found a task. If it was the only one that searched and more is waiting anywhere, another one takes over the search.
     #[inline]
     fn stop_searching(&self) {
         if self.searching.get() {
             self.searching.set(false);
             self.watch_ns.set(WATCH_NS.0);
-            let last = self.shared.idle.end_search();
-            let waiting = self.queued_ns().saturating_add(self.poll_ns.get().saturating_mul(self.shared.inject.len() as u64));
-            if last && waiting > 0 && self.shared.idle.should_wake_for_push(|| waiting) {
-                self.shared.wake_one();
+            // Whoever queued a task meanwhile, in any ring, may have left it to this search, which had perhaps passed that ring before.
+            if self.shared.idle.end_search() && self.shared.has_work() {
+                let injected = self.poll_ns.get().saturating_mul(self.shared.inject.len().max(1) as u64);
+                if self.shared.idle.should_wake_for_push(|| self.queued_ns().saturating_add(injected)) {
+                    self.shared.wake_one();
+                }
             }
         }
     }
@@ -310,11 +317,12 @@ impl Worker {
         let polls = u64::from(self.polls.replace(0)).max(1);
         let now = self.shared.parts.clock.now();
         self.measure(now, polls);
+        self.slab(Slab::collect);
         if let Some(task) = self.take_injected() {
             self.push_back(task);
         }
         let Some(timers) = &self.remote().timers else { return };
-        timers.fire(now);
+        shielded(|| timers.fire(now));
         if timers.driver().has_sources() && now.saturating_sub(self.looked_at.get()) >= self.shared.parts.driver_interval_ns {
             self.looked_at.set(now);
             self.turn(Some(0));
@@ -369,7 +377,18 @@ impl Worker {
         self.polled_at.set(now);
         if let Some(timers) = &self.remote().timers {
             timers.awake();
-            timers.fire(now);
+            shielded(|| timers.fire(now));
+        }
+        if parking.role == Role::Watcher && !self.searching.get() {
+            self.hand_watch_over();
+        }
+    }
+
+    /// The watcher goes on by itself. If it has a task of its own it does not search now, so what was left to it is another one's from here on.
+    fn hand_watch_over(&self) {
+        let has_own = self.lifo.get().is_some() || !self.remote().ring.is_empty();
+        if has_own && self.shared.has_work() && self.shared.idle.should_wake_for_push(|| self.poll_ns.get()) {
+            self.shared.wake_one();
         }
     }
 
@@ -388,7 +407,7 @@ impl Worker {
             std::thread::yield_now();
             return;
         };
-        if let Err(error) = driver.park(until) {
+        if let Some(Err(error)) = shielded(|| driver.park(until)) {
             panic!("the driver failed to wait for events: {error}");
         }
     }
