@@ -23,6 +23,7 @@ use crate::cli::{DemoArgs, IfExists};
 use crate::connect::Connector;
 use crate::destination::Claims;
 use crate::exit::Exit;
+use crate::limits;
 use crate::plan::{Job, Place, Rules};
 use crate::progress::bars::Settled;
 use crate::progress::lines::say;
@@ -98,9 +99,11 @@ pub(crate) fn run(args: &DemoArgs) -> Exit {
 /// Whether all hashes were right.
 fn demo(args: &DemoArgs) -> io::Result<bool> {
     let scratch = Scratch::new()?;
-    let origin = Origin::start(usize::from(args.files))?;
+    // Both ends of each connection are in this process.
+    let files = usize::from(args.files).min(limits::transfers_at_once() / 2).max(1);
+    let origin = Origin::start(files)?;
     let total = origin.exhibits().iter().map(|exhibit| exhibit.size).sum();
-    say(&format!("{} files, {} in all, from a server in this process at {}\n", args.files, units::bytes(total), origin.address()));
+    say(&format!("{files} files, {} in all, from a server in this process at {}\n", units::bytes(total), origin.address()));
 
     let tasks = as_tasks(&origin, &scratch.0.join("tasks"), args.progress)?;
     say("");

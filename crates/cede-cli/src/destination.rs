@@ -90,9 +90,13 @@ impl Destination {
                 .write(true)
                 .create(true)
                 .truncate(false)
-                .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+                // NONBLOCK matters only for what is not a file: opening a named pipe would wait for a reader.
+                .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
                 .open(&part)
                 .map_err(|error| Failure::of_file("create", &part, &error))?;
+            if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+                return Err(not_a_file(&part));
+            }
             if let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 if error == rustix::io::Errno::WOULDBLOCK {
                     return Err(Failure::new(Exit::Exists, format!("another process writes to {}", shown(&part)))

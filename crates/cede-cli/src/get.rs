@@ -10,6 +10,7 @@ use crate::destination::Claims;
 use crate::exit::Exit;
 use crate::failure::printable;
 use crate::interrupt::Interrupt;
+use crate::limits;
 use crate::plan::{Job, Plan};
 use crate::progress::bars::Settled;
 use crate::progress::lines::say;
@@ -59,7 +60,8 @@ async fn download_all(plan: Plan, view: View, interrupt: Interrupt, quiet: bool)
         interrupt: Some(interrupt.clone()),
     };
     let drawing = Drawing::start(board.clone(), view, announce_interruption(interrupt));
-    let workers: Vec<_> = (0..plan.width.min(count)).map(|_| cede::spawn(work(shared.clone(), Arc::clone(&queue)))).collect();
+    let width = plan.width.min(count).min(limits::transfers_at_once());
+    let workers: Vec<_> = (0..width).map(|_| cede::spawn(work(shared.clone(), Arc::clone(&queue)))).collect();
     let mut codes = Vec::with_capacity(count);
     for worker in workers {
         codes.extend(worker.await.expect("a transfer reports failures and does not panic"));

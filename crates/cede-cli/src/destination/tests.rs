@@ -127,6 +127,16 @@ fn only_files_are_overwritten() {
 }
 
 #[test]
+fn a_named_pipe_is_not_waited_for() {
+    let scratch = Scratch::new("pipe");
+    rustix::fs::mknodat(rustix::fs::CWD, scratch.0.join("f.part"), rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+    assert_eq!(exit(scratch.open("f", IfExists::Error)), Exit::Files);
+    // With a reader it could be opened, and still is no file.
+    let _reader = fs::OpenOptions::new().read(true).write(true).open(scratch.0.join("f.part")).unwrap();
+    assert_eq!(exit(scratch.open("f", IfExists::Error)), Exit::Files);
+}
+
+#[test]
 fn links_are_not_followed() {
     let scratch = Scratch::new("links");
     fs::write(scratch.0.join("victim"), "precious").unwrap();

@@ -22,9 +22,11 @@ pub(crate) enum View {
 /// Whether to draw bars, if the terminal can.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Wish {
-    /// Bars on a terminal, lines elsewhere.
+    /// Bars on a terminal, lines elsewhere
     Auto,
+    /// Bars on every terminal, even a dumb one or in CI
     Bars,
+    /// A line for each file, and one every 30 seconds
     Lines,
 }
 

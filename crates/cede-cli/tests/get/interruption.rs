@@ -1,8 +1,10 @@
 //! Ctrl-C at different moments.
 
+use std::io::Write;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::run::{Place, Ran};
@@ -56,4 +58,33 @@ fn while_waiting_for_an_answer() {
     signal(&child, Signal::INT);
     Ran::of(child.wait_with_output().unwrap()).expect(130, &["/silent: nothing had come yet"]);
     assert_eq!(place.names(), ["started.part"]);
+}
+
+/// The writing end of a pipe without room.
+fn full_pipe() -> (std::io::PipeReader, std::io::PipeWriter) {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let flags = fcntl_getfl(&writer).unwrap();
+    fcntl_setfl(&writer, flags | OFlags::NONBLOCK).unwrap();
+    while writer.write(&[0; 4096]).is_ok() {}
+    while writer.write(&[0]).is_ok() {}
+    fcntl_setfl(&writer, flags).unwrap();
+    (reader, writer)
+}
+
+#[test]
+fn the_second_leaves_at_once_even_if_nobody_reads_the_messages() {
+    let (server, place) = (Server::http(), Place::new("interrupt-twice"));
+    let (_reader, stuck) = full_pipe();
+    let mut child = place.command(&["get", &server.url("/hold/big")]).stderr(stuck).spawn().unwrap();
+    until("the first batch", || place.size("big.part") > 0);
+    signal(&child, Signal::INT);
+    // One is not enough: the message about it has no room. Two that come together count as one, hence the repetition.
+    let mut code = None;
+    until("the end", || {
+        signal(&child, Signal::INT);
+        code = child.try_wait().unwrap();
+        code.is_some()
+    });
+    assert_eq!(code.unwrap().code(), Some(130));
+    assert_eq!(place.names(), ["big.part"]);
 }

@@ -70,6 +70,16 @@ fn many_files_few_at_a_time() {
 }
 
 #[test]
+fn few_files_may_be_open() {
+    let (server, place) = (Server::http(), Place::new("few-open"));
+    let urls: Vec<String> = (0..100).map(|n| server.url(&format!("/data/50000/{n:02}"))).collect();
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "ulimit -n 48 && exec \"$0\" get -q -j 64 \"$@\"", env!("CARGO_BIN_EXE_cede")]).args(&urls);
+    run::Ran::of(command.current_dir(place.path()).output().unwrap()).expect(0, &[]);
+    assert_eq!(place.names().len(), 100);
+}
+
+#[test]
 fn redirects_are_followed_to_the_end() {
     let (server, place) = (Server::http(), Place::new("redirects"));
     place.get(&[&server.url("/hop/5")]).expect(0, &["saved 5 "]);

@@ -88,9 +88,9 @@ fn a_place_that_cannot_be_written() {
 }
 
 #[test]
-fn a_full_disk() {
-    let (server, place) = (Server::http(), Place::new("full"));
-    std::os::unix::fs::symlink("/dev/full", std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("full/f.part")).unwrap();
+fn a_link_in_place_of_the_part() {
+    let (server, place) = (Server::http(), Place::new("part-link"));
+    std::os::unix::fs::symlink("/dev/full", std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("part-link/f.part")).unwrap();
     // The link is not followed; the device never gets a byte.
     place.get(&[&server.url("/data/9/f")]).expect(3, &["could not create f.part"]);
 }
