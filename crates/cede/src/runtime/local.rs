@@ -19,6 +19,9 @@
 //! the token), and only then sleep. The inbox was looked at before the announcement; a push after that look leaves its token before or after the
 //! announcement, and in both cases the thread does not stay asleep. All steps are SeqCst.
 
+mod report;
+mod signal;
+
 use std::alloc::Layout;
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::future::Future;
@@ -27,7 +30,7 @@ use std::pin::Pin;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::thread::{self, Thread, ThreadId};
 
 use cede_context::budget;
@@ -45,6 +48,7 @@ use super::tick::Tick;
 use crate::task::slab::{self, Slab};
 use crate::task::{Id, JoinError, JoinHandle};
 use crate::time::timers::Timers;
+use signal::{MainSignal, ThreadSignal};
 
 /// The slab that the driving thread allocates from, and the one for spawns from elsewhere.
 const OWN_SLAB: usize = 0;
@@ -500,84 +504,6 @@ impl Scheduler {
                 }
             }
             Err(error) => panic!("the driver failed to wait for events: {error}"),
-        }
-    }
-
-    /// A simulated run is stuck: polls each waiting task once. One that ends, or makes another task runnable, could have gone on before, but nobody had woken it.
-    ///
-    /// # Panics
-    /// With a [`LostWake`](crate::sim::LostWake), if there is such a task.
-    #[cold]
-    fn probe_for_lost_wakes(&self) {
-        let mut waiting = Vec::new();
-        self.slab(|slab| slab.for_each(|task| waiting.push((task, task.state().is_asleep()))));
-        for (task, asleep) in waiting {
-            if !asleep {
-                continue;
-            }
-            let mut before = crate::sim::BlockedTask::of(task);
-            before.name = self.shared.parts.names.get(before.id);
-            task.wake();
-            let woken = self.ready(Ready::pop);
-            debug_assert!(woken == Some(task));
-            // SAFETY: [I2] the task was asleep, was woken and came from the queue.
-            let outcome = unsafe { run::run(task) };
-            if outcome != Outcome::Asleep || !self.ready(|ready| ready.is_empty()) {
-                self.shared.parts.report(crate::sim::LostWake { task: before });
-            }
-        }
-    }
-
-    /// Adds all tasks to a report.
-    fn describe(&self, report: &mut Vec<crate::sim::BlockedTask>) {
-        let mut add = |task: TaskRef| {
-            if !task.state().is_complete() {
-                report.push(crate::sim::BlockedTask::of(task));
-            }
-        };
-        self.slab(|slab| slab.for_each(&mut add));
-        if let Some(slab) = self.shared.foreign_slab.lock().as_ref() {
-            slab.for_each(&mut add);
-        }
-    }
-}
-
-/// The waker of the future given to `block_on`: a flag, and the driver to interrupt.
-struct MainSignal {
-    woken: AtomicBool,
-    driver: cede_driver::Handle,
-}
-
-impl Wake for MainSignal {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if self.woken.swap(true, Ordering::SeqCst) {
-            return;
-        }
-        let here = with_active(|active| active.is_some_and(|scheduler| Arc::ptr_eq(&scheduler.shared.main, self)));
-        if !here {
-            self.driver.unpark();
-        }
-    }
-}
-
-/// Wakes a thread that only polls its future.
-struct ThreadSignal {
-    woken: AtomicBool,
-    thread: Thread,
-}
-
-impl Wake for ThreadSignal {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if !self.woken.swap(true, Ordering::SeqCst) {
-            self.thread.unpark();
         }
     }
 }
