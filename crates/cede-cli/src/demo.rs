@@ -23,6 +23,7 @@ use crate::cli::{DemoArgs, IfExists};
 use crate::connect::Connector;
 use crate::destination::Claims;
 use crate::exit::Exit;
+use crate::interrupt::Interrupt;
 use crate::limits;
 use crate::plan::{Job, Place, Rules};
 use crate::progress::bars::Settled;
@@ -83,7 +84,10 @@ impl Census {
 
 /// Runs the command.
 pub(crate) fn run(args: &DemoArgs) -> Exit {
-    match demo(args) {
+    let interrupt = Interrupt::install();
+    match demo(args, &interrupt) {
+        // Whatever else happened, it happened because of that.
+        _ if interrupt.now().is_some() => interrupt.now().unwrap_or(Exit::Interrupted),
         Ok(true) => Exit::Done,
         Ok(false) => {
             say("error: not every file arrived with the right hash");
@@ -96,8 +100,8 @@ pub(crate) fn run(args: &DemoArgs) -> Exit {
     }
 }
 
-/// Whether all hashes were right.
-fn demo(args: &DemoArgs) -> io::Result<bool> {
+/// Whether all hashes were right. An interruption ends it early; its files are removed all the same.
+fn demo(args: &DemoArgs, interrupt: &Interrupt) -> io::Result<bool> {
     let scratch = Scratch::new()?;
     // Both ends of each connection are in this process.
     let files = usize::from(args.files).min(limits::transfers_at_once() / 2).max(1);
@@ -105,9 +109,15 @@ fn demo(args: &DemoArgs) -> io::Result<bool> {
     let total = origin.exhibits().iter().map(|exhibit| exhibit.size).sum();
     say(&format!("{files} files, {} in all, from a server in this process at {}\n", units::bytes(total), origin.address()));
 
-    let tasks = as_tasks(&origin, &scratch.0.join("tasks"), args.progress)?;
+    let tasks = as_tasks(&origin, &scratch.0.join("tasks"), args.progress, interrupt)?;
+    if interrupt.now().is_some() {
+        return Ok(false);
+    }
     say("");
-    let threads = as_threads(&origin, &scratch.0.join("threads"), args.progress)?;
+    let threads = as_threads(&origin, &scratch.0.join("threads"), args.progress, interrupt)?;
+    if interrupt.now().is_some() {
+        return Ok(false);
+    }
 
     let mut out = io::stdout().lock();
     let fancy = out.is_terminal() && crate::progress::view::use_color();
@@ -118,13 +128,13 @@ fn demo(args: &DemoArgs) -> io::Result<bool> {
     Ok([tasks, threads].iter().all(|row| row.right == row.files))
 }
 
-fn as_tasks(origin: &Origin, dir: &Path, wish: Wish) -> io::Result<Row> {
+fn as_tasks(origin: &Origin, dir: &Path, wish: Wish, interrupt: &Interrupt) -> io::Result<Row> {
     let census = Census::start();
     let board = Board::default();
     let view = View::choose(wish, false, Settled::Stay);
     let runtime = cede::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(POOL).build()?;
     let started = Instant::now();
-    let right = runtime.block_on(download_all(origin, dir, &board, view, census.clone()));
+    let right = runtime.block_on(download_all(origin, dir, &board, view, census.clone(), interrupt.clone()));
     let files = origin.exhibits().len();
     Ok(Row {
         name: "cede, a task each",
@@ -139,7 +149,7 @@ fn as_tasks(origin: &Origin, dir: &Path, wish: Wish) -> io::Result<Row> {
 }
 
 /// Returns how many files arrived with the right hash.
-async fn download_all(origin: &Origin, dir: &Path, board: &Board, view: View, census: Census) -> usize {
+async fn download_all(origin: &Origin, dir: &Path, board: &Board, view: View, census: Census, interrupt: Interrupt) -> usize {
     let shared = Shared {
         connector: Connector::new(Duration::from_secs(10), None),
         rules: Rules {
@@ -151,7 +161,7 @@ async fn download_all(origin: &Origin, dir: &Path, board: &Board, view: View, ce
         },
         claims: Claims::default(),
         board: board.clone(),
-        interrupt: None,
+        interrupt,
     };
     let downloads: Vec<_> = origin
         .exhibits()
@@ -195,7 +205,7 @@ fn verified(sum: io::Result<[u8; 32]>, expected: [u8; 32]) -> Phase {
     }
 }
 
-fn as_threads(origin: &Origin, dir: &Path, wish: Wish) -> io::Result<Row> {
+fn as_threads(origin: &Origin, dir: &Path, wish: Wish, interrupt: &Interrupt) -> io::Result<Row> {
     let census = Census::start();
     let board = Board::default();
     let bytes: u64 = origin.exhibits().iter().map(|exhibit| exhibit.size).sum();
@@ -208,6 +218,8 @@ fn as_threads(origin: &Origin, dir: &Path, wish: Wish) -> io::Result<Row> {
         view.draw(&board.frame(Instant::now()));
         match crowd.finished() {
             Some(right) => break right,
+            // Blocked threads cannot be told to stop; they end with the process.
+            None if interrupt.now().is_some() => break 0,
             None => std::thread::sleep(Duration::from_millis(50)),
         }
     };

@@ -57,7 +57,7 @@ async fn download_all(plan: Plan, view: View, interrupt: Interrupt, quiet: bool)
         rules: plan.rules,
         claims: Claims::default(),
         board: board.clone(),
-        interrupt: Some(interrupt.clone()),
+        interrupt: interrupt.clone(),
     };
     let drawing = Drawing::start(board.clone(), view, announce_interruption(interrupt));
     let width = plan.width.min(count).min(limits::transfers_at_once());
@@ -79,7 +79,7 @@ async fn work(shared: Shared, queue: Queue) -> Vec<Exit> {
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let Some((index, job)) = next else { return codes };
-        codes.push(match shared.interrupt.as_ref().and_then(Interrupt::now) {
+        codes.push(match shared.interrupt.now() {
             Some(exit) => {
                 shared.board.settle(index, Phase::Stopped(format!("{}: not started", printable(job.url.as_str()))));
                 exit

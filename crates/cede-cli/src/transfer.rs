@@ -33,7 +33,7 @@ pub(crate) struct Shared {
     pub(crate) rules: Rules,
     pub(crate) claims: Claims,
     pub(crate) board: Board,
-    pub(crate) interrupt: Option<Interrupt>,
+    pub(crate) interrupt: Interrupt,
 }
 
 /// A complete file under its name.
@@ -65,7 +65,7 @@ impl From<Failure> for Stop {
 impl Shared {
     /// Runs `work` unless the user interrupts it.
     async fn unless_interrupted<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Stop> {
-        let Some(mut interrupt) = self.interrupt.clone() else { return work.await.map_err(Stop::Failed) };
+        let mut interrupt = self.interrupt.clone();
         cede::select! {
             biased;
             exit = interrupt.requested() => Err(Stop::Interrupted(exit)),
