@@ -3,6 +3,10 @@
 //! # Who may touch what
 //! The wheel and `parked_until`: under the lock, by anybody. Wakers leave it in batches and are called after it.
 //!
+//! # Why timers are collected
+//! Exact deadlines are all different, so a hundred thousand sleeps would wake their worker a hundred thousand times. After timers have fired, the worker does not park for less
+//! than [`GAP_NS`]: those that come due meanwhile fire together. A timer alone is not delayed by that.
+//!
 //! # Invariants
 //! - I1: while its worker is parked, `parked_until` is the deadline that it parks for; whoever inserts an earlier one unparks it. While the worker is awake,
 //!   `parked_until` is 0, so nobody does: the worker looks at the wheel before it parks, under the same lock.
@@ -18,6 +22,8 @@ use cede_core::wheel::{Entry, Wheel};
 use cede_driver::Handle as DriverHandle;
 
 const AWAKE: u64 = 0;
+/// The shortest time between two wakes of a worker for timers, in nanoseconds. So much later than its deadline a timer may fire because another one just did.
+const GAP_NS: u64 = 100_000;
 
 pub(crate) struct Timers {
     state: Lock<State>,
@@ -27,6 +33,8 @@ pub(crate) struct Timers {
 struct State {
     wheel: Wheel,
     parked_until: u64,
+    /// When timers fired last.
+    fired_at: u64,
 }
 
 /// The runtime is being shut down and its timers are gone.
@@ -35,7 +43,7 @@ pub(crate) struct Gone;
 
 impl Timers {
     pub(crate) fn new(driver: DriverHandle) -> Self {
-        Self { state: Lock::new(State { wheel: Wheel::new(), parked_until: AWAKE }), driver }
+        Self { state: Lock::new(State { wheel: Wheel::new(), parked_until: AWAKE, fired_at: 0 }), driver }
     }
 
     pub(crate) fn driver(&self) -> &DriverHandle {
@@ -98,7 +106,11 @@ impl Timers {
                     return fired;
                 }
                 state.wheel.advance(now);
-                fired += state.move_fired(&mut batch);
+                let moved = state.move_fired(&mut batch);
+                if moved > 0 {
+                    state.fired_at = now;
+                }
+                fired += moved;
             }
             let more = !batch.has_room();
             batch.wake_all();
@@ -117,7 +129,12 @@ impl Timers {
     /// from now on an earlier timer unparks it, until [`Timers::awake`].
     pub(crate) fn before_park(&self, exact: bool) -> Option<u64> {
         let mut state = self.state.lock();
-        let next = if exact { state.wheel.next_deadline() } else { state.wheel.next_wake() };
+        let next = if exact {
+            state.wheel.next_deadline()
+        } else {
+            let earliest = state.fired_at.saturating_add(GAP_NS);
+            state.wheel.next_wake().map(|next| next.max(earliest))
+        };
         state.parked_until = next.unwrap_or(u64::MAX);
         next
     }
