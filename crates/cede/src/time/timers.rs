@@ -4,8 +4,9 @@
 //! The wheel and `parked_until`: under the lock, by anybody. Wakers leave it in batches and are called after it.
 //!
 //! # Why timers are collected
-//! Exact deadlines are all different, so a hundred thousand sleeps would wake their worker a hundred thousand times. After timers have fired, the worker does not park for less
-//! than [`GAP_NS`]: those that come due meanwhile fire together. A timer alone is not delayed by that.
+//! Exact deadlines are all different, so a hundred thousand sleeps would wake their worker a hundred thousand times, and a wake costs more than firing ten timers. So after timers have
+//! fired, the worker does not park for less than [`GAP_NS`] for each of them, up to [`GAP_NS_MAX`]; those that come due meanwhile fire together. A timer alone is exact; among thousands
+//! each may be a millisecond late, as with timers that tick in milliseconds.
 //!
 //! # Invariants
 //! - I1: while its worker is parked, `parked_until` is the deadline that it parks for; whoever inserts an earlier one unparks it. While the worker is awake,
@@ -22,8 +23,10 @@ use cede_core::wheel::{Entry, Wheel};
 use cede_driver::Handle as DriverHandle;
 
 const AWAKE: u64 = 0;
-/// The shortest time between two wakes of a worker for timers, in nanoseconds. So much later than its deadline a timer may fire because another one just did.
-const GAP_NS: u64 = 100_000;
+/// After this many nanoseconds for each timer that fired, the worker may wake for the next ones.
+const GAP_NS: u64 = 50_000;
+/// But not later than this.
+const GAP_NS_MAX: u64 = 1_000_000;
 
 pub(crate) struct Timers {
     state: Lock<State>,
@@ -33,8 +36,8 @@ pub(crate) struct Timers {
 struct State {
     wheel: Wheel,
     parked_until: u64,
-    /// When timers fired last.
-    fired_at: u64,
+    /// The worker does not wake for timers before this.
+    not_before: u64,
 }
 
 /// The runtime is being shut down and its timers are gone.
@@ -43,7 +46,7 @@ pub(crate) struct Gone;
 
 impl Timers {
     pub(crate) fn new(driver: DriverHandle) -> Self {
-        Self { state: Lock::new(State { wheel: Wheel::new(), parked_until: AWAKE, fired_at: 0 }), driver }
+        Self { state: Lock::new(State { wheel: Wheel::new(), parked_until: AWAKE, not_before: 0 }), driver }
     }
 
     pub(crate) fn driver(&self) -> &DriverHandle {
@@ -106,11 +109,8 @@ impl Timers {
                     return fired;
                 }
                 state.wheel.advance(now);
-                let moved = state.move_fired(&mut batch);
-                if moved > 0 {
-                    state.fired_at = now;
-                }
-                fired += moved;
+                fired += state.move_fired(&mut batch);
+                state.not_before = now.saturating_add((GAP_NS * fired as u64).min(GAP_NS_MAX));
             }
             let more = !batch.has_room();
             batch.wake_all();
@@ -132,8 +132,8 @@ impl Timers {
         let next = if exact {
             state.wheel.next_deadline()
         } else {
-            let earliest = state.fired_at.saturating_add(GAP_NS);
-            state.wheel.next_wake().map(|next| next.max(earliest))
+            let not_before = state.not_before;
+            state.wheel.next_wake().map(|next| next.max(not_before))
         };
         state.parked_until = next.unwrap_or(u64::MAX);
         next

@@ -43,8 +43,9 @@ const SEARCHING_ONE: u64 = 1 << 20;
 const WATCHED: u64 = 1 << 40;
 const COUNT_MASK: u64 = (1 << 20) - 1;
 
-/// A queue is worth a wake if it holds more work than this, in nanoseconds: about what the wake costs both sides.
-const WAKE_COST_NS: u64 = 50_000;
+/// A queue is worth a wake if it holds more work than this, in nanoseconds: a few times what the wake costs both sides, because sharing less than that out makes nobody finish
+/// much earlier.
+const WAKE_COST_NS: u64 = 200_000;
 
 #[derive(Debug)]
 pub(crate) struct Idle {
