@@ -7,6 +7,7 @@
 extern crate std;
 
 pub mod choice;
+pub mod idle;
 pub mod lock;
 pub mod prim;
 pub mod run_queue;

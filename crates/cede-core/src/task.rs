@@ -51,9 +51,6 @@ mod join;
 pub mod state;
 mod waker;
 
-#[cfg(test)]
-mod tests;
-
 #[cfg(all(test, loom))]
 mod model;
 
