@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,7 +11,7 @@ use cede_context::budget;
 use cede_context::wait::{WaitKind, waiting_for};
 use cede_core::task::{Join, TaskRef};
 
-use super::{Id, JoinError};
+use super::{Id, JoinError, nesting};
 
 /// The right to await a task's output. Dropping it detaches the task, which goes on.
 ///
@@ -23,7 +24,8 @@ use super::{Id, JoinError};
 /// # });
 /// ```
 pub struct JoinHandle<T> {
-    join: Join<T, JoinError>,
+    /// Initialized until the drop.
+    join: ManuallyDrop<Join<T, JoinError>>,
 }
 
 impl<T> Unpin for JoinHandle<T> {}
@@ -32,7 +34,7 @@ impl<T> RefUnwindSafe for JoinHandle<T> {}
 
 impl<T> JoinHandle<T> {
     pub(crate) fn new(join: Join<T, JoinError>) -> Self {
-        Self { join }
+        Self { join: ManuallyDrop::new(join) }
     }
 
     /// Asks for the task's future to be dropped at its next turn. Awaiting the handle then gives a cancelled [`JoinError`], unless the task
@@ -74,6 +76,17 @@ impl<T> Future for JoinHandle<T> {
                 waiting_for(WaitKind::Join, self.join.task().id());
                 Poll::Pending
             }
+        }
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: a value is dropped once, and nobody uses the field after this.
+        let join = unsafe { ManuallyDrop::take(&mut self.join) };
+        if let Some(leftover) = join.leave() {
+            nesting::settle(leftover);
         }
     }
 }
