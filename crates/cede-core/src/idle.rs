@@ -71,7 +71,6 @@ struct Sleepers<S> {
 
 /// How a worker parks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
 pub enum Role {
     /// Until something happens.
     Sleeper,

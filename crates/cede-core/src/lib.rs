@@ -7,6 +7,8 @@
 extern crate std;
 
 pub mod choice;
+#[cfg(not(loom))]
+pub mod executor;
 pub mod idle;
 pub mod lock;
 pub mod prim;
