@@ -7,6 +7,9 @@
 extern crate std;
 
 pub mod choice;
+#[cfg(not(loom))]
+pub mod executor;
+pub mod idle;
 pub mod lock;
 pub mod prim;
 pub mod run_queue;

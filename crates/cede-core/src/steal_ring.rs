@@ -158,3 +158,6 @@ impl core::fmt::Debug for StealRing {
         f.debug_struct("StealRing").field("len", &self.len()).finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, loom))]
+mod model;

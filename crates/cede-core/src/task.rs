@@ -29,7 +29,7 @@
 //! # Who may touch what
 //! * `stage` (future or output): until COMPLETE whoever has the right to poll; after COMPLETE the join handle if `JOIN_INTEREST` was set at that
 //!   moment, else the runner that completed it.
-//! * `next`: the queue that the task is in; it is in one at most.
+//! * `next`: the queue that the task is in; it is in one at most. After COMPLETE it is in none, and the link is the join handle's ([`Leftovers`]).
 //! * `join_waker`: while the task is not COMPLETE, the join handle; it sets `JOIN_WAKER` when a waker is in place and may take the bit back. If the bit is set at the
 //!   moment of completion, the runner moves the waker out and resets the bit. If it is set after that (the handle was late), the last reference drops the waker.
 //! * `vtable`: written when the cell is initialized, and to null when it is vacated; a walk over the memory recognizes live cells by it.
@@ -51,13 +51,10 @@ mod join;
 pub mod state;
 mod waker;
 
-#[cfg(test)]
-mod tests;
-
 #[cfg(all(test, loom))]
 mod model;
 
 pub use cell::{Cell, Home};
 pub use header::{Header, TaskRef, Vtable};
-pub use join::Join;
+pub use join::{Join, Leftover, Leftovers};
 pub use waker::{task_of, waker, with_waker};

@@ -108,3 +108,6 @@ impl Default for TransferStack {
         Self::new()
     }
 }
+
+#[cfg(all(test, loom))]
+mod model;

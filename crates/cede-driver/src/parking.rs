@@ -7,7 +7,7 @@
 //! # Orderings
 //! One variable, all SeqCst: a token is one side of the protocol "put work there, then notify" against "prepare, then look for work".
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use cede_core::prim::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 const IDLE: u8 = 0;
 const PARKED: u8 = 1;
@@ -16,12 +16,12 @@ const NOTIFIED: u8 = 2;
 #[derive(Debug)]
 pub(crate) struct Parking {
     state: AtomicU8,
-    interrupts: AtomicU64,
+    interrupts: AtomicUsize,
 }
 
 impl Parking {
     pub(crate) fn new() -> Self {
-        Self { state: AtomicU8::new(IDLE), interrupts: AtomicU64::new(0) }
+        Self { state: AtomicU8::new(IDLE), interrupts: AtomicUsize::new(0) }
     }
 
     /// The worker is about to sleep. Returns false if there is a token: it must not sleep.
@@ -51,6 +51,9 @@ impl Parking {
     }
 
     pub(crate) fn interrupts(&self) -> u64 {
-        self.interrupts.load(Ordering::Relaxed)
+        self.interrupts.load(Ordering::Relaxed) as u64
     }
 }
+
+#[cfg(all(test, loom))]
+mod model;

@@ -15,10 +15,10 @@
 //! - I1: a waker is put in place under the lock *before* `state` is read again; an edge sets `state` *before* it takes the lock to look for wakers. So either
 //!   the waiter sees the edge or the edge finds the waker.
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use cede_core::lock::Lock;
+use cede_core::prim::atomic::{AtomicU32, Ordering};
 
 pub(crate) const READABLE: u32 = 1;
 pub(crate) const WRITABLE: u32 = 1 << 1;
@@ -216,7 +216,10 @@ impl Waiters {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, loom))]
+mod model;
+
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 

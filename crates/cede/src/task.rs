@@ -6,6 +6,7 @@ mod builder;
 mod error;
 mod id;
 mod join;
+mod nesting;
 pub(crate) mod slab;
 mod spawn;
 mod yield_now;

@@ -7,6 +7,7 @@ use core::task::{Context, Poll, Waker};
 
 use super::header::{Reference, TaskRef};
 use super::state::{AfterLeave, JOIN_WAKER};
+use crate::run_queue::RunQueue;
 
 /// The right to a task's output: a `Result<T, F>` once it has ended. Dropping it detaches the task.
 #[must_use = "a join handle that is dropped detaches its task"]
@@ -82,22 +83,79 @@ impl<T, F> Join<T, F> {
     }
 }
 
-impl<T, F> Drop for Join<T, F> {
+impl<T, F> Join<T, F> {
+    /// Lets go of the task. If it is complete, its output is left to the caller to drop (as the drop of a `Join` does at once); that may be nested as deep as outputs own handles.
     #[inline]
-    fn drop(&mut self) {
+    #[must_use]
+    pub fn leave(self) -> Option<Leftover> {
+        core::mem::ManuallyDrop::new(self).let_go()
+    }
+
+    /// Called once.
+    #[inline]
+    fn let_go(&mut self) -> Option<Leftover> {
         match self.task.header().state.leave() {
             AfterLeave::Left => {}
-            AfterLeave::DropOutput => {
-                let _reference = Reference(self.task);
-                // SAFETY: [I3] complete with interest: the output, if not taken, is ours to drop.
-                unsafe { (self.task.vtable().drop_stage)(self.task) };
-            }
+            AfterLeave::DropOutput => return Some(Leftover(self.task)),
             AfterLeave::DropWaker => {
                 let _reference = Reference(self.task);
                 // SAFETY: [I4] the bit was taken back before completion: the waker is ours.
                 drop(self.task.header().join_waker.with_mut(|kept| unsafe { (*kept).assume_init_read() }));
             }
         }
+        None
+    }
+}
+
+impl<T, F> Drop for Join<T, F> {
+    #[inline]
+    fn drop(&mut self) {
+        drop(self.let_go());
+    }
+}
+
+/// A complete task whose join handle is gone: dropping this drops the output, if it was not taken, and gives the handle's reference back.
+#[derive(Debug)]
+#[must_use = "the output is dropped with this"]
+pub struct Leftover(TaskRef);
+
+impl Drop for Leftover {
+    #[inline]
+    fn drop(&mut self) {
+        let _reference = Reference(self.0);
+        // SAFETY: [I3] complete with interest: the output, if not taken, is ours to drop.
+        unsafe { (self.0.vtable().drop_stage)(self.0) };
+    }
+}
+
+/// Leftovers to be dropped later. They are linked through the tasks, which as complete ones are in no queue.
+///
+/// Dropping a list that is not empty leaks what is in it.
+#[derive(Debug, Default)]
+pub struct Leftovers(RunQueue);
+
+impl Leftovers {
+    /// An empty list.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(RunQueue::new())
+    }
+
+    /// Adds one.
+    pub fn push(&mut self, leftover: Leftover) {
+        self.0.push(core::mem::ManuallyDrop::new(leftover).0);
+    }
+
+    /// Takes the oldest.
+    pub fn pop(&mut self) -> Option<Leftover> {
+        self.0.pop().map(Leftover)
+    }
+
+    /// Whether there is none.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 

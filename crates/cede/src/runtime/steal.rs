@@ -7,7 +7,7 @@
 //!
 //! # Why not the obvious way
 //! One queue for all is one contended line. Waking another worker for each queued task (as most runtimes do) costs more than running the task, where a wake
-//! costs microseconds; see [`idle`] for what is done instead. Condition variables for parking would keep a parked worker deaf to its sockets.
+//! costs microseconds; see [`cede_core::idle`] for what is done instead. Condition variables for parking would keep a parked worker deaf to its sockets.
 //!
 //! # Who may touch what
 //! * [`worker::Worker`]: the thread that runs it, which has it in the thread-local `ACTIVE`. Nothing in it is bound to that thread: it may be handed to another.
@@ -17,14 +17,13 @@
 //! - I1: `ACTIVE` points to the worker that the current thread runs, or is null.
 //! - I2: a task in a ring, an overflow list, a slot or the injection queue is not complete, and the right to poll it is the queue's.
 //! - I3: a task that was pushed to a ring or the injection queue is found: by its worker, or by a searching one, or by one that is woken for it, or by the watcher.
-//!   The argument is in [`idle`].
+//!   The argument is in [`cede_core::idle`].
 //!
 //! # Shutdown, in steps
 //! `[close]` the injection queue, so that foreign wakes do nothing; `[stop]` all workers and the guest at their next look; `[drop]` all futures, by the last of them to stop, with every slab at
 //! hand and nobody running tasks; `[leave]` the slabs to the cells that are still referenced.
 
 mod guest;
-pub(crate) mod idle;
 mod inject;
 mod shared_list;
 mod shutdown;
@@ -40,6 +39,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
+use cede_core::idle::Idle;
 use cede_core::lock::Lock;
 use cede_core::steal_ring::StealRing;
 use cede_core::task::{Cell as TaskCell, Home, TaskRef};
@@ -51,7 +51,6 @@ use crate::task::slab::{self, Slab};
 use crate::task::{Id, JoinError, JoinHandle};
 use crate::time::timers::{SharedTimers, Timers};
 use guest::GuestPlace;
-use idle::Idle;
 use inject::Inject;
 use shared_list::SharedList;
 use shutdown::Shutdown;
@@ -64,7 +63,7 @@ pub(crate) struct Shared {
     remotes: Box<[Remote]>,
     workers: usize,
     inject: Inject,
-    idle: Idle,
+    idle: Idle<Box<[usize]>>,
     /// For spawns from threads that run no worker of this runtime.
     foreign_slab: Lock<Option<Slab<Shared>>>,
     foreign_freed: TransferStack,
@@ -132,7 +131,7 @@ fn assemble(parts: Parts, drivers: &[Driver]) -> Arc<Shared> {
         remotes,
         workers,
         inject: Inject::new(),
-        idle: Idle::new(workers),
+        idle: Idle::new(vec![0; workers].into()),
         foreign_slab: Lock::new(None),
         foreign_freed: TransferStack::new(),
         guest: Lock::new(GuestPlace::new()),

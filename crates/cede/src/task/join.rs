@@ -1,7 +1,12 @@
 //! Handles on tasks.
+//!
+//! # Invariants
+//! - I1: the join of a handle is there from its making to its drop, which takes it out; nothing uses it after that.
+//! - I2: an abort handle owns one reference to its task. (The loom models are those of `cede_core::task`, whose functions this calls.)
 
 use std::fmt;
 use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,7 +15,7 @@ use cede_context::budget;
 use cede_context::wait::{WaitKind, waiting_for};
 use cede_core::task::{Join, TaskRef};
 
-use super::{Id, JoinError};
+use super::{Id, JoinError, nesting};
 
 /// The right to await a task's output. Dropping it detaches the task, which goes on.
 ///
@@ -23,7 +28,8 @@ use super::{Id, JoinError};
 /// # });
 /// ```
 pub struct JoinHandle<T> {
-    join: Join<T, JoinError>,
+    /// Initialized until the drop.
+    join: ManuallyDrop<Join<T, JoinError>>,
 }
 
 impl<T> Unpin for JoinHandle<T> {}
@@ -32,7 +38,7 @@ impl<T> RefUnwindSafe for JoinHandle<T> {}
 
 impl<T> JoinHandle<T> {
     pub(crate) fn new(join: Join<T, JoinError>) -> Self {
-        Self { join }
+        Self { join: ManuallyDrop::new(join) }
     }
 
     /// Asks for the task's future to be dropped at its next turn. Awaiting the handle then gives a cancelled [`JoinError`], unless the task
@@ -74,6 +80,17 @@ impl<T> Future for JoinHandle<T> {
                 waiting_for(WaitKind::Join, self.join.task().id());
                 Poll::Pending
             }
+        }
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: [I1] a value is dropped once, and nobody uses the field after this.
+        let join = unsafe { ManuallyDrop::take(&mut self.join) };
+        if let Some(leftover) = join.leave() {
+            nesting::settle(leftover);
         }
     }
 }
@@ -134,7 +151,7 @@ impl Clone for AbortHandle {
 
 impl Drop for AbortHandle {
     fn drop(&mut self) {
-        // SAFETY: [I2 of `cede_core::task`] the reference taken in `new` is given back here, once.
+        // SAFETY: [I2] the reference taken in `new` is given back here, once.
         unsafe { self.task.release() };
     }
 }

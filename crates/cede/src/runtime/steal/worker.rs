@@ -6,12 +6,12 @@ use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use cede_core::idle::{Role, Unparked};
 use cede_core::run_queue::RunQueue;
 use cede_core::steal_ring::STEAL_MAX;
 use cede_core::task::TaskRef;
 use cede_driver::Driver;
 
-use super::idle::{Role, Unparked};
 use super::{Remote, Shared};
 use crate::runtime::context;
 use crate::runtime::handle::{Handle, SchedulerHandle};
@@ -343,7 +343,7 @@ impl Worker {
         }
         let parking = self.begin_park();
         let shared = &self.shared;
-        // The second look: a push that did not see this worker as parked is seen here (I3 of `idle`).
+        // The second look: a push that did not see this worker as parked is seen here (`[sleep]` of [`cede_core::idle`]).
         if !shared.has_work() && !shared.closing.load(Ordering::SeqCst) && !signal.is_some_and(|woken| woken()) {
             shared.parts.before_park();
             self.turn(parking.until);

@@ -30,40 +30,49 @@
 //! # No task is left behind
 //! `[push]` A worker stores the task in its ring, then loads `word` (both SeqCst). `[sleep]` A worker changes `word` in `park`, then looks at all rings and the injection
 //! queue (all SeqCst). In the total order one comes first. If the sleeper's look comes after the push, it sees the task and goes on. Else the pusher sees it in `word` as parked. Then it
-//! either wakes somebody, or sees a searching worker, which by I3 looks after that, or sees the watcher bit. The watcher's bit is reset only in `unpark_self` and
-//! `take_sleeper`, after which that worker runs or searches, or parks again and looks. While the bit is set, the watcher wakes up in bounded time and looks. A worker that
-//! parks while another runs and no watcher is parked becomes the watcher, so the case "parked ones but no watcher" only arises from deep sleep, and then the first push wakes.
+//! either wakes somebody, or sees a searching worker, or sees the watcher bit.
+//! - `[search]` A searching worker that parks looks at all queues after it has left the count, and one that finds a task calls [`Idle::end_search`] and, if it was the last one that
+//!   searched, looks at all queues then: the task it found may not be the one that was left to it, whose ring it had passed. If it sees any, it wakes somebody.
+//! - `[watch]` While the bit is set, the watcher wakes up in bounded time and looks. The bit is reset in `take_sleeper`, after which that worker searches, and in `unpark_self`. A watcher that
+//!   goes on by itself searches next, or, if an event has given it a task of its own, looks at all queues and wakes somebody if it sees any: what was left to it would else
+//!   wait behind that task.
+//!
+//! A worker that parks while another runs and no watcher is parked becomes the watcher, so "parked ones but no watcher" arises from deep sleep or when the watcher left; then the next push wakes.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::lock::Lock;
+use crate::prim::atomic::{AtomicU32, Ordering};
 
-use cede_core::lock::Lock;
+const PARKED_ONE: u32 = 1;
+const SEARCHING_ONE: u32 = 1 << 15;
+const WATCHED: u32 = 1 << 30;
+const COUNT_MASK: u32 = SEARCHING_ONE - 1;
 
-const PARKED_ONE: u64 = 1;
-const SEARCHING_ONE: u64 = 1 << 20;
-const WATCHED: u64 = 1 << 40;
-const COUNT_MASK: u64 = (1 << 20) - 1;
+/// How many workers there can be.
+pub const WORKERS_MAX: usize = COUNT_MASK as usize;
 
 /// A queue is worth a wake if it holds more work than this, in nanoseconds: a few times what the wake costs both sides, because sharing less than that out makes nobody finish
 /// much earlier.
 const WAKE_COST_NS: u64 = 200_000;
 
+/// See the module's description. `S` is memory for one number for each worker.
 #[derive(Debug)]
-pub(crate) struct Idle {
-    word: AtomicU64,
-    sleepers: Lock<Sleepers>,
+pub struct Idle<S> {
+    word: AtomicU32,
+    sleepers: Lock<Sleepers<S>>,
     workers: usize,
 }
 
 #[derive(Debug)]
-struct Sleepers {
-    /// The one who parked last is woken first: its caches are warm.
-    parked: Vec<usize>,
+struct Sleepers<S> {
+    /// The first `len` are parked. The one who parked last is woken first: its caches are warm.
+    places: S,
+    len: usize,
     watcher: Option<usize>,
 }
 
 /// How a worker parks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
+pub enum Role {
     /// Until something happens.
     Sleeper,
     /// It looks for work now and then, because others are running.
@@ -72,49 +81,58 @@ pub(crate) enum Role {
 
 /// What a worker finds when it goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unparked {
+pub enum Unparked {
     /// Somebody woke it to search for work: it counts as searching.
     ToSearch,
     /// Something else woke it.
     ByItself,
 }
 
-impl Idle {
-    pub(crate) fn new(workers: usize) -> Self {
-        let sleepers = Sleepers { parked: Vec::with_capacity(workers), watcher: None };
-        Self { word: AtomicU64::new(0), sleepers: Lock::new(sleepers), workers }
+impl<S: AsRef<[usize]> + AsMut<[usize]>> Idle<S> {
+    /// All workers run. There are as many as `places` has room for.
+    ///
+    /// # Panics
+    /// If there are more than [`WORKERS_MAX`].
+    pub fn new(places: S) -> Self {
+        let workers = places.as_ref().len();
+        assert!(workers <= WORKERS_MAX, "{workers} workers are more than the {WORKERS_MAX} that a runtime can have");
+        let sleepers = Sleepers { places, len: 0, watcher: None };
+        Self { word: AtomicU32::new(0), sleepers: Lock::new(sleepers), workers }
     }
 
-    fn parked(word: u64) -> u64 {
+    fn parked(word: u32) -> u32 {
         word & COUNT_MASK
     }
 
-    fn searching(word: u64) -> u64 {
+    fn searching(word: u32) -> u32 {
         (word / SEARCHING_ONE) & COUNT_MASK
     }
 
     /// How many workers are parked.
-    pub(crate) fn parked_count(&self) -> usize {
+    #[must_use]
+    pub fn parked_count(&self) -> usize {
         Self::parked(self.word.load(Ordering::SeqCst)) as usize
     }
 
     /// After a push to a worker's own ring: whether another one is to be woken. `work_ns` is a guess of how long the ring takes.
     #[inline]
-    pub(crate) fn should_wake_for_push(&self, work_ns: impl FnOnce() -> u64) -> bool {
+    #[must_use]
+    pub fn should_wake_for_push(&self, work_ns: impl FnOnce() -> u64) -> bool {
         let word = self.word.load(Ordering::SeqCst);
         Self::parked(word) != 0 && Self::searching(word) == 0 && (word & WATCHED == 0 || work_ns() > WAKE_COST_NS)
     }
 
     /// After a push to the injection queue: whether a worker is to be woken.
-    pub(crate) fn should_wake_for_foreign_push(&self) -> bool {
+    #[must_use]
+    pub fn should_wake_for_foreign_push(&self) -> bool {
         let word = self.word.load(Ordering::SeqCst);
         Self::parked(word) != 0 && Self::searching(word) == 0
     }
 
     /// A worker has no work of its own. Returns whether it may search: half of the workers at most do at a time, for more would only be in each other's way.
-    pub(crate) fn begin_search(&self) -> bool {
+    pub fn begin_search(&self) -> bool {
         let word = self.word.load(Ordering::SeqCst);
-        if 2 * Self::searching(word) >= self.workers.max(2) as u64 {
+        if 2 * Self::searching(word) >= self.workers.max(2) as u32 {
             return false;
         }
         self.word.fetch_add(SEARCHING_ONE, Ordering::SeqCst);
@@ -122,16 +140,16 @@ impl Idle {
     }
 
     /// A searching worker has found something. Returns whether it was the last one searching: then it sees to it that others wake if more is there.
-    pub(crate) fn end_search(&self) -> bool {
+    pub fn end_search(&self) -> bool {
         Self::searching(self.word.fetch_sub(SEARCHING_ONE, Ordering::SeqCst)) == 1
     }
 
     /// A worker is about to sleep. After this it looks at all queues once more (I3).
-    pub(crate) fn park(&self, worker: usize, was_searching: bool, others_run: bool) -> Role {
+    pub fn park(&self, worker: usize, was_searching: bool, others_run: bool) -> Role {
         let mut sleepers = self.sleepers.lock();
         let mut change = PARKED_ONE;
-        sleepers.parked.push(worker);
-        let role = if sleepers.watcher.is_none() && (others_run || sleepers.parked.len() < self.workers) {
+        sleepers.push(worker);
+        let role = if sleepers.watcher.is_none() && (others_run || sleepers.len < self.workers) {
             sleepers.watcher = Some(worker);
             change += WATCHED;
             Role::Watcher
@@ -146,33 +164,47 @@ impl Idle {
     }
 
     /// A worker goes on.
-    pub(crate) fn unpark_self(&self, worker: usize) -> Unparked {
+    pub fn unpark_self(&self, worker: usize) -> Unparked {
         let mut sleepers = self.sleepers.lock();
-        let Some(place) = sleepers.parked.iter().position(|&parked| parked == worker) else { return Unparked::ToSearch };
-        sleepers.parked.swap_remove(place);
+        let Some(place) = sleepers.parked().iter().position(|&parked| parked == worker) else { return Unparked::ToSearch };
+        sleepers.swap_remove(place);
         self.word.fetch_sub(PARKED_ONE + sleepers.resign(worker), Ordering::SeqCst);
         Unparked::ByItself
     }
 
     /// Takes a parked worker out, to be woken by the caller; from here on it counts as searching.
-    pub(crate) fn take_sleeper(&self) -> Option<usize> {
+    pub fn take_sleeper(&self) -> Option<usize> {
         let mut sleepers = self.sleepers.lock();
         if Self::searching(self.word.load(Ordering::SeqCst)) != 0 {
             return None;
         }
         // The watcher goes last: while others run, somebody should keep watching.
-        let place =
-            sleepers.parked.iter().rposition(|&parked| Some(parked) != sleepers.watcher).or(sleepers.parked.len().checked_sub(1))?;
-        let worker = sleepers.parked.swap_remove(place);
+        let place = sleepers.parked().iter().rposition(|&parked| Some(parked) != sleepers.watcher).or(sleepers.len.checked_sub(1))?;
+        let worker = sleepers.swap_remove(place);
         let resigned = sleepers.resign(worker);
         self.word.fetch_add(SEARCHING_ONE.wrapping_sub(PARKED_ONE + resigned), Ordering::SeqCst);
         Some(worker)
     }
 }
 
-impl Sleepers {
+impl<S: AsRef<[usize]> + AsMut<[usize]>> Sleepers<S> {
+    fn parked(&self) -> &[usize] {
+        &self.places.as_ref()[..self.len]
+    }
+
+    fn push(&mut self, worker: usize) {
+        self.places.as_mut()[self.len] = worker;
+        self.len += 1;
+    }
+
+    fn swap_remove(&mut self, place: usize) -> usize {
+        self.len -= 1;
+        self.places.as_mut().swap(place, self.len);
+        self.places.as_ref()[self.len]
+    }
+
     /// If `worker` is the watcher, it is no longer; returns the bit to be subtracted from the word.
-    fn resign(&mut self, worker: usize) -> u64 {
+    fn resign(&mut self, worker: usize) -> u32 {
         if self.watcher == Some(worker) {
             self.watcher = None;
             return WATCHED;
@@ -181,13 +213,13 @@ impl Sleepers {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 
     #[test]
     fn the_first_to_park_watches_and_the_last_sleeps() {
-        let idle = Idle::new(2);
+        let idle = Idle::new([0; 2]);
         assert_eq!(idle.park(0, false, false), Role::Watcher);
         assert_eq!(idle.park(1, false, false), Role::Sleeper);
         assert_eq!(idle.unpark_self(0), Unparked::ByItself);
@@ -196,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_push_wakes_from_deep_sleep_but_not_while_watched_unless_it_pays() {
-        let idle = Idle::new(3);
+        let idle = Idle::new([0; 3]);
         idle.park(0, false, false);
         assert!(!idle.should_wake_for_push(|| 1000));
         assert!(idle.should_wake_for_push(|| WAKE_COST_NS + 1));
@@ -206,7 +238,7 @@ mod tests {
 
     #[test]
     fn one_searcher_is_woken_at_a_time_and_the_watcher_last() {
-        let idle = Idle::new(3);
+        let idle = Idle::new([0; 3]);
         assert_eq!(idle.park(2, false, false), Role::Watcher);
         assert_eq!(idle.park(1, false, false), Role::Sleeper);
         assert_eq!(idle.take_sleeper(), Some(1));
@@ -217,3 +249,6 @@ mod tests {
         assert_eq!(idle.parked_count(), 0);
     }
 }
+
+#[cfg(all(test, loom))]
+mod model;

@@ -1,0 +1,185 @@
+//! The parking protocol under the model checker, with the steps of workers as the scheduler composes them. Nobody here has a time-out, so a task that is left behind is found.
+//!
+//! Loom knows the one order of all SeqCst steps only from fences. So where the protocol needs that order, between what one side writes and what it reads next, stands a fence.
+
+use std::sync::Arc;
+
+use core::ptr::{self, NonNull};
+
+use loom::sync::Notify;
+use loom::thread;
+
+use super::{Idle, Role, Unparked};
+use crate::prim::atomic::{Ordering, fence};
+use crate::steal_ring::StealRing;
+use crate::task::TaskRef;
+
+fn model(check: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(check);
+}
+
+/// Two queues that everybody takes from, and a bell for each of `N` workers.
+struct World<const N: usize> {
+    idle: Idle<[usize; N]>,
+    rings: [StealRing; 2],
+    bells: [Notify; N],
+}
+
+impl<const N: usize> World<N> {
+    fn new() -> Arc<Self> {
+        let bells = core::array::from_fn(|_| Notify::new());
+        Arc::new(Self { idle: Idle::new([0; N]), rings: [StealRing::new(), StealRing::new()], bells })
+    }
+
+    /// The owner of a ring queues a task. The ring never looks at it, so any address will do.
+    fn push(&self, ring: usize) {
+        // SAFETY: nobody reaches through the pointer, and each ring has one pusher in these models.
+        let pushed = unsafe { self.rings[ring].push(TaskRef::from_raw(NonNull::new(ptr::without_provenance_mut(64)).unwrap())) };
+        assert!(pushed.is_ok());
+        fence(Ordering::SeqCst);
+    }
+
+    fn wake_one(&self) -> bool {
+        let sleeper = self.idle.take_sleeper();
+        if let Some(worker) = sleeper {
+            self.bells[worker].notify();
+        }
+        sleeper.is_some()
+    }
+
+    fn push_own(&self, ring: usize) -> bool {
+        self.push(ring);
+        self.idle.should_wake_for_push(|| 0) && self.wake_one()
+    }
+
+    fn push_foreign(&self, ring: usize) -> bool {
+        self.push(ring);
+        self.idle.should_wake_for_foreign_push() && self.wake_one()
+    }
+
+    fn has_work(&self) -> bool {
+        self.rings.iter().any(|ring| !ring.is_empty())
+    }
+
+    fn take(&self) -> bool {
+        self.rings.iter().any(|ring| ring.pop().is_some())
+    }
+
+    /// What a worker does that has no task, until it has one.
+    fn find(&self, worker: usize) {
+        let mut searching = false;
+        loop {
+            searching = searching || self.idle.begin_search();
+            if searching && self.take() {
+                self.stop_searching();
+                return;
+            }
+            let _role = self.idle.park(worker, core::mem::take(&mut searching), false);
+            fence(Ordering::SeqCst);
+            if self.has_work() {
+                // Another one may be searching alone; it gets on with it.
+                thread::yield_now();
+            } else {
+                self.bells[worker].wait();
+            }
+            searching = self.idle.unpark_self(worker) == Unparked::ToSearch;
+        }
+    }
+
+    fn stop_searching(&self) -> bool {
+        let last = self.idle.end_search();
+        fence(Ordering::SeqCst);
+        last && self.has_work() && self.idle.should_wake_for_push(|| 0) && self.wake_one()
+    }
+}
+
+#[test]
+fn loom_a_push_of_a_guest_finds_the_worker_that_parks() {
+    model(|| {
+        let world = World::<1>::new();
+        let worker = thread::spawn({
+            let world = world.clone();
+            move || world.find(0)
+        });
+        world.push_own(0);
+        worker.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_two_foreign_pushes_find_the_worker_that_parks() {
+    model(|| {
+        let world = World::<1>::new();
+        let pusher = thread::spawn({
+            let world = world.clone();
+            move || {
+                world.push_foreign(0);
+            }
+        });
+        let worker = thread::spawn({
+            let world = world.clone();
+            move || {
+                world.find(0);
+                world.find(0);
+            }
+        });
+        world.push_foreign(1);
+        pusher.join().unwrap();
+        worker.join().unwrap();
+    });
+}
+
+/// Three workers of which the last is in deep sleep, with nobody watching.
+fn one_in_deep_sleep() -> Arc<World<3>> {
+    let world = World::<3>::new();
+    assert_eq!(world.idle.park(0, false, false), Role::Watcher);
+    assert_eq!(world.idle.park(1, false, false), Role::Sleeper);
+    assert_eq!(world.idle.park(2, false, false), Role::Sleeper);
+    assert_eq!(world.idle.unpark_self(0), Unparked::ByItself);
+    assert_eq!(world.idle.unpark_self(1), Unparked::ByItself);
+    world
+}
+
+#[test]
+fn loom_a_search_that_finds_something_else_leaves_nothing_behind() {
+    model(|| {
+        let world = one_in_deep_sleep();
+        world.push(1);
+        let searcher = thread::spawn({
+            let world = world.clone();
+            move || {
+                assert!(world.idle.begin_search());
+                // It takes one task and never comes back.
+                assert!(world.take());
+                world.stop_searching()
+            }
+        });
+        let woken = world.push_own(0);
+        let handed_over = searcher.join().unwrap();
+        assert!(woken || handed_over, "one of two tasks is left, its owner does not come back, and the third worker sleeps");
+    });
+}
+
+#[test]
+fn loom_a_watcher_that_leaves_for_a_task_of_its_own_hands_the_watch_over() {
+    model(|| {
+        let world = one_in_deep_sleep();
+        assert_eq!(world.idle.park(1, false, false), Role::Watcher);
+        let watcher = thread::spawn({
+            let world = world.clone();
+            move || {
+                // An event gave it a task, for which it never comes back.
+                if world.idle.unpark_self(1) == Unparked::ToSearch {
+                    return world.stop_searching();
+                }
+                fence(Ordering::SeqCst);
+                world.has_work() && world.idle.should_wake_for_push(|| 0) && world.wake_one()
+            }
+        });
+        let woken = world.push_own(0);
+        let handed_over = watcher.join().unwrap();
+        assert!(woken || handed_over, "the task's owner does not come back, and the third worker sleeps");
+    });
+}

@@ -1,0 +1,180 @@
+//! Memory comes back, and what should not allocate does not.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::future::{Future, pending, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use cede::runtime::{Builder, Runtime};
+
+struct Counting;
+
+static LIVE_BYTES: AtomicUsize = AtomicUsize::new(0);
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: everything is passed on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        LIVE_BYTES.fetch_add(layout.size(), Ordering::Relaxed);
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        LIVE_BYTES.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: as the caller promises.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// One test at a time, because the counters are the process's.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn one_thread() -> Runtime {
+    Builder::new_current_thread().build().unwrap()
+}
+
+fn two_workers() -> Runtime {
+    Builder::new_multi_thread().worker_threads(2).build().unwrap()
+}
+
+/// Tables of pointers to chunks keep the room that they once needed.
+const TABLES: usize = 64 * 1024;
+/// Each of two workers may keep 4 MiB of empty chunks, and the allocator some of what the test itself used.
+const SPARES: usize = 24 << 20;
+
+/// The resident memory of the process. Chunks of task cells do not come from the allocator, so its count does not show them.
+fn resident_bytes() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}
+
+/// Runs a load of a fifth, which fills what the runtime keeps for the next burst, then the whole, and compares the live memory after both.
+fn comes_back(runtime: &Runtime, count: usize, load: impl AsyncFn(usize)) {
+    runtime.block_on(async {
+        load(count / 5).await;
+        settle().await;
+        let (before, resident_before) = (LIVE_BYTES.load(Ordering::Relaxed), resident_bytes());
+        load(count).await;
+        settle().await;
+        let (after, resident_after) = (LIVE_BYTES.load(Ordering::Relaxed), resident_bytes());
+        assert!(after <= before + before / 20 + TABLES, "{before} bytes were live before {count} and {after} after");
+        assert!(
+            resident_after <= resident_before + SPARES,
+            "{resident_before} bytes were resident before {count} and {resident_after} after"
+        );
+    });
+}
+
+/// Lets other threads park, which is when they collect.
+async fn settle() {
+    for _ in 0..20 {
+        cede::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+const MANY: usize = if cfg!(debug_assertions) { 300_000 } else { 1_000_000 };
+
+#[test]
+fn aborted_tasks_leave_no_memory_behind() {
+    let _alone = alone();
+    for runtime in [one_thread(), two_workers()] {
+        comes_back(&runtime, MANY, async |count| {
+            let tasks: Vec<_> = (0..count).map(|_| cede::spawn(pending::<()>())).collect();
+            tasks.iter().for_each(|task| task.abort());
+            for task in tasks {
+                assert!(task.await.unwrap_err().is_cancelled());
+            }
+        });
+    }
+}
+
+#[test]
+fn joined_tasks_leave_no_memory_behind() {
+    let _alone = alone();
+    for runtime in [one_thread(), two_workers()] {
+        comes_back(&runtime, MANY, async |count| {
+            for _ in 0..count / 1000 {
+                let tasks: Vec<_> = (0..1000).map(|i| cede::spawn(async move { i })).collect();
+                for (i, task) in tasks.into_iter().enumerate() {
+                    assert_eq!(task.await.unwrap(), i);
+                }
+            }
+        });
+    }
+}
+
+#[test]
+fn cancelled_timers_leave_no_memory_behind() {
+    let _alone = alone();
+    for runtime in [one_thread(), two_workers()] {
+        comes_back(&runtime, 100_000, async |count| {
+            let mut timers: Vec<_> = (0..count).map(|i| Box::pin(cede::time::sleep(Duration::from_millis(100_000 + i as u64)))).collect();
+            poll_fn(|cx| {
+                // Each poll would use up the budget of the task.
+                timers.iter_mut().for_each(|timer| assert!(poll_unlimited(timer.as_mut(), cx).is_pending()));
+                Poll::Ready(())
+            })
+            .await;
+        });
+    }
+}
+
+fn poll_unlimited<F: Future>(future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
+    future.poll(cx)
+}
+
+/// Allocations during the second of two runs.
+fn allocations(runtime: &Runtime, load: impl AsyncFn()) -> usize {
+    runtime.block_on(async {
+        load().await;
+        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        load().await;
+        ALLOCATIONS.load(Ordering::Relaxed) - before
+    })
+}
+
+#[test]
+fn two_joined_futures_on_the_stack_allocate_nothing() {
+    let _alone = alone();
+    let runtime = one_thread();
+    let joined = || {
+        runtime.block_on(async {
+            let (mut one, mut other) = (pin!(cede::task::yield_now()), pin!(async { 2 }));
+            let mut done = (false, false);
+            poll_fn(|cx| {
+                done.0 = done.0 || one.as_mut().poll(cx).is_ready();
+                done.1 = done.1 || other.as_mut().poll(cx).is_ready();
+                if done == (true, true) { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+        });
+    };
+    joined();
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    (0..1000).for_each(|_| joined());
+    // The test harness may allocate meanwhile, but not a thousand times.
+    assert!(ALLOCATIONS.load(Ordering::Relaxed) - before < 100);
+}
+
+#[test]
+fn spawn_and_join_allocate_nothing_in_steady_state() {
+    let _alone = alone();
+    let load = async || {
+        for i in 0..10_000 {
+            assert_eq!(cede::spawn(async move { i }).await.unwrap(), i);
+        }
+    };
+    assert!(allocations(&one_thread(), load) < 100);
+    assert!(allocations(&two_workers(), load) < 100);
+}
