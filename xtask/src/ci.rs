@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::command::{command, output, run, succeeds};
+use crate::instructions;
 use crate::tidy;
 use crate::tree;
 
@@ -23,6 +24,7 @@ const STEPS: &[Step] = &[
     ("loom", loom),
     ("bench", bench),
     ("asan", || asan(true)),
+    ("instructions", || instructions::check(true, false)),
 ];
 
 /// Runs all steps but those named after `--skip`, and says how long each took.
@@ -50,8 +52,10 @@ pub(crate) fn all(arguments: &[String]) -> Result<(), String> {
     if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", "))) }
 }
 
+/// Links to private items are allowed: the essays are for readers of the source as well.
 fn doc() -> Result<(), String> {
-    run(command("cargo", &["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))
+    let flags = "-D warnings -A rustdoc::private_intra_doc_links";
+    run(command("cargo", &["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", flags))
 }
 
 fn bench() -> Result<(), String> {

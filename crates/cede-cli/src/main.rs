@@ -1,2 +1,42 @@
-//! Placeholder; being written.
-fn main() {}
+//! The command `cede`: concurrent downloads with live progress, on the runtime of the same name.
+//!
+//! ```text
+//! cli ─→ plan ─→ get ─→ transfer ─→ request ─→ connect      what moves bytes
+//!                 │        ├──────→ destination, writer     what keeps them
+//!                 └→ progress (board) ─→ view (bars, lines) what shows them
+//! ```
+//! `name`, `redirect`, `plan`, `exit`, `units` and the board decide without doing anything, so they are tested without a network.
+
+#![forbid(unsafe_code)]
+
+mod cli;
+mod connect;
+mod demo;
+mod destination;
+mod exit;
+mod failure;
+mod get;
+mod interrupt;
+mod limits;
+mod name;
+mod plan;
+mod progress;
+mod redirect;
+mod request;
+mod transfer;
+mod units;
+mod writer;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    limits::raise_open_files();
+    match cli.command {
+        cli::Command::Get(args) => get::run(&args),
+        cli::Command::Demo(args) => demo::run(&args),
+    }
+    .into()
+}

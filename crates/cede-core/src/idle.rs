@@ -50,8 +50,9 @@ const COUNT_MASK: u32 = SEARCHING_ONE - 1;
 /// How many workers there can be.
 pub const WORKERS_MAX: usize = COUNT_MASK as usize;
 
-/// A queue is worth a wake if it holds more work than this, in nanoseconds: about what the wake costs both sides.
-const WAKE_COST_NS: u64 = 50_000;
+/// A queue is worth a wake if it holds more work than this, in nanoseconds: a few times what the wake costs both sides, because sharing less than that out makes nobody finish
+/// much earlier.
+const WAKE_COST_NS: u64 = 200_000;
 
 /// See the module's description. `S` is memory for one number for each worker.
 #[derive(Debug)]
@@ -116,9 +117,9 @@ impl<S: AsRef<[usize]> + AsMut<[usize]>> Idle<S> {
     /// After a push to a worker's own ring: whether another one is to be woken. `work_ns` is a guess of how long the ring takes.
     #[inline]
     #[must_use]
-    pub fn should_wake_for_push(&self, work_ns: u64) -> bool {
+    pub fn should_wake_for_push(&self, work_ns: impl FnOnce() -> u64) -> bool {
         let word = self.word.load(Ordering::SeqCst);
-        Self::parked(word) != 0 && Self::searching(word) == 0 && (word & WATCHED == 0 || work_ns > WAKE_COST_NS)
+        Self::parked(word) != 0 && Self::searching(word) == 0 && (word & WATCHED == 0 || work_ns() > WAKE_COST_NS)
     }
 
     /// After a push to the injection queue: whether a worker is to be woken.
@@ -229,10 +230,10 @@ mod tests {
     fn a_push_wakes_from_deep_sleep_but_not_while_watched_unless_it_pays() {
         let idle = Idle::new([0; 3]);
         idle.park(0, false, false);
-        assert!(!idle.should_wake_for_push(1000));
-        assert!(idle.should_wake_for_push(WAKE_COST_NS + 1));
+        assert!(!idle.should_wake_for_push(|| 1000));
+        assert!(idle.should_wake_for_push(|| WAKE_COST_NS + 1));
         assert_eq!(idle.unpark_self(0), Unparked::ByItself);
-        assert!(!idle.should_wake_for_push(u64::MAX), "nobody is parked");
+        assert!(!idle.should_wake_for_push(|| u64::MAX), "nobody is parked");
     }
 
     #[test]

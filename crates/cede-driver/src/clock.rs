@@ -187,8 +187,9 @@ impl Drop for Hold {
 
 /// A duration in nanoseconds, saturating at about 584 years.
 #[must_use]
+#[inline]
 pub fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+    duration.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(duration.subsec_nanos()))
 }
 
 #[cfg(test)]

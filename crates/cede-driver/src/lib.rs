@@ -12,6 +12,7 @@ mod parking;
 mod readiness;
 mod sim;
 mod source;
+mod timer_slack;
 
 use std::io;
 use std::os::fd::RawFd;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 pub use readiness::{Direction, Ready};
 pub use source::{Attempt, Source};
+pub use timer_slack::tighten_timer_slack;
 
 use clock::Clock;
 use readiness::ReadyCell;

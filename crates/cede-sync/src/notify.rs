@@ -169,6 +169,7 @@ impl Notify {
         self.word.load(Ordering::Acquire) & !STATE
     }
 
+    #[inline]
     fn notify(&self, end: End) {
         let mut word = self.word.load(Ordering::Relaxed);
         while word & STATE != WAITED {
@@ -181,6 +182,7 @@ impl Notify {
         self.notify_queue(self.lists.lock(), end);
     }
 
+    #[cold]
     fn notify_queue(&self, mut lists: Guard<'_, Lists>, end: End) {
         let tell = |ticket: &mut Ticket| {
             ticket.given = Some(end);
@@ -217,6 +219,7 @@ impl Notify {
     }
 
     /// Takes the stored notification, if there is one.
+    #[inline]
     fn take_stored(&self) -> bool {
         let mut word = self.word.load(Ordering::Relaxed);
         while word & STATE == NOTIFIED {

@@ -54,12 +54,14 @@ where
     let hold = parts.clock.is_paused().then(|| parts.clock.hold());
     let (task, join) = emplace(future, Id::next(), site);
     let job = BlockingJob { task, handle: handle.clone(), _hold: hold };
-    match parts.blocking.pool.submit(job) {
-        Ok(()) => {}
-        // Ended by dropping it unrun: the handle gives a cancelled error.
-        Err(pool::SubmitError::Closed(job)) => pool::Job::cancel(job),
-        Err(pool::SubmitError::NoThread(job, error)) => {
-            pool::Job::cancel(job);
+    if let Err(refused) = parts.blocking.pool.submit(job) {
+        let no_thread = match &refused {
+            // The runtime has ended: the handle gives a cancelled error.
+            pool::SubmitError::Closed(_) => None,
+            pool::SubmitError::NoThread(_, error) => Some(error.to_string()),
+        };
+        pool::Job::cancel(refused.into_job());
+        if let Some(error) = no_thread {
             panic!("OS can't spawn worker thread: {error}; there is no blocking thread, so nothing could ever run the closure");
         }
     }

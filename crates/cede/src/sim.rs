@@ -100,6 +100,8 @@ impl Sim {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
+        // `select!` draws the branch that it asks first.
+        crate::macros::support::set_seed(self.seed);
         let mut choices = Seeded::new(self.seed);
         let policy = self.policy.unwrap_or_else(|| Policy::draw(&mut choices));
         match self.workers {

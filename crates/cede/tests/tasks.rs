@@ -242,7 +242,8 @@ fn wakers_outlive_task_and_runtime() {
         assert!(task.is_finished());
         for waker in kept.lock().unwrap().drain(..) {
             waker.wake_by_ref();
-            std::thread::spawn(move || waker.clone().wake()).join().unwrap();
+            let clone = waker.clone();
+            std::thread::spawn(move || (clone.wake(), drop(waker))).join().unwrap();
         }
     }
 }
@@ -429,7 +430,7 @@ fn polling_a_handle_again_panics_with_a_reason() {
     cede::block_on(async {
         let mut task = cede::spawn(async {});
         (&mut task).await.unwrap();
-        let again = cede::spawn(async move { task.await });
+        let again = cede::spawn(task);
         let message = again.await.unwrap_err().into_panic();
         assert!(message.downcast_ref::<&str>().unwrap().contains("JoinHandle"));
     });

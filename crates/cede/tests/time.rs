@@ -51,8 +51,7 @@ fn sleeps_end_in_the_order_of_their_deadlines() {
             for task in receiver {
                 task.await.unwrap();
             }
-            let order = sender.lock().unwrap().clone();
-            order
+            sender.lock().unwrap().clone()
         })
         .unwrap();
     assert_eq!(order.output, [0, 10, 10, 20, 30]);

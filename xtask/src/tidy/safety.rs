@@ -20,12 +20,16 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/cede-core/src/wheel/list.rs",
     "crates/cede-core/src/wheel/order.rs",
     "crates/cede-core/src/wheel/tests.rs",
+    "crates/cede-core/src/wait_list/tests.rs",
+    "crates/cede-core/src/waker_slot/tests.rs",
     "crates/cede-driver/src/epoll/sys.rs",
+    "crates/cede-driver/src/timer_slack.rs",
     "crates/cede-io/src/buf_read_ext/fill_buf.rs",
     "crates/cede-io/src/read_buf.rs",
     "crates/cede-sync/src/claims.rs",
     "crates/cede-sync/src/lease.rs",
     "crates/cede-sync/src/mpsc/chan.rs",
+    "crates/cede-sync/src/mpsc/reserve.rs",
     "crates/cede-sync/src/mutex.rs",
     "crates/cede-sync/src/mutex/guards.rs",
     "crates/cede-sync/src/notify/notified.rs",
@@ -43,6 +47,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/cede/src/net/tcp/socket.rs",
     "crates/cede/src/net/tcp/stream.rs",
     "crates/cede/src/runtime/local.rs",
+    "crates/cede/src/runtime/local/report.rs",
     "crates/cede/src/runtime/run.rs",
     "crates/cede/src/runtime/steal.rs",
     "crates/cede/src/runtime/steal/guest.rs",
@@ -51,8 +56,11 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/cede/src/runtime/steal/worker.rs",
     "crates/cede/src/task/join.rs",
     "crates/cede/src/task/slab.rs",
+    "crates/cede/src/task/slab/pages.rs",
     "crates/cede/src/time/sleep.rs",
     "crates/cede/src/time/timers.rs",
+    "crates/cede/tests/descriptors.rs",
+    "crates/cede-sync/tests/behaviour/hostile_wakers.rs",
 ];
 
 pub(crate) fn check(project: &Project) -> Vec<Finding> {
@@ -105,8 +113,11 @@ fn first_unsafe(file: &RustFile) -> Option<usize> {
     file.source.lines.iter().position(|line| find_word(&line.code, "unsafe").is_some())
 }
 
-/// How many safety comments cite no invariant. A comment may go over several lines.
+/// How many safety comments cite no invariant. A comment may go over several lines. Tests argue without: they know what they made.
 fn uncited(file: &RustFile) -> usize {
+    if file.gated {
+        return 0;
+    }
     let lines = &file.source.lines;
     let starts = lines.iter().enumerate().filter(|(_, line)| line.comment.trim_start_matches("// ").starts_with("SAFETY:"));
     let cites = |first: usize| {

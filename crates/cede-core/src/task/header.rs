@@ -55,7 +55,7 @@ impl Header {
     /// # Safety
     /// `cell` points to memory of at least the size of a header, aligned, that nobody else knows.
     pub unsafe fn vacant(cell: NonNull<Header>) {
-        // SAFETY: the caller's contract; the field is written without making a reference to the uninitialized rest.
+        // SAFETY: [I2] the caller's contract; the field is written without making a reference to the uninitialized rest.
         unsafe { (&raw mut (*cell.as_ptr()).vtable).write(AtomicPtr::new(core::ptr::null_mut())) };
     }
 
@@ -64,7 +64,7 @@ impl Header {
     /// # Safety
     /// `cell` points to the header of a task that no reference is left to.
     pub unsafe fn vacate(cell: NonNull<Header>) {
-        // SAFETY: the caller's contract: the field is initialized. A walk over the memory may look at it meanwhile.
+        // SAFETY: [I2] the caller's contract: the field is initialized. A walk over the memory may look at it meanwhile.
         unsafe { (*cell.as_ptr()).vtable.store(core::ptr::null_mut(), Ordering::Release) };
     }
 
@@ -74,7 +74,7 @@ impl Header {
     /// `cell` points to a header, live or vacated.
     #[must_use]
     pub unsafe fn is_vacant(cell: NonNull<Header>) -> bool {
-        // SAFETY: the caller's contract: the field is initialized in both cases.
+        // SAFETY: [I2] the caller's contract: the field is initialized in both cases.
         unsafe { (*cell.as_ptr()).vtable.load(Ordering::Acquire).is_null() }
     }
 

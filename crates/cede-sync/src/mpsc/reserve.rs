@@ -9,6 +9,7 @@
 //! # Invariants
 //! - I1: a claim is queued only in the claims of the channel that its future borrows, and the future's drop takes it out.
 //! - I2: places that were taken come back: a claim gives back what it got, [`Places`] what they hold, also when foreign code panics.
+//! - I3: a claim never moves once its future was polled: it is only lent out pinned.
 
 use core::future::Future;
 use core::pin::Pin;
@@ -62,7 +63,7 @@ impl<T> Chan<T> {
 
 impl<'a, T> Reserve<'a, T> {
     fn parts(self: Pin<&mut Self>) -> (&'a Chan<T>, Pin<&mut Claim>) {
-        // SAFETY: the claim is only lent out pinned, and the other field is `Unpin`.
+        // SAFETY: [I3] the claim is only lent out pinned, and the other field is `Unpin`.
         unsafe {
             let this = self.get_unchecked_mut();
             (this.chan, Pin::new_unchecked(&mut this.claim))
@@ -133,7 +134,7 @@ impl<T> Drop for Reserve<'_, T> {
     #[inline]
     fn drop(&mut self) {
         if self.claim.is_queued() {
-            // SAFETY: a future that was queued was pinned, and is not moved from here on.
+            // SAFETY: [I3] a future that was queued was pinned, and is not moved from here on.
             give_up(unsafe { Pin::new_unchecked(self) });
         }
     }

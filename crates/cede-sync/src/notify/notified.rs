@@ -6,9 +6,8 @@
 use alloc::sync::Arc;
 use core::future::Future;
 use core::pin::Pin;
-use core::task::{Context, Poll, Waker, ready};
+use core::task::{Context, Poll, Waker};
 
-use cede_context::budget;
 use cede_context::wait::{WaitKind, waiting_for};
 use cede_core::prim::atomic::Ordering;
 use cede_core::wait_list::Node;
@@ -44,10 +43,12 @@ impl Wait {
     }
 
     /// Whether it is notified; if not, it is queued, and `waker` is woken when it is.
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, notify: &Notify, waker: Option<&Waker>) -> bool {
         let done = match self.stage {
             Stage::Done => return true,
-            Stage::New => notify.take_stored() || notify.round() != self.round || self.as_mut().enqueue(notify, waker.cloned()),
+            Stage::New if notify.take_stored() => true,
+            Stage::New => notify.round() != self.round || self.as_mut().enqueue(notify, waker.cloned()),
             Stage::Queued => self.as_mut().look(notify, waker),
         };
         if done {
@@ -168,10 +169,9 @@ macro_rules! notified {
             type Output = ();
 
             fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-                let unit = ready!(budget::poll_proceed(cx));
+                // As in tokio, a notification charges no budget: whoever waits for many of them waits for somebody else each time.
                 let (notify, wait) = self.parts();
                 if wait.poll(notify, Some(cx.waker())) {
-                    unit.spend();
                     return Poll::Ready(());
                 }
                 waiting_for(WaitKind::Notify, core::ptr::from_ref(notify).addr() as u64);

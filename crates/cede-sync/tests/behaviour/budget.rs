@@ -27,14 +27,6 @@ fn every_operation_costs_one_unit() {
     assert_eq!(completions(|| polled(mutex.lock()).poll().is_ready()), all);
     let lock = RwLock::new(());
     assert_eq!(completions(|| polled(lock.write()).poll().is_ready()), all);
-    let notify = Notify::new();
-    assert_eq!(
-        completions(|| {
-            notify.notify_one();
-            polled(notify.notified()).poll().is_ready()
-        }),
-        all
-    );
     let (tx, mut rx) = watch::channel(0);
     assert_eq!(
         completions(|| {

@@ -1,7 +1,7 @@
 //! What hyper needs of a runtime: its I/O traits on the sockets, an executor and a timer.
 //!
 //! # Invariants
-//! - H1: a cursor's memory is only handed to our own `poll_read`, which initializes what it reports as filled. There is no shared memory, hence no loom model.
+//! - I1: a cursor's memory is only handed to our own `poll_read`, which initializes what it reports as filled. There is no shared memory, hence no loom model.
 
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -17,11 +17,11 @@ use crate::time;
 
 impl hyper::rt::Read for TcpStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, mut cursor: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        // SAFETY: [H1] the memory is only written to, by the kernel.
+        // SAFETY: [I1] the memory is only written to, by the kernel.
         let mut buffer = ReadBuf::uninit(unsafe { cursor.as_mut() });
         ready!(AsyncRead::poll_read(self, cx, &mut buffer))?;
         let count = buffer.filled().len();
-        // SAFETY: [H1] so many bytes were filled, from the cursor's position on.
+        // SAFETY: [I1] so many bytes were filled, from the cursor's position on.
         unsafe { cursor.advance(count) };
         Poll::Ready(Ok(()))
     }

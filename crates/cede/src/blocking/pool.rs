@@ -63,7 +63,7 @@ mod tests;
 use state::{Act, State, Worker};
 
 /// What a pool runs.
-pub trait Job: Send + 'static {
+pub(crate) trait Job: Send + 'static {
     /// Does the work. A panic is the job's own business; one that escapes is swallowed.
     fn run(self);
     /// Called instead of `run` when the job will never run; on whichever thread found that out.
@@ -71,28 +71,28 @@ pub trait Job: Send + 'static {
 }
 
 /// A hook that threads of the pool call.
-pub type Hook = Arc<dyn Fn() + Send + Sync>;
+pub(crate) type Hook = Arc<dyn Fn() + Send + Sync>;
 
 /// Creates threads, given their name and stack, and what they shall do. If it returns `Ok`, the thread does that; if an error, it never does.
-pub type Spawner = Arc<dyn Fn(thread::Builder, Box<dyn FnOnce() + Send>) -> io::Result<thread::JoinHandle<()>> + Send + Sync>;
+pub(crate) type Spawner = Arc<dyn Fn(thread::Builder, Box<dyn FnOnce() + Send>) -> io::Result<thread::JoinHandle<()>> + Send + Sync>;
 
 /// How a pool works.
 #[derive(Clone)]
-pub struct Config {
+pub(crate) struct Config {
     /// The most threads at one time, at least 1.
-    pub max_threads: usize,
+    pub(crate) max_threads: usize,
     /// How long an idle thread waits for a job before it ends.
-    pub keep_alive: Duration,
+    pub(crate) keep_alive: Duration,
     /// The stack of each thread in bytes; by default, that of `std`.
-    pub stack_size: Option<usize>,
+    pub(crate) stack_size: Option<usize>,
     /// Names each new thread.
-    pub name: Arc<dyn Fn() -> String + Send + Sync>,
+    pub(crate) name: Arc<dyn Fn() -> String + Send + Sync>,
     /// Called by each thread before its first job.
-    pub on_start: Option<Hook>,
+    pub(crate) on_start: Option<Hook>,
     /// Called by each thread after its last job.
-    pub on_stop: Option<Hook>,
+    pub(crate) on_stop: Option<Hook>,
     /// Creates threads; by default, [`thread::Builder::spawn`].
-    pub spawner: Spawner,
+    pub(crate) spawner: Spawner,
 }
 
 impl Default for Config {
@@ -121,7 +121,7 @@ impl fmt::Debug for Config {
 }
 
 /// Why a job was not accepted.
-pub enum SubmitError<J> {
+pub(crate) enum SubmitError<J> {
     /// The pool is shut down.
     Closed(J),
     /// The pool has no thread, and the operating system gave none, for this reason.
@@ -130,7 +130,7 @@ pub enum SubmitError<J> {
 
 impl<J> SubmitError<J> {
     /// The job that was not accepted.
-    pub fn into_job(self) -> J {
+    pub(crate) fn into_job(self) -> J {
         match self {
             SubmitError::Closed(job) | SubmitError::NoThread(job, _) => job,
         }
@@ -159,19 +159,19 @@ impl<J> std::error::Error for SubmitError<J> {}
 
 /// A glance at a pool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     /// Threads that exist or are being created.
-    pub threads: usize,
+    pub(crate) threads: usize,
     /// Threads among them that wait for a job.
-    pub idle: usize,
+    pub(crate) idle: usize,
     /// Jobs that no thread has taken yet.
-    pub queued: usize,
+    pub(crate) queued: usize,
 }
 
 /// A bounded pool of threads; see the module's description. Clones are the same pool.
 ///
 /// Its threads outlive it until they were idle for the keep-alive; to end them, call [`shutdown`](Self::shutdown).
-pub struct Pool<J: Job> {
+pub(crate) struct Pool<J: Job> {
     shared: Arc<Shared<J>>,
 }
 
@@ -193,7 +193,7 @@ impl<J: Job> Pool<J> {
     /// When `max_threads` is 0.
     #[must_use]
     #[track_caller]
-    pub fn new(config: Config) -> Self {
+    pub(crate) fn new(config: Config) -> Self {
         assert!(config.max_threads > 0, "a blocking pool of no threads runs nothing; set max_threads to at least 1");
         let state = Mutex::new(State::new(config.max_threads));
         Self {
@@ -206,7 +206,7 @@ impl<J: Job> Pool<J> {
     /// # Errors
     /// [`SubmitError::Closed`] after shutdown; [`SubmitError::NoThread`] if there is no thread and none can be created. If one cannot be created
     /// while others exist, the job waits for those.
-    pub fn submit(&self, job: J) -> Result<(), SubmitError<J>> {
+    pub(crate) fn submit(&self, job: J) -> Result<(), SubmitError<J>> {
         let shared = &self.shared;
         let act = {
             let mut state = shared.lock();
@@ -226,7 +226,7 @@ impl<J: Job> Pool<J> {
     /// Ends the pool: accepts nothing more, cancels what is queued, and waits for what runs, at most for `timeout`. Returns whether all threads ended.
     ///
     /// Called from a thread of the pool, it does not wait for that one. Can be called again, to wait longer.
-    pub fn shutdown(&self, timeout: Option<Duration>) -> bool {
+    pub(crate) fn shutdown(&self, timeout: Option<Duration>) -> bool {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let (queue, idle) = {
             let mut state = self.shared.lock();
@@ -255,7 +255,7 @@ impl<J: Job> Pool<J> {
 
     /// What the pool looks like at this moment.
     #[must_use]
-    pub fn metrics(&self) -> Metrics {
+    pub(crate) fn metrics(&self) -> Metrics {
         self.shared.lock().metrics()
     }
 }

@@ -98,7 +98,8 @@ impl Resolve for (Ipv6Addr, u16) {
 
 impl Resolve for [SocketAddr] {
     fn resolve(&self) -> io::Result<Resolved> {
-        Ok(Resolved::Known(self.to_vec().into_iter()))
+        let addresses: Vec<SocketAddr> = self.to_vec();
+        Ok(Resolved::Known(addresses.into_iter()))
     }
 }
 

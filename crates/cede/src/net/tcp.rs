@@ -1,5 +1,6 @@
 //! TCP.
 
+mod backoff;
 pub(super) mod listener;
 pub(super) mod socket;
 mod split;

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
-use std::panic::Location;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +35,10 @@ pub(crate) enum SchedulerHandle {
     Local(Arc<local::Shared>),
     Steal(Arc<steal::Shared>),
 }
+
+// A panic in a task does not leave a runtime in a state that others must not see: tasks are isolated from each other.
+impl UnwindSafe for Handle {}
+impl RefUnwindSafe for Handle {}
 
 /// The kinds of runtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

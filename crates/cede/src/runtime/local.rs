@@ -5,9 +5,9 @@
 //! the driver when there is nothing to do. A second thread that calls `block_on` meanwhile only polls its own future, and takes over when the first is done.
 //!
 //! # Who may touch what
-//! * [`Scheduler`]: the thread that drives it, which has it in the thread-local `ACTIVE`. Its cells are accessed for a few instructions at a time, during
+//! * `Scheduler`: the thread that drives it, which has it in the thread-local `ACTIVE`. Its cells are accessed for a few instructions at a time, during
 //!   which no user code runs, so nested calls (a waker called by a future that is being polled, a `block_on` inside a task) are harmless.
-//! * [`Shared`]: everybody.
+//! * `Shared`: everybody.
 //!
 //! # Invariants
 //! - I1: `ACTIVE` points to a scheduler that the current thread took out of `Shared::idle` and has not put back, or is null.
@@ -19,6 +19,9 @@
 //! the token), and only then sleep. The inbox was looked at before the announcement; a push after that look leaves its token before or after the
 //! announcement, and in both cases the thread does not stay asleep. All steps are SeqCst.
 
+mod report;
+mod signal;
+
 use std::alloc::Layout;
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::future::Future;
@@ -27,7 +30,7 @@ use std::pin::Pin;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::thread::{self, Thread, ThreadId};
 
 use cede_context::budget;
@@ -45,6 +48,7 @@ use super::tick::Tick;
 use crate::task::slab::{self, Slab};
 use crate::task::{Id, JoinError, JoinHandle};
 use crate::time::timers::Timers;
+use signal::{MainSignal, ThreadSignal};
 
 /// The slab that the driving thread allocates from, and the one for spawns from elsewhere.
 const OWN_SLAB: usize = 0;
@@ -279,7 +283,7 @@ impl Shared {
         {
             // Under the lock of the slab, so that a task of another thread is either pushed before, or not made there at all.
             let _no_spawns = self.foreign_slab.lock();
-            drop(self.inbox.close());
+            self.inbox.close();
         }
         let Scheduler { ready, slab, driver, .. } = scheduler;
         ready.into_inner().clear();
@@ -293,7 +297,7 @@ impl Shared {
         slab.close();
         // A round that is ended by a waker's panic has made progress.
         while run::shielded(|| self.timers.shut_down()).is_none() {}
-        drop(run::shielded(|| drop(driver)));
+        let _panicked = run::shielded(|| drop(driver));
     }
 }
 
@@ -416,9 +420,13 @@ impl Scheduler {
         }
     }
 
-    /// Runs tasks until none is left, the future was woken, or it is time to look at the driver.
+    /// Runs tasks until none is left, or the future was woken and all that were runnable before it have had their turn.
     fn tick(&self, signal: &MainSignal) -> Tick {
         let mut tick = Tick::default();
+        if self.ready(|ready| ready.is_empty()) {
+            self.collect_inbox();
+        }
+        let before_future = self.ready(|ready| ready.len());
         let interval = self.shared.parts.event_interval;
         loop {
             if self.polls.get() >= interval {
@@ -433,7 +441,7 @@ impl Scheduler {
                 Outcome::Again => self.push(task),
                 Outcome::Completed => tick.completed += 1,
             }
-            if signal.woken.load(Ordering::Relaxed) {
+            if tick.polled >= before_future && signal.woken.load(Ordering::Relaxed) {
                 return tick;
             }
         }
@@ -466,6 +474,9 @@ impl Scheduler {
         let until = timers.before_park(self.shared.parts.clock.is_paused());
         if self.shared.inbox.is_empty() && !signal.woken.load(Ordering::SeqCst) {
             self.shared.parts.before_park();
+            if until.is_some() {
+                cede_driver::tighten_timer_slack();
+            }
             self.turn(until);
             self.shared.parts.after_park();
         }
@@ -493,89 +504,6 @@ impl Scheduler {
                 }
             }
             Err(error) => panic!("the driver failed to wait for events: {error}"),
-        }
-    }
-
-    /// A simulated run is stuck: polls each waiting task once. One that ends, or makes another task runnable, could have gone on before, but nobody had woken it.
-    ///
-    /// # Panics
-    /// With a [`LostWake`](crate::sim::LostWake), if there is such a task.
-    #[cold]
-    fn probe_for_lost_wakes(&self) {
-        let mut waiting = Vec::new();
-        self.slab(|slab| slab.for_each(|task| waiting.push((task, task.state().is_asleep()))));
-        for (task, asleep) in waiting {
-            if !asleep {
-                continue;
-            }
-            let mut before = crate::sim::BlockedTask::of(task);
-            before.name = self.shared.parts.names.get(before.id);
-            task.wake();
-            let woken = self.ready(Ready::pop);
-            debug_assert!(woken == Some(task));
-            // SAFETY: [I2] the task was asleep, was woken and came from the queue.
-            let outcome = unsafe { run::run(task) };
-            if outcome != Outcome::Asleep || !self.ready(|ready| ready.is_empty()) {
-                self.shared.parts.report(crate::sim::LostWake { task: before });
-            }
-        }
-    }
-
-    /// Adds all tasks to a report.
-    fn describe(&self, report: &mut Vec<crate::sim::BlockedTask>) {
-        let mut add = |task: TaskRef| {
-            if !task.state().is_complete() {
-                report.push(crate::sim::BlockedTask::of(task));
-            }
-        };
-        self.slab(|slab| slab.for_each(&mut add));
-        if let Some(slab) = self.shared.foreign_slab.lock().as_ref() {
-            slab.for_each(&mut add);
-        }
-    }
-
-    /// The number of tasks that have not ended.
-    pub(crate) fn alive(&self) -> usize {
-        self.slab(|slab| slab.live())
-    }
-}
-
-/// The waker of the future given to `block_on`: a flag, and the driver to interrupt.
-struct MainSignal {
-    woken: AtomicBool,
-    driver: cede_driver::Handle,
-}
-
-impl Wake for MainSignal {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if self.woken.swap(true, Ordering::SeqCst) {
-            return;
-        }
-        let here = with_active(|active| active.is_some_and(|scheduler| Arc::ptr_eq(&scheduler.shared.main, self)));
-        if !here {
-            self.driver.unpark();
-        }
-    }
-}
-
-/// Wakes a thread that only polls its future.
-struct ThreadSignal {
-    woken: AtomicBool,
-    thread: Thread,
-}
-
-impl Wake for ThreadSignal {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if !self.woken.swap(true, Ordering::SeqCst) {
-            self.thread.unpark();
         }
     }
 }

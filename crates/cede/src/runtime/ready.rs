@@ -43,6 +43,7 @@ impl Ready {
         }
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         match self {
             Ready::Fifo(queue) => queue.len(),

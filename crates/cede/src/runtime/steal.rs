@@ -1,7 +1,7 @@
 //! The work-stealing scheduler.
 //!
 //! # What
-//! Each worker has a thread, a ring of runnable tasks, a slot for the task woken last, a slab, a driver and a wheel. It runs its own tasks; when there are none it takes from
+//! Each worker has a thread, a ring of runnable tasks with an overflow list behind it, a slot for the task woken last, a slab, a driver and a wheel. It runs its own tasks; when there are none it takes from
 //! the injection queue, then from others' rings, then it parks in its driver. A thread that calls `block_on` becomes a *guest*: a worker without driver and wheel, so that
 //! what its future spawns and awaits needs no second thread.
 //!
@@ -15,7 +15,7 @@
 //!
 //! # Invariants
 //! - I1: `ACTIVE` points to the worker that the current thread runs, or is null.
-//! - I2: a task in a ring, a slot or the injection queue is not complete, and the right to poll it is the queue's.
+//! - I2: a task in a ring, an overflow list, a slot or the injection queue is not complete, and the right to poll it is the queue's.
 //! - I3: a task that was pushed to a ring or the injection queue is found: by its worker, or by a searching one, or by one that is woken for it, or by the watcher.
 //!   The argument is in [`cede_core::idle`].
 //!
@@ -25,11 +25,13 @@
 
 mod guest;
 mod inject;
+mod shared_list;
 mod shutdown;
 pub(crate) mod stepping;
 mod worker;
 
 use std::alloc::Layout;
+use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::panic::Location;
@@ -50,6 +52,7 @@ use crate::task::{Id, JoinError, JoinHandle};
 use crate::time::timers::{SharedTimers, Timers};
 use guest::GuestPlace;
 use inject::Inject;
+use shared_list::SharedList;
 use shutdown::Shutdown;
 use worker::{Worker, with_active};
 
@@ -74,6 +77,8 @@ pub(crate) struct Shared {
 /// What others see of a worker.
 struct Remote {
     ring: StealRing,
+    /// What does not fit into the ring, and everything after that until the ring is empty: so tasks run in the order in which they were pushed.
+    overflow: SharedList,
     freed: TransferStack,
     /// `None` for the guest.
     timers: Option<Arc<Timers>>,
@@ -118,7 +123,7 @@ pub(crate) fn build(parts: Parts, drivers: Vec<Driver>, threads: &Threads) -> io
 
 /// The runtime without its threads; a simulator steps the workers itself.
 fn assemble(parts: Parts, drivers: &[Driver]) -> Arc<Shared> {
-    let remote = |timers| Remote { ring: StealRing::new(), freed: TransferStack::new(), timers };
+    let remote = |timers| Remote { ring: StealRing::new(), overflow: SharedList::new(), freed: TransferStack::new(), timers };
     let workers = drivers.len();
     let remotes = drivers.iter().map(|driver| remote(Some(Arc::new(Timers::new(driver.handle().clone()))))).chain([remote(None)]).collect();
     let shared = Arc::new(Shared {
@@ -164,11 +169,24 @@ impl Home for StealHome {
                 // SAFETY: the last reference is gone, and the slab is the one that owns the cell.
                 worker.slab(|slab| unsafe { slab.free(task) });
             }
+            Some(worker) if worker.is_of(shared) => {
+                // SAFETY: as above.
+                unsafe { slab::free_elsewhere::<Shared>(task) };
+                worker.shared().remind_to_collect(number);
+            }
             // SAFETY: as above.
             _ => unsafe { slab::free_elsewhere::<Shared>(task) },
         });
     }
 }
+
+thread_local! {
+    /// How many cells this thread has freed for other workers.
+    static FREED_ELSEWHERE: Cell<usize> = const { Cell::new(0) };
+}
+
+/// After so many cells freed for others, the owner of the last one is woken to take them back, in case it sleeps.
+const REMIND_EVERY: usize = 4096;
 
 /// Starts a task.
 #[inline]
@@ -262,9 +280,19 @@ impl Shared {
         }
     }
 
+    /// This thread has given a cell back to the slab of another worker. Memory must not lie there until that worker happens to wake up.
+    #[inline]
+    fn remind_to_collect(&self, slab: usize) {
+        let count = FREED_ELSEWHERE.get() + 1;
+        FREED_ELSEWHERE.set(count % REMIND_EVERY);
+        if count == REMIND_EVERY && slab < self.workers {
+            self.unpark(slab);
+        }
+    }
+
     /// Whether a task is waiting in any queue that everybody can take from.
     fn has_work(&self) -> bool {
-        !self.inject.is_empty() || self.remotes.iter().any(|remote| !remote.ring.is_empty())
+        !self.inject.is_empty() || self.remotes.iter().any(|remote| !remote.ring.is_empty() || !remote.overflow.is_empty())
     }
 }
 

@@ -21,6 +21,8 @@
 //! # Orderings
 //! `abandoned` is one variable: AcqRel, so the one who frees a chunk sees all that others did with its cells.
 
+mod pages;
+
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::UnsafeCell;
 use std::ptr::{self, NonNull};
@@ -30,7 +32,7 @@ use std::sync::atomic::{AtomicIsize, Ordering};
 use cede_core::task::{Header, TaskRef};
 use cede_core::transfer_stack::TransferStack;
 
-const CHUNK_BYTES: usize = 64 * 1024;
+const CHUNK_BYTES: usize = pages::BYTES;
 const CHUNK_HEADER_BYTES: usize = 128;
 const SIZES: [usize; 15] = [128, 192, 256, 320, 384, 448, 512, 640, 768, 1024, 1536, 2048, 3072, 4096, 8192];
 const SIZE_MAX: usize = SIZES[SIZES.len() - 1];
@@ -131,12 +133,10 @@ pub(crate) unsafe fn owner_of<'a, S: Shared>(task: TaskRef) -> (&'a Arc<S>, usiz
 /// The last reference of `task`, in a cell of a `Slab<S>`, is gone.
 pub(crate) unsafe fn free_elsewhere<S: Shared>(task: TaskRef) {
     let chunk = chunk_of::<S>(task.as_ptr());
-    // SAFETY: [I1] the chunk lives as long as its cell is not given back; only the owner writes these two fields and only at creation.
-    let (shared, slab) = unsafe { (&*(&raw const (*chunk.as_ptr()).shared), (*chunk.as_ptr()).slab) };
+    // SAFETY: [I1] the chunk lives as long as its cell is not given back, which the successful push does in its last access to the inbox.
+    let (shared, slab) = unsafe { owner_of::<S>(task) };
     // SAFETY: the last reference is gone.
     unsafe { Header::vacate(task.as_ptr()) };
-    // Keeps the inbox alive for the push: once the cell is in it, the chunk may go at any moment.
-    let shared = shared.clone();
     if shared.freed_elsewhere(slab).push(task).is_err() {
         // SAFETY: [I3] closed, and this cell was counted as live then.
         unsafe { abandon(chunk, -1) };
@@ -171,8 +171,13 @@ unsafe fn free_chunk<S>(chunk: NonNull<Chunk<S>>) {
     // SAFETY: the caller's contract: nobody else knows the chunk.
     unsafe {
         let layout = (*chunk.as_ptr()).layout;
+        let is_large = own(chunk).class == LARGE;
         ptr::drop_in_place(chunk.as_ptr());
-        dealloc(chunk.as_ptr().cast(), layout);
+        if is_large {
+            dealloc(chunk.as_ptr().cast(), layout);
+        } else {
+            pages::unmap(chunk.cast());
+        }
     }
 }
 
@@ -235,7 +240,7 @@ impl<S: Shared> Slab<S> {
 
     fn new_chunk(&mut self, class: usize) -> NonNull<Chunk<S>> {
         let layout = Layout::from_size_align(CHUNK_BYTES, CHUNK_BYTES).expect("a valid layout");
-        let memory = self.spares.pop().unwrap_or_else(|| allocate_aligned(layout));
+        let memory = self.spares.pop().unwrap_or_else(pages::map);
         let cell_bytes = SIZES[class];
         self.adopt(memory, layout, class, cell_bytes, (CHUNK_BYTES - CHUNK_HEADER_BYTES) / cell_bytes)
     }
@@ -367,12 +372,6 @@ impl<S: Shared> Slab<S> {
         }
     }
 
-    /// The number of live tasks; walks the chunks.
-    pub(crate) fn live(&self) -> usize {
-        // SAFETY: [I2] we own the slab and so its chunks.
-        self.chunks.iter().map(|chunk| unsafe { own(*chunk) }.live as usize).sum()
-    }
-
     /// A live task's reference by its place, for walks during which tasks come and go. `None` ends the chunk, then the slab.
     fn cell(&self, chunk: usize, index: usize) -> Option<Option<TaskRef>> {
         let pointer = *self.chunks.get(chunk)?;
@@ -435,10 +434,9 @@ impl<S: Shared> Slab<S> {
                 abandon(chunk, live);
             }
         }
-        let layout = Layout::from_size_align(CHUNK_BYTES, CHUNK_BYTES).expect("a valid layout");
         for spare in std::mem::take(&mut self.spares) {
-            // SAFETY: spares are memory of this layout and hold nothing.
-            unsafe { dealloc(spare.as_ptr(), layout) };
+            // SAFETY: [I2] spares are chunks that hold nothing.
+            unsafe { pages::unmap(spare) };
         }
     }
 }

@@ -3,6 +3,11 @@
 //! # Who may touch what
 //! The wheel and `parked_until`: under the lock, by anybody. Wakers leave it in batches and are called after it.
 //!
+//! # Why timers are collected
+//! Exact deadlines are all different, so a hundred thousand sleeps would wake their worker a hundred thousand times, and a wake costs more than firing ten timers. So after timers have
+//! fired, the worker does not park for less than [`GAP_NS`] for each of them, up to [`GAP_NS_MAX`]; those that come due meanwhile fire together. A timer alone is exact; among thousands
+//! each may be a millisecond late, as with timers that tick in milliseconds.
+//!
 //! # Invariants
 //! - I1: while its worker is parked, `parked_until` is the deadline that it parks for; whoever inserts an earlier one unparks it. While the worker is awake,
 //!   `parked_until` is 0, so nobody does: the worker looks at the wheel before it parks, under the same lock.
@@ -18,6 +23,10 @@ use cede_core::wheel::{Entry, Wheel};
 use cede_driver::Handle as DriverHandle;
 
 const AWAKE: u64 = 0;
+/// After this many nanoseconds for each timer that fired, the worker may wake for the next ones.
+const GAP_NS: u64 = 50_000;
+/// But not later than this.
+const GAP_NS_MAX: u64 = 1_000_000;
 
 pub(crate) struct Timers {
     state: Lock<State>,
@@ -27,6 +36,8 @@ pub(crate) struct Timers {
 struct State {
     wheel: Wheel,
     parked_until: u64,
+    /// The worker does not wake for timers before this.
+    not_before: u64,
 }
 
 /// The runtime is being shut down and its timers are gone.
@@ -35,7 +46,7 @@ pub(crate) struct Gone;
 
 impl Timers {
     pub(crate) fn new(driver: DriverHandle) -> Self {
-        Self { state: Lock::new(State { wheel: Wheel::new(), parked_until: AWAKE }), driver }
+        Self { state: Lock::new(State { wheel: Wheel::new(), parked_until: AWAKE, not_before: 0 }), driver }
     }
 
     pub(crate) fn driver(&self) -> &DriverHandle {
@@ -99,6 +110,7 @@ impl Timers {
                 }
                 state.wheel.advance(now);
                 fired += state.move_fired(&mut batch);
+                state.not_before = now.saturating_add((GAP_NS * fired as u64).min(GAP_NS_MAX));
             }
             let more = !batch.has_room();
             batch.wake_all();
@@ -117,7 +129,12 @@ impl Timers {
     /// from now on an earlier timer unparks it, until [`Timers::awake`].
     pub(crate) fn before_park(&self, exact: bool) -> Option<u64> {
         let mut state = self.state.lock();
-        let next = if exact { state.wheel.next_deadline() } else { state.wheel.next_wake() };
+        let next = if exact {
+            state.wheel.next_deadline()
+        } else {
+            let not_before = state.not_before;
+            state.wheel.next_wake().map(|next| next.max(not_before))
+        };
         state.parked_until = next.unwrap_or(u64::MAX);
         next
     }

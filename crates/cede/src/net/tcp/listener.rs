@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use cede_driver::{Attempt, Direction, Source};
 
+use super::backoff::Backoff;
 use super::socket::TcpSocket;
 use super::stream::TcpStream;
 use crate::net::ToSocketAddrs;
@@ -39,6 +40,7 @@ const BACKLOG: u32 = 1024;
 #[derive(Debug)]
 pub struct TcpListener {
     source: Source<net::TcpListener>,
+    backoff: Backoff,
 }
 
 impl TcpListener {
@@ -72,7 +74,7 @@ impl TcpListener {
     pub fn from_std(listener: net::TcpListener) -> io::Result<Self> {
         context::current();
         crate::net::assert_non_blocking(&listener);
-        Ok(Self { source: Source::new(listener) })
+        Ok(Self { source: Source::new(listener), backoff: Backoff::default() })
     }
 
     /// Gives the listener of the standard library back, in non-blocking mode.
@@ -88,7 +90,7 @@ impl TcpListener {
     /// *Cancel safety*: dropping it loses no connection.
     ///
     /// # Errors
-    /// Those of `accept(2)`. When the process has no descriptor left, the connection stays in the backlog: wait a while before the next try.
+    /// Those of `accept(2)`. When the process has no descriptors left, that is reported once; from then on this waits by itself, at most a second at a time, until there are some.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         poll_fn(|cx| self.poll_accept(cx)).await
     }
@@ -99,9 +101,18 @@ impl TcpListener {
     /// As [`TcpListener::accept`].
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         let driver = || context::with_current(Handle::driver).unwrap_or_else(|| context::outside());
-        let (stream, peer) = ready!(self.source.poll_io(cx, Direction::Read, driver, |listener| listener.accept().map(Attempt::Done)))?;
-        stream.set_nonblocking(true)?;
-        Poll::Ready(Ok((TcpStream::from_source(Source::new(stream)), peer)))
+        loop {
+            ready!(self.backoff.poll_may_try(cx));
+            match ready!(self.source.poll_io(cx, Direction::Read, driver, |listener| listener.accept().map(Attempt::Done))) {
+                Ok((stream, peer)) => {
+                    self.backoff.clear();
+                    stream.set_nonblocking(true)?;
+                    return Poll::Ready(Ok((TcpStream::from_source(Source::new(stream)), peer)));
+                }
+                Err(error) if self.backoff.report(&error) => return Poll::Ready(Err(error)),
+                Err(_) => {}
+            }
+        }
     }
 
     /// The address that it listens on.

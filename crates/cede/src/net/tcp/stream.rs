@@ -1,7 +1,7 @@
 //! A TCP connection.
 //!
 //! # Invariants
-//! - R1: the unfilled part of a read buffer is only given to `recv(2)`, which initializes as many bytes as it returns. There is no shared memory, hence no loom model.
+//! - I1: the unfilled part of a read buffer is only given to `recv(2)`, which initializes as many bytes as it returns. There is no shared memory, hence no loom model.
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice, Read, Write};
@@ -280,10 +280,10 @@ impl TcpStream {
 
 /// Receives into the unfilled part of a buffer, which need not be initialized.
 fn receive(stream: &net::TcpStream, buffer: &mut ReadBuf<'_>) -> io::Result<usize> {
-    // SAFETY: [R1] the memory is only written to, by the kernel, which initializes what it reports as received.
+    // SAFETY: [I1] the memory is only written to, by the kernel, which initializes what it reports as received.
     let unfilled = unsafe { buffer.unfilled_mut() };
     let count = SockRef::from(stream).recv(unfilled)?;
-    // SAFETY: [R1] as above.
+    // SAFETY: [I1] as above.
     unsafe { buffer.assume_init(count) };
     buffer.advance(count);
     Ok(count)

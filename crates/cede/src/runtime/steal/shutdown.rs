@@ -115,6 +115,7 @@ impl Shared {
     }
 
     /// `[drop]` and `[leave]`: nobody runs tasks of this runtime any more.
+    #[expect(clippy::vec_box, reason = "workers are handed around in the box that they were made in")]
     fn finish(self: &Arc<Self>, workers: Vec<Box<Worker>>) {
         workers.iter().for_each(|worker| worker.forget_queues());
         let mut slabs: Vec<Slab<Shared>> = Vec::with_capacity(workers.len() + 1);
@@ -131,7 +132,9 @@ impl Shared {
         // A round that is ended by a waker's panic has made progress.
         let timers = self.remotes.iter().filter_map(|remote| remote.timers.as_ref());
         timers.for_each(|timers| while run::shielded(|| timers.shut_down()).is_none() {});
-        drivers.into_iter().for_each(|driver| drop(run::shielded(|| drop(driver))));
+        for driver in drivers {
+            let _panicked = run::shielded(|| drop(driver));
+        }
         slabs.into_iter().for_each(Slab::close);
         self.shutdown.state().done = true;
         self.shutdown.ended.notify_all();

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 
 use cede_core::idle::{Role, Unparked};
 use cede_core::run_queue::RunQueue;
+use cede_core::steal_ring::STEAL_MAX;
 use cede_core::task::TaskRef;
 use cede_driver::Driver;
 
@@ -136,32 +137,39 @@ impl Worker {
         }
     }
 
-    /// Puts a task to the end of the ring, or half of a full ring into the injection queue.
+    /// Puts a task behind all that are queued here.
     #[inline]
     fn push_back(&self, task: TaskRef) {
-        let ring = &self.remote().ring;
+        let remote = self.remote();
         // SAFETY: this thread runs the worker that owns the ring, and has the right to poll the task.
-        if let Err(task) = unsafe { ring.push(task) } {
-            self.overflow(task);
+        if !remote.overflow.is_empty() || unsafe { remote.ring.push(task) }.is_err() {
+            remote.overflow.push(task);
         }
-        let idle = &self.shared.idle;
-        if idle.should_wake_for_push(self.poll_ns.get().saturating_mul(ring.len() as u64)) {
+        if self.shared.idle.should_wake_for_push(|| self.queued_ns()) {
             self.shared.wake_one();
         }
     }
 
+    /// A guess of how long the tasks that are queued here will take, in nanoseconds.
+    #[inline]
+    fn queued_ns(&self) -> u64 {
+        let remote = self.remote();
+        self.poll_ns.get().saturating_mul((remote.ring.len() + remote.overflow.len()) as u64)
+    }
+
+    /// Takes a task from the overflow, and refills the ring.
     #[cold]
-    fn overflow(&self, task: TaskRef) {
-        let inject = &self.shared.inject;
-        // A closed queue means that the runtime ends; entries hold no references.
-        self.remote().ring.steal(|task| drop(inject.push(task)));
-        drop(inject.push(task));
+    fn refill(&self) -> Option<TaskRef> {
+        let mut tasks = self.remote().overflow.take(|_| STEAL_MAX);
+        let first = tasks.pop();
+        self.keep(&mut tasks);
+        first
     }
 
     /// The thread of a worker.
     pub(super) fn main(self: Box<Self>) {
         let shared = self.shared.clone();
-        tighten_timer_slack();
+        cede_driver::tighten_timer_slack();
         // A panic in a hook ends this thread, but the runtime must still be able to end.
         let ended = catch_unwind(AssertUnwindSafe(|| {
             if let Some(hook) = &shared.parts.hooks.thread_start {
@@ -218,35 +226,43 @@ impl Worker {
 
     #[inline]
     fn next(&self) -> Option<TaskRef> {
-        if self.lifo_in_a_row.get() < LIFO_MAX {
-            if let Some(task) = self.lifo.take() {
-                self.lifo_in_a_row.set(self.lifo_in_a_row.get() + 1);
-                return Some(task);
-            }
+        if self.lifo_in_a_row.get() < LIFO_MAX
+            && let Some(task) = self.lifo.take()
+        {
+            self.lifo_in_a_row.set(self.lifo_in_a_row.get() + 1);
+            return Some(task);
         }
         self.lifo_in_a_row.set(0);
         if let Some(task) = self.remote().ring.pop() {
             return Some(task);
         }
-        self.lifo.take().or_else(|| self.take_injected()).or_else(|| self.search())
+        self.refill().or_else(|| self.lifo.take()).or_else(|| self.take_injected()).or_else(|| self.search())
     }
 
     /// Takes a fair share of the injection queue.
     fn take_injected(&self) -> Option<TaskRef> {
-        let inject = &self.shared.inject;
-        if inject.is_empty() {
-            return None;
-        }
-        let share = inject.len() / self.shared.workers + 1;
-        let mut taken = inject.take(share.min(cede_core::steal_ring::STEAL_MAX));
+        let workers = self.shared.workers;
+        let mut taken = self.shared.inject.take(|len| (len / workers + 1).min(STEAL_MAX));
         let first = taken.pop();
         self.keep(&mut taken);
         first
     }
 
+    /// Moves tasks that this worker took from elsewhere to its ring. Nobody is woken for them: they were waiting before, and a worker that parks while this one runs, and may
+    /// have looked while they were on their way, watches. For a guest that is not certain, because its run may begin after that look.
     fn keep(&self, tasks: &mut RunQueue) {
+        if tasks.is_empty() {
+            return;
+        }
+        let remote = self.remote();
         while let Some(task) = tasks.pop() {
-            self.push_back(task);
+            // SAFETY: this thread runs the worker that owns the ring, and taking the task gave it the right to poll.
+            if unsafe { remote.ring.push(task) }.is_err() {
+                remote.overflow.push(task);
+            }
+        }
+        if self.is_guest() && self.shared.idle.should_wake_for_push(|| self.queued_ns()) {
+            self.shared.wake_one();
         }
     }
 
@@ -276,17 +292,13 @@ impl Worker {
     }
 
     fn steal_from(&self, victim: usize) -> Option<TaskRef> {
-        let own = &self.remote().ring;
-        let mut first = None;
-        self.shared.remotes[victim].ring.steal(|task| match first {
-            None => first = Some(task),
-            // SAFETY: this thread runs the worker that owns the ring, and the steal gave it the right to poll the task.
-            Some(_) => unsafe {
-                if let Err(task) = own.push(task) {
-                    self.overflow(task);
-                }
-            },
-        });
+        let victim = &self.shared.remotes[victim];
+        let mut stolen = RunQueue::new();
+        if victim.ring.steal(|task| stolen.push(task)) == 0 {
+            stolen = victim.overflow.take(|len| (len - len / 2).min(STEAL_MAX));
+        }
+        let first = stolen.pop();
+        self.keep(&mut stolen);
         first
     }
 
@@ -298,8 +310,8 @@ impl Worker {
             self.watch_ns.set(WATCH_NS.0);
             // Whoever queued a task meanwhile, in any ring, may have left it to this search, which had perhaps passed that ring before.
             if self.shared.idle.end_search() && self.shared.has_work() {
-                let waiting = (self.remote().ring.len() + self.shared.inject.len()).max(1) as u64;
-                if self.shared.idle.should_wake_for_push(self.poll_ns.get().saturating_mul(waiting)) {
+                let injected = self.poll_ns.get().saturating_mul(self.shared.inject.len().max(1) as u64);
+                if self.shared.idle.should_wake_for_push(|| self.queued_ns().saturating_add(injected)) {
                     self.shared.wake_one();
                 }
             }
@@ -312,6 +324,7 @@ impl Worker {
         let polls = u64::from(self.polls.replace(0)).max(1);
         let now = self.shared.parts.clock.now();
         self.measure(now, polls);
+        self.slab(Slab::collect);
         if let Some(task) = self.take_injected() {
             self.push_back(task);
         }
@@ -380,8 +393,8 @@ impl Worker {
 
     /// The watcher goes on by itself. If it has a task of its own it does not search now, so what was left to it is another one's from here on.
     fn hand_watch_over(&self) {
-        let has_own = self.lifo.get().is_some() || !self.remote().ring.is_empty();
-        if has_own && self.shared.has_work() && self.shared.idle.should_wake_for_push(self.poll_ns.get()) {
+        let has_own = self.lifo.get().is_some() || !self.remote().ring.is_empty() || !self.remote().overflow.is_empty();
+        if has_own && self.shared.has_work() && self.shared.idle.should_wake_for_push(|| self.poll_ns.get()) {
             self.shared.wake_one();
         }
     }
@@ -417,6 +430,11 @@ impl Worker {
         given += std::iter::repeat_with(|| self.remote().ring.steal(|task| drop(inject.push(task))))
             .take_while(|&count| count > 0)
             .sum::<usize>();
+        let mut rest = self.remote().overflow.take(|len| len);
+        given += rest.len();
+        while let Some(task) = rest.pop() {
+            drop(inject.push(task));
+        }
         if given > 0 {
             self.shared.wake_for_foreign_push();
         }
@@ -426,6 +444,7 @@ impl Worker {
     pub(super) fn forget_queues(&self) {
         self.lifo.set(None);
         while self.remote().ring.steal(|_| {}) > 0 {}
+        self.remote().overflow.clear(|| {});
     }
 
     fn random(&self) -> u32 {
@@ -444,10 +463,4 @@ impl Worker {
 pub(super) struct Parked {
     role: Role,
     pub(super) until: Option<u64>,
-}
-
-/// Timers of this thread are exact to the precision of the hardware, not to the 50 µs that Linux may add.
-pub(super) fn tighten_timer_slack() {
-    // SAFETY: a call that changes a number of the current thread.
-    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1, 0, 0, 0) };
 }

@@ -1,0 +1,12 @@
+//! cede: all workloads.
+
+use cede as rt;
+
+#[path = "../builder_shaped.rs"]
+mod builder_shaped;
+#[path = "../shaped.rs"]
+mod shaped;
+
+fn main() {
+    shaped::main(builder_shaped::block_on);
+}

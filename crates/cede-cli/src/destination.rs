@@ -1,0 +1,195 @@
+//! The place of a download on disk: `NAME.part` while it grows, `NAME` from one moment to the next when it is complete.
+//!
+//! Everything here blocks, and so runs on the blocking pool.
+//!
+//! - I1: under the final name there is never an incomplete file: the data is on disk before the rename.
+//! - I2: a file that exists is replaced only when the user asked for it, and then only by a rename; the check is part of the rename, not before it.
+//! - I3: two transfers never write to one `.part`: within a run by [`Claims`], between processes by a lock on the file.
+//! - I4: a `.part` is emptied only while its lock is held and its name still leads to it. Without the second half, a process that finishes (and renames) between
+//!   our opening and our locking would have its finished file emptied by us.
+//! - I5: no link is followed: neither to write the `.part` nor to replace the target.
+
+use std::collections::HashSet;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, flock, renameat_with};
+
+use crate::cli::IfExists;
+use crate::exit::Exit;
+use crate::failure::{Failure, printable};
+use crate::name;
+
+/// The numbers that `--if-exists=rename` tries.
+const NUMBERS: std::ops::RangeInclusive<u32> = 1..=9999;
+
+/// The targets that this run writes to (I3). Clones share the set.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Claims(Arc<Mutex<HashSet<PathBuf>>>);
+
+impl Claims {
+    fn take(&self, target: &Path) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(target.to_owned())
+    }
+}
+
+/// What became of the wish to write a file.
+#[derive(Debug)]
+pub(crate) enum Opened {
+    Ready(Destination),
+    /// It exists, and the user wants that to be good enough.
+    Skip(PathBuf),
+}
+
+/// An open and locked `.part`. Dropping it leaves the file where it is.
+#[derive(Debug)]
+pub(crate) struct Destination {
+    target: PathBuf,
+    part: PathBuf,
+    file: File,
+    overwrite: bool,
+}
+
+/// Opens `dir/name.part` for writing, and creates the directory if need be.
+pub(crate) fn open(dir: &Path, name: &str, if_exists: IfExists, claims: &Claims) -> Result<Opened, Failure> {
+    if !dir.as_os_str().is_empty() {
+        fs::create_dir_all(dir).map_err(|error| Failure::of_file("create the directory", dir, &error))?;
+    }
+    let names = std::iter::once(name.to_owned()).chain(NUMBERS.filter(|_| if_exists == IfExists::Rename).map(|n| name::numbered(name, n)));
+    for name in names {
+        let target = dir.join(&name);
+        let found = fs::symlink_metadata(&target).ok();
+        let free = claims.take(&target);
+        match (found, free, if_exists) {
+            (None, true, _) => return Destination::new(dir, &name, false).map(Opened::Ready),
+            (Some(found), true, IfExists::Overwrite) if found.is_file() || found.is_symlink() => {
+                return Destination::new(dir, &name, true).map(Opened::Ready);
+            }
+            (Some(_), true, IfExists::Overwrite) => return Err(not_a_file(&target)),
+            (_, _, IfExists::Rename) => {}
+            (_, true, IfExists::Skip) => return Ok(Opened::Skip(target)),
+            (_, true, IfExists::Error) => return Err(exists(&target)),
+            (_, false, _) => {
+                return Err(Failure::new(Exit::Exists, format!("another URL of this run writes to {}", shown(&target)))
+                    .help("--if-exists=rename gives the second a number"));
+            }
+        }
+    }
+    Err(Failure::new(Exit::Exists, format!("{} and {} numbered names after it exist", shown(&dir.join(name)), NUMBERS.end())))
+}
+
+impl Destination {
+    fn new(dir: &Path, name: &str, overwrite: bool) -> Result<Self, Failure> {
+        let target = dir.join(name);
+        let part = dir.join(format!("{name}{}", name::SUFFIX));
+        loop {
+            let file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                // NONBLOCK matters only for what is not a file: opening a named pipe would wait for a reader.
+                .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
+                .open(&part)
+                .map_err(|error| Failure::of_file("create", &part, &error))?;
+            if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+                return Err(not_a_file(&part));
+            }
+            if let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                if error == rustix::io::Errno::WOULDBLOCK {
+                    return Err(Failure::new(Exit::Exists, format!("another process writes to {}", shown(&part)))
+                        .help("wait for it, or choose another name"));
+                }
+                // Some network file systems have no locks; then only I3's first half holds.
+                if error != rustix::io::Errno::NOLCK && error != rustix::io::Errno::OPNOTSUPP {
+                    return Err(Failure::of_file("lock", &part, &error.into()));
+                }
+            }
+            if !leads_to(&part, &file).map_err(|error| Failure::of_file("open", &part, &error))? {
+                continue;
+            }
+            file.set_len(0).map_err(|error| Failure::of_file("empty", &part, &error))?;
+            return Ok(Self { target, part, file, overwrite });
+        }
+    }
+
+    /// The file to write to, at its end.
+    pub(crate) fn file(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
+    pub(crate) fn part(&self) -> &Path {
+        &self.part
+    }
+
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// Puts the complete file under its name (I1, I2).
+    pub(crate) fn commit(self) -> Result<PathBuf, Failure> {
+        self.file.sync_data().map_err(|error| Failure::of_file("write", &self.part, &error))?;
+        let renamed = if self.overwrite { fs::rename(&self.part, &self.target) } else { rename_new(&self.part, &self.target) };
+        renamed.map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => exists(&self.target).help(format!("the download is complete in {}", shown(&self.part))),
+            _ => Failure::of_file("rename the complete download to", &self.target, &error),
+        })?;
+        // The file is complete either way; this only makes the name survive a power cut.
+        let dir = self.target.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        drop(File::open(dir).and_then(|dir| dir.sync_all()));
+        Ok(self.target)
+    }
+
+    /// Leaves the `.part` on disk, or removes it when nothing is in it. Returns its path and size if it stayed.
+    pub(crate) fn keep(self) -> io::Result<Option<(PathBuf, u64)>> {
+        self.file.sync_data()?;
+        let size = self.file.metadata()?.len();
+        if size == 0 {
+            fs::remove_file(&self.part)?;
+            return Ok(None);
+        }
+        Ok(Some((self.part, size)))
+    }
+}
+
+/// Whether the path still names the open file (I4).
+fn leads_to(path: &Path, file: &File) -> io::Result<bool> {
+    let open = file.metadata()?;
+    match fs::symlink_metadata(path) {
+        Ok(named) => Ok((named.dev(), named.ino()) == (open.dev(), open.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Renames unless the target exists.
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::OPNOTSUPP) => {
+            // A file system without the flag: check first, which leaves a short moment for somebody else to create the file.
+            if fs::symlink_metadata(to).is_ok() {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            fs::rename(from, to)
+        }
+        result => result.map_err(io::Error::from),
+    }
+}
+
+fn exists(target: &Path) -> Failure {
+    Failure::new(Exit::Exists, format!("{} exists", shown(target)))
+        .help("--force overwrites it, --if-exists=rename gives a numbered name, --if-exists=skip is content with it")
+}
+
+fn not_a_file(target: &Path) -> Failure {
+    Failure::new(Exit::Files, format!("{} exists and is not a file", shown(target))).help("choose another name")
+}
+
+fn shown(path: &Path) -> String {
+    printable(&path.to_string_lossy())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,55 @@
+//! Ctrl-C: the first asks every transfer to stop and keep what it has, the second leaves at once.
+//!
+//! The runtime has no signals yet, so one thread waits for them (through the self-pipe of `signal-hook`) and tells the tasks through a `watch` channel: a task
+//! that comes late still sees the value, which a bare notification would not give. The thread lives as long as the process.
+
+use cede::sync::watch;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::exit::Exit;
+
+/// Tells when the user wants the run to end. Clones tell the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Interrupt(watch::Receiver<Option<Exit>>);
+
+impl Interrupt {
+    /// Takes over SIGINT and SIGTERM. Where that is impossible, the signals keep their usual effect.
+    pub(crate) fn install() -> Self {
+        let (sender, receiver) = watch::channel(None);
+        match Signals::new([SIGINT, SIGTERM]) {
+            Ok(signals) => {
+                let spawned = std::thread::Builder::new().name("cede-signals".to_owned()).spawn(move || listen(signals, &sender));
+                drop(spawned);
+            }
+            Err(error) => crate::progress::lines::say(&format!("warning: Ctrl-C will not be handled: {error}")),
+        }
+        Self(receiver)
+    }
+
+    /// Returns when the first signal has come, with the exit code it asks for.
+    pub(crate) async fn requested(&mut self) -> Exit {
+        if let Ok(value) = self.0.wait_for(Option::is_some).await
+            && let Some(exit) = *value
+        {
+            return exit;
+        }
+        // The listener is gone: no signal will ever come.
+        std::future::pending().await
+    }
+
+    /// What [`requested`](Self::requested) would return, if it would return now.
+    pub(crate) fn now(&self) -> Option<Exit> {
+        *self.0.borrow()
+    }
+}
+
+fn listen(mut signals: Signals, sender: &watch::Sender<Option<Exit>>) {
+    for signal in signals.forever() {
+        let exit = if signal == SIGTERM { Exit::Terminated } else { Exit::Interrupted };
+        let again = sender.send_replace(Some(exit)).is_some();
+        if again {
+            std::process::exit(exit as i32);
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The number of files and sockets that the process may have open.
+//!
+//! The usual limit is 1,024, kept low for programs that use `select`; this one does not, so it raises the limit as far as the system allows without asking.
+//! What is left then is a fact to live with: fewer transfers run at a time, instead of many that fail with "too many open files".
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// What the process needs for itself: standard streams, epoll, signal pipe, the certificate store while it is read.
+const OWN: u64 = 20;
+
+/// What one transfer may hold at once: a socket or two being tried, a name lookup, the `.part` twice, its directory.
+const EACH: u64 = 6;
+
+/// Raises the soft limit to the hard one. Where that fails, the old limit holds.
+pub(crate) fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let _: Result<(), _> = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
+/// How many transfers may run at a time without running out.
+pub(crate) fn transfers_at_once() -> usize {
+    getrlimit(Resource::Nofile).current.map_or(usize::MAX, room)
+}
+
+fn room(limit: u64) -> usize {
+    usize::try_from(limit.saturating_sub(OWN) / EACH).unwrap_or(usize::MAX).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    //! The arithmetic.
+
+    use super::room;
+
+    #[test]
+    fn there_is_always_room_for_one() {
+        assert_eq!([0, 3, 26, 32, 1024].map(room), [1, 1, 1, 2, 167]);
+    }
+}

@@ -1,0 +1,210 @@
+//! What is known about the transfers of a run, apart from how it is shown.
+//!
+//! Transfers write to a [`Board`]; one drawing task reads a [`Frame`] from it ten times a second and hands it to a view ([`bars`] or [`lines`]). So a transfer
+//! never waits for a terminal, a view never asks a transfer, and every view shows the same facts. The board's lock is held for a few field accesses, never
+//! while anything is drawn.
+//!
+//! - I1: a file that has settled (saved, failed, stopped) stays as it is; later news about it is ignored.
+//! - I2: each settled file is in exactly one frame's `settled`, in the order in which they settled.
+//! - I3: what is shown as received never exceeds the total that is shown beside it.
+
+pub(crate) mod bars;
+pub(crate) mod lines;
+mod rate;
+pub(crate) mod view;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+pub(crate) use rate::Rate;
+
+/// Where a file is on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Waiting,
+    Connecting,
+    Receiving,
+    Verifying,
+    /// Complete. The text says what there is to say besides bytes and time.
+    Saved(String),
+    Failed(String),
+    Stopped(String),
+}
+
+/// One file of the run.
+#[derive(Clone, Debug)]
+pub(crate) struct Item {
+    pub(crate) label: String,
+    pub(crate) total: Option<u64>,
+    pub(crate) received: u64,
+    pub(crate) phase: Phase,
+    pub(crate) began: Option<Instant>,
+    pub(crate) ended: Option<Instant>,
+}
+
+/// The facts about all files at one moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    pub(crate) now: Instant,
+    /// Files that are on their way, by index.
+    pub(crate) active: Vec<(usize, Item)>,
+    /// Files that settled since the last frame, oldest first.
+    pub(crate) settled: Vec<(usize, Item)>,
+    pub(crate) totals: Totals,
+}
+
+/// Sums over all files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Totals {
+    pub(crate) files: usize,
+    pub(crate) saved: usize,
+    pub(crate) failed: usize,
+    pub(crate) stopped: usize,
+    pub(crate) received: u64,
+    /// The sum of all sizes, when every file that has not settled has told its size.
+    pub(crate) expected: Option<u64>,
+}
+
+/// The shared state; clones share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Board(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    items: Vec<Item>,
+    /// Settled files that no frame has carried yet.
+    fresh: Vec<usize>,
+}
+
+impl Phase {
+    pub(crate) fn is_settled(&self) -> bool {
+        matches!(self, Self::Saved(_) | Self::Failed(_) | Self::Stopped(_))
+    }
+
+    fn is_active(&self) -> bool {
+        matches!(self, Self::Connecting | Self::Receiving | Self::Verifying)
+    }
+}
+
+impl Item {
+    fn new(label: String, total: Option<u64>) -> Self {
+        Self { label, total, received: 0, phase: Phase::Waiting, began: None, ended: None }
+    }
+
+    /// From the first byte asked for to the end, or to `now`.
+    pub(crate) fn elapsed(&self, now: Instant) -> Duration {
+        self.began.map_or(Duration::ZERO, |began| self.ended.unwrap_or(now).saturating_duration_since(began))
+    }
+
+    /// The total, unless more than that arrived (I3).
+    pub(crate) fn honest_total(&self) -> Option<u64> {
+        self.total.filter(|&total| total >= self.received)
+    }
+}
+
+impl Board {
+    /// Adds a file and returns its index.
+    pub(crate) fn add(&self, label: impl Into<String>, total: Option<u64>) -> usize {
+        let mut state = self.lock();
+        state.items.push(Item::new(label.into(), total));
+        state.items.len() - 1
+    }
+
+    /// The file begins: its connection is being made.
+    pub(crate) fn begin(&self, index: usize) {
+        let now = Instant::now();
+        self.change(index, |item| {
+            item.phase = Phase::Connecting;
+            item.began = Some(now);
+        });
+    }
+
+    /// The answer is here: the file has a name and perhaps a size.
+    pub(crate) fn receiving(&self, index: usize, label: &str, total: Option<u64>) {
+        self.change(index, |item| {
+            label.clone_into(&mut item.label);
+            item.total = total;
+            item.phase = Phase::Receiving;
+        });
+    }
+
+    /// `count` more bytes arrived.
+    pub(crate) fn received(&self, index: usize, count: u64) {
+        self.change(index, |item| item.received = item.received.saturating_add(count));
+    }
+
+    /// All bytes are here; they are being checked.
+    pub(crate) fn verifying(&self, index: usize) {
+        self.change(index, |item| item.phase = Phase::Verifying);
+    }
+
+    /// The file's end, good or bad (I1).
+    pub(crate) fn settle(&self, index: usize, phase: Phase) {
+        assert!(phase.is_settled(), "a file settles in a final phase, not in {phase:?}");
+        let now = Instant::now();
+        self.change(index, |item| {
+            item.phase = phase;
+            item.ended = Some(now);
+        });
+    }
+
+    /// The facts at `now`; takes the freshly settled files along (I2).
+    pub(crate) fn frame(&self, now: Instant) -> Frame {
+        let mut state = self.lock();
+        let fresh = std::mem::take(&mut state.fresh);
+        let pick = |index: usize| (index, state.items[index].clone());
+        let active = (0..state.items.len()).filter(|&index| state.items[index].phase.is_active()).map(pick).collect();
+        Frame { now, active, settled: fresh.into_iter().map(pick).collect(), totals: Totals::of(&state.items) }
+    }
+
+    /// The sums, without taking the news from the view.
+    pub(crate) fn totals(&self) -> Totals {
+        Totals::of(&self.lock().items)
+    }
+
+    fn change(&self, index: usize, change: impl FnOnce(&mut Item)) {
+        let mut state = self.lock();
+        let item = &mut state.items[index];
+        if item.phase.is_settled() {
+            return;
+        }
+        change(item);
+        if item.phase.is_settled() {
+            state.fresh.push(index);
+        }
+    }
+
+    /// A panic elsewhere leaves plain counters behind; they are still worth showing.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Totals {
+    fn of(items: &[Item]) -> Self {
+        let mut totals = Self { files: items.len(), expected: Some(0), ..Self::default() };
+        for item in items {
+            totals.received += item.received;
+            let size = match item.phase {
+                Phase::Saved(_) => {
+                    totals.saved += 1;
+                    Some(item.received)
+                }
+                Phase::Failed(_) => {
+                    totals.failed += 1;
+                    Some(item.received)
+                }
+                Phase::Stopped(_) => {
+                    totals.stopped += 1;
+                    Some(item.received)
+                }
+                _ => item.honest_total(),
+            };
+            totals.expected = totals.expected.zip(size).map(|(sum, size)| sum + size);
+        }
+        totals
+    }
+}
+
+#[cfg(test)]
+mod tests;

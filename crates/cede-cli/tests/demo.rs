@@ -1,0 +1,38 @@
+//! `cede demo` as a script meets it: no terminal, no network, an exit code.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+#[test]
+fn the_demo_succeeds_with_plain_lines() {
+    let output = Command::new(env!("CARGO_BIN_EXE_cede")).args(["demo", "--files", "6"]).output().unwrap();
+    let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(output.status.success(), "{out}{err}");
+    assert_eq!(err.lines().filter(|line| line.starts_with("saved file-") && line.ends_with("sha-256 right")).count(), 6, "{err}");
+    assert_eq!(out.lines().filter(|line| line.ends_with("all right")).count(), 2, "{out}");
+    assert!(!out.contains('\x1b') && !err.contains('\x1b'));
+
+    // Fewer threads than files; the other way takes a thread for each, and the main thread.
+    let threads: Vec<usize> = out.lines().filter(|line| line.ends_with("all right")).map(threads_of).collect();
+    assert!(threads[0] < 6 && threads[1] == 7, "{out}");
+}
+
+fn threads_of(line: &str) -> usize {
+    line.strip_suffix("all right").unwrap().split_whitespace().next_back().unwrap().parse().unwrap()
+}
+
+#[test]
+fn ctrl_c_ends_the_demo_and_leaves_nothing() {
+    let home = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo-interrupt");
+    drop(std::fs::remove_dir_all(&home));
+    std::fs::create_dir_all(&home).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cede"));
+    let mut child = command.arg("demo").env("TMPDIR", &home).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    // The first finished file shows that the demo is on its way.
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().starts_with("saved ")));
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT).unwrap();
+    let rest: Vec<_> = lines.collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
+    assert_eq!(std::fs::read_dir(&home).unwrap().count(), 0);
+}

@@ -1,0 +1,90 @@
+//! Ctrl-C at different moments.
+
+use std::io::Write;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::run::{Place, Ran};
+use crate::server::{Server, data};
+
+fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
+}
+
+/// Polls until the condition holds; there is nothing to wait on.
+#[track_caller]
+fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < Duration::from_secs(20), "{what} did not happen");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn interrupted_in_the_middle(name: &str, with: Signal) -> (Place, Ran) {
+    let (server, place) = (Server::http(), Place::new(name));
+    let child = place.command(&["get", "-j", "1", &server.url("/hold/big"), &server.url("/data/9/later")]).spawn().unwrap();
+    until("the first batch", || place.size("big.part") > 0);
+    signal(&child, with);
+    let ran = Ran::of(child.wait_with_output().unwrap());
+    (place, ran)
+}
+
+#[test]
+fn what_has_come_is_kept() {
+    let (place, ran) = interrupted_in_the_middle("interrupt", Signal::INT);
+    ran.expect(130, &["/hold/big: what came is kept in big.part (", "/data/9/later: not started", "0 of 2 files", "2 stopped"]);
+    assert_eq!(place.names(), ["big.part"]);
+    let part = place.read("big.part");
+    assert!(!part.is_empty() && data(1 << 20).starts_with(&part));
+}
+
+#[test]
+fn sigterm_does_the_same_with_its_own_code() {
+    let (place, ran) = interrupted_in_the_middle("terminate", Signal::TERM);
+    ran.expect(143, &["kept in big.part"]);
+    assert_eq!(place.names(), ["big.part"]);
+}
+
+#[test]
+fn while_waiting_for_an_answer() {
+    let (server, place) = (Server::http(), Place::new("interrupt-early"));
+    let child = place.command(&["get", "-j", "2", &server.url("/silent"), &server.url("/hold/started")]).spawn().unwrap();
+    // The second transfer shows that the first has begun and the signals are ours.
+    until("the first batch", || place.size("started.part") > 0);
+    signal(&child, Signal::INT);
+    Ran::of(child.wait_with_output().unwrap()).expect(130, &["/silent: nothing had come yet"]);
+    assert_eq!(place.names(), ["started.part"]);
+}
+
+/// The writing end of a pipe without room.
+fn full_pipe() -> (std::io::PipeReader, std::io::PipeWriter) {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let flags = fcntl_getfl(&writer).unwrap();
+    fcntl_setfl(&writer, flags | OFlags::NONBLOCK).unwrap();
+    while writer.write(&[0; 4096]).is_ok() {}
+    while writer.write(&[0]).is_ok() {}
+    fcntl_setfl(&writer, flags).unwrap();
+    (reader, writer)
+}
+
+#[test]
+fn the_second_leaves_at_once_even_if_nobody_reads_the_messages() {
+    let (server, place) = (Server::http(), Place::new("interrupt-twice"));
+    let (_reader, stuck) = full_pipe();
+    let mut child = place.command(&["get", &server.url("/hold/big")]).stderr(stuck).spawn().unwrap();
+    until("the first batch", || place.size("big.part") > 0);
+    signal(&child, Signal::INT);
+    // One is not enough: the message about it has no room. Two that come together count as one, hence the repetition.
+    let mut code = None;
+    until("the end", || {
+        signal(&child, Signal::INT);
+        code = child.try_wait().unwrap();
+        code.is_some()
+    });
+    assert_eq!(code.unwrap().code(), Some(130));
+    assert_eq!(place.names(), ["big.part"]);
+}

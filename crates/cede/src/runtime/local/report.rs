@@ -1,0 +1,47 @@
+//! What a simulated one-thread run says when it is stuck.
+
+use cede_core::task::TaskRef;
+
+use super::Scheduler;
+use crate::runtime::ready::Ready;
+use crate::runtime::run::{self, Outcome};
+
+impl Scheduler {
+    /// A simulated run is stuck: polls each waiting task once. One that ends, or makes another task runnable, could have gone on before, but nobody had woken it.
+    ///
+    /// # Panics
+    /// With a [`LostWake`](crate::sim::LostWake), if there is such a task.
+    #[cold]
+    pub(super) fn probe_for_lost_wakes(&self) {
+        let mut waiting = Vec::new();
+        self.slab(|slab| slab.for_each(|task| waiting.push((task, task.state().is_asleep()))));
+        for (task, asleep) in waiting {
+            if !asleep {
+                continue;
+            }
+            let mut before = crate::sim::BlockedTask::of(task);
+            before.name = self.shared.parts.names.get(before.id);
+            task.wake();
+            let woken = self.ready(Ready::pop);
+            debug_assert!(woken == Some(task));
+            // SAFETY: [I2] the task was asleep, was woken and came from the queue.
+            let outcome = unsafe { run::run(task) };
+            if outcome != Outcome::Asleep || !self.ready(|ready| ready.is_empty()) {
+                self.shared.parts.report(crate::sim::LostWake { task: before });
+            }
+        }
+    }
+
+    /// Adds all tasks to a report.
+    pub(super) fn describe(&self, report: &mut Vec<crate::sim::BlockedTask>) {
+        let mut add = |task: TaskRef| {
+            if !task.state().is_complete() {
+                report.push(crate::sim::BlockedTask::of(task));
+            }
+        };
+        self.slab(|slab| slab.for_each(&mut add));
+        if let Some(slab) = self.shared.foreign_slab.lock().as_ref() {
+            slab.for_each(&mut add);
+        }
+    }
+}

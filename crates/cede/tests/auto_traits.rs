@@ -1,0 +1,69 @@
+//! Which public types may be sent, shared and moved: part of the interface, and easily changed by accident.
+
+use std::cell::Cell;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::rc::Rc;
+
+/// Asks the compiler, by autoref: the inherent constant exists only if the bound holds.
+macro_rules! holds {
+    ($type:ty: $bound:ident) => {{
+        trait Otherwise {
+            const HOLDS: bool = false;
+        }
+        impl<T: ?Sized> Otherwise for T {}
+        struct Probe<T: ?Sized>(std::marker::PhantomData<T>);
+        #[allow(dead_code, reason = "which of the two constants is used depends on the type")]
+        impl<T: ?Sized + $bound> Probe<T> {
+            const HOLDS: bool = true;
+        }
+        <Probe<$type>>::HOLDS
+    }};
+}
+
+macro_rules! table {
+    ($($type:ty: $send:literal $sync:literal $unpin:literal;)*) => {
+        $(
+            let found = (holds!($type: Send), holds!($type: Sync), holds!($type: Unpin));
+            assert_eq!(found, ($send, $sync, $unpin), "{} is (Send, Sync, Unpin)", stringify!($type));
+        )*
+    };
+}
+
+type NotSend = Rc<()>;
+type NotSync = Cell<u8>;
+
+#[test]
+fn as_tokio_has_them() {
+    table! {
+        cede::runtime::Runtime: true true true;
+        cede::runtime::Handle: true true true;
+        cede::runtime::LocalRuntime: false false true;
+        cede::runtime::EnterGuard<'static>: false false true;
+        cede::task::JoinHandle<u8>: true true true;
+        cede::task::JoinHandle<NotSync>: true true true;
+        cede::task::JoinHandle<NotSend>: false false true;
+        cede::task::AbortHandle: true true true;
+        cede::task::JoinError: true true true;
+        cede::task::Id: true true true;
+        cede::time::Sleep: true true false;
+        cede::time::Interval: true true true;
+        cede::time::Instant: true true true;
+        cede::time::Timeout<std::future::Ready<u8>>: true true false;
+        cede::net::TcpListener: true true true;
+        cede::net::TcpStream: true true true;
+        cede::net::tcp::OwnedReadHalf: true true true;
+        cede::net::tcp::OwnedWriteHalf: true true true;
+        cede::net::tcp::ReadHalf<'static>: true true true;
+        cede::sim::Sim: true true true;
+        cede::sim::Failure: true true true;
+    }
+}
+
+#[test]
+fn runtimes_and_handles_may_cross_a_catch_unwind() {
+    fn unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
+    unwind_safe::<cede::runtime::Runtime>();
+    unwind_safe::<cede::runtime::Handle>();
+    unwind_safe::<cede::task::JoinHandle<NotSend>>();
+    unwind_safe::<cede::task::AbortHandle>();
+}

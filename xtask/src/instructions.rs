@@ -1,0 +1,105 @@
+//! Instructions per operation, as valgrind counts them: the same on every run, so that a regression of three percent shows.
+//!
+//! `bench/instructions.toml` holds the numbers and the compiler that they were made with; with another compiler there is nothing to compare.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use crate::command::{command, output, run, succeeds};
+use crate::tree;
+
+const FILE: &str = "bench/instructions.toml";
+/// Growth that fails, in percent.
+const TOLERANCE: u64 = 3;
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Record {
+    compiler: String,
+    rows: BTreeMap<String, u64>,
+}
+
+/// Counts and compares; `update` writes what was counted instead.
+pub(crate) fn check(if_available: bool, update: bool) -> Result<(), String> {
+    let compiler = output("rustc", &["--version"]).trim().to_owned();
+    let path = tree::root().join(FILE);
+    let recorded = parse(&std::fs::read_to_string(&path).unwrap_or_default());
+    let obstacle = match () {
+        () if !succeeds("valgrind", &["--version"]) => Some("instructions: valgrind is not installed".to_owned()),
+        () if !update && recorded.compiler != compiler => {
+            Some(format!("instructions: {FILE} was made with {}, this is {compiler}", recorded.compiler))
+        }
+        () => None,
+    };
+    if let Some(message) = obstacle {
+        eprintln!("{message}");
+        return if if_available { Ok(()) } else { Err(message) };
+    }
+    run(&mut command("cargo", &["build", "--release", "--quiet", "--locked", "--manifest-path", "bench/Cargo.toml"]))?;
+    let rows = rows(&output("bench/target/release/bench", &["instructions"]));
+    if update {
+        return std::fs::write(&path, print(&Record { compiler, rows })).map_err(|error| format!("cannot write {FILE}: {error}"));
+    }
+    let complaints = complaints(&recorded.rows, &rows);
+    complaints.iter().for_each(|complaint| eprintln!("instructions: {complaint}"));
+    if complaints.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("{} rows differ; if that is meant: cargo xtask instructions --update", complaints.len()))
+    }
+}
+
+/// Lines of a name and a number.
+fn rows(text: &str) -> BTreeMap<String, u64> {
+    text.lines().filter_map(|line| line.split_once(' ')).filter_map(|(name, count)| Some((name.to_owned(), count.parse().ok()?))).collect()
+}
+
+fn parse(text: &str) -> Record {
+    let mut record = Record::default();
+    for (key, value) in text.lines().filter_map(|line| line.split_once(" = ")) {
+        match value.parse() {
+            Ok(count) => drop(record.rows.insert(key.to_owned(), count)),
+            Err(_) if key == "compiler" => record.compiler = value.trim_matches('"').to_owned(),
+            Err(_) => {}
+        }
+    }
+    record
+}
+
+fn print(record: &Record) -> String {
+    let mut text = "# User-space instructions per operation on one thread, counted by callgrind: `cargo xtask instructions`.\n".to_owned();
+    let _ = writeln!(text, "compiler = \"{}\"\n\n[rows]", record.compiler);
+    for (name, count) in &record.rows {
+        let _ = writeln!(text, "{name} = {count}");
+    }
+    text
+}
+
+fn complaints(recorded: &BTreeMap<String, u64>, counted: &BTreeMap<String, u64>) -> Vec<String> {
+    let missing = recorded.keys().filter(|name| !counted.contains_key(*name)).map(|name| format!("{name}: not counted any more"));
+    let grown = counted.iter().filter_map(|(name, count)| match recorded.get(name) {
+        None => Some(format!("{name} {count}: not recorded")),
+        Some(number) if *count * 100 > number * (100 + TOLERANCE) => Some(format!("{name} {count}: grew from {number}")),
+        Some(_) => None,
+    });
+    missing.chain(grown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_growth_fails() {
+        let recorded = rows("a 100\nb 100\n");
+        assert_eq!(complaints(&recorded, &rows("a 103\nb 50\n")), [""; 0]);
+        assert_eq!(complaints(&recorded, &rows("a 104\nb 100\n")).len(), 1);
+        assert_eq!(complaints(&recorded, &rows("a 100\n")).len(), 1, "a row vanished");
+        assert_eq!(complaints(&recorded, &rows("a 100\nb 100\nc 1\n")).len(), 1, "a row is new");
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let record = Record { compiler: "rustc 1.2.3 (x = y)".to_owned(), rows: rows("a 1\nb 2\n") };
+        assert_eq!(parse(&print(&record)), record);
+    }
+}
