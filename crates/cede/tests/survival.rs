@@ -440,3 +440,19 @@ fn two_tasks_that_talk_in_one_worker_interrupt_nobody() {
     let interrupts = runtime.block_on(talk).unwrap();
     assert!(interrupts <= 5, "{interrupts} interrupts in 10000 rounds");
 }
+
+#[test]
+fn tasks_of_a_block_on_that_has_ended_are_run_by_the_workers() {
+    let runtime = two_workers();
+    for _ in 0..20 {
+        let (runs, ran) = std::sync::mpsc::channel();
+        runtime.block_on(async {
+            for _ in 0..1000 {
+                let runs = runs.clone();
+                cede::spawn(async move { runs.send(()).unwrap() });
+            }
+        });
+        drop(runs);
+        assert_eq!(ran.iter().count(), 1000);
+    }
+}

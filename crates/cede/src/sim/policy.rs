@@ -20,6 +20,8 @@ pub enum Policy {
 
 /// Runs are assumed to be about this long when the moments of change are drawn.
 const ASSUMED_STEPS: u32 = 500;
+/// Whoever has the highest priority so often in a row falls to the bottom: a task that wakes itself until another one has done something would else run for ever.
+const IN_A_ROW_MAX: u32 = 200;
 
 impl Policy {
     /// Draws a policy: mostly uniform choice or PCT of depth 2 to 4, now and then the production order.
@@ -44,6 +46,9 @@ pub(crate) struct Chooser {
     changes: Vec<u32>,
     /// Falls from here downwards, so that who fell last is lowest.
     bottom: u64,
+    /// Who was chosen last, and how often in a row before that.
+    last: Option<u64>,
+    in_a_row: u32,
 }
 
 impl Chooser {
@@ -52,7 +57,7 @@ impl Chooser {
             Policy::Pct { depth } => (1..depth).map(|_| choices.choose(Domain::Schedule, ASSUMED_STEPS)).collect(),
             _ => Vec::new(),
         };
-        Self { policy, choices, step: 0, priorities: HashMap::new(), changes, bottom: 1 << 32 }
+        Self { policy, choices, step: 0, priorities: HashMap::new(), changes, bottom: 1 << 32, last: None, in_a_row: 0 }
     }
 
     /// The place of the next one among `count` candidates, whose numbers `id` tells.
@@ -75,9 +80,13 @@ impl Chooser {
                 best = (priority, place);
             }
         }
-        if self.changes.contains(&self.step) {
+        let chosen = id(best.1);
+        self.in_a_row = if self.last == Some(chosen) { self.in_a_row + 1 } else { 0 };
+        self.last = Some(chosen);
+        if self.changes.contains(&self.step) || self.in_a_row >= IN_A_ROW_MAX {
+            self.in_a_row = 0;
             self.bottom -= 1;
-            self.priorities.insert(id(best.1), self.bottom);
+            self.priorities.insert(chosen, self.bottom);
         }
         best.1
     }

@@ -57,9 +57,10 @@ impl SharedList {
         self.append_and_take(RunQueue::new, count)
     }
 
-    /// Forgets all entries; they hold no references.
-    pub(super) fn clear(&self) {
+    /// Forgets all entries; they hold no references. Does `also` under the same lock.
+    pub(super) fn clear(&self, also: impl FnOnce()) {
         let mut tasks = self.tasks.lock();
+        also();
         *tasks = RunQueue::new();
         self.len.store(0, Ordering::SeqCst);
     }

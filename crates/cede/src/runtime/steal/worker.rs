@@ -248,14 +248,21 @@ impl Worker {
         first
     }
 
-    /// Moves tasks that this worker took from elsewhere to its ring. Nobody is woken for them: they were waiting before.
+    /// Moves tasks that this worker took from elsewhere to its ring. Nobody is woken for them: they were waiting before, and a worker that parks while this one runs, and may
+    /// have looked while they were on their way, watches. For a guest that is not certain, because its run may begin after that look.
     fn keep(&self, tasks: &mut RunQueue) {
+        if tasks.is_empty() {
+            return;
+        }
         let remote = self.remote();
         while let Some(task) = tasks.pop() {
             // SAFETY: this thread runs the worker that owns the ring, and taking the task gave it the right to poll.
             if unsafe { remote.ring.push(task) }.is_err() {
                 remote.overflow.push(task);
             }
+        }
+        if self.is_guest() && self.shared.idle.should_wake_for_push(|| self.queued_ns()) {
+            self.shared.wake_one();
         }
     }
 
@@ -386,7 +393,7 @@ impl Worker {
 
     /// The watcher goes on by itself. If it has a task of its own it does not search now, so what was left to it is another one's from here on.
     fn hand_watch_over(&self) {
-        let has_own = self.lifo.get().is_some() || !self.remote().ring.is_empty();
+        let has_own = self.lifo.get().is_some() || !self.remote().ring.is_empty() || !self.remote().overflow.is_empty();
         if has_own && self.shared.has_work() && self.shared.idle.should_wake_for_push(|| self.poll_ns.get()) {
             self.shared.wake_one();
         }
@@ -423,6 +430,11 @@ impl Worker {
         given += std::iter::repeat_with(|| self.remote().ring.steal(|task| drop(inject.push(task))))
             .take_while(|&count| count > 0)
             .sum::<usize>();
+        let mut rest = self.remote().overflow.take(|len| len);
+        given += rest.len();
+        while let Some(task) = rest.pop() {
+            drop(inject.push(task));
+        }
         if given > 0 {
             self.shared.wake_for_foreign_push();
         }
@@ -432,7 +444,7 @@ impl Worker {
     pub(super) fn forget_queues(&self) {
         self.lifo.set(None);
         while self.remote().ring.steal(|_| {}) > 0 {}
-        self.remote().overflow.clear();
+        self.remote().overflow.clear(|| {});
     }
 
     fn random(&self) -> u32 {
