@@ -48,6 +48,8 @@ impl Inject {
     /// Accepts nothing more, and forgets what is queued: entries hold no references.
     pub(super) fn close(&self) {
         // Under the lock of the list, because a taker empties the stack under it, and the two must not meet.
-        self.ordered.clear(|| drop(self.incoming.close()));
+        self.ordered.clear(|| {
+            self.incoming.close();
+        });
     }
 }
