@@ -168,22 +168,22 @@ impl Executor {
         let turn = Turn(task);
         if task.start().is_cancelled() {
             core::mem::forget(turn);
-            // SAFETY: the caller's contract.
+            // SAFETY: [I1] the caller's contract.
             unsafe { end(task, TaskError::Cancelled) };
             return true;
         }
-        // SAFETY: the caller's contract.
+        // SAFETY: [I1] the caller's contract.
         let polled = budget::with_initial(|| with_waker(task, |waker| unsafe { task.poll(&mut Context::from_waker(waker)) }));
         core::mem::forget(turn);
         match polled {
             Poll::Ready(()) => {
-                // SAFETY: the output is in place.
+                // SAFETY: [I1] the output is in place.
                 unsafe { task.complete() };
                 true
             }
             Poll::Pending => {
                 task.set_wait(wait::take());
-                // SAFETY: the caller's contract; a task that was woken meanwhile is still ours to queue.
+                // SAFETY: [I1] the caller's contract; a task that was woken meanwhile is still ours to queue.
                 if unsafe { task.park() } {
                     self.push(task);
                 }
@@ -209,7 +209,7 @@ impl Executor {
 /// # Safety
 /// The caller has the right to poll `task`, a task of this module's home.
 unsafe fn end(task: TaskRef, error: TaskError) {
-    // SAFETY: the caller's contract.
+    // SAFETY: [I1] the caller's contract.
     unsafe {
         task.fail(error);
         task.complete();

@@ -40,7 +40,7 @@ impl Future for Sleep {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.into_ref();
-        // SAFETY: a field of what is pinned, which nobody moves out.
+        // SAFETY: [I1] a field of what is pinned, which nobody moves out.
         let entry = unsafe { this.map_unchecked(|sleep| &sleep.entry) };
         match entry.state() {
             EntryState::Fired | EntryState::Dead => return Poll::Ready(()),

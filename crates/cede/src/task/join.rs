@@ -83,7 +83,7 @@ impl<T> Future for JoinHandle<T> {
 impl<T> Drop for JoinHandle<T> {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: a value is dropped once, and nobody uses the field after this.
+        // SAFETY: [I2 of `cede_core::task`] a value is dropped once, and nobody uses the field, which owns the handle's reference, after this.
         let join = unsafe { ManuallyDrop::take(&mut self.join) };
         if let Some(leftover) = join.leave() {
             nesting::settle(leftover);
