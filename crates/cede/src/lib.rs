@@ -34,3 +34,8 @@ pub mod hyper {
 pub use cede_macros::{main, test};
 pub use cede_sync as sync;
 pub use task::spawn;
+
+/// The example of the README is compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

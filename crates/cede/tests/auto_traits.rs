@@ -7,6 +7,7 @@ use std::rc::Rc;
 /// Asks the compiler, by autoref: the inherent constant exists only if the bound holds.
 macro_rules! holds {
     ($type:ty: $bound:ident) => {{
+        #[allow(dead_code, reason = "used where the bound does not hold")]
         trait Otherwise {
             const HOLDS: bool = false;
         }

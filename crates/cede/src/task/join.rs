@@ -1,4 +1,8 @@
 //! Handles on tasks.
+//!
+//! # Invariants
+//! - I1: the join of a handle is there from its making to its drop, which takes it out; nothing uses it after that.
+//! - I2: an abort handle owns one reference to its task. (The loom models are those of `cede_core::task`, whose functions this calls.)
 
 use std::fmt;
 use std::future::Future;
@@ -83,7 +87,7 @@ impl<T> Future for JoinHandle<T> {
 impl<T> Drop for JoinHandle<T> {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: [I2 of `cede_core::task`] a value is dropped once, and nobody uses the field, which owns the handle's reference, after this.
+        // SAFETY: [I1] a value is dropped once, and nobody uses the field after this.
         let join = unsafe { ManuallyDrop::take(&mut self.join) };
         if let Some(leftover) = join.leave() {
             nesting::settle(leftover);
@@ -147,7 +151,7 @@ impl Clone for AbortHandle {
 
 impl Drop for AbortHandle {
     fn drop(&mut self) {
-        // SAFETY: [I2 of `cede_core::task`] the reference taken in `new` is given back here, once.
+        // SAFETY: [I2] the reference taken in `new` is given back here, once.
         unsafe { self.task.release() };
     }
 }
