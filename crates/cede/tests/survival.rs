@@ -327,11 +327,15 @@ matrix! {
 }
 
 /// The output of a task: the handle of the next one.
-struct Link(#[expect(dead_code, reason = "owned for its drop")] Option<JoinHandle<Link>>, Arc<AtomicUsize>);
+struct Link {
+    /// Only dropped.
+    _next: Option<JoinHandle<Link>>,
+    drops: Arc<AtomicUsize>,
+}
 
 impl Drop for Link {
     fn drop(&mut self) {
-        self.1.fetch_add(1, Ordering::Relaxed);
+        self.drops.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -345,7 +349,7 @@ fn a_chain_of_outputs_is_dropped_on_a_small_stack() {
         let mut last: Option<JoinHandle<Link>> = None;
         runtime.block_on(async {
             for number in 0..LENGTH {
-                let link = Link(last.take(), drops.clone());
+                let link = Link { _next: last.take(), drops: drops.clone() };
                 last = Some(cede::spawn(async move { link }));
                 if number % 1000 == 0 {
                     cede::task::yield_now().await;
