@@ -121,7 +121,15 @@ struct Waiters {
     reader: Option<Waker>,
     writer: Option<Waker>,
     #[expect(clippy::box_collection, reason = "almost never used; the box keeps idle cells small")]
-    more: Option<Box<Vec<(Direction, Waker)>>>,
+    more: Option<Box<Vec<Waiter>>>,
+}
+
+/// One of several tasks that wait in one direction. Its future takes it out when it is dropped.
+#[derive(Debug)]
+struct Waiter {
+    /// The address of the pinned future.
+    key: usize,
+    waker: Waker,
 }
 
 impl ReadyCell {
@@ -161,15 +169,22 @@ impl ReadyCell {
         self.ready(direction).map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// Like [`ReadyCell::poll_ready`], for one of several tasks that wait in the same direction.
-    pub(crate) fn poll_ready_shared(&self, cx: &mut Context<'_>, direction: Direction) -> Poll<Ready> {
+    /// Like [`ReadyCell::poll_ready`], for one of several futures that wait in the same direction. `key` is the address of the future, which calls
+    /// [`ReadyCell::forget`] when it is dropped.
+    pub(crate) fn poll_ready_shared(&self, cx: &mut Context<'_>, direction: Direction, key: usize) -> Poll<Ready> {
         if let Some(ready) = self.ready(direction) {
             return Poll::Ready(ready);
         }
         let waker = cx.waker().clone();
-        let surplus = self.waiters.lock().keep_also(direction, waker);
-        drop(surplus);
+        let replaced = self.waiters.lock().keep_also(key, waker);
+        drop(replaced);
         self.ready(direction).map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// The future with this address waits no more.
+    pub(crate) fn forget(&self, key: usize) {
+        let waiter = self.waiters.lock().forget(key);
+        drop(waiter);
     }
 
     /// An edge came: remembers it and wakes who waits for it.
@@ -186,7 +201,7 @@ impl ReadyCell {
             let writer = if bits & Direction::Write.mask() != 0 { waiters.writer.take() } else { None };
             (reader, writer, waiters.more.take())
         };
-        let mut woken = reader.into_iter().chain(writer).chain(more.into_iter().flat_map(|more| *more).map(|(_, waker)| waker));
+        let mut woken = reader.into_iter().chain(writer).chain(more.into_iter().flat_map(|more| *more).map(|waiter| waiter.waker));
         // No edge comes a second time, so a waker that panics must not cost the others theirs.
         cede_context::persist(|| woken.next().map(Waker::wake).is_some());
     }
@@ -205,14 +220,20 @@ impl Waiters {
         self.slot(direction).as_ref().is_some_and(|kept| kept.will_wake(waker))
     }
 
-    /// Keeps one more waker; returns it if it is there already, to be dropped outside the lock.
-    fn keep_also(&mut self, direction: Direction, waker: Waker) -> Option<Waker> {
+    /// Keeps the waker of one more future; returns the one that it replaces, to be dropped outside the lock.
+    fn keep_also(&mut self, key: usize, waker: Waker) -> Option<Waker> {
         let more = self.more.get_or_insert_default();
-        if more.iter().any(|(kept_for, kept)| *kept_for == direction && kept.will_wake(&waker)) {
-            return Some(waker);
+        if let Some(waiter) = more.iter_mut().find(|waiter| waiter.key == key) {
+            return Some(std::mem::replace(&mut waiter.waker, waker));
         }
-        more.push((direction, waker));
+        more.push(Waiter { key, waker });
         None
+    }
+
+    fn forget(&mut self, key: usize) -> Option<Waiter> {
+        let more = self.more.as_mut()?;
+        let place = more.iter().position(|waiter| waiter.key == key)?;
+        Some(more.swap_remove(place))
     }
 }
 

@@ -51,7 +51,7 @@ where
     if parts.simulated {
         return handle.spawn_at(future, site);
     }
-    let hold = parts.clock.is_paused().then(|| parts.clock.hold());
+    let hold = parts.clock.is_paused().then(|| PausedClock { hold: Some(parts.clock.hold()), driver: handle.driver() });
     let (task, join) = emplace(future, Id::next(), site);
     let job = BlockingJob { task, handle: handle.clone(), _hold: hold };
     if let Err(refused) = parts.blocking.pool.submit(job) {
@@ -133,15 +133,29 @@ impl<F: FnOnce() -> R, R> Future for Once<F> {
 pub(crate) struct BlockingJob {
     task: TaskRef,
     handle: Handle,
-    /// While a closure is under way, a paused clock does not run away from it.
-    _hold: Option<Hold>,
+    /// Dropped after the closure's result has been published.
+    _hold: Option<PausedClock>,
+}
+
+/// While a closure is under way, a paused clock does not run away from it. Then the runtime, which sleeps for as long as that takes, is woken to look at the clock again.
+#[derive(Debug)]
+struct PausedClock {
+    hold: Option<Hold>,
+    driver: cede_driver::Handle,
+}
+
+impl Drop for PausedClock {
+    fn drop(&mut self) {
+        drop(self.hold.take());
+        self.driver.unpark();
+    }
 }
 
 impl pool::Job for BlockingJob {
     fn run(self) {
         let _inside = context::enter(self.handle.clone());
         // SAFETY: the pool gives each job one turn; its home's failure is `JoinError`.
-        let outcome = unsafe { run::run(self.task) };
+        let outcome = unsafe { run::run(self.task, || {}) };
         debug_assert_eq!(outcome, run::Outcome::Completed);
     }
 

@@ -86,7 +86,11 @@ impl Runtime {
         self.handle.spawn_blocking(job)
     }
 
-    /// Runs a future to its end on this thread, and returns its output. Tasks go on meanwhile.
+    /// Runs a future to its end on this thread, and returns its output. Tasks go on meanwhile; this thread may run some of them while the future waits, see
+    /// [`Builder::block_on_runs_tasks`].
+    ///
+    /// Inside a task of the same runtime it nests: the worker runs other tasks until the future is done. What was begun last must then end first, so two nested calls on one worker
+    /// that wait for each other's end never do.
     ///
     /// # Panics
     /// If the future panics.

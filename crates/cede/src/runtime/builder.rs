@@ -39,6 +39,9 @@ pub struct Builder {
     hooks: Hooks,
     name: Option<Arc<str>>,
     unhandled_panic: UnhandledPanic,
+    /// `None` until somebody says so.
+    block_on_runs_tasks: Option<bool>,
+    own_thread_name: bool,
 }
 
 /// What a runtime does when a task panics.
@@ -84,6 +87,8 @@ impl Builder {
             hooks: Hooks::default(),
             name: None,
             unhandled_panic: UnhandledPanic::Ignore,
+            block_on_runs_tasks: None,
+            own_thread_name: false,
         }
     }
 
@@ -148,6 +153,7 @@ impl Builder {
         F: Fn() -> String + Send + Sync + 'static,
     {
         self.thread_name = Arc::new(name);
+        self.own_thread_name = true;
         self
     }
 
@@ -205,6 +211,16 @@ impl Builder {
     /// A name for the runtime, shown by its `Debug`.
     pub fn name(&mut self, name: impl Into<String>) -> &mut Self {
         self.name = Some(name.into().into());
+        self
+    }
+
+    /// Whether a thread that waits in `block_on` of a work-stealing runtime runs tasks meanwhile. It does by default, unless threads of the runtime have hooks, names or
+    /// stack sizes of their own, because then tasks may rely on those.
+    ///
+    /// Spawning and joining from `block_on` then costs a hundredth of what waking a worker costs. On the other hand a task that blocks its thread may delay the future of `block_on`, and a
+    /// future that holds a lock of `std` over an `.await` may deadlock with a task that wants it, as both would on a one-thread runtime. Turn it off where that matters.
+    pub fn block_on_runs_tasks(&mut self, runs: bool) -> &mut Self {
+        self.block_on_runs_tasks = Some(runs);
         self
     }
 
@@ -317,6 +333,12 @@ impl Builder {
             name: self.name.clone(),
             panics_end_it: self.unhandled_panic == UnhandledPanic::ShutdownRuntime,
             panicked: AtomicBool::new(false),
+            block_on_runs_tasks: self.block_on_runs_tasks.unwrap_or(
+                !self.own_thread_name
+                    && self.thread_stack_size.is_none()
+                    && self.hooks.thread_start.is_none()
+                    && self.hooks.thread_stop.is_none(),
+            ),
         }
     }
 }

@@ -88,6 +88,15 @@ impl Handle {
         self.spawn_at(future, Location::caller())
     }
 
+    /// Whether a spawn here and now only moves the future: the thread runs a worker of this runtime.
+    #[inline]
+    pub(crate) fn spawns_here(&self) -> bool {
+        match &self.scheduler {
+            SchedulerHandle::Local(shared) => local::is_driven_here(shared),
+            SchedulerHandle::Steal(shared) => steal::is_driven_here(shared),
+        }
+    }
+
     #[inline]
     pub(crate) fn spawn_at<F>(&self, future: F, site: &'static Location<'static>) -> JoinHandle<F::Output>
     where
@@ -191,11 +200,14 @@ impl Handle {
     }
 
     pub(crate) fn shut_down(&self, timeout: Option<Duration>) {
+        let began = std::time::Instant::now();
         match &self.scheduler {
             SchedulerHandle::Local(shared) => shared.shut_down(),
             SchedulerHandle::Steal(shared) => shared.shut_down(timeout),
         }
-        self.parts().blocking.shut_down(timeout);
+        // One limit for both.
+        let left = timeout.map(|timeout| timeout.saturating_sub(began.elapsed()));
+        self.parts().blocking.shut_down(left);
     }
 }
 

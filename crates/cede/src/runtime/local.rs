@@ -135,6 +135,8 @@ impl Home for LocalHome {
         with_active(|active| match active {
             Some(scheduler) if Arc::ptr_eq(&scheduler.shared, shared) => scheduler.push(task),
             _ => {
+                // Once pushed, the task may run to its end and take its chunk, and the runtime, with it.
+                let shared = shared.clone();
                 // A closed inbox means that the runtime ends and will drop the future itself.
                 if shared.inbox.push(task).is_ok() {
                     shared.timers.driver().unpark();
@@ -199,7 +201,7 @@ where
         return crate::task::spawn_cancelled(future, id, site);
     };
     let memory = slab.allocate(layout);
-    // SAFETY: the memory is new. The future is `Send`, because only a scheduler's own thread spawns others (I3). The slab is locked, so the walk of the shutdown sees the
+    // SAFETY: [I3] the memory is new. A future that is not `Send` is only spawned by the thread that the scheduler is bound to. The slab is locked, so the walk of the shutdown sees the
     // task whole or not at all.
     let (task, join) = unsafe { TaskCell::<F, LocalHome>::emplace(memory, future, id.number(), site) };
     let pushed = shared.inbox.push(task);
@@ -210,6 +212,7 @@ where
 }
 
 /// Whether the current thread drives this scheduler.
+#[inline]
 pub(crate) fn is_driven_here(shared: &Arc<Shared>) -> bool {
     with_active(|active| active.is_some_and(|scheduler| Arc::ptr_eq(&scheduler.shared, shared)))
 }
@@ -229,6 +232,16 @@ impl Shared {
             if let Some(output) = self.wait_for_turn(future.as_mut()) {
                 return output;
             }
+        }
+    }
+
+    /// Takes back the cells of tasks that were spawned by other threads.
+    fn collect_foreign(&self) {
+        if Slab::has_freed(self, FOREIGN_SLAB)
+            && let Some(mut slab) = self.foreign_slab.try_lock()
+            && let Some(slab) = slab.as_mut()
+        {
+            slab.collect();
         }
     }
 
@@ -436,7 +449,7 @@ impl Scheduler {
             tick.polled += 1;
             self.polls.set(self.polls.get() + 1);
             // SAFETY: [I2] the task came from the queue, with the right to poll it; its home's failure is `JoinError`.
-            match unsafe { run::run(task) } {
+            match unsafe { run::run(task, || self.shared.parts.note_panic()) } {
                 Outcome::Asleep => {}
                 Outcome::Again => self.push(task),
                 Outcome::Completed => tick.completed += 1,
@@ -470,6 +483,7 @@ impl Scheduler {
     fn park(&self, signal: &MainSignal) {
         self.polls.set(0);
         self.slab(Slab::collect);
+        self.shared.collect_foreign();
         let timers = &self.shared.timers;
         let until = timers.before_park(self.shared.parts.clock.is_paused());
         if self.shared.inbox.is_empty() && !signal.woken.load(Ordering::SeqCst) {
@@ -477,7 +491,9 @@ impl Scheduler {
             if until.is_some() {
                 cede_driver::tighten_timer_slack();
             }
-            self.turn(until);
+            // The hook may have spawned or woken something.
+            let nothing_new = self.ready(|ready| ready.is_empty()) && !signal.woken.load(Ordering::SeqCst);
+            self.turn(if nothing_new { until } else { Some(0) });
             self.shared.parts.after_park();
         }
         timers.awake();

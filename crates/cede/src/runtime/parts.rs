@@ -8,6 +8,7 @@ use cede_core::lock::Lock;
 use cede_driver::clock::Clock;
 
 use crate::blocking::Blocking;
+use crate::runtime::run::shielded;
 use crate::sim::{BlockedTask, Deadlock};
 
 /// A function of the user's that is called at certain moments.
@@ -28,6 +29,8 @@ pub(crate) struct Parts {
     /// Whether the panic of a task ends a one-thread runtime.
     pub(crate) panics_end_it: bool,
     pub(crate) panicked: AtomicBool,
+    /// Whether a thread in `block_on` of a work-stealing runtime is a guest worker.
+    pub(crate) block_on_runs_tasks: bool,
 }
 
 /// See the builder's functions of these names.
@@ -50,13 +53,13 @@ impl Parts {
 
     pub(crate) fn before_park(&self) {
         if let Some(hook) = &self.hooks.thread_park {
-            hook();
+            shielded(|| hook());
         }
     }
 
     pub(crate) fn after_park(&self) {
         if let Some(hook) = &self.hooks.thread_unpark {
-            hook();
+            shielded(|| hook());
         }
     }
 

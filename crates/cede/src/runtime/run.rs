@@ -22,12 +22,12 @@ pub(crate) enum Outcome {
     Completed,
 }
 
-/// Gives a task its turn.
+/// Gives a task its turn. `on_panic` is called if it panics, before its join handle knows.
 ///
 /// # Safety
 /// The caller took the task from a queue, and with it the right to poll; its failure type is [`JoinError`].
 #[inline]
-pub(crate) unsafe fn run(task: TaskRef) -> Outcome {
+pub(crate) unsafe fn run(task: TaskRef, on_panic: impl FnOnce()) -> Outcome {
     if task.start().is_cancelled() {
         // SAFETY: the caller's contract.
         unsafe { cancel(task) };
@@ -54,7 +54,7 @@ pub(crate) unsafe fn run(task: TaskRef) -> Outcome {
         }
         Err(panic) => {
             let error = JoinError::panicked(Id::from_number(task.id()), panic);
-            context::with_current(|handle| handle.parts().note_panic());
+            on_panic();
             // SAFETY: the caller's contract.
             unsafe { fail(task, error) };
             Outcome::Completed

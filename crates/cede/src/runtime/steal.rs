@@ -157,7 +157,8 @@ impl Home for StealHome {
         let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
         with_active(|active| match active {
             Some(worker) if worker.is_of(shared) => worker.push_woken(task),
-            _ => shared.push_foreign(task),
+            // Once pushed, the task may run to its end and take its chunk, and the runtime, with it.
+            _ => shared.clone().push_foreign(task),
         });
     }
 
@@ -187,6 +188,12 @@ thread_local! {
 
 /// After so many cells freed for others, the owner of the last one is woken to take them back, in case it sleeps.
 const REMIND_EVERY: usize = 4096;
+
+/// Whether the current thread runs a worker of this runtime.
+#[inline]
+pub(crate) fn is_driven_here(shared: &Arc<Shared>) -> bool {
+    with_active(|active| active.is_some_and(|worker| worker.is_of(shared)))
+}
 
 /// Starts a task.
 #[inline]
@@ -285,8 +292,19 @@ impl Shared {
     fn remind_to_collect(&self, slab: usize) {
         let count = FREED_ELSEWHERE.get() + 1;
         FREED_ELSEWHERE.set(count % REMIND_EVERY);
-        if count == REMIND_EVERY && slab < self.workers {
-            self.unpark(slab);
+        if count == REMIND_EVERY {
+            // Any worker takes back what belongs to none.
+            self.unpark(slab.min(self.workers - 1));
+        }
+    }
+
+    /// Takes back the cells of tasks that were spawned by other threads.
+    fn collect_foreign(&self) {
+        if Slab::has_freed(self, self.workers + 1)
+            && let Some(mut slab) = self.foreign_slab.try_lock()
+            && let Some(slab) = slab.as_mut()
+        {
+            slab.collect();
         }
     }
 

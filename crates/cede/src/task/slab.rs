@@ -93,6 +93,8 @@ struct Own<S> {
     /// Where this chunk is in `Slab::chunks`.
     index: usize,
     class: usize,
+    /// Where the first cell is.
+    first: u32,
     cell_bytes: u32,
     capacity: u32,
     carved: u32,
@@ -203,9 +205,8 @@ impl<S: Shared> Slab<S> {
     /// Memory for a cell.
     #[inline]
     pub(crate) fn allocate(&mut self, layout: Layout) -> NonNull<u8> {
-        assert!(layout.align() <= 64, "futures aligned to more than 64 bytes must be boxed before they are spawned");
         debug_assert!(!self.closed);
-        if layout.size() > SIZE_MAX {
+        if layout.size() > SIZE_MAX || layout.align() > 64 {
             return self.allocate_large(layout);
         }
         let class = usize::from(CLASS_OF[(layout.size() - 1) / 64]);
@@ -242,25 +243,37 @@ impl<S: Shared> Slab<S> {
         let layout = Layout::from_size_align(CHUNK_BYTES, CHUNK_BYTES).expect("a valid layout");
         let memory = self.spares.pop().unwrap_or_else(pages::map);
         let cell_bytes = SIZES[class];
-        self.adopt(memory, layout, class, cell_bytes, (CHUNK_BYTES - CHUNK_HEADER_BYTES) / cell_bytes)
+        self.adopt(memory, layout, class, CHUNK_HEADER_BYTES, cell_bytes, (CHUNK_BYTES - CHUNK_HEADER_BYTES) / cell_bytes)
     }
 
     #[cold]
     fn allocate_large(&mut self, layout: Layout) -> NonNull<u8> {
-        let bytes = CHUNK_HEADER_BYTES + layout.size();
+        assert!(layout.align() < CHUNK_BYTES, "a future aligned to 64 KiB or more must be boxed before it is spawned");
+        // The cell starts within the first 64 KiB, so that masking its address finds the chunk.
+        let first = CHUNK_HEADER_BYTES.max(layout.align());
+        let bytes = first + layout.size();
         let chunk_layout = Layout::from_size_align(bytes, CHUNK_BYTES).expect("a future of that size cannot exist");
         let memory = allocate_aligned(chunk_layout);
-        let chunk = self.adopt(memory, chunk_layout, LARGE, 0, 1);
+        let chunk = self.adopt(memory, chunk_layout, LARGE, first, 0, 1);
         // SAFETY: [I2] the chunk is new and ours.
         unsafe { take(chunk) }.expect("a new chunk has a free cell")
     }
 
-    fn adopt(&mut self, memory: NonNull<u8>, layout: Layout, class: usize, cell_bytes: usize, capacity: usize) -> NonNull<Chunk<S>> {
+    fn adopt(
+        &mut self,
+        memory: NonNull<u8>,
+        layout: Layout,
+        class: usize,
+        first: usize,
+        cell_bytes: usize,
+        capacity: usize,
+    ) -> NonNull<Chunk<S>> {
         const { assert!(size_of::<Chunk<()>>() <= CHUNK_HEADER_BYTES) };
         let chunk = memory.cast::<Chunk<S>>();
         let own = Own {
             index: self.chunks.len(),
             class,
+            first: first as u32,
             cell_bytes: cell_bytes as u32,
             capacity: capacity as u32,
             carved: 0,
@@ -303,6 +316,11 @@ impl<S: Shared> Slab<S> {
         } else if !chunk.in_partial {
             self.link(pointer);
         }
+    }
+
+    /// Whether cells were freed by other threads that this slab has not taken back.
+    pub(crate) fn has_freed(shared: &S, number: usize) -> bool {
+        !shared.freed_elsewhere(number).is_empty()
     }
 
     /// Takes back the cells that were freed by other threads.
@@ -446,7 +464,7 @@ impl<S: Shared> Slab<S> {
 #[inline]
 unsafe fn cell_at<S>(chunk: NonNull<Chunk<S>>, index: usize) -> NonNull<Header> {
     // SAFETY: within the chunk's memory by the caller's contract.
-    unsafe { chunk.cast::<u8>().add(CHUNK_HEADER_BYTES + index * own(chunk).cell_bytes as usize).cast() }
+    unsafe { chunk.cast::<u8>().add(own(chunk).first as usize + index * own(chunk).cell_bytes as usize).cast() }
 }
 
 /// Takes a free cell of the chunk.

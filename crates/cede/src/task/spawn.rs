@@ -25,12 +25,13 @@ where
     F::Output: Send + 'static,
 {
     let site = Location::caller();
-    // The future is moved into the closure, and comes back if there is no runtime to take it.
     let mut future = Some(future);
-    let spawned = context::with_current(|handle| handle.spawn_at(future.take().expect("is there"), site));
-    match spawned {
-        Some(handle) => handle,
-        None => context::outside(),
+    // On the runtime's own thread the future is only moved. Elsewhere it may have to be dropped, which is foreign code, so nothing is borrowed then.
+    let spawned = context::with_current(|handle| handle.spawns_here().then(|| handle.spawn_at(future.take().expect("is there"), site)));
+    match (spawned, future) {
+        (Some(Some(join)), _) => join,
+        (Some(None), Some(future)) => context::current().spawn_at(future, site),
+        _ => context::outside(),
     }
 }
 

@@ -133,6 +133,8 @@ impl Sleep {
     #[track_caller]
     fn arm(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
+        // Foreign code, so it runs before the thread's context is borrowed; what is left of it is dropped after.
+        let mut waker = Some(cx.waker().clone());
         let armed = context::with_current(|handle| {
             let clock = &handle.parts().clock;
             let mut at = clock.at(this.deadline.into_std());
@@ -145,7 +147,7 @@ impl Sleep {
             }
             let timers = handle.timers();
             // SAFETY: [I1] `armed` names these timers until the entry is disarmed or has fired.
-            if unsafe { timers.arm(this.entry.as_ref(), at, cx.waker().clone()) }.is_err() {
+            if unsafe { timers.arm(this.entry.as_ref(), at, waker.take().expect("is taken once")) }.is_err() {
                 shut_down();
             }
             *this.armed = Some(timers.clone());

@@ -5,7 +5,7 @@
 //!
 //! # Why timers are collected
 //! Exact deadlines are all different, so a hundred thousand sleeps would wake their worker a hundred thousand times, and a wake costs more than firing ten timers. So after timers have
-//! fired, the worker does not park for less than [`GAP_NS`] for each of them, up to [`GAP_NS_MAX`]; those that come due meanwhile fire together. A timer alone is exact; among thousands
+//! fired, the worker does not park for less than [`GAP_NS`] for each but the first, up to [`GAP_NS_MAX`]; those that come due meanwhile fire together. A timer alone is exact; among thousands
 //! each may be a millisecond late, as with timers that tick in milliseconds.
 //!
 //! # Invariants
@@ -23,7 +23,7 @@ use cede_core::wheel::{Entry, Wheel};
 use cede_driver::Handle as DriverHandle;
 
 const AWAKE: u64 = 0;
-/// After this many nanoseconds for each timer that fired, the worker may wake for the next ones.
+/// After this many nanoseconds for each timer that fired together with another one, the worker may wake for the next ones.
 const GAP_NS: u64 = 50_000;
 /// But not later than this.
 const GAP_NS_MAX: u64 = 1_000_000;
@@ -110,7 +110,7 @@ impl Timers {
                 }
                 state.wheel.advance(now);
                 fired += state.move_fired(&mut batch);
-                state.not_before = now.saturating_add((GAP_NS * fired as u64).min(GAP_NS_MAX));
+                state.not_before = now.saturating_add((GAP_NS * fired.saturating_sub(1) as u64).min(GAP_NS_MAX));
             }
             let more = !batch.has_room();
             batch.wake_all();

@@ -6,6 +6,7 @@ use std::net::{self, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::task::{Context, Poll, ready};
 
+use cede_context::budget;
 use cede_driver::{Attempt, Direction, Source};
 
 use super::backoff::Backoff;
@@ -14,6 +15,11 @@ use super::stream::TcpStream;
 use crate::net::ToSocketAddrs;
 use crate::net::lookup::each_address;
 use crate::runtime::{Handle, context};
+
+#[track_caller]
+fn driver() -> cede_driver::Handle {
+    context::with_current(Handle::driver).unwrap_or_else(|| context::outside())
+}
 
 /// So many connections may wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -92,7 +98,19 @@ impl TcpListener {
     /// # Errors
     /// Those of `accept(2)`. When the process has no descriptors left, that is reported once; from then on this waits by itself, at most a second at a time, until there are some.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        poll_fn(|cx| self.poll_accept(cx)).await
+        // Any number of tasks may accept from one listener; `poll_accept` only wakes one.
+        loop {
+            poll_fn(budget::poll_proceed).await.spend();
+            poll_fn(|cx| self.backoff.poll_may_try(cx)).await;
+            match self.source.try_io(Direction::Read, net::TcpListener::accept) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => drop(self.source.ready(Direction::Read, driver).await?),
+                result => {
+                    if let Some(result) = self.finish_accept(result) {
+                        return result;
+                    }
+                }
+            }
+        }
     }
 
     /// Polls for a connection; see [`TcpListener::accept`]. One task at a time is woken.
@@ -100,18 +118,23 @@ impl TcpListener {
     /// # Errors
     /// As [`TcpListener::accept`].
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        let driver = || context::with_current(Handle::driver).unwrap_or_else(|| context::outside());
         loop {
             ready!(self.backoff.poll_may_try(cx));
-            match ready!(self.source.poll_io(cx, Direction::Read, driver, |listener| listener.accept().map(Attempt::Done))) {
-                Ok((stream, peer)) => {
-                    self.backoff.clear();
-                    stream.set_nonblocking(true)?;
-                    return Poll::Ready(Ok((TcpStream::from_source(Source::new(stream)), peer)));
-                }
-                Err(error) if self.backoff.report(&error) => return Poll::Ready(Err(error)),
-                Err(_) => {}
+            let result = ready!(self.source.poll_io(cx, Direction::Read, driver, |listener| listener.accept().map(Attempt::Done)));
+            if let Some(result) = self.finish_accept(result) {
+                return Poll::Ready(result);
             }
+        }
+    }
+
+    /// What `accept(2)` gave, as it is to be returned; `None` if the listener is short of descriptors and has said so already.
+    fn finish_accept(&self, result: io::Result<(net::TcpStream, SocketAddr)>) -> Option<io::Result<(TcpStream, SocketAddr)>> {
+        match result {
+            Ok((stream, peer)) => {
+                self.backoff.clear();
+                Some(stream.set_nonblocking(true).map(|()| (TcpStream::from_source(Source::new(stream)), peer)))
+            }
+            Err(error) => self.backoff.report(&error).then_some(Err(error)),
         }
     }
 

@@ -123,7 +123,7 @@ impl TcpStream {
     /// # Errors
     /// If the runtime is shut down.
     pub async fn readable(&self) -> io::Result<()> {
-        poll_fn(|cx| self.source.poll_ready(cx, Direction::Read, driver)).await.map(drop)
+        self.source.ready(Direction::Read, driver).await.map(drop)
     }
 
     /// Waits until a write may succeed.
@@ -133,7 +133,7 @@ impl TcpStream {
     /// # Errors
     /// If the runtime is shut down.
     pub async fn writable(&self) -> io::Result<()> {
-        poll_fn(|cx| self.source.poll_ready(cx, Direction::Write, driver)).await.map(drop)
+        self.source.ready(Direction::Write, driver).await.map(drop)
     }
 
     /// Polls for readability; see [`TcpStream::readable`].
@@ -183,7 +183,12 @@ impl TcpStream {
     /// # Errors
     /// Those of `recv(2)`.
     pub async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        poll_fn(|cx| self.source.poll_io(cx, Direction::Read, driver, |stream| stream.peek(buffer).map(Attempt::Done))).await
+        loop {
+            match self.source.try_io(Direction::Read, |stream| stream.peek(buffer)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => drop(self.source.ready(Direction::Read, driver).await?),
+                result => return result,
+            }
+        }
     }
 
     /// Sends small writes at once instead of collecting them.

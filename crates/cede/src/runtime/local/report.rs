@@ -25,7 +25,7 @@ impl Scheduler {
             let woken = self.ready(Ready::pop);
             debug_assert!(woken == Some(task));
             // SAFETY: [I2] the task was asleep, was woken and came from the queue.
-            let outcome = unsafe { run::run(task) };
+            let outcome = unsafe { run::run(task, || {}) };
             if outcome != Outcome::Asleep || !self.ready(|ready| ready.is_empty()) {
                 self.shared.parts.report(crate::sim::LostWake { task: before });
             }

@@ -31,7 +31,7 @@ impl Shared {
         if nested {
             return with_active(|active| drive_nested(active.expect("just seen"), future.as_mut()));
         }
-        let guest = self.guest.lock().enter();
+        let guest = if self.parts.block_on_runs_tasks { self.guest.lock().enter() } else { None };
         match guest {
             Some(worker) => Guest::enter(worker).drive(future.as_mut()),
             None => poll_only(future.as_mut(), &Signal::new(None)),
@@ -222,6 +222,10 @@ fn drive_nested<F: Future>(worker: &Worker, mut future: Pin<&mut F>) -> F::Outpu
         if worker.tick_until(|| signal.woken.load(Ordering::Relaxed)).polled > 0 || signal.is_set() {
             continue;
         }
+        assert!(
+            !worker.shared().closing.load(Ordering::SeqCst),
+            "the runtime was shut down while a task of it waited in a nested `block_on`: nothing that it waits for will happen"
+        );
         if driver.is_some() {
             worker.park(Some(&|| signal.is_set()));
         } else {

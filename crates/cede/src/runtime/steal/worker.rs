@@ -209,7 +209,7 @@ impl Worker {
             tick.polled += 1;
             self.polls.set(self.polls.get() + 1);
             // SAFETY: [I2] the task came from a queue, with the right to poll it; its home's failure is `JoinError`.
-            match unsafe { run::run(task) } {
+            match unsafe { run::run(task, || {}) } {
                 Outcome::Asleep => {}
                 Outcome::Again => self.push_back(task),
                 Outcome::Completed => tick.completed += 1,
@@ -325,6 +325,7 @@ impl Worker {
         let now = self.shared.parts.clock.now();
         self.measure(now, polls);
         self.slab(Slab::collect);
+        self.shared.collect_foreign();
         if let Some(task) = self.take_injected() {
             self.push_back(task);
         }
@@ -351,9 +352,13 @@ impl Worker {
         let parking = self.begin_park();
         let shared = &self.shared;
         // The second look: a push that did not see this worker as parked is seen here (`[sleep]` of [`cede_core::idle`]).
-        if !shared.has_work() && !shared.closing.load(Ordering::SeqCst) && !signal.is_some_and(|woken| woken()) {
+        let nothing_to_do = || !shared.has_work() && !shared.closing.load(Ordering::SeqCst) && !signal.is_some_and(|woken| woken());
+        if nothing_to_do() {
             shared.parts.before_park();
-            self.turn(parking.until);
+            // The hook may have spawned or woken something.
+            let lifo = self.lifo.take();
+            self.lifo.set(lifo);
+            self.turn(if lifo.is_none() && nothing_to_do() { parking.until } else { Some(0) });
             shared.parts.after_park();
         }
         self.end_park(parking);
@@ -362,6 +367,7 @@ impl Worker {
     /// Says that this worker sleeps. After this comes the second look, then the sleep, then [`Worker::end_park`].
     pub(super) fn begin_park(&self) -> Parked {
         self.slab(Slab::collect);
+        self.shared.collect_foreign();
         let polls = u64::from(self.polls.replace(0));
         let clock = &self.shared.parts.clock;
         let mut until = self.remote().timers.as_ref().and_then(|timers| timers.before_park(clock.is_paused()));
