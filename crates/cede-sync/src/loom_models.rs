@@ -91,6 +91,78 @@ fn oneshot_closed_beside_drop() {
     });
 }
 
+/// Beside a sender that sends or is dropped, the value ends in one place only, and the channel with its last half.
+fn oneshot_value_is_where_it_belongs(receive: impl Fn(oneshot::Receiver<Arc<()>>) -> bool + Send + Sync + 'static) {
+    model(move || {
+        let value = Arc::new(());
+        let (tx, rx) = oneshot::channel();
+        let sent = Arc::clone(&value);
+        let sender = thread::spawn(move || tx.send(sent).is_ok());
+        let received = receive(rx);
+        let taken = sender.join().unwrap();
+        assert!(taken || !received);
+        assert_eq!(Arc::strong_count(&value), 1);
+    });
+}
+
+#[test]
+fn oneshot_try_recv_beside_send() {
+    oneshot_value_is_where_it_belongs(|mut rx| {
+        let first = rx.try_recv();
+        let empty = rx.is_empty();
+        let second = rx.try_recv();
+        assert!(first.is_err() || second == Err(oneshot::error::TryRecvError::Closed));
+        assert!(empty || second.is_ok());
+        first.is_ok() || second.is_ok()
+    });
+}
+
+#[test]
+fn oneshot_poll_then_close_then_try_recv_beside_send() {
+    oneshot_value_is_where_it_belongs(|mut rx| {
+        touch(&mut rx);
+        rx.close();
+        let received = rx.try_recv();
+        assert_ne!(received, Err(oneshot::error::TryRecvError::Empty));
+        received.is_ok()
+    });
+}
+
+#[test]
+fn oneshot_change_of_wakers_beside_send() {
+    oneshot_value_is_where_it_belongs(|mut rx| {
+        touch(&mut rx);
+        rx.is_terminated() || block_on(rx).is_ok()
+    });
+}
+
+#[test]
+fn oneshot_closed_then_send_beside_close_and_drop() {
+    model(|| {
+        let value = Arc::new(());
+        let (mut tx, mut rx) = oneshot::channel();
+        let receiver = thread::spawn(move || rx.close());
+        touch(tx.closed());
+        let closed = tx.is_closed();
+        let refused = tx.send(Arc::clone(&value)).is_err();
+        assert!(refused || !closed);
+        receiver.join().unwrap();
+        assert_eq!(Arc::strong_count(&value), 1);
+    });
+}
+
+#[test]
+fn oneshot_both_halves_are_dropped() {
+    model(|| {
+        let (mut tx, mut rx) = oneshot::channel::<i32>();
+        touch(tx.closed());
+        touch(&mut rx);
+        let sender = thread::spawn(move || drop(tx));
+        drop(rx);
+        sender.join().unwrap();
+    });
+}
+
 #[test]
 fn mpsc_two_senders_and_the_receiver() {
     model(|| {
