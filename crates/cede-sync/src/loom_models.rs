@@ -188,6 +188,42 @@ fn mpsc_two_senders_and_the_receiver() {
 }
 
 #[test]
+fn mpsc_values_of_a_sender_come_in_order() {
+    model(|| {
+        let (tx, mut rx) = mpsc::unbounded_channel();
+        let sender = thread::spawn(move || (0..3).for_each(|value| tx.send(value).unwrap()));
+        let first = rx.try_recv().ok();
+        let rest = block_on(async {
+            let mut rest = Vec::from_iter(first);
+            while rx.recv_many(&mut rest, 2).await > 0 {}
+            rest
+        });
+        assert_eq!(rest, [0, 1, 2]);
+        assert!(rx.is_empty());
+        sender.join().unwrap();
+    });
+}
+
+#[test]
+fn mpsc_unbounded_values_are_dropped_with_the_receiver() {
+    model(|| {
+        let (tx, mut rx) = mpsc::unbounded_channel();
+        let value = Arc::new(());
+        let sent = Arc::clone(&value);
+        let sender = thread::spawn(move || {
+            let _ = tx.send(Arc::clone(&sent));
+            let _ = tx.send(sent);
+        });
+        let received = rx.try_recv();
+        let left = rx.len();
+        assert!(left <= 2 - usize::from(received.is_ok()));
+        drop((rx, received));
+        sender.join().unwrap();
+        assert_eq!(Arc::strong_count(&value), 1);
+    });
+}
+
+#[test]
 fn mpsc_full_channel_hands_its_place_over() {
     model(|| {
         let (tx, mut rx) = mpsc::channel(1);

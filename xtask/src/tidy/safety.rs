@@ -29,6 +29,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/cede-sync/src/claims.rs",
     "crates/cede-sync/src/lease.rs",
     "crates/cede-sync/src/mpsc/chan.rs",
+    "crates/cede-sync/src/mpsc/front.rs",
     "crates/cede-sync/src/mpsc/reserve.rs",
     "crates/cede-sync/src/mutex.rs",
     "crates/cede-sync/src/mutex/guards.rs",
