@@ -2,29 +2,31 @@
 //!
 //! # What
 //! The receiver of a channel waits again and again with the same waker. Cloning and dropping it for every message would cost two
-//! read-modify-writes on its task. Here it is cloned once; each wake is a `wake_by_ref`, and parking again is a comparison and a plain store.
+//! read-modify-writes on its task. Here it is cloned once; each wake is a `wake_by_ref` between two plain stores, and parking again is a
+//! comparison and a plain store.
 //!
 //! # Why not the obvious way
 //! `Option<Waker>` under the owner's lock must be taken out to be woken after unlocking. An atomic waker (register ‖ wake, both lock-free) needs
 //! two read-modify-writes on each side, though its owner holds a lock at that moment anyway.
 //!
 //! # States
-//! `parked` (under the owner's lock): the waiter wants a wake. `calls`: *idle*; *calling*: one caller uses the waker, after unlocking;
-//! *again*: meanwhile the waiter parked anew and was to be woken again, so the caller repeats.
+//! `parked` (under the owner's lock): the waiter wants a wake. `lone`: a caller uses the waker, after unlocking. If the waiter parks anew and is to be
+//! woken again meanwhile, that goes by `calls`: *idle*; *calling*: one more caller uses the waker; *again*: it is to repeat, for a third.
 //!
 //! # Who may touch what
 //! - `parked`: the holder of the owner's lock.
-//! - `waker`: read by the waiter and by the caller; written only by the waiter under the lock while `calls` is idle.
+//! - `waker`: read by the waiter and by the callers; written only by the waiter under the lock while nobody calls.
+//! - `lone`: set under the lock while it is not; reset by the caller that it stands for, without.
 //! - `calls`: idle → calling and calling → again under the lock; back to idle by the caller, without it.
 //!
 //! # Invariants
-//! - I1: a [`Call`] exists only while `calls` is not idle, and only one exists.
-//! - I2: `waker` is written only under the lock, by the one waiter, while `calls` is idle; so it never changes while it is read.
-//! - I3: a wake that was claimed is delivered after the claim: by the claimer, or by the caller that it found, which repeats.
+//! - I1: a [`Call`] exists only while `lone` is set or `calls` is not idle, one for each.
+//! - I2: `waker` is written only under the lock, by the one waiter, while nobody calls; so it never changes while it is read.
+//! - I3: a wake that was claimed is delivered after the claim: by the claimer, or by the second caller that it found, which repeats.
 //!
 //! # Orderings
-//! The caller's return to idle is a Release; the waiter reads `calls` with Acquire before it writes the waker. So does the next claimer, whose
-//! own Release would otherwise hide the earlier one. *calling* is stored before the wake and therefore seen by whatever the wake causes: a
+//! The end of a call is a Release; the waiter reads `lone` and `calls` with Acquire before it writes the waker. So does the next claimer, whose
+//! own Release would otherwise hide the earlier one. `lone` needs no more than a store, because nobody leaves its caller a message. *calling* is stored before the wake and therefore seen by whatever the wake causes: a
 //! claim that finds *again* is older than the repeated wake. The rest is under the lock.
 
 use core::task::Waker;
@@ -39,6 +41,7 @@ const AGAIN: u8 = 2;
 /// A place for the waker of one waiter; see the module's description.
 pub struct WakerSlot {
     parked: AtomicBool,
+    lone: AtomicBool,
     calls: AtomicU8,
     waker: UnsafeCell<Option<Waker>>,
 }
@@ -53,7 +56,12 @@ impl WakerSlot {
         /// An empty slot.
         #[must_use]
         pub fn new() -> Self {
-            Self { parked: AtomicBool::new(false), calls: AtomicU8::new(IDLE), waker: UnsafeCell::new(None) }
+            Self {
+                parked: AtomicBool::new(false),
+                lone: AtomicBool::new(false),
+                calls: AtomicU8::new(IDLE),
+                waker: UnsafeCell::new(None),
+            }
         }
     }
 
@@ -79,7 +87,7 @@ impl WakerSlot {
     /// # Safety
     /// The caller holds the owner's lock and is the only waiter.
     pub unsafe fn replace(&self, waker: Waker) -> Result<Option<Waker>, Waker> {
-        if self.calls.load(Ordering::Acquire) != IDLE {
+        if self.is_called() {
             return Err(waker);
         }
         self.parked.store(true, Ordering::Relaxed);
@@ -98,13 +106,28 @@ impl WakerSlot {
             return None;
         }
         self.parked.store(false, Ordering::Relaxed);
+        if self.lone.load(Ordering::Acquire) {
+            return self.claim_beside();
+        }
+        self.lone.store(true, Ordering::Relaxed);
+        Some(Call { slot: self, lone: true })
+    }
+
+    /// The claim beside a call; the lock is held.
+    #[cold]
+    fn claim_beside(&self) -> Option<Call<'_>> {
         let busy = self.calls.load(Ordering::Acquire) != IDLE
             && self.calls.compare_exchange(CALLING, AGAIN, Ordering::Relaxed, Ordering::Acquire) != Err(IDLE);
         if busy {
             return None;
         }
         self.calls.store(CALLING, Ordering::Relaxed);
-        Some(Call { slot: self })
+        Some(Call { slot: self, lone: false })
+    }
+
+    /// Whether somebody uses the waker. Under the lock, a no stays true until the lock is released.
+    fn is_called(&self) -> bool {
+        self.lone.load(Ordering::Acquire) || self.calls.load(Ordering::Acquire) != IDLE
     }
 
     /// Takes the waker out, if it is not in use.
@@ -113,7 +136,7 @@ impl WakerSlot {
     /// The caller holds the owner's lock and is the only waiter, which waits no more.
     pub unsafe fn clear(&self) -> Option<Waker> {
         self.parked.store(false, Ordering::Relaxed);
-        if self.calls.load(Ordering::Acquire) != IDLE {
+        if self.is_called() {
             return None;
         }
         // SAFETY: [I2] nobody calls, and nobody can begin to while the lock is held.
@@ -138,6 +161,8 @@ impl core::fmt::Debug for WakerSlot {
 #[must_use = "wake after unlocking"]
 pub struct Call<'a> {
     slot: &'a WakerSlot,
+    /// It is the one that `lone` stands for.
+    lone: bool,
 }
 
 impl Call<'_> {
@@ -151,7 +176,12 @@ impl Call<'_> {
 impl Drop for Call<'_> {
     #[inline]
     fn drop(&mut self) {
-        let _done = Done(self.slot);
+        let (_lone, _beside);
+        if self.lone {
+            _lone = LoneDone(self.slot);
+        } else {
+            _beside = Done(self.slot);
+        }
         call(self.slot);
     }
 }
@@ -159,14 +189,24 @@ impl Drop for Call<'_> {
 #[inline]
 fn call(slot: &WakerSlot) {
     slot.waker.with(|waker| {
-        // SAFETY: [I1] [I2] this is the one call, so nobody writes.
+        // SAFETY: [I1] [I2] a call is on, so nobody writes.
         if let Some(waker) = unsafe { &*waker } {
             waker.wake_by_ref();
         }
     });
 }
 
-/// Ends the call, also when the waker panicked.
+/// Ends the lone call, also when the waker panicked.
+struct LoneDone<'a>(&'a WakerSlot);
+
+impl Drop for LoneDone<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.lone.store(false, Ordering::Release);
+    }
+}
+
+/// Ends the call beside it, also when the waker panicked.
 struct Done<'a>(&'a WakerSlot);
 
 impl Drop for Done<'_> {

@@ -91,6 +91,78 @@ fn oneshot_closed_beside_drop() {
     });
 }
 
+/// Beside a sender that sends or is dropped, the value ends in one place only, and the channel with its last half.
+fn oneshot_value_is_where_it_belongs(receive: impl Fn(oneshot::Receiver<Arc<()>>) -> bool + Send + Sync + 'static) {
+    model(move || {
+        let value = Arc::new(());
+        let (tx, rx) = oneshot::channel();
+        let sent = Arc::clone(&value);
+        let sender = thread::spawn(move || tx.send(sent).is_ok());
+        let received = receive(rx);
+        let taken = sender.join().unwrap();
+        assert!(taken || !received);
+        assert_eq!(Arc::strong_count(&value), 1);
+    });
+}
+
+#[test]
+fn oneshot_try_recv_beside_send() {
+    oneshot_value_is_where_it_belongs(|mut rx| {
+        let first = rx.try_recv();
+        let empty = rx.is_empty();
+        let second = rx.try_recv();
+        assert!(first.is_err() || second == Err(oneshot::error::TryRecvError::Closed));
+        assert!(empty || second.is_ok());
+        first.is_ok() || second.is_ok()
+    });
+}
+
+#[test]
+fn oneshot_poll_then_close_then_try_recv_beside_send() {
+    oneshot_value_is_where_it_belongs(|mut rx| {
+        touch(&mut rx);
+        rx.close();
+        let received = rx.try_recv();
+        assert_ne!(received, Err(oneshot::error::TryRecvError::Empty));
+        received.is_ok()
+    });
+}
+
+#[test]
+fn oneshot_change_of_wakers_beside_send() {
+    oneshot_value_is_where_it_belongs(|mut rx| {
+        touch(&mut rx);
+        rx.is_terminated() || block_on(rx).is_ok()
+    });
+}
+
+#[test]
+fn oneshot_closed_then_send_beside_close_and_drop() {
+    model(|| {
+        let value = Arc::new(());
+        let (mut tx, mut rx) = oneshot::channel();
+        let receiver = thread::spawn(move || rx.close());
+        touch(tx.closed());
+        let closed = tx.is_closed();
+        let refused = tx.send(Arc::clone(&value)).is_err();
+        assert!(refused || !closed);
+        receiver.join().unwrap();
+        assert_eq!(Arc::strong_count(&value), 1);
+    });
+}
+
+#[test]
+fn oneshot_both_halves_are_dropped() {
+    model(|| {
+        let (mut tx, mut rx) = oneshot::channel::<i32>();
+        touch(tx.closed());
+        touch(&mut rx);
+        let sender = thread::spawn(move || drop(tx));
+        drop(rx);
+        sender.join().unwrap();
+    });
+}
+
 #[test]
 fn mpsc_two_senders_and_the_receiver() {
     model(|| {
@@ -112,6 +184,42 @@ fn mpsc_two_senders_and_the_receiver() {
         });
         assert_eq!(sum, 11);
         senders.into_iter().for_each(|sender| sender.join().unwrap());
+    });
+}
+
+#[test]
+fn mpsc_values_of_a_sender_come_in_order() {
+    model(|| {
+        let (tx, mut rx) = mpsc::unbounded_channel();
+        let sender = thread::spawn(move || (0..3).for_each(|value| tx.send(value).unwrap()));
+        let first = rx.try_recv().ok();
+        let rest = block_on(async {
+            let mut rest = Vec::from_iter(first);
+            while rx.recv_many(&mut rest, 2).await > 0 {}
+            rest
+        });
+        assert_eq!(rest, [0, 1, 2]);
+        assert!(rx.is_empty());
+        sender.join().unwrap();
+    });
+}
+
+#[test]
+fn mpsc_unbounded_values_are_dropped_with_the_receiver() {
+    model(|| {
+        let (tx, mut rx) = mpsc::unbounded_channel();
+        let value = Arc::new(());
+        let sent = Arc::clone(&value);
+        let sender = thread::spawn(move || {
+            let _ = tx.send(Arc::clone(&sent));
+            let _ = tx.send(sent);
+        });
+        let received = rx.try_recv();
+        let left = rx.len();
+        assert!(left <= 2 - usize::from(received.is_ok()));
+        drop((rx, received));
+        sender.join().unwrap();
+        assert_eq!(Arc::strong_count(&value), 1);
     });
 }
 

@@ -18,6 +18,7 @@
 mod bounded;
 mod chan;
 mod fifo;
+mod front;
 mod owned_permit;
 mod permit;
 mod receiver;

@@ -2,7 +2,8 @@
 //!
 //! # What
 //! One lock of a byte around the queue, the count of free places, and the senders that wait for one. A send or a receive is one critical section of a few
-//! dozen instructions. The receiver's waker stays in its slot from message to message.
+//! dozen instructions. The receiver's waker stays in its slot from message to message. An unbounded channel's values go by two ways that need the lock
+//! once for many, or on one side only: the `backlog` that the receiver took from the queue in one go, and `front`.
 //!
 //! # Why not the obvious way
 //! Lock-free rings and block lists touch more shared words for each message: the place counter, the slot's stamp, the waker's state. On few cores a
@@ -13,12 +14,14 @@
 //! permit or a waiting sender, or filled. An unbounded channel does not count places.
 //!
 //! # Who may touch what
-//! `state`: the holder of the lock. `closed` is also read without. `rx`: see its module; the one waiter is the receiver, which its methods borrow mutably.
+//! `state`: the holder of the lock. `front`: see its module. `closed` is also read without. `rx`: see its module; the one waiter is the receiver, which its methods borrow mutably.
 //!
 //! # Invariants
 //! - I1: while senders wait no place is free.
 //! - I2: whoever makes `finished` true, or pushes, claims the receiver's wake under the same lock.
-//! - I3: values and wakers are dropped, cloned and woken outside of the lock.
+//! - I3: the order of values is backlog, `front`, queue: `front` is filled while the queue is empty, and the backlog is
+//!   refilled while `front` is not.
+//! - I4: values and wakers are dropped, cloned and woken outside of the lock.
 
 use alloc::vec::Vec;
 use core::panic::{RefUnwindSafe, UnwindSafe};
@@ -33,6 +36,7 @@ use cede_core::waker_slot::{Call, WakerSlot};
 
 use super::error::{SendError, TryRecvError, TrySendError};
 use super::fifo::Fifo;
+use super::front::Front;
 use crate::Notify;
 use crate::claims::Claims;
 
@@ -45,6 +49,7 @@ pub(super) struct Chan<T> {
     closing: Notify,
     closed: AtomicBool,
     rx: WakerSlot,
+    front: Front<T>,
     pub(super) state: Lock<State<T>>,
 }
 
@@ -74,12 +79,8 @@ impl<T> Backlog<T> {
     }
 
     #[inline]
-    pub(super) fn pop(&mut self) -> Option<T> {
+    fn pop(&mut self) -> Option<T> {
         self.0.pop()
-    }
-
-    pub(super) fn pop_many(&mut self, buffer: &mut Vec<T>, limit: usize) -> usize {
-        self.0.pop_many(buffer, limit)
     }
 
     #[inline]
@@ -105,6 +106,7 @@ impl<T> Chan<T> {
             closing: Notify::new(),
             closed: AtomicBool::new(false),
             rx: WakerSlot::new(),
+            front: Front::new(),
             state: Lock::new(state),
         }
     }
@@ -118,11 +120,13 @@ impl<T> Chan<T> {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.state.lock().queue.len()
+        let state = self.state.lock();
+        state.queue.len() + usize::from(self.front.is_full())
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.state.lock().queue.is_empty()
+        let state = self.state.lock();
+        state.queue.is_empty() && !self.front.is_full()
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -146,7 +150,7 @@ impl<T> Chan<T> {
 
     /// Whether nothing will be in the queue ever again.
     fn finished(&self, state: &State<T>) -> bool {
-        state.queue.is_empty() && (state.senders_gone || self.is_closed() && state.free == self.bound)
+        state.queue.is_empty() && !self.front.is_full() && (state.senders_gone || self.is_closed() && state.free == self.bound)
     }
 
     /// Claims the wake of the receiver.
@@ -198,7 +202,12 @@ impl<T> Chan<T> {
             drop(state);
             return Err(SendError(value));
         }
-        state.queue.push(value);
+        if state.queue.is_empty() && !self.front.is_full() {
+            // SAFETY: [I3] the lock is held, and it is not full.
+            unsafe { self.front.put(value) };
+        } else {
+            state.queue.push(value);
+        }
         let call = self.claim_receiver(&mut state);
         drop(state);
         drop(call);
@@ -301,13 +310,46 @@ impl<T> Chan<T> {
         taken.map(|count| count.unwrap_or(0))
     }
 
-    /// Refills the empty backlog of an unbounded channel's receiver; false: nothing will come any more.
+    /// The next value of an unbounded channel that the receiver can have without the lock.
+    #[inline]
+    pub(super) fn next(&self, backlog: &mut Backlog<T>) -> Option<T> {
+        // SAFETY: [I3] who has the backlog is the receiver.
+        backlog.pop().or_else(|| unsafe { self.front.take() })
+    }
+
+    /// Whether [`Chan::next`] gives a value.
+    #[inline]
+    pub(super) fn has_next(&self, backlog: &Backlog<T>) -> bool {
+        !backlog.is_empty() || self.front.is_full()
+    }
+
+    /// Up to `limit` of the values that the receiver can have without the lock, to the end of `buffer`; returns how many.
+    pub(super) fn next_many(&self, backlog: &mut Backlog<T>, buffer: &mut Vec<T>, limit: usize) -> usize {
+        let count = backlog.0.pop_many(buffer, limit);
+        if count == limit {
+            return count;
+        }
+        // SAFETY: [I3] who has the backlog is the receiver.
+        let front = unsafe { self.front.take() };
+        let more = usize::from(front.is_some());
+        buffer.extend(front);
+        count + more
+    }
+
+    /// Moves the queue to the empty backlog, unless an older value is in front of it. Whether [`Chan::next`] gives a value then.
+    #[inline]
+    fn refill(&self, state: &mut State<T>, backlog: &mut Backlog<T>) -> bool {
+        if self.front.is_full() {
+            return true;
+        }
+        backlog.0.take_all(&mut state.queue);
+        !backlog.is_empty()
+    }
+
+    /// Sees to it that [`Chan::next`] gives a value to an unbounded channel's receiver, whose backlog is empty; false: nothing will come any more.
     #[inline]
     pub(super) fn poll_backlog(&self, cx: &mut Context<'_>, backlog: &mut Backlog<T>) -> Poll<bool> {
-        let taken = self.poll_take(cx, |state| {
-            backlog.0.take_all(&mut state.queue);
-            (!backlog.is_empty()).then_some(((), 0))
-        });
+        let taken = self.poll_take(cx, |state| self.refill(state, backlog).then_some(((), 0)));
         taken.map(|some| some.is_some())
     }
 
@@ -372,11 +414,10 @@ impl<T> Chan<T> {
         }
     }
 
-    /// As [`Chan::try_recv`] for an unbounded channel: refills the empty backlog.
+    /// As [`Chan::poll_backlog`], without waiting.
     pub(super) fn try_backlog(&self, backlog: &mut Backlog<T>) -> Result<(), TryRecvError> {
         let mut state = self.state.lock();
-        backlog.0.take_all(&mut state.queue);
-        if !backlog.is_empty() {
+        if self.refill(&mut state, backlog) {
             return Ok(());
         }
         Err(if self.finished(&state) { TryRecvError::Disconnected } else { TryRecvError::Empty })
@@ -408,10 +449,10 @@ impl<T> Chan<T> {
             state.free += queue.len();
         }
         // SAFETY: the lock is held, and this is the receiver, which waits no more.
-        let waker = unsafe { self.rx.clear() };
+        let (waker, front) = unsafe { (self.rx.clear(), self.front.take()) };
         drop(state);
         // Dropped at the end, in this order, also when a waker panics.
-        let _drop_outside = (waker, queue);
+        let _drop_outside = (waker, front, queue);
         self.close();
     }
 }

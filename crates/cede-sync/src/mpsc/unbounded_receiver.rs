@@ -1,7 +1,7 @@
 //! The receiving side of an unbounded channel.
 //!
 //! Nobody waits for room here, so nobody need know of each single receive: the receiver takes all that is in the shared queue under one lock, and hands
-//! it out without.
+//! it out without. A value that comes alone it takes without any.
 #![forbid(unsafe_code)]
 
 use alloc::sync::Arc;
@@ -57,11 +57,11 @@ impl<T> UnboundedReceiver<T> {
     /// # Errors
     /// There is none now, or there will be none.
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
-        if let Some(value) = self.backlog.pop() {
+        if let Some(value) = self.chan.next(&mut self.backlog) {
             return Ok(value);
         }
         self.chan.try_backlog(&mut self.backlog)?;
-        self.backlog.pop().ok_or(TryRecvError::Empty)
+        self.chan.next(&mut self.backlog).ok_or(TryRecvError::Empty)
     }
 
     /// Refuses further values. What is in the channel can still be received.
@@ -90,14 +90,12 @@ impl<T> UnboundedReceiver<T> {
     /// As [`UnboundedReceiver::recv`], for hand-written futures. The task of the last call is woken.
     #[inline]
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        if self.backlog.is_empty() {
-            if !ready!(self.chan.poll_backlog(cx, &mut self.backlog)) {
-                return Poll::Ready(None);
-            }
-        } else {
+        if self.chan.has_next(&self.backlog) {
             ready!(budget::poll_proceed(cx)).spend();
+        } else if !ready!(self.chan.poll_backlog(cx, &mut self.backlog)) {
+            return Poll::Ready(None);
         }
-        Poll::Ready(self.backlog.pop())
+        Poll::Ready(self.chan.next(&mut self.backlog))
     }
 
     /// As [`UnboundedReceiver::recv_many`], for hand-written futures. The task of the last call is woken.
@@ -105,16 +103,14 @@ impl<T> UnboundedReceiver<T> {
         if limit == 0 {
             return Poll::Ready(0);
         }
-        if self.backlog.is_empty() {
-            if !ready!(self.chan.poll_backlog(cx, &mut self.backlog)) {
-                return Poll::Ready(0);
-            }
-        } else {
+        if self.chan.has_next(&self.backlog) {
             ready!(budget::poll_proceed(cx)).spend();
+        } else if !ready!(self.chan.poll_backlog(cx, &mut self.backlog)) {
+            return Poll::Ready(0);
         }
-        let mut count = self.backlog.pop_many(buffer, limit);
+        let mut count = self.chan.next_many(&mut self.backlog, buffer, limit);
         if count < limit && self.chan.try_backlog(&mut self.backlog).is_ok() {
-            count += self.backlog.pop_many(buffer, limit - count);
+            count += self.chan.next_many(&mut self.backlog, buffer, limit - count);
         }
         Poll::Ready(count)
     }

@@ -158,6 +158,79 @@ proptest! {
     }
 
     #[test]
+    fn unbounded_channel(steps in proptest::collection::vec((0_u8..10, 0_usize..40), 1..80)) {
+        let (tx, mut rx) = mpsc::unbounded_channel();
+        let mut tx = Some(tx);
+        let mut queue: VecDeque<usize> = VecDeque::new();
+        // Each value has a token, so that the end shows whether one was lost or kept.
+        let token = std::sync::Arc::new(());
+        let (mut closed, mut next) = (false, 0);
+        for (step, pick) in steps {
+            let idle = closed || tx.is_none();
+            match step {
+                0 | 1 => if let Some(tx) = &tx {
+                    prop_assert_eq!(tx.send((next, token.clone())).is_ok(), !closed);
+                    if !closed { queue.push_back(next) }
+                    next += 1;
+                },
+                // Several chunks.
+                2 if pick > 35 => if let Some(tx) = &tx && !closed {
+                    for _ in 0..200 {
+                        tx.send((next, token.clone())).unwrap();
+                        queue.push_back(next);
+                        next += 1;
+                    }
+                },
+                3 | 4 => match (rx.try_recv(), queue.pop_front()) {
+                    (Ok((real, _)), Some(model)) => prop_assert_eq!(real, model),
+                    (Err(error), None) => prop_assert_eq!(error == mpsc::error::TryRecvError::Disconnected, idle),
+                    other => prop_assert!(false, "{:?}", other),
+                },
+                5 | 6 => {
+                    // One that waits is woken by the next value, and gets it.
+                    let mut real = polled(rx.recv());
+                    let mut result = real.poll();
+                    if let (true, Some(tx)) = (result.is_pending(), &tx) {
+                        prop_assert!(queue.is_empty() && !closed);
+                        for _ in 0..=pick % 3 {
+                            tx.send((next, token.clone())).unwrap();
+                            queue.push_back(next);
+                            next += 1;
+                        }
+                        prop_assert_eq!(real.wakes(), 1);
+                        result = real.poll();
+                    }
+                    let std::task::Poll::Ready(value) = result else { panic!("nothing came") };
+                    prop_assert_eq!(value.map(|(real, _)| real), queue.pop_front());
+                }
+                7 => {
+                    let mut buffer = Vec::new();
+                    let mut real = polled(rx.recv_many(&mut buffer, pick));
+                    let result = real.poll();
+                    drop(real);
+                    prop_assert_eq!(result.is_ready(), pick == 0 || idle || !queue.is_empty());
+                    prop_assert_eq!(buffer.len(), pick.min(queue.len()));
+                    for (value, _) in buffer {
+                        prop_assert_eq!(Some(value), queue.pop_front());
+                    }
+                }
+                8 if pick == 0 => {
+                    rx.close();
+                    closed = true;
+                }
+                9 if pick == 0 => tx = None,
+                _ => {}
+            }
+            prop_assert_eq!((rx.len(), rx.is_empty()), (queue.len(), queue.is_empty()));
+            prop_assert_eq!(rx.is_closed(), closed || tx.is_none());
+            prop_assert_eq!(std::sync::Arc::strong_count(&token), 1 + queue.len());
+        }
+        drop(rx);
+        prop_assert_eq!(std::sync::Arc::strong_count(&token), 1);
+        prop_assert!(tx.is_none_or(|tx| tx.send((next, token)).is_err()));
+    }
+
+    #[test]
     fn bounded_channel(bound in 1_usize..5, steps in proptest::collection::vec((0_u8..7, 0_usize..8), 1..60)) {
         let (tx, mut rx) = mpsc::channel(bound);
         let mut queue: VecDeque<usize> = VecDeque::new();
