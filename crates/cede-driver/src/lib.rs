@@ -19,7 +19,7 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 
 pub use readiness::{Direction, Ready};
-pub use source::{Attempt, Source, WaitReady};
+pub use source::{Attempt, Source};
 pub use timer_slack::tighten_timer_slack;
 
 use clock::Clock;

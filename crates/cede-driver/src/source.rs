@@ -8,12 +8,8 @@
 //! Registering at creation costs two system calls for each connection and puts all sockets on the acceptor's worker. Asking epoll again after each
 //! read until it says "would block" costs one more system call per request; a read that returns less than it asked for has drained the socket, and the next byte is a new edge.
 
-use std::cell::Cell;
-use std::future::Future;
 use std::io;
-use std::marker::PhantomPinned;
 use std::os::fd::{AsRawFd, RawFd};
-use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
@@ -167,9 +163,33 @@ impl<T: AsRawFd> Source<T> {
         }
     }
 
-    /// Waits until the source is ready in this direction, without trying anything. Any number of tasks may wait so.
-    pub fn ready<D: Fn() -> Handle>(&self, direction: Direction, driver: D) -> WaitReady<'_, T, D> {
-        WaitReady { source: self, direction, driver, waiting: Cell::new(false), _pinned: PhantomPinned }
+    /// Like [`Source::poll_ready`], for any number of futures. `key` is the address of the pinned future, which calls [`Source::forget`] with it when it is dropped.
+    ///
+    /// # Errors
+    /// If joining the driver fails or the driver has gone.
+    pub fn poll_ready_shared(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        driver: impl Fn() -> Handle,
+        key: usize,
+    ) -> Poll<io::Result<Ready>> {
+        let unit = ready!(budget::poll_proceed(cx));
+        match self.registration(driver)?.cell.poll_ready_shared(cx, direction, key) {
+            Poll::Ready(ready) if ready.is_shut_down() => Poll::Ready(Err(shut_down())),
+            Poll::Ready(ready) => {
+                unit.spend();
+                Poll::Ready(Ok(ready))
+            }
+            Poll::Pending => self.wait_for(direction),
+        }
+    }
+
+    /// The future with this address waits no more.
+    pub fn forget(&self, key: usize) {
+        if let Some(registration) = self.registration.get() {
+            registration.cell.forget(key);
+        }
     }
 
     /// Tries an operation once. If it would block, what was known of the readiness is cleared, so that the next wait is for something new.
@@ -184,47 +204,6 @@ impl<T: AsRawFd> Source<T> {
             registration.cell.clear(seen, direction);
         }
         result
-    }
-}
-
-/// The future of [`Source::ready`].
-#[must_use = "futures do nothing unless they are awaited"]
-pub struct WaitReady<'a, T: AsRawFd, D> {
-    source: &'a Source<T>,
-    direction: Direction,
-    driver: D,
-    /// Whether the cell may have a waker of this future, under its address.
-    waiting: Cell<bool>,
-    _pinned: PhantomPinned,
-}
-
-impl<T: AsRawFd, D: Fn() -> Handle> Future for WaitReady<'_, T, D> {
-    type Output = io::Result<Ready>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
-        let unit = ready!(budget::poll_proceed(cx));
-        let (source, direction, key) = (self.source, self.direction, (&raw const *self).addr());
-        let cell = &source.registration(&self.driver)?.cell;
-        let polled = cell.poll_ready_shared(cx, direction, key);
-        self.waiting.set(true);
-        match polled {
-            Poll::Ready(ready) if ready.is_shut_down() => Poll::Ready(Err(shut_down())),
-            Poll::Ready(ready) => {
-                unit.spend();
-                Poll::Ready(Ok(ready))
-            }
-            Poll::Pending => source.wait_for(direction),
-        }
-    }
-}
-
-impl<T: AsRawFd, D> Drop for WaitReady<'_, T, D> {
-    fn drop(&mut self) {
-        if self.waiting.get()
-            && let Some(registration) = self.source.registration.get()
-        {
-            registration.cell.forget((&raw const *self).addr());
-        }
     }
 }
 
@@ -243,11 +222,5 @@ impl<T: AsRawFd> Drop for Source<T> {
 impl<T: AsRawFd + std::fmt::Debug> std::fmt::Debug for Source<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Source").field("io", &self.io).field("registered", &self.registration.get().is_some()).finish()
-    }
-}
-
-impl<T: AsRawFd, D> std::fmt::Debug for WaitReady<'_, T, D> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WaitReady").field("direction", &self.direction).finish_non_exhaustive()
     }
 }

@@ -5,6 +5,7 @@
 mod address;
 mod lookup;
 pub mod tcp;
+mod wait_ready;
 
 pub use address::ToSocketAddrs;
 pub use lookup::lookup_host;

@@ -59,6 +59,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/cede/src/net/tcp/stream.rs",
     "crates/cede/src/runtime/local.rs",
     "crates/cede/src/runtime/local/report.rs",
+    "crates/cede/src/runtime/local/shutdown.rs",
     "crates/cede/src/runtime/run.rs",
     "crates/cede/src/runtime/steal.rs",
     "crates/cede/src/runtime/steal/guest.rs",

@@ -200,13 +200,14 @@ impl Handle {
     }
 
     pub(crate) fn shut_down(&self, timeout: Option<Duration>) {
-        let began = std::time::Instant::now();
-        match &self.scheduler {
-            SchedulerHandle::Local(shared) => shared.shut_down(),
-            SchedulerHandle::Steal(shared) => shared.shut_down(timeout),
-        }
         // One limit for both.
-        let left = timeout.map(|timeout| timeout.saturating_sub(began.elapsed()));
+        let left = match &self.scheduler {
+            SchedulerHandle::Local(shared) => {
+                shared.shut_down();
+                timeout
+            }
+            SchedulerHandle::Steal(shared) => shared.shut_down(timeout),
+        };
         self.parts().blocking.shut_down(left);
     }
 }

@@ -112,7 +112,7 @@ pub(crate) fn build(parts: Parts, drivers: Vec<Driver>, threads: &Threads) -> io
                 // Those that run are enough to end what was begun.
                 shared.shutdown.expect_only(started.len());
                 shared.shutdown.keep(started);
-                shared.shut_down(None);
+                let _all_the_time = shared.shut_down(None);
                 return Err(error);
             }
         }

@@ -14,6 +14,7 @@ use super::socket::TcpSocket;
 use super::stream::TcpStream;
 use crate::net::ToSocketAddrs;
 use crate::net::lookup::each_address;
+use crate::net::wait_ready::WaitReady;
 use crate::runtime::{Handle, context};
 
 #[track_caller]
@@ -103,7 +104,9 @@ impl TcpListener {
             poll_fn(budget::poll_proceed).await.spend();
             poll_fn(|cx| self.backoff.poll_may_try(cx)).await;
             match self.source.try_io(Direction::Read, net::TcpListener::accept) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => drop(self.source.ready(Direction::Read, driver).await?),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let _ready = WaitReady::new(&self.source, Direction::Read, driver).await?;
+                }
                 result => {
                     if let Some(result) = self.finish_accept(result) {
                         return result;

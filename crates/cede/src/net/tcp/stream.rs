@@ -20,6 +20,7 @@ use super::split::{self, ReadHalf, WriteHalf};
 use super::split_owned::{self, OwnedReadHalf, OwnedWriteHalf};
 use crate::net::ToSocketAddrs;
 use crate::net::lookup::each_address;
+use crate::net::wait_ready::WaitReady;
 use crate::runtime::{Handle, context};
 
 /// A connection between this machine and a peer, by TCP. Dropping it closes the connection.
@@ -123,7 +124,7 @@ impl TcpStream {
     /// # Errors
     /// If the runtime is shut down.
     pub async fn readable(&self) -> io::Result<()> {
-        self.source.ready(Direction::Read, driver).await.map(drop)
+        WaitReady::new(&self.source, Direction::Read, driver).await.map(drop)
     }
 
     /// Waits until a write may succeed.
@@ -133,7 +134,7 @@ impl TcpStream {
     /// # Errors
     /// If the runtime is shut down.
     pub async fn writable(&self) -> io::Result<()> {
-        self.source.ready(Direction::Write, driver).await.map(drop)
+        WaitReady::new(&self.source, Direction::Write, driver).await.map(drop)
     }
 
     /// Polls for readability; see [`TcpStream::readable`].
@@ -185,7 +186,9 @@ impl TcpStream {
     pub async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.source.try_io(Direction::Read, |stream| stream.peek(buffer)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => drop(self.source.ready(Direction::Read, driver).await?),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let _ready = WaitReady::new(&self.source, Direction::Read, driver).await?;
+                }
                 result => return result,
             }
         }

@@ -55,20 +55,16 @@ impl Shutdown {
         self.state().threads = threads;
     }
 
-    /// Waits for the end; returns whether it came in time.
-    fn wait(&self, timeout: Option<Duration>) -> bool {
+    /// Waits for the end; returns what is left of the time.
+    fn wait(&self, timeout: Option<Duration>) -> Option<Duration> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let left = || deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let mut state = self.state();
         while !state.done {
-            state = match deadline {
+            state = match left() {
                 None => self.ended.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return false;
-                    }
-                    self.ended.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
-                }
+                Some(Duration::ZERO) => return left(),
+                Some(left) => self.ended.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
             };
         }
         let threads = std::mem::take(&mut state.threads);
@@ -77,24 +73,22 @@ impl Shutdown {
             // A worker only ends by returning; a panic in a thread hook has been reported by the panic hook.
             let _ended = thread.join();
         }
-        true
+        left()
     }
 }
 
 impl Shared {
     /// Ends the runtime: all futures are dropped when this returns, unless a task did not come back from its poll within `timeout` or this is called by a task of this runtime. Then the
-    /// last worker drops them.
-    pub(crate) fn shut_down(self: &Arc<Self>, timeout: Option<Duration>) {
+    /// last worker drops them. Returns what is left of the time.
+    pub(crate) fn shut_down(self: &Arc<Self>, timeout: Option<Duration>) -> Option<Duration> {
         if self.closing.swap(true, std::sync::atomic::Ordering::SeqCst) {
-            return;
+            return timeout;
         }
         self.close_queue();
         (0..self.workers).for_each(|index| self.unpark(index));
         self.stop_guest();
         let inside = with_active(|active| active.is_some_and(|worker| worker.is_of(self)));
-        if !inside {
-            self.shutdown.wait(timeout);
-        }
+        if inside { timeout } else { self.shutdown.wait(timeout) }
     }
 
     /// `[close]`. Under the lock of the foreign slab, so that a task is either pushed before, or not made there at all.
