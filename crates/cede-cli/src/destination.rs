@@ -70,6 +70,7 @@ pub(crate) fn open(dir: &Path, name: &str, if_exists: IfExists, claims: &Claims)
             (Some(found), IfExists::Overwrite) if found.is_file() || found.is_symlink() => true,
             (Some(_), IfExists::Overwrite) => return Err(not_a_file(&target)),
             (Some(_), IfExists::Error) => return Err(exists(&target)),
+            (Some(_), IfExists::Skip) if mark::is_set_at(&target) => return Err(unfinished(&target)),
             (Some(_), IfExists::Skip) => {
                 target_claim.keep();
                 return Ok(Opened::Skip(target));
@@ -229,12 +230,17 @@ fn exists(target: &Path) -> Failure {
 
 fn taken(path: &Path) -> Failure {
     Failure::new(Exit::Exists, format!("another URL of this run writes to {}", shown(path)))
-        .help("--if-exists=rename gives the second a number; or download them one after the other, into different directories")
+        .help("--if-exists=rename gives the second a number, --dir and --output give one of them another place")
 }
 
 fn foreign(part: &Path) -> Failure {
     Failure::new(Exit::Exists, format!("{} exists and is not an unfinished download of this program", shown(part)))
         .help("it would be overwritten: move or remove it, or choose another name with --output or --if-exists=rename")
+}
+
+fn unfinished(target: &Path) -> Failure {
+    Failure::new(Exit::Exists, format!("{} exists, but it is the unfinished download of another file", shown(target)))
+        .help("finish that first, or --force overwrites it")
 }
 
 fn not_a_file(target: &Path) -> Failure {

@@ -5,8 +5,9 @@
 //! ours, and none is emptied: the user is told to remove it.
 
 use std::fs::File;
+use std::path::Path;
 
-use rustix::fs::{XattrFlags, fgetxattr, fremovexattr, fsetxattr};
+use rustix::fs::{XattrFlags, fgetxattr, fremovexattr, fsetxattr, lgetxattr};
 
 const NAME: &str = "user.cede.part";
 
@@ -23,4 +24,9 @@ pub(super) fn clear(file: &File) {
 /// Whether the file is certainly ours.
 pub(super) fn is_set(file: &File) -> bool {
     fgetxattr(file, NAME, &mut [0_u8; 1]).is_ok()
+}
+
+/// Whether the path names an unfinished download of ours. No link is followed.
+pub(super) fn is_set_at(path: &Path) -> bool {
+    lgetxattr(path, NAME, &mut [0_u8; 1]).is_ok()
 }

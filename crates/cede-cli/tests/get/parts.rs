@@ -46,6 +46,18 @@ fn a_file_that_only_looks_like_a_part_is_safe() {
 }
 
 #[test]
+fn an_unfinished_download_is_not_good_enough() {
+    let (server, place) = (Server::http(), Place::new("part-unfinished"));
+    place.get(&[&server.url("/short")]).expect(4, &["kept in short.part"]);
+    let url = server.url("/data/50/short.part");
+    place.get(&["--if-exists", "skip", &url]).expect(13, &["short.part exists, but it is the unfinished download of another file"]);
+    place.get(&["--force", &url]).expect(0, &["saved short.part"]);
+    // Now it is a file like any other.
+    place.get(&["--if-exists", "skip", &url]).expect(0, &["kept short.part"]);
+    assert_eq!((place.names(), place.read("short.part")), (vec!["short.part".to_owned()], data(50)));
+}
+
+#[test]
 fn an_existing_file_is_kept_only_with_the_right_checksum() {
     let (server, place) = (Server::http(), Place::new("skip-checksum"));
     let (url, sum) = (server.url("/chunked"), "09ca7e4eaa6e8ae9c7d261167129184883644d07dfba7cbfbc4c8a2e08360d5b");
