@@ -4,6 +4,7 @@
 //! blocking pool. The demo succeeds only if every hash of both halves is right.
 //!
 //! Threads are counted by asking the kernel, ten times a second, for the most that this process had at once; the server's thread is not counted.
+//! Tasks are counted where they are spawned; the server's are not counted either.
 
 mod content;
 mod origin;
@@ -31,6 +32,7 @@ use crate::progress::lines::say;
 use crate::progress::view::{Drawing, View, Wish};
 use crate::progress::{Board, Phase};
 use crate::redirect::Policy;
+use crate::tasks;
 use crate::transfer::{self, Shared};
 use crate::units;
 use origin::Origin;
@@ -57,20 +59,26 @@ impl Drop for Scratch {
     }
 }
 
-/// The most threads seen at once.
+/// The most threads seen at once, and the tasks spawned since.
 #[derive(Clone, Debug)]
 struct Census {
+    tasks_before: usize,
     before: usize,
     most: Arc<AtomicUsize>,
 }
 
 impl Census {
     fn start() -> Self {
-        Self { before: threads_now().unwrap_or(0), most: Arc::default() }
+        Self { tasks_before: tasks::spawned(), before: threads_now().unwrap_or(0), most: Arc::default() }
     }
 
     fn look(&self) {
         self.most.fetch_max(threads_now().unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// The tasks that the work was made of.
+    fn tasks(&self) -> usize {
+        tasks::spawned() - self.tasks_before
     }
 
     /// The threads that the work used, with the main thread; `None` where the kernel does not tell.
@@ -141,8 +149,7 @@ fn as_tasks(origin: &Origin, dir: &Path, wish: Wish, interrupt: &Interrupt) -> i
         files,
         bytes: board.totals().received,
         time: started.elapsed(),
-        // One for each download, one for its connection, and the one that draws.
-        tasks: 2 * files + 1,
+        tasks: census.tasks(),
         threads: census.used(),
         right,
     })
@@ -170,7 +177,7 @@ async fn download_all(origin: &Origin, dir: &Path, board: &Board, view: View, ce
             let index = board.add(&exhibit.name, Some(exhibit.size));
             let job =
                 Job { url: origin.url(exhibit), place: Place::Named { dir: dir.to_owned(), name: exhibit.name.clone() }, sha256: None };
-            cede::spawn(download_and_verify(shared.clone(), index, job, exhibit.sha256))
+            tasks::spawn(download_and_verify(shared.clone(), index, job, exhibit.sha256))
         })
         .collect();
     let drawing = Drawing::start(board.clone(), view, move |_, _| census.look());
@@ -186,9 +193,12 @@ async fn download_and_verify(shared: Shared, index: usize, job: Job, sha256: [u8
     shared.board.begin(index);
     let url = job.url.clone();
     let phase = match transfer::download(&shared, index, job).await {
-        Ok(saved) => {
+        Ok(complete) => {
             shared.board.verifying(index);
-            verified(cede::task::spawn_blocking(move || hash_of(&saved.path)).await.map_err(io::Error::other).and_then(|sum| sum), sha256)
+            verified(
+                cede::task::spawn_blocking(move || hash_of(&complete.path)).await.map_err(io::Error::other).and_then(|sum| sum),
+                sha256,
+            )
         }
         Err(unfinished) => unfinished.settled(&url).0,
     };
@@ -233,7 +243,7 @@ fn as_threads(origin: &Origin, dir: &Path, wish: Wish, interrupt: &Interrupt) ->
         files: origin.exhibits().len(),
         bytes: board.totals().received,
         time,
-        tasks: 0,
+        tasks: census.tasks(),
         threads: census.used(),
         right,
     })

@@ -4,37 +4,32 @@
 //!
 //! - I1: under the final name there is never an incomplete file: the data is on disk before the rename.
 //! - I2: a file that exists is replaced only when the user asked for it, and then only by a rename; the check is part of the rename, not before it.
-//! - I3: two transfers never write to one `.part`: within a run by [`Claims`], between processes by a lock on the file.
-//! - I4: a `.part` is emptied only while its lock is held and its name still leads to it. Without the second half, a process that finishes (and renames) between
-//!   our opening and our locking would have its finished file emptied by us.
+//! - I3: two transfers never write to one path: within a run by [`Claims`], which hold each target and each `.part`; between processes by a lock on the `.part`.
+//! - I4: a `.part` is emptied only while its lock is held, its name still leads to it, and it is either empty already or marked as an unfinished download of
+//!   ours ([`mark`]). Without the second, a process that finishes (and renames) between our opening and our locking would have its finished file emptied by us;
+//!   without the third, a complete file of the user that happens to be called `NAME.part` would.
 //! - I5: no link is followed: neither to write the `.part` nor to replace the target.
+//! - I6: a `.part` is renamed or removed only after a look whether its name still leads to the open file. What somebody put there instead is theirs.
 
-use std::collections::HashSet;
+mod claims;
+mod mark;
+
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, flock, renameat_with};
+use sha2::{Digest, Sha256};
 
 use crate::cli::IfExists;
 use crate::exit::Exit;
 use crate::failure::{Failure, printable};
 use crate::name;
+pub(crate) use claims::Claims;
 
 /// The numbers that `--if-exists=rename` tries.
 const NUMBERS: std::ops::RangeInclusive<u32> = 1..=9999;
-
-/// The targets that this run writes to (I3). Clones share the set.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Claims(Arc<Mutex<HashSet<PathBuf>>>);
-
-impl Claims {
-    fn take(&self, target: &Path) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(target.to_owned())
-    }
-}
 
 /// What became of the wish to write a file.
 #[derive(Debug)]
@@ -60,61 +55,84 @@ pub(crate) fn open(dir: &Path, name: &str, if_exists: IfExists, claims: &Claims)
     }
     let names = std::iter::once(name.to_owned()).chain(NUMBERS.filter(|_| if_exists == IfExists::Rename).map(|n| name::numbered(name, n)));
     for name in names {
+        let rename = if_exists == IfExists::Rename;
         let target = dir.join(&name);
-        let found = fs::symlink_metadata(&target).ok();
-        let free = claims.take(&target);
-        match (found, free, if_exists) {
-            (None, true, _) => return Destination::new(dir, &name, false).map(Opened::Ready),
-            (Some(found), true, IfExists::Overwrite) if found.is_file() || found.is_symlink() => {
-                return Destination::new(dir, &name, true).map(Opened::Ready);
+        let part = dir.join(format!("{name}{}", name::SUFFIX));
+        let Some(target_claim) = claims.take(&target) else {
+            if rename {
+                continue;
             }
-            (Some(_), true, IfExists::Overwrite) => return Err(not_a_file(&target)),
-            (_, _, IfExists::Rename) => {}
-            (_, true, IfExists::Skip) => return Ok(Opened::Skip(target)),
-            (_, true, IfExists::Error) => return Err(exists(&target)),
-            (_, false, _) => {
-                return Err(Failure::new(Exit::Exists, format!("another URL of this run writes to {}", shown(&target)))
-                    .help("--if-exists=rename gives the second a number"));
+            return Err(taken(&target));
+        };
+        let overwrite = match (fs::symlink_metadata(&target).ok(), if_exists) {
+            (None, _) => false,
+            (Some(_), IfExists::Rename) => continue,
+            (Some(found), IfExists::Overwrite) if found.is_file() || found.is_symlink() => true,
+            (Some(_), IfExists::Overwrite) => return Err(not_a_file(&target)),
+            (Some(_), IfExists::Error) => return Err(exists(&target)),
+            (Some(_), IfExists::Skip) if mark::is_set_at(&target) => return Err(unfinished(&target)),
+            (Some(_), IfExists::Skip) => {
+                target_claim.keep();
+                return Ok(Opened::Skip(target));
             }
-        }
+        };
+        let Some(part_claim) = claims.take(&part) else {
+            if rename {
+                continue;
+            }
+            return Err(taken(&part));
+        };
+        let Some(file) = open_part(&part)? else {
+            if rename {
+                continue;
+            }
+            return Err(foreign(&part));
+        };
+        target_claim.keep();
+        part_claim.keep();
+        return Ok(Opened::Ready(Destination { target, part, file, overwrite }));
     }
     Err(Failure::new(Exit::Exists, format!("{} and {} numbered names after it exist", shown(&dir.join(name)), NUMBERS.end())))
 }
 
-impl Destination {
-    fn new(dir: &Path, name: &str, overwrite: bool) -> Result<Self, Failure> {
-        let target = dir.join(name);
-        let part = dir.join(format!("{name}{}", name::SUFFIX));
-        loop {
-            let file = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(false)
-                // NONBLOCK matters only for what is not a file: opening a named pipe would wait for a reader.
-                .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
-                .open(&part)
-                .map_err(|error| Failure::of_file("create", &part, &error))?;
-            if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
-                return Err(not_a_file(&part));
-            }
-            if let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                if error == rustix::io::Errno::WOULDBLOCK {
-                    return Err(Failure::new(Exit::Exists, format!("another process writes to {}", shown(&part)))
-                        .help("wait for it, or choose another name"));
-                }
-                // Some network file systems have no locks; then only I3's first half holds.
-                if error != rustix::io::Errno::NOLCK && error != rustix::io::Errno::OPNOTSUPP {
-                    return Err(Failure::of_file("lock", &part, &error.into()));
-                }
-            }
-            if !leads_to(&part, &file).map_err(|error| Failure::of_file("open", &part, &error))? {
-                continue;
-            }
-            file.set_len(0).map_err(|error| Failure::of_file("empty", &part, &error))?;
-            return Ok(Self { target, part, file, overwrite });
+/// Opens, locks and empties a `.part`. `None`: there is a file of that name which is not ours (I4).
+fn open_part(part: &Path) -> Result<Option<File>, Failure> {
+    loop {
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            // NONBLOCK matters only for what is not a file: opening a named pipe would wait for a reader.
+            .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
+            .open(part)
+            .map_err(|error| Failure::of_file("create", part, &error))?;
+        if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+            return Err(not_a_file(part));
         }
+        if let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            if error == rustix::io::Errno::WOULDBLOCK {
+                return Err(Failure::new(Exit::Exists, format!("another process writes to {}", shown(part)))
+                    .help("wait for it, or choose another name"));
+            }
+            // Some network file systems have no locks; then only I3's first half holds.
+            if error != rustix::io::Errno::NOLCK && error != rustix::io::Errno::OPNOTSUPP {
+                return Err(Failure::of_file("lock", part, &error.into()));
+            }
+        }
+        if !leads_to(part, &file).map_err(|error| Failure::of_file("open", part, &error))? {
+            continue;
+        }
+        let empty = file.metadata().map_err(|error| Failure::of_file("open", part, &error))?.len() == 0;
+        if !empty && !mark::is_set(&file) {
+            return Ok(None);
+        }
+        mark::set(&file);
+        file.set_len(0).map_err(|error| Failure::of_file("empty", part, &error))?;
+        return Ok(Some(file));
     }
+}
 
+impl Destination {
     /// The file to write to, at its end.
     pub(crate) fn file(&self) -> io::Result<File> {
         self.file.try_clone()
@@ -128,13 +146,22 @@ impl Destination {
         &self.target
     }
 
-    /// Puts the complete file under its name (I1, I2).
+    /// Puts the complete file under its name (I1, I2, I6).
     pub(crate) fn commit(self) -> Result<PathBuf, Failure> {
         self.file.sync_data().map_err(|error| Failure::of_file("write", &self.part, &error))?;
+        if !leads_to(&self.part, &self.file).map_err(|error| Failure::of_file("find", &self.part, &error))? {
+            return Err(Failure::new(Exit::Files, format!("{} was moved or replaced during the download", shown(&self.part)))
+                .help("see what else writes to this directory, and download again"));
+        }
+        // Before the rename: a complete file must not pass for an unfinished one, even if its own name ends in `.part`.
+        mark::clear(&self.file);
         let renamed = if self.overwrite { fs::rename(&self.part, &self.target) } else { rename_new(&self.part, &self.target) };
-        renamed.map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => exists(&self.target).help(format!("the download is complete in {}", shown(&self.part))),
-            _ => Failure::of_file("rename the complete download to", &self.target, &error),
+        renamed.map_err(|error| {
+            mark::set(&self.file);
+            match error.kind() {
+                io::ErrorKind::AlreadyExists => exists(&self.target).help(format!("the download is complete in {}", shown(&self.part))),
+                _ => Failure::of_file("rename the complete download to", &self.target, &error),
+            }
         })?;
         // The file is complete either way; this only makes the name survive a power cut.
         let dir = self.target.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -145,6 +172,9 @@ impl Destination {
     /// Leaves the `.part` on disk, or removes it when nothing is in it. Returns its path and size if it stayed.
     pub(crate) fn keep(self) -> io::Result<Option<(PathBuf, u64)>> {
         self.file.sync_data()?;
+        if !leads_to(&self.part, &self.file)? {
+            return Err(io::Error::other("it was moved or replaced during the download"));
+        }
         let size = self.file.metadata()?.len();
         if size == 0 {
             fs::remove_file(&self.part)?;
@@ -154,7 +184,22 @@ impl Destination {
     }
 }
 
-/// Whether the path still names the open file (I4).
+/// The SHA-256 of a file that is there already. A link is followed: whoever reads the name reads what it leads to.
+pub(crate) fn sha256_of(path: &Path) -> Result<[u8; 32], Failure> {
+    let could_not_read = |error: io::Error| {
+        Failure::new(Exit::Files, format!("{} exists, but could not be read: {error}", shown(path))).help("--force replaces it")
+    };
+    // NONBLOCK as above; for a file it changes nothing.
+    let file = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path).map_err(could_not_read)?;
+    if !file.metadata().map_err(could_not_read)?.is_file() {
+        return Err(not_a_file(path));
+    }
+    let mut hash = Sha256::new();
+    io::copy(&mut &file, &mut hash).map_err(could_not_read)?;
+    Ok(hash.finalize().into())
+}
+
+/// Whether the path still names the open file (I4, I6).
 fn leads_to(path: &Path, file: &File) -> io::Result<bool> {
     let open = file.metadata()?;
     match fs::symlink_metadata(path) {
@@ -181,6 +226,21 @@ fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
 fn exists(target: &Path) -> Failure {
     Failure::new(Exit::Exists, format!("{} exists", shown(target)))
         .help("--force overwrites it, --if-exists=rename gives a numbered name, --if-exists=skip is content with it")
+}
+
+fn taken(path: &Path) -> Failure {
+    Failure::new(Exit::Exists, format!("another URL of this run writes to {}", shown(path)))
+        .help("--if-exists=rename gives the second a number, --dir and --output give one of them another place")
+}
+
+fn foreign(part: &Path) -> Failure {
+    Failure::new(Exit::Exists, format!("{} exists and is not an unfinished download of this program", shown(part)))
+        .help("it would be overwritten: move or remove it, or choose another name with --output or --if-exists=rename")
+}
+
+fn unfinished(target: &Path) -> Failure {
+    Failure::new(Exit::Exists, format!("{} exists, but it is the unfinished download of another file", shown(target)))
+        .help("finish that first, or --force overwrites it")
 }
 
 fn not_a_file(target: &Path) -> Failure {

@@ -61,7 +61,7 @@ async fn download_all(plan: Plan, view: View, interrupt: Interrupt, quiet: bool)
     };
     let drawing = Drawing::start(board.clone(), view, announce_interruption(interrupt));
     let width = plan.width.min(count).min(limits::transfers_at_once());
-    let workers: Vec<_> = (0..width).map(|_| cede::spawn(work(shared.clone(), Arc::clone(&queue)))).collect();
+    let workers: Vec<_> = (0..width).map(|_| crate::tasks::spawn(work(shared.clone(), Arc::clone(&queue)))).collect();
     let mut codes = Vec::with_capacity(count);
     for worker in workers {
         codes.extend(worker.await.expect("a transfer reports failures and does not panic"));
@@ -103,7 +103,7 @@ fn announce_interruption(interrupt: Interrupt) -> impl FnMut(&View, &crate::prog
 fn summary(totals: &Totals, started: Instant) -> String {
     let mut text =
         format!("{} of {} files, {} in {}", totals.saved, totals.files, units::bytes(totals.received), units::duration(started.elapsed()));
-    for (count, what) in [(totals.failed, "failed"), (totals.stopped, "stopped")] {
+    for (count, what) in [(totals.kept, "kept"), (totals.failed, "failed"), (totals.stopped, "stopped")] {
         if count > 0 {
             text.push_str(&format!(", {count} {what}"));
         }

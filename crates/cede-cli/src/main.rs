@@ -23,6 +23,7 @@ mod plan;
 mod progress;
 mod redirect;
 mod request;
+mod tasks;
 mod transfer;
 mod units;
 mod writer;

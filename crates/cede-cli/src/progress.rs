@@ -4,7 +4,7 @@
 //! never waits for a terminal, a view never asks a transfer, and every view shows the same facts. The board's lock is held for a few field accesses, never
 //! while anything is drawn.
 //!
-//! - I1: a file that has settled (saved, failed, stopped) stays as it is; later news about it is ignored.
+//! - I1: a file that has settled (saved, kept, failed, stopped) stays as it is; later news about it is ignored.
 //! - I2: each settled file is in exactly one frame's `settled`, in the order in which they settled.
 //! - I3: what is shown as received never exceeds the total that is shown beside it.
 
@@ -27,6 +27,8 @@ pub(crate) enum Phase {
     Verifying,
     /// Complete. The text says what there is to say besides bytes and time.
     Saved(String),
+    /// It was there before, and is good enough. The text names it.
+    Kept(String),
     Failed(String),
     Stopped(String),
 }
@@ -58,6 +60,7 @@ pub(crate) struct Frame {
 pub(crate) struct Totals {
     pub(crate) files: usize,
     pub(crate) saved: usize,
+    pub(crate) kept: usize,
     pub(crate) failed: usize,
     pub(crate) stopped: usize,
     pub(crate) received: u64,
@@ -78,7 +81,7 @@ struct State {
 
 impl Phase {
     pub(crate) fn is_settled(&self) -> bool {
-        matches!(self, Self::Saved(_) | Self::Failed(_) | Self::Stopped(_))
+        matches!(self, Self::Saved(_) | Self::Kept(_) | Self::Failed(_) | Self::Stopped(_))
     }
 
     fn is_active(&self) -> bool {
@@ -181,6 +184,11 @@ impl Board {
 }
 
 impl Totals {
+    /// How many files have settled.
+    pub(crate) fn settled(&self) -> usize {
+        self.saved + self.kept + self.failed + self.stopped
+    }
+
     fn of(items: &[Item]) -> Self {
         let mut totals = Self { files: items.len(), expected: Some(0), ..Self::default() };
         for item in items {
@@ -188,6 +196,10 @@ impl Totals {
             let size = match item.phase {
                 Phase::Saved(_) => {
                     totals.saved += 1;
+                    Some(item.received)
+                }
+                Phase::Kept(_) => {
+                    totals.kept += 1;
                     Some(item.received)
                 }
                 Phase::Failed(_) => {

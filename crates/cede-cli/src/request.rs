@@ -65,7 +65,7 @@ async fn exchange(connector: &Connector, url: &Url, patience: Duration) -> Resul
     let connection = connector.connect(url).await?;
     let (mut sender, driver) = http1::handshake(connection).await.map_err(|error| broken(&error))?;
     // Errors of the connection also reach the request or the body, where they are reported.
-    let driver = Driver(cede::spawn(async move { drop(driver.await) }));
+    let driver = Driver(crate::tasks::spawn(async move { drop(driver.await) }));
     let request = Request::get(&url[url::Position::BeforePath..url::Position::AfterQuery])
         .header(header::HOST, authority(url))
         .header(header::USER_AGENT, USER_AGENT)

@@ -36,11 +36,11 @@ pub(crate) struct Shared {
     pub(crate) interrupt: Interrupt,
 }
 
-/// A complete file under its name.
+/// A complete file under its name, and how it ends on the board: saved or kept.
 #[derive(Debug)]
-pub(crate) struct Saved {
+pub(crate) struct Complete {
     pub(crate) path: PathBuf,
-    note: String,
+    phase: Phase,
 }
 
 /// A transfer that ended without its file, and what is known about the rest.
@@ -103,7 +103,7 @@ pub(crate) async fn run(shared: &Shared, index: usize, job: Job) -> Exit {
     shared.board.begin(index);
     let url = job.url.clone();
     let (phase, exit) = match download(shared, index, job).await {
-        Ok(saved) => (Phase::Saved(saved.note), Exit::Done),
+        Ok(complete) => (complete.phase, Exit::Done),
         Err(unfinished) => unfinished.settled(&url),
     };
     shared.board.settle(index, phase);
@@ -111,7 +111,7 @@ pub(crate) async fn run(shared: &Shared, index: usize, job: Job) -> Exit {
 }
 
 /// Downloads one file; the caller settles it on the board.
-pub(crate) async fn download(shared: &Shared, index: usize, job: Job) -> Result<Saved, Unfinished> {
+pub(crate) async fn download(shared: &Shared, index: usize, job: Job) -> Result<Complete, Unfinished> {
     let answer = shared.unless_interrupted(request::get(&shared.connector, job.url.clone(), &shared.rules)).await?;
     let (dir, name) = match job.place.clone() {
         Place::Named { dir, name } => (dir, name),
@@ -121,13 +121,33 @@ pub(crate) async fn download(shared: &Shared, index: usize, job: Job) -> Result<
     let if_exists = shared.rules.if_exists;
     let destination = match blocking(move || destination::open(&dir, &name, if_exists, &claims)).await? {
         Opened::Ready(destination) => destination,
-        Opened::Skip(path) => return Ok(Saved { note: "exists and was left alone".to_owned(), path }),
+        Opened::Skip(path) => {
+            drop(answer);
+            return keep_existing(shared, index, path, job.sha256).await;
+        }
     };
     shared.board.receiving(index, &file_name(destination.target()), answer.length);
     match receive(shared, index, answer, &destination, job.sha256).await {
-        Ok(note) => Ok(Saved { path: blocking(move || destination.commit()).await?, note }),
+        Ok(note) => Ok(Complete { path: blocking(move || destination.commit()).await?, phase: Phase::Saved(note) }),
         Err(stop) => Err(Unfinished { stop, kept: keep(destination).await }),
     }
+}
+
+/// Is content with a file that exists, if it is the one that the checksum is for.
+async fn keep_existing(shared: &Shared, index: usize, path: PathBuf, expected: Option<[u8; 32]>) -> Result<Complete, Unfinished> {
+    let mut remark = "it exists and was left alone";
+    if let Some(expected) = expected {
+        shared.board.verifying(index);
+        let read = path.clone();
+        let sum = shared.unless_interrupted(blocking(move || destination::sha256_of(&read))).await?;
+        if sum != expected {
+            let what = format!("{} exists, but its SHA-256 is {}, not {}", shown(&path), units::hex(&sum), units::hex(&expected));
+            let failure = Failure::new(Exit::Checksum, what);
+            return Err(failure.help("--force replaces it; if it should stay, check that the sum is the right one").into());
+        }
+        remark = "it exists, sha-256 right";
+    }
+    Ok(Complete { phase: Phase::Kept(format!("{}: {remark}", shown(&path))), path })
 }
 
 /// Moves the body to the `.part` and checks it.

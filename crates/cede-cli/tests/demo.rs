@@ -15,10 +15,19 @@ fn the_demo_succeeds_with_plain_lines() {
     // Fewer threads than files; the other way takes a thread for each, and the main thread.
     let threads: Vec<usize> = out.lines().filter(|line| line.ends_with("all right")).map(threads_of).collect();
     assert!(threads[0] < 6 && threads[1] == 7, "{out}");
+
+    // A task for each download, one for its connection, and the one that draws; the other way spawns none.
+    let tasks: Vec<usize> = out.lines().filter(|line| line.ends_with("all right")).map(tasks_of).collect();
+    assert_eq!(tasks, [13, 0], "{out}");
 }
 
+/// The last two numbers of a row.
 fn threads_of(line: &str) -> usize {
     line.strip_suffix("all right").unwrap().split_whitespace().next_back().unwrap().parse().unwrap()
+}
+
+fn tasks_of(line: &str) -> usize {
+    line.strip_suffix("all right").unwrap().split_whitespace().nth_back(1).unwrap().parse().unwrap()
 }
 
 #[test]

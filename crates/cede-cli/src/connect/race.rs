@@ -37,7 +37,7 @@ pub(super) async fn connect(addresses: Vec<SocketAddr>) -> io::Result<TcpStream>
     loop {
         if let Some(address) = waiting.next() {
             let sender = sender.clone();
-            attempts.0.push(cede::spawn(async move {
+            attempts.0.push(crate::tasks::spawn(async move {
                 let result = TcpStream::connect(address).await;
                 drop(sender.send(result).await);
             }));

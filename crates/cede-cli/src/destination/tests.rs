@@ -68,7 +68,9 @@ fn the_name_appears_with_the_whole_file() {
 #[test]
 fn an_old_part_starts_over() {
     let scratch = Scratch::new("old-part");
-    fs::write(scratch.0.join("f.part"), "old and long").unwrap();
+    let interrupted = scratch.ready("f", IfExists::Error);
+    write(&interrupted, "old and long");
+    interrupted.keep().unwrap();
     let destination = scratch.ready("f", IfExists::Error);
     write(&destination, "new");
     destination.commit().unwrap();
@@ -170,4 +172,87 @@ fn two_urls_of_one_run_do_not_share_a_name() {
     let second = open(&scratch.0, "f.txt", IfExists::Rename, &claims).unwrap();
     assert!(matches!(second, Opened::Ready(second) if second.target().ends_with("f.1.txt")));
     assert_eq!(open(&scratch.0, "f.txt", IfExists::Overwrite, &claims).unwrap_err().exit(), Exit::Exists);
+}
+
+#[test]
+fn a_part_that_is_not_ours_is_not_emptied() {
+    let scratch = Scratch::new("foreign");
+    fs::write(scratch.0.join("f.part"), "mine").unwrap();
+    for if_exists in [IfExists::Error, IfExists::Skip, IfExists::Overwrite] {
+        assert_eq!(exit(scratch.open("f", if_exists)), Exit::Exists);
+    }
+    let renamed = scratch.ready("f", IfExists::Rename);
+    assert!(renamed.target().ends_with("f.1"));
+    renamed.keep().unwrap();
+
+    // Neither is a complete download of our own.
+    let complete = scratch.ready("g.part", IfExists::Error);
+    write(&complete, "whole");
+    complete.commit().unwrap();
+    assert_eq!(exit(scratch.open("g", IfExists::Error)), Exit::Exists);
+    assert_eq!((scratch.text("f.part").as_str(), scratch.text("g.part").as_str()), ("mine", "whole"));
+}
+
+#[test]
+fn a_target_is_nobody_elses_part() {
+    let scratch = Scratch::new("target-part");
+    for (first, second) in [("x", "x.part"), ("x.part", "x")] {
+        let claims = Claims::default();
+        let Opened::Ready(held) = open(&scratch.0, first, IfExists::Overwrite, &claims).unwrap() else { panic!("nothing to skip") };
+        assert_eq!(exit(open(&scratch.0, second, IfExists::Overwrite, &claims)), Exit::Exists, "{second} while {first} is written");
+        write(&held, first);
+        held.commit().unwrap();
+        assert_eq!(exit(open(&scratch.0, second, IfExists::Overwrite, &claims)), Exit::Exists, "{second} after {first}");
+        assert_eq!((scratch.names(), scratch.text(first)), (vec![first.to_owned()], first.to_owned()));
+        fs::remove_file(scratch.0.join(first)).unwrap();
+    }
+}
+
+#[test]
+fn a_refused_transfer_keeps_no_names() {
+    let scratch = Scratch::new("refused");
+    fs::write(scratch.0.join("x.part"), "mine").unwrap();
+    let claims = Claims::default();
+    assert_eq!(exit(open(&scratch.0, "x", IfExists::Skip, &claims)), Exit::Exists);
+    assert!(matches!(open(&scratch.0, "x.part", IfExists::Skip, &claims).unwrap(), Opened::Skip(_)));
+}
+
+#[test]
+fn only_the_open_file_is_renamed() {
+    let scratch = Scratch::new("replaced");
+    for if_exists in [IfExists::Error, IfExists::Overwrite] {
+        let destination = scratch.ready("f", if_exists);
+        write(&destination, "download");
+        fs::write(scratch.0.join("other"), "somebody else's").unwrap();
+        fs::rename(scratch.0.join("other"), scratch.0.join("f.part")).unwrap();
+        assert_eq!(destination.commit().unwrap_err().exit(), Exit::Files);
+        assert_eq!((scratch.names(), scratch.text("f.part").as_str()), (vec!["f.part".to_owned()], "somebody else's"));
+        fs::remove_file(scratch.0.join("f.part")).unwrap();
+    }
+    let gone = scratch.ready("f", IfExists::Error);
+    fs::remove_file(scratch.0.join("f.part")).unwrap();
+    assert_eq!(gone.commit().unwrap_err().exit(), Exit::Files);
+}
+
+#[test]
+fn only_the_open_file_is_removed() {
+    let scratch = Scratch::new("kept-other");
+    let empty = scratch.ready("f", IfExists::Error);
+    fs::write(scratch.0.join("other"), "somebody else's").unwrap();
+    fs::rename(scratch.0.join("other"), scratch.0.join("f.part")).unwrap();
+    assert!(empty.keep().is_err());
+    assert_eq!(scratch.text("f.part"), "somebody else's");
+}
+
+#[test]
+fn a_download_that_could_not_be_renamed_can_start_over() {
+    let scratch = Scratch::new("start-over");
+    let destination = scratch.ready("f", IfExists::Error);
+    write(&destination, "first");
+    fs::write(scratch.0.join("f"), "somebody else's").unwrap();
+    assert_eq!(destination.commit().unwrap_err().exit(), Exit::Exists);
+    let again = scratch.ready("f", IfExists::Overwrite);
+    write(&again, "second");
+    again.commit().unwrap();
+    assert_eq!(scratch.text("f"), "second");
 }

@@ -131,7 +131,7 @@ impl Bars {
         // A file may begin and settle between two frames.
         self.draw_active(index, item, frame);
         let (mark, note) = match &item.phase {
-            Phase::Saved(note) => (if self.color { "\x1b[32m✔\x1b[0m" } else { "✔" }, note.as_str()),
+            Phase::Saved(note) | Phase::Kept(note) => (if self.color { "\x1b[32m✔\x1b[0m" } else { "✔" }, note.as_str()),
             Phase::Failed(note) | Phase::Stopped(note) => (if self.color { "\x1b[31m✘\x1b[0m" } else { "✘" }, note.as_str()),
             Phase::Waiting | Phase::Connecting | Phase::Receiving | Phase::Verifying => return,
         };
@@ -146,8 +146,7 @@ impl Bars {
         let Some(total) = &self.total else { return };
         let totals = frame.totals;
         let speed = self.total_rate.update(frame.now, totals.received);
-        let settled = totals.saved + totals.failed + totals.stopped;
-        total.set_prefix(format!("total {settled}/{}", totals.files));
+        total.set_prefix(format!("total {}/{}", totals.settled(), totals.files));
         place(total, totals.received, totals.expected);
         total.set_message(moving(totals.received, totals.expected, speed));
     }

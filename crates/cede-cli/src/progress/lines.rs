@@ -33,7 +33,7 @@ impl Lines {
         let mut lines: Vec<String> = frame
             .settled
             .iter()
-            .filter(|(_, item)| !self.quiet || !matches!(item.phase, Phase::Saved(_)))
+            .filter(|(_, item)| !self.quiet || !matches!(item.phase, Phase::Saved(_) | Phase::Kept(_)))
             .map(|(_, item)| settled_line(item, frame.now))
             .collect();
         let since = *self.last.get_or_insert(frame.now);
@@ -57,6 +57,7 @@ pub(crate) fn settled_line(item: &Item, now: Instant) -> String {
             let note = if note.is_empty() { String::new() } else { format!(", {note}") };
             format!("saved {}  {size} in {} ({rate}){note}", item.label, units::duration(took))
         }
+        Phase::Kept(what) => format!("kept {what}"),
         Phase::Failed(why) => format!("failed {why}"),
         Phase::Stopped(why) => format!("stopped {why}"),
         Phase::Waiting | Phase::Connecting | Phase::Receiving | Phase::Verifying => format!("{}  {size}", item.label),
@@ -65,12 +66,11 @@ pub(crate) fn settled_line(item: &Item, now: Instant) -> String {
 
 fn heartbeat(frame: &Frame) -> String {
     let totals = frame.totals;
-    let settled = totals.saved + totals.failed + totals.stopped;
     let size = match totals.expected {
         Some(expected) => format!("{} of {}", units::bytes(totals.received), units::bytes(expected)),
         None => units::bytes(totals.received),
     };
-    format!("working: {settled} of {} files, {size}", totals.files)
+    format!("working: {} of {} files, {size}", totals.settled(), totals.files)
 }
 
 /// One line on standard error. Nobody can be told that standard error is closed, so that is ignored.

@@ -78,3 +78,12 @@ fn more_than_the_total_hides_the_total() {
     assert_eq!(frame.active[0].1.honest_total(), None);
     assert_eq!(frame.totals.expected, None);
 }
+
+#[test]
+fn a_kept_file_counts_as_settled_but_not_as_saved() {
+    let board = Board::default();
+    let index = board.add("f", None);
+    board.settle(index, Phase::Kept("f: it exists".to_owned()));
+    let totals = board.totals();
+    assert_eq!((totals.saved, totals.kept, totals.settled(), totals.expected), (0, 1, 1, Some(0)));
+}

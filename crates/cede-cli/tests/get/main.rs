@@ -4,6 +4,7 @@
 
 mod interruption;
 mod names;
+mod parts;
 mod run;
 mod secure;
 mod server;
