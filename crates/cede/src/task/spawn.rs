@@ -4,7 +4,7 @@ use std::future::Future;
 use std::panic::Location;
 
 use super::JoinHandle;
-use crate::runtime::context;
+use crate::runtime::{Handle, context};
 
 /// Starts a task on the current runtime. It runs concurrently, whether or not the handle is awaited.
 ///
@@ -25,13 +25,14 @@ where
     F::Output: Send + 'static,
 {
     let site = Location::caller();
-    let mut future = Some(future);
     // On the runtime's own thread the future is only moved. Elsewhere it may have to be dropped, which is foreign code, so nothing is borrowed then.
-    let spawned = context::with_current(|handle| handle.spawns_here().then(|| handle.spawn_at(future.take().expect("is there"), site)));
-    match (spawned, future) {
-        (Some(Some(join)), _) => join,
-        (Some(None), Some(future)) => context::current().spawn_at(future, site),
-        _ => context::outside(),
+    match context::with_current(Handle::spawns_here) {
+        Some(true) => match context::with_current(|handle| handle.spawn_at(future, site)) {
+            Some(join) => join,
+            None => context::outside(),
+        },
+        Some(false) => context::current().spawn_at(future, site),
+        None => context::outside(),
     }
 }
 
