@@ -1,6 +1,7 @@
 //! Instructions per operation, as valgrind counts them: the same on every run, so that a regression of three percent shows.
 //!
-//! `bench/instructions.toml` holds the numbers and the compiler that they were made with; with another compiler there is nothing to compare.
+//! `bench/instructions.toml` holds the numbers, and the compiler and processor that they were made with: another compiler makes other code, and on another processor the C library
+//! chooses other variants of its functions, so then there is nothing to compare.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -15,18 +16,30 @@ const TOLERANCE: u64 = 3;
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Record {
     compiler: String,
+    processor: String,
     rows: BTreeMap<String, u64>,
+}
+
+/// The name of the processor, as the kernel says it.
+fn processor() -> String {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    name.map_or("unknown", |(_, name)| name).to_owned()
 }
 
 /// Counts and compares; `update` writes what was counted instead.
 pub(crate) fn check(if_available: bool, update: bool) -> Result<(), String> {
     let compiler = output("rustc", &["--version"]).trim().to_owned();
+    let processor = processor();
     let path = tree::root().join(FILE);
     let recorded = parse(&std::fs::read_to_string(&path).unwrap_or_default());
     let obstacle = match () {
         () if !succeeds("valgrind", &["--version"]) => Some("instructions: valgrind is not installed".to_owned()),
         () if !update && recorded.compiler != compiler => {
             Some(format!("instructions: {FILE} was made with {}, this is {compiler}", recorded.compiler))
+        }
+        () if !update && recorded.processor != processor => {
+            Some(format!("instructions: {FILE} was made on {}, this is {processor}", recorded.processor))
         }
         () => None,
     };
@@ -37,7 +50,8 @@ pub(crate) fn check(if_available: bool, update: bool) -> Result<(), String> {
     run(&mut command("cargo", &["build", "--release", "--quiet", "--locked", "--manifest-path", "bench/Cargo.toml"]))?;
     let rows = rows(&output("bench/target/release/bench", &["instructions"]));
     if update {
-        return std::fs::write(&path, print(&Record { compiler, rows })).map_err(|error| format!("cannot write {FILE}: {error}"));
+        return std::fs::write(&path, print(&Record { compiler, processor, rows }))
+            .map_err(|error| format!("cannot write {FILE}: {error}"));
     }
     let complaints = complaints(&recorded.rows, &rows);
     complaints.iter().for_each(|complaint| eprintln!("instructions: {complaint}"));
@@ -59,6 +73,7 @@ fn parse(text: &str) -> Record {
         match value.parse() {
             Ok(count) => drop(record.rows.insert(key.to_owned(), count)),
             Err(_) if key == "compiler" => record.compiler = value.trim_matches('"').to_owned(),
+            Err(_) if key == "processor" => record.processor = value.trim_matches('"').to_owned(),
             Err(_) => {}
         }
     }
@@ -67,7 +82,7 @@ fn parse(text: &str) -> Record {
 
 fn print(record: &Record) -> String {
     let mut text = "# User-space instructions per operation on one thread, counted by callgrind: `cargo xtask instructions`.\n".to_owned();
-    let _ = writeln!(text, "compiler = \"{}\"\n\n[rows]", record.compiler);
+    let _ = writeln!(text, "compiler = \"{}\"\nprocessor = \"{}\"\n\n[rows]", record.compiler, record.processor);
     for (name, count) in &record.rows {
         let _ = writeln!(text, "{name} = {count}");
     }
@@ -99,7 +114,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let record = Record { compiler: "rustc 1.2.3 (x = y)".to_owned(), rows: rows("a 1\nb 2\n") };
+        let record = Record { compiler: "rustc 1.2.3 (x = y)".to_owned(), processor: "A B-1".to_owned(), rows: rows("a 1\nb 2\n") };
         assert_eq!(parse(&print(&record)), record);
     }
 }
