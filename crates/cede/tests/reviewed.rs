@@ -148,18 +148,19 @@ fn a_shutdown_limit_holds_for_the_whole() {
     let (in_task, in_closure) = (started.clone(), started.clone());
     runtime.spawn(async move {
         in_task.fetch_add(1, Ordering::SeqCst);
-        std::thread::sleep(Duration::from_millis(1500));
+        std::thread::sleep(Duration::from_secs(4));
     });
     runtime.spawn_blocking(move || {
         in_closure.fetch_add(1, Ordering::SeqCst);
-        std::thread::sleep(Duration::from_millis(1500));
+        std::thread::sleep(Duration::from_secs(4));
     });
     while started.load(Ordering::SeqCst) < 2 {
         std::thread::yield_now();
     }
     let start = Instant::now();
-    runtime.shutdown_timeout(Duration::from_millis(200));
-    assert!(start.elapsed() < Duration::from_millis(390), "{:?}", start.elapsed());
+    let limit = Duration::from_millis(800);
+    runtime.shutdown_timeout(limit);
+    assert!(start.elapsed() < limit * 2, "{:?}", start.elapsed());
 }
 
 #[test]
