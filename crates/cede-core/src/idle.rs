@@ -2,7 +2,7 @@
 //!
 //! # What
 //! A wake of another thread costs microseconds, on virtual machines tens of them; most tasks cost less. So a worker that queues a task wakes another one only if the
-//! queued work is worth it, and otherwise relies on the *watcher*: one parked worker that sleeps for a millisecond at most while any other worker runs, and then looks for work to
+//! queued work is worth it, and otherwise relies on the *watcher*: one parked worker that sleeps for a few milliseconds at most while any other worker runs, and then looks for work to
 //! steal. A push from a thread that is no worker always wakes somebody, because that thread may never look again.
 //!
 //! # Why not the obvious way
