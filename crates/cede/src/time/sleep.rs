@@ -55,7 +55,8 @@ enum State {
     Over,
 }
 
-/// Waits for at least `duration`. Never wakes early; how late is up to the kernel, usually less than 100 µs.
+/// Waits for at least `duration`. Never wakes early; how late is up to the kernel, usually less than 100 µs. Where many timers come due close
+/// together they may fire together, up to a millisecond late.
 ///
 /// *Cancel safety*: dropping it has no effect.
 ///
