@@ -1,4 +1,5 @@
-//! All workloads, for a contender that has everything. The including binary says `use … as rt`, or has a module `rt` with tokio's names.
+//! All workloads, for a contender that has tasks, timers and channels. The including binary says `use … as rt`, or has a module `rt` with tokio's names; what its
+//! `rt` lacks, it declares as not offered.
 
 #[path = "shaped/channels.rs"]
 mod channels;
@@ -6,8 +7,6 @@ mod channels;
 mod locks;
 #[path = "shaped/mutexes.rs"]
 mod mutexes;
-#[path = "shaped/network.rs"]
-mod network;
 #[path = "shaped/tasks.rs"]
 mod tasks;
 #[path = "shaped/timers.rs"]
@@ -20,13 +19,16 @@ use cede_bench::arguments::Arguments;
 use cede_bench::sample::{Plan, Sample, finish, measure};
 use cede_bench::{statistics, system};
 
-/// Does what the command line says; `block_on` runs a future on that many threads.
-pub fn main(block_on: fn(usize, Work) -> Option<Sample>) {
+/// Does what the command line says; `block_on` runs a future on that many threads, `serve` is the echo server for messages of that size. Nothing is
+/// printed for a workload that is `not_offered`.
+pub fn main(block_on: fn(usize, Work) -> Option<Sample>, serve: Option<fn(usize) -> Work>, not_offered: fn(&str) -> bool) {
     let arguments = Arguments::of_process();
     system::pin(arguments.get("core", -1));
     let (name, plan, size) = (arguments.word.clone(), Plan::of(&arguments), arguments.get("size", 64));
-    let work: Work = match name.as_str() {
-        "serve" => Box::pin(async move { network::serve(size).await }),
+    let work: Work = match (name.as_str(), serve) {
+        ("serve", Some(serve)) => serve(size),
+        ("serve", None) => return,
+        (name, _) if not_offered(name) => return,
         _ => Box::pin(run(name, plan)),
     };
     finish(block_on(arguments.get("threads", 1), work));

@@ -153,6 +153,8 @@ mod rt {
     }
 }
 
+#[path = "../shaped/network.rs"]
+mod network;
 #[path = "../shaped.rs"]
 mod shaped;
 
@@ -172,5 +174,5 @@ fn block_on(threads: usize, work: shaped::Work) -> Option<cede_bench::sample::Sa
 }
 
 fn main() {
-    shaped::main(block_on);
+    shaped::main(block_on, Some(|size| Box::pin(network::serve(size))), |_| false);
 }

@@ -14,7 +14,7 @@ use super::context::{self, EnterGuard};
 use super::parts::Parts;
 use super::{local, steal};
 use crate::task::JoinHandle;
-use crate::time::timers::SharedTimers;
+use crate::time::timers::Lease;
 
 /// A handle on a runtime: cheap to clone, usable from any thread. It does not keep the runtime's tasks running; spawning on a runtime that has been shut down gives a
 /// cancelled task.
@@ -187,7 +187,7 @@ impl Handle {
     }
 
     /// The timers of the current worker, or those of a worker that will do.
-    pub(crate) fn timers(&self) -> &SharedTimers {
+    pub(crate) fn timers(&self) -> &Lease {
         match &self.scheduler {
             SchedulerHandle::Local(shared) => &shared.timers,
             SchedulerHandle::Steal(shared) => shared.timers(),

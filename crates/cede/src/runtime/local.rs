@@ -48,7 +48,7 @@ use super::run::{self, Outcome};
 use super::tick::Tick;
 use crate::task::slab::{self, Slab};
 use crate::task::{Id, JoinError, JoinHandle};
-use crate::time::timers::Timers;
+use crate::time::timers::Lease;
 use signal::{MainSignal, ThreadSignal};
 
 /// The slab that the driving thread allocates from, and the one for spawns from elsewhere.
@@ -58,7 +58,7 @@ const FOREIGN_SLAB: usize = 1;
 /// What every thread may use.
 pub(crate) struct Shared {
     pub(crate) parts: Parts,
-    pub(crate) timers: Arc<Timers>,
+    pub(crate) timers: Lease,
     inbox: TransferStack,
     freed: [TransferStack; 2],
     foreign_slab: Lock<Option<Slab<Shared>>>,
@@ -102,7 +102,7 @@ impl slab::Shared for Shared {
 pub(crate) fn build(parts: Parts, driver: Driver, ready: Ready, bound_to: Option<ThreadId>) -> Arc<Shared> {
     let handle = driver.handle().clone();
     let shared = Arc::new(Shared {
-        timers: Arc::new(Timers::new(handle.clone())),
+        timers: Lease::new(handle.clone()),
         parts,
         inbox: TransferStack::new(),
         freed: [TransferStack::new(), TransferStack::new()],

@@ -49,7 +49,7 @@ use cede_driver::Driver;
 use super::parts::Parts;
 use crate::task::slab::{self, Slab};
 use crate::task::{Id, JoinError, JoinHandle};
-use crate::time::timers::{SharedTimers, Timers};
+use crate::time::timers::Lease;
 use guest::GuestPlace;
 use inject::Inject;
 use shared_list::SharedList;
@@ -81,7 +81,7 @@ struct Remote {
     overflow: SharedList,
     freed: TransferStack,
     /// `None` for the guest.
-    timers: Option<Arc<Timers>>,
+    timers: Option<Lease>,
 }
 
 /// How worker threads are made.
@@ -125,7 +125,7 @@ pub(crate) fn build(parts: Parts, drivers: Vec<Driver>, threads: &Threads) -> io
 fn assemble(parts: Parts, drivers: &[Driver]) -> Arc<Shared> {
     let remote = |timers| Remote { ring: StealRing::new(), overflow: SharedList::new(), freed: TransferStack::new(), timers };
     let workers = drivers.len();
-    let remotes = drivers.iter().map(|driver| remote(Some(Arc::new(Timers::new(driver.handle().clone()))))).chain([remote(None)]).collect();
+    let remotes = drivers.iter().map(|driver| remote(Some(Lease::new(driver.handle().clone())))).chain([remote(None)]).collect();
     let shared = Arc::new(Shared {
         parts,
         remotes,
@@ -241,7 +241,7 @@ where
 
 impl Shared {
     /// The timers of the current worker; elsewhere those of some worker.
-    pub(crate) fn timers(self: &Arc<Self>) -> &SharedTimers {
+    pub(crate) fn timers(self: &Arc<Self>) -> &Lease {
         let own = with_active(|active| active.filter(|worker| worker.is_of(self)).map(Worker::index));
         let index = match own {
             Some(index) if index < self.workers => index,

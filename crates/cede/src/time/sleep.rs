@@ -20,7 +20,7 @@ use cede_context::wait::{WaitKind, waiting_for};
 use cede_core::wheel::{Entry, EntryState};
 use pin_project_lite::pin_project;
 
-use super::timers::{SharedTimers, Timers};
+use super::timers::Timers;
 use super::{Duration, Instant};
 use crate::runtime::context;
 
@@ -34,7 +34,7 @@ pin_project! {
         deadline: Instant,
         #[pin]
         entry: Entry,
-        armed: Option<SharedTimers>,
+        armed: Option<&'static Timers>,
         state: State,
     }
 
@@ -151,7 +151,7 @@ impl Sleep {
             if unsafe { timers.arm(this.entry.as_ref(), at, waker.take().expect("is taken once")) }.is_err() {
                 shut_down();
             }
-            *this.armed = Some(timers.clone());
+            *this.armed = Some(timers.timers());
             waiting_for(WaitKind::Timer, at);
             Poll::Pending
         });

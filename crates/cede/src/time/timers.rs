@@ -3,6 +3,11 @@
 //! # Who may touch what
 //! The wheel and `parked_until`: under the lock, by anybody. Wakers leave it in batches and are called after it.
 //!
+//! # Why they are never freed
+//! A sleep may outlive its runtime, and has to find the wheel that it is armed in when it is dropped. A counted reference in each sleep costs as much as arming it.
+//! So timers are recycled instead (I3): a [`Lease`] takes them from a list of free ones and returns them empty. A sleep of a runtime that is gone finds valid memory, a lock, and
+//! its own entry dead. There are as many as there ever were workers at a time.
+//!
 //! # Why timers are collected
 //! Exact deadlines are all different, so a hundred thousand sleeps would wake their worker a hundred thousand times, and a wake costs more than firing ten timers. So after timers have
 //! fired, the worker does not park for less than [`GAP_NS`] for each but the first, up to [`GAP_NS_MAX`]; those that come due meanwhile fire together. A timer alone is exact; among thousands
@@ -12,9 +17,10 @@
 //! - I1: while its worker is parked, `parked_until` is the deadline that it parks for; whoever inserts an earlier one unparks it. While the worker is awake,
 //!   `parked_until` is 0, so nobody does: the worker looks at the wheel before it parks, under the same lock.
 //! - I2: an entry is inserted and removed by its one owner, which is pinned and removes it before it goes.
+//! - I3: timers are on the free list only while nothing is armed in them; what was armed there under an earlier lease is fired, dead or idle, and its owner sees that.
 
+use std::ops::Deref;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::Waker;
 
 use cede_core::lock::Lock;
@@ -22,15 +28,71 @@ use cede_core::wake_batch::WakeBatch;
 use cede_core::wheel::{Entry, Wheel};
 use cede_driver::Handle as DriverHandle;
 
+use crate::runtime::run::shielded;
+
 const AWAKE: u64 = 0;
 /// After this many nanoseconds for each timer that fired together with another one, the worker may wake for the next ones.
 const GAP_NS: u64 = 50_000;
 /// But not later than this.
 const GAP_NS_MAX: u64 = 1_000_000;
 
+/// Timers that no worker has.
+static FREE: Lock<Vec<&'static Timers>> = Lock::new(Vec::new());
+
 pub(crate) struct Timers {
     state: Lock<State>,
+}
+
+/// The timers of one worker, for as long as its runtime lives, and the driver that it parks in.
+pub(crate) struct Lease {
+    timers: &'static Timers,
     driver: DriverHandle,
+}
+
+impl Lease {
+    pub(crate) fn new(driver: DriverHandle) -> Self {
+        let free = FREE.lock().pop();
+        let timers = free.unwrap_or_else(|| Box::leak(Box::new(Timers { state: Lock::new(State::new()) })));
+        *timers.state.lock() = State::new();
+        Self { timers, driver }
+    }
+
+    pub(crate) fn driver(&self) -> &DriverHandle {
+        &self.driver
+    }
+
+    /// The timers themselves, which sleeps may remember for ever (I3).
+    pub(crate) fn timers(&self) -> &'static Timers {
+        self.timers
+    }
+
+    /// Arms an idle entry.
+    ///
+    /// # Safety
+    /// The entry's owner calls [`Timers::disarm`] before the entry goes (I2), and uses no other `Timers` for it meanwhile.
+    pub(crate) unsafe fn arm(&self, entry: Pin<&Entry>, deadline: u64, waker: Waker) -> Result<(), Gone> {
+        // SAFETY: [I2] the caller's contract.
+        if unsafe { self.timers.insert(entry, deadline, waker) }? {
+            self.driver.unpark();
+        }
+        Ok(())
+    }
+}
+
+impl Deref for Lease {
+    type Target = Timers;
+
+    fn deref(&self) -> &Timers {
+        self.timers
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // Of a runtime that ended as it should, this finds nothing. (I3)
+        while shielded(|| self.timers.shut_down()).is_none() {}
+        FREE.lock().push(self.timers);
+    }
 }
 
 struct State {
@@ -45,30 +107,20 @@ struct State {
 pub(crate) struct Gone;
 
 impl Timers {
-    pub(crate) fn new(driver: DriverHandle) -> Self {
-        Self { state: Lock::new(State { wheel: Wheel::new(), parked_until: AWAKE, not_before: 0 }), driver }
-    }
-
-    pub(crate) fn driver(&self) -> &DriverHandle {
-        &self.driver
-    }
-
-    /// Arms an idle entry.
+    /// Inserts an idle entry; returns whether the worker sleeps too long for it.
     ///
     /// # Safety
-    /// The entry's owner calls [`Timers::disarm`] before the entry goes (I2), and uses no other `Timers` for it meanwhile.
-    pub(crate) unsafe fn arm(&self, entry: Pin<&Entry>, deadline: u64, waker: Waker) -> Result<(), Gone> {
+    /// As of [`Lease::arm`].
+    #[inline]
+    unsafe fn insert(&self, entry: Pin<&Entry>, deadline: u64, waker: Waker) -> Result<bool, Gone> {
         let (result, too_late) = {
             let mut state = self.state.lock();
             // SAFETY: [I2] the caller's contract.
             let result = unsafe { state.wheel.insert(entry, deadline, waker) };
             (result, deadline < state.parked_until)
         };
-        result.map_err(|_waker| Gone)?;
-        if too_late {
-            self.driver.unpark();
-        }
-        Ok(())
+        // The waker of a refused entry is dropped here, after the lock.
+        result.map(|()| too_late).map_err(|_waker| Gone)
     }
 
     /// Disarms an entry if it is armed.
@@ -162,6 +214,10 @@ impl Timers {
 }
 
 impl State {
+    fn new() -> Self {
+        Self { wheel: Wheel::new(), parked_until: AWAKE, not_before: 0 }
+    }
+
     /// Moves wakers of fired entries into the batch while there is room; returns how many.
     fn move_fired(&mut self, batch: &mut WakeBatch) -> usize {
         let mut moved = 0;
@@ -174,9 +230,6 @@ impl State {
         moved
     }
 }
-
-/// Timers shared between a scheduler and the sleeps that are armed there.
-pub(crate) type SharedTimers = Arc<Timers>;
 
 impl std::fmt::Debug for Timers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
