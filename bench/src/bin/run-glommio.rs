@@ -5,23 +5,8 @@ mod rt {
     use std::pin::Pin;
     use std::task::{Context, Poll};
 
+    use cede_bench::local::Local;
     pub use tokio::sync;
-
-    /// What does not leave the one thread that there is.
-    struct Local<F>(F);
-
-    // SAFETY: only to give all workloads one type: there is one thread.
-    unsafe impl<F> Send for Local<F> {}
-
-    impl<F: Future> Future for Local<F> {
-        type Output = F::Output;
-
-        #[inline]
-        fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-            // SAFETY: the only field is pinned with the whole.
-            unsafe { self.map_unchecked_mut(|local| &mut local.0) }.poll(context)
-        }
-    }
 
     pub struct JoinHandle<T>(Local<glommio::task::JoinHandle<T>>);
 

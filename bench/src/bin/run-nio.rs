@@ -27,25 +27,8 @@ mod rt {
     }
 
     pub mod time {
-        use std::future::Future;
-        use std::pin::Pin;
-        use std::task::{Context, Poll};
-
-        struct Pinned(nio::Sleep);
-
-        // SAFETY: only to give all workloads one type: each task stays on its worker, and so do its sleeps, which are made when they are first polled.
-        unsafe impl Send for Pinned {}
-
-        impl Future for Pinned {
-            type Output = ();
-
-            fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-                Pin::new(&mut self.0).poll(context)
-            }
-        }
-
         pub async fn sleep(duration: std::time::Duration) {
-            Pinned(nio::sleep(duration)).await;
+            cede_bench::local::Local(nio::sleep(duration)).await;
         }
     }
 }
