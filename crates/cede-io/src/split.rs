@@ -12,6 +12,7 @@
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::marker::PhantomData;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -48,8 +49,8 @@ where
 /// The half of a stream that reads; made by [`split`].
 pub struct ReadHalf<T> {
     shared: Arc<Shared<T>>,
-    // A half is only as shareable between threads as the stream.
-    _stream: PhantomData<T>,
+    // A half is only as shareable between threads as the stream. The box is what makes a half movable whatever the stream is.
+    _stream: PhantomData<Box<T>>,
 }
 
 /// The half of a stream that writes; made by [`split`].
@@ -57,8 +58,14 @@ pub struct ReadHalf<T> {
 /// Dropping it does not shut the stream down while the other half lives; [`shutdown`](crate::AsyncWriteExt::shutdown) does.
 pub struct WriteHalf<T> {
     shared: Arc<Shared<T>>,
-    _stream: PhantomData<T>,
+    _stream: PhantomData<Box<T>>,
 }
+
+// A panic leaves the stream behind a mutex that is unlocked again; what state it is in is between the stream and its user, as with tokio's halves.
+impl<T> UnwindSafe for ReadHalf<T> {}
+impl<T> RefUnwindSafe for ReadHalf<T> {}
+impl<T> UnwindSafe for WriteHalf<T> {}
+impl<T> RefUnwindSafe for WriteHalf<T> {}
 
 struct Shared<T> {
     stream: Mutex<Pin<Box<T>>>,

@@ -5,6 +5,7 @@
 //! ([`pause`]) they are rounded up to a millisecond, as tokio's are.
 
 mod clock;
+pub mod error;
 mod instant;
 mod interval;
 mod sleep;
@@ -17,8 +18,3 @@ pub use interval::{Interval, MissedTickBehavior, interval, interval_at};
 pub use sleep::{Sleep, sleep, sleep_until};
 pub use std::time::Duration;
 pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
-
-/// The errors of this module.
-pub mod error {
-    pub use super::timeout::Elapsed;
-}

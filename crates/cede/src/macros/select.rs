@@ -77,7 +77,9 @@ macro_rules! select {
             }
         )+
 
-        let output = {
+        // A pattern may bind by `ref mut`.
+        #[allow(unused_mut)]
+        let mut output = {
             // Two steps, because in the first a temporary that a branch borrows lives as long as the tuple.
             let futures = ($($future,)+);
             let mut futures = ($({

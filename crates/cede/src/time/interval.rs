@@ -100,7 +100,7 @@ impl Interval {
 
     /// The next tick is one period from now.
     pub fn reset(&mut self) {
-        self.delay.as_mut().reset(Instant::now() + self.period);
+        self.reset_after(self.period);
     }
 
     /// The next tick is now.
@@ -108,9 +108,10 @@ impl Interval {
         self.delay.as_mut().reset(Instant::now());
     }
 
-    /// The next tick is `after` from now.
+    /// The next tick is `after` from now; if that is too far to be counted, in the far future.
     pub fn reset_after(&mut self, after: Duration) {
-        self.delay.as_mut().reset(Instant::now() + after);
+        let next = Instant::now().checked_add(after).unwrap_or_else(Instant::far_future);
+        self.delay.as_mut().reset(next);
     }
 
     /// The next tick is at `deadline`.
