@@ -58,6 +58,19 @@ pub fn has_remaining() -> bool {
     cells::budget() != 0
 }
 
+/// What is left of the running task's budget; [`UNLIMITED`] outside of tasks.
+#[inline]
+#[must_use]
+pub fn units() -> u8 {
+    cells::budget()
+}
+
+/// Sets what is left of the running task's budget: for combinators that count by themselves and give back what they did not use.
+#[inline]
+pub fn set_units(units: u8) {
+    cells::set_budget(units);
+}
+
 /// Runs `poll` with a fresh budget of [`INITIAL`] units, as an executor does for each poll of a task.
 #[inline]
 pub fn with_initial<R>(poll: impl FnOnce() -> R) -> R {

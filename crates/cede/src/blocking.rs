@@ -7,6 +7,7 @@ pub(crate) mod pool;
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::future::Future;
+use std::io;
 use std::panic::Location;
 use std::pin::Pin;
 use std::ptr::NonNull;
@@ -41,7 +42,26 @@ impl Blocking {
 }
 
 /// Runs `job` where it may block.
+///
+/// # Panics
+/// If no thread for it can be created and none exists.
+#[track_caller]
 pub(crate) fn spawn<F, R>(handle: &Handle, job: F, site: &'static Location<'static>) -> JoinHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    match try_spawn(handle, job, site) {
+        Ok(handle) => handle,
+        Err(error) => panic!("OS can't spawn worker thread: {error}; there is no blocking thread, so nothing could ever run the closure"),
+    }
+}
+
+/// Runs `job` where it may block.
+///
+/// # Errors
+/// If no thread for it can be created and none exists.
+pub(crate) fn try_spawn<F, R>(handle: &Handle, job: F, site: &'static Location<'static>) -> io::Result<JoinHandle<R>>
 where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
@@ -49,23 +69,20 @@ where
     let parts = handle.parts();
     let future = Once(Some(job));
     if parts.simulated {
-        return handle.spawn_at(future, site);
+        return Ok(handle.spawn_at(future, site));
     }
     let hold = parts.clock.is_paused().then(|| PausedClock { hold: Some(parts.clock.hold()), driver: handle.driver() });
     let (task, join) = emplace(future, Id::next(), site);
     let job = BlockingJob { task, handle: handle.clone(), _hold: hold };
     if let Err(refused) = parts.blocking.pool.submit(job) {
-        let no_thread = match &refused {
-            // The runtime has ended: the handle gives a cancelled error.
-            pool::SubmitError::Closed(_) => None,
-            pool::SubmitError::NoThread(_, error) => Some(error.to_string()),
-        };
-        pool::Job::cancel(refused.into_job());
+        // Without a reason, the runtime has ended: the handle gives a cancelled error.
+        let (job, no_thread) = refused.into_parts();
+        pool::Job::cancel(job);
         if let Some(error) = no_thread {
-            panic!("OS can't spawn worker thread: {error}; there is no blocking thread, so nothing could ever run the closure");
+            return Err(error);
         }
     }
-    JoinHandle::new(join)
+    Ok(JoinHandle::new(join))
 }
 
 /// Ends a task before it began, because its runtime is being shut down.

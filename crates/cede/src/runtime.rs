@@ -10,6 +10,7 @@
 mod builder;
 pub(crate) mod context;
 mod handle;
+mod id;
 pub(crate) mod local;
 mod local_runtime;
 mod metrics;
@@ -22,6 +23,7 @@ mod tick;
 pub use builder::{Builder, UnhandledPanic};
 pub use context::EnterGuard;
 pub use handle::{Handle, RuntimeFlavor, TryCurrentError};
+pub use id::Id;
 pub use local_runtime::{LocalOptions, LocalRuntime};
 pub use metrics::RuntimeMetrics;
 pub use tick::Tick;

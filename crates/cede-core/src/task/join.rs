@@ -46,7 +46,7 @@ impl<T, F> Join<T, F> {
     /// If it returned `Ready` before.
     #[inline]
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, F>> {
-        if !self.task.state().is_complete() && !self.register(cx.waker()) {
+        if !self.task.state().is_complete() && !self.wake_when_complete(cx.waker()) {
             return Poll::Pending;
         }
         let mut result = MaybeUninit::<Option<Result<T, F>>>::new(None);
@@ -59,8 +59,9 @@ impl<T, F> Join<T, F> {
         }
     }
 
-    /// Leaves a waker for the completion; returns true if the task has completed meanwhile.
-    fn register(&mut self, waker: &Waker) -> bool {
+    /// Leaves a waker for the completion; returns true if the task has completed already, and then nothing will be woken.
+    #[must_use]
+    pub fn wake_when_complete(&mut self, waker: &Waker) -> bool {
         let header = self.task.header();
         if header.state.load().has(JOIN_WAKER) {
             // SAFETY: [I4] the bit is set: the waker is initialized and only read.

@@ -285,8 +285,12 @@ impl Builder {
         };
         let clock = self.clock();
         let drivers = (0..workers).map(|_| Driver::epoll(clock.clone())).collect::<io::Result<Vec<_>>>()?;
-        let threads = steal::Threads { name: self.thread_name.clone(), stack_size: self.thread_stack_size };
-        steal::build(self.parts(clock, false), drivers, &threads)
+        steal::build(self.parts(clock, false), drivers, self.threads())
+    }
+
+    fn threads(&self) -> steal::Threads {
+        let keep_alive = self.thread_keep_alive;
+        steal::Threads { name: self.thread_name.clone(), stack_size: self.thread_stack_size, keep_alive }
     }
 
     fn clock(&self) -> Clock {
@@ -309,7 +313,7 @@ impl Builder {
     pub(crate) fn build_stepper(&self) -> steal::stepping::Stepper {
         let clock = Clock::simulated();
         let drivers = (0..self.worker_threads.unwrap_or(1)).map(|_| Driver::sim(clock.clone())).collect();
-        steal::stepping::Stepper::new(self.parts(clock, true), drivers)
+        steal::stepping::Stepper::new(self.parts(clock, true), drivers, self.threads())
     }
 
     fn parts(&self, clock: Clock, simulated: bool) -> Parts {

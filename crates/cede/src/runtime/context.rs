@@ -16,7 +16,7 @@ thread_local! {
     static YIELDED: Cell<bool> = const { Cell::new(false) };
     static HANDLE: RefCell<Option<Handle>> = const { RefCell::new(None) };
     static DEPTH: Cell<usize> = const { Cell::new(0) };
-    static DRIVING: Cell<bool> = const { Cell::new(false) };
+    static DRIVING: Cell<Drive> = const { Cell::new(Drive::Nothing) };
 }
 
 /// Marks `task` as the one being polled for the duration of `poll`; the second value says whether it yielded.
@@ -120,18 +120,34 @@ impl std::fmt::Debug for EnterGuard<'_> {
     }
 }
 
+/// What the thread runs at the moment: the innermost scheduler or `block_on`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Drive {
+    /// Nothing: it may block.
+    Nothing,
+    /// A scheduler of one thread, whose other tasks cannot go elsewhere.
+    OneThread,
+    /// A work-stealing scheduler, or a future beside it.
+    Stealing,
+}
+
+/// What the thread runs at the moment.
+pub(crate) fn driving() -> Drive {
+    DRIVING.try_with(Cell::get).unwrap_or(Drive::Nothing)
+}
+
 /// Whether the thread runs a scheduler or a `block_on` at the moment.
 pub(crate) fn is_driving() -> bool {
-    DRIVING.try_with(Cell::get).unwrap_or(false)
+    driving() != Drive::Nothing
 }
 
 /// Marks the thread as running a scheduler until the result is dropped.
-pub(crate) fn drive() -> Driving {
-    Driving(DRIVING.replace(true))
+pub(crate) fn drive(what: Drive) -> Driving {
+    Driving(DRIVING.try_with(|driving| driving.replace(what)).unwrap_or(Drive::Nothing))
 }
 
 /// See [`drive`].
-pub(crate) struct Driving(bool);
+pub(crate) struct Driving(Drive);
 
 impl Drop for Driving {
     fn drop(&mut self) {

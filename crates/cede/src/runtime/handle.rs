@@ -121,6 +121,11 @@ impl Handle {
         }
     }
 
+    /// Whether this is a [`LocalRuntime`](super::LocalRuntime).
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(&self.scheduler, SchedulerHandle::Local(shared) if shared.is_bound())
+    }
+
     pub(crate) fn spawn_local_here<F>(&self, future: F, site: &'static Location<'static>) -> JoinHandle<F::Output>
     where
         F: Future + 'static,

@@ -251,6 +251,11 @@ impl Shared {
         self.bound_to.is_none_or(|thread| thread == thread::current().id())
     }
 
+    /// Whether only one thread may run the tasks.
+    pub(crate) fn is_bound(&self) -> bool {
+        self.bound_to.is_some()
+    }
+
     /// Whether tasks that are not `Send` may be spawned here.
     pub(crate) fn takes_local_tasks(&self) -> bool {
         self.bound_to.is_some_and(|thread| thread == thread::current().id())
@@ -259,6 +264,7 @@ impl Shared {
     /// Another thread drives: polls the future only, until it is done or the scheduler is free.
     #[cold]
     fn wait_for_turn<F: Future>(&self, mut future: Pin<&mut F>) -> Option<F::Output> {
+        let _driving = context::drive(context::Drive::OneThread);
         let signal = Arc::new(ThreadSignal { woken: AtomicBool::new(true), thread: thread::current() });
         let waker = Waker::from(signal.clone());
         let mut cx = Context::from_waker(&waker);
@@ -361,7 +367,7 @@ impl Scheduler {
 
     /// The run loop: `future` in turns with the tasks.
     fn drive<F: Future>(&self, mut future: Pin<&mut F>, signal: &Arc<MainSignal>) -> F::Output {
-        let _driving = context::drive();
+        let _driving = context::drive(context::Drive::OneThread);
         let waker = Waker::from(signal.clone());
         let mut cx = Context::from_waker(&waker);
         signal.woken.store(true, Ordering::Relaxed);

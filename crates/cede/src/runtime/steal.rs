@@ -10,11 +10,11 @@
 //! costs microseconds; see [`cede_core::idle`] for what is done instead. Condition variables for parking would keep a parked worker deaf to its sockets.
 //!
 //! # Who may touch what
-//! * [`worker::Worker`]: the thread that runs it, which has it in the thread-local `ACTIVE`. Nothing in it is bound to that thread: it may be handed to another.
+//! * [`worker::Worker`]: the thread that has its [`seat`]. Nothing in it is bound to that thread: it may be handed to another, see [`hand_over`].
 //! * [`Remote`], one for each worker: everybody.
 //!
 //! # Invariants
-//! - I1: `ACTIVE` points to the worker that the current thread runs, or is null.
+//! - I1: only the thread that has a worker's seat touches its cells.
 //! - I2: a task in a ring, an overflow list, a slot or the injection queue is not complete, and the right to poll it is the queue's.
 //! - I3: a task that was pushed to a ring or the injection queue is found: by its worker, or by a searching one, or by one that is woken for it, or by the watcher.
 //!   The argument is in [`cede_core::idle`].
@@ -24,10 +24,14 @@
 //! hand and nobody running tasks; `[leave]` the slabs to the cells that are still referenced.
 
 mod guest;
+mod hand_over;
 mod inject;
+mod seat;
 mod shared_list;
 mod shutdown;
+mod spares;
 pub(crate) mod stepping;
+mod threads;
 mod worker;
 
 use std::alloc::Layout;
@@ -37,7 +41,6 @@ use std::io;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
 
 use cede_core::idle::Idle;
 use cede_core::lock::Lock;
@@ -52,9 +55,14 @@ use crate::task::{Id, JoinError, JoinHandle};
 use crate::time::timers::Lease;
 use guest::GuestPlace;
 use inject::Inject;
+use seat::{Seat, with_active};
 use shared_list::SharedList;
 use shutdown::Shutdown;
-use worker::{Worker, with_active};
+use spares::Spares;
+use worker::Worker;
+
+pub(crate) use hand_over::block_in_place;
+pub(crate) use spares::Threads;
 
 /// What every thread may use.
 pub(crate) struct Shared {
@@ -71,6 +79,8 @@ pub(crate) struct Shared {
     guest: Lock<GuestPlace>,
     closing: AtomicBool,
     shutdown: Shutdown,
+    spares: Spares,
+    threads: Threads,
     next_timers: AtomicUsize,
 }
 
@@ -84,12 +94,6 @@ struct Remote {
     timers: Option<Lease>,
 }
 
-/// How worker threads are made.
-pub(crate) struct Threads {
-    pub(crate) name: Arc<dyn Fn() -> String + Send + Sync>,
-    pub(crate) stack_size: Option<usize>,
-}
-
 impl slab::Shared for Shared {
     fn freed_elsewhere(&self, slab: usize) -> &TransferStack {
         self.remotes.get(slab).map_or(&self.foreign_freed, |remote| &remote.freed)
@@ -97,16 +101,16 @@ impl slab::Shared for Shared {
 }
 
 /// Makes the runtime and starts its threads.
-pub(crate) fn build(parts: Parts, drivers: Vec<Driver>, threads: &Threads) -> io::Result<Arc<Shared>> {
-    let shared = assemble(parts, &drivers);
+pub(crate) fn build(parts: Parts, drivers: Vec<Driver>, threads: Threads) -> io::Result<Arc<Shared>> {
+    let shared = assemble(parts, &drivers, threads);
     let mut started = Vec::with_capacity(drivers.len());
     for (index, driver) in drivers.into_iter().enumerate() {
         let worker = Box::new(Worker::new(shared.clone(), index, Some(driver)));
-        let mut builder = thread::Builder::new().name((threads.name)());
-        if let Some(bytes) = threads.stack_size {
-            builder = builder.stack_size(bytes);
-        }
-        match builder.spawn(move || worker.main()) {
+        let body = {
+            let shared = shared.clone();
+            move || threads::main(&shared, Some(Seat::new(worker)))
+        };
+        match shared.threads.start(body) {
             Ok(thread) => started.push(thread),
             Err(error) => {
                 // Those that run are enough to end what was begun.
@@ -122,7 +126,7 @@ pub(crate) fn build(parts: Parts, drivers: Vec<Driver>, threads: &Threads) -> io
 }
 
 /// The runtime without its threads; a simulator steps the workers itself.
-fn assemble(parts: Parts, drivers: &[Driver]) -> Arc<Shared> {
+fn assemble(parts: Parts, drivers: &[Driver], threads: Threads) -> Arc<Shared> {
     let remote = |timers| Remote { ring: StealRing::new(), overflow: SharedList::new(), freed: TransferStack::new(), timers };
     let workers = drivers.len();
     let remotes = drivers.iter().map(|driver| remote(Some(Lease::new(driver.handle().clone())))).chain([remote(None)]).collect();
@@ -137,6 +141,8 @@ fn assemble(parts: Parts, drivers: &[Driver]) -> Arc<Shared> {
         guest: Lock::new(GuestPlace::new()),
         closing: AtomicBool::new(false),
         shutdown: Shutdown::new(workers),
+        spares: Spares::new(threads.keep_alive),
+        threads,
         next_timers: AtomicUsize::new(0),
     });
     *shared.foreign_slab.lock() = Some(Slab::new(shared.clone(), workers + 1));
@@ -179,6 +185,12 @@ impl Home for StealHome {
             _ => unsafe { slab::free_elsewhere::<Shared>(task) },
         });
     }
+}
+
+/// Queues a task that is runnable again and that the current thread, which runs no worker, had been polling.
+#[cold]
+fn push_again(task: TaskRef) {
+    StealHome::schedule(task);
 }
 
 thread_local! {

@@ -9,7 +9,7 @@ use std::future::Future;
 use std::mem::ManuallyDrop;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use cede_context::budget;
 use cede_context::wait::{WaitKind, waiting_for};
@@ -63,6 +63,13 @@ impl<T> JoinHandle<T> {
     #[must_use]
     pub fn id(&self) -> Id {
         Id::from_number(self.join.task().id())
+    }
+
+    /// Wakes `waker` when the task has ended, or now if it has already. A later poll of the handle replaces the waker.
+    pub(crate) fn wake_when_complete(&mut self, waker: &Waker) {
+        if self.join.wake_when_complete(waker) {
+            waker.wake_by_ref();
+        }
     }
 }
 

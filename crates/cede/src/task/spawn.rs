@@ -36,34 +36,6 @@ where
     }
 }
 
-/// Starts a task whose future need not be `Send`, on the current thread.
-///
-/// # Panics
-/// If the thread is not driving a [`LocalRuntime`](crate::runtime::LocalRuntime): only there it is certain that the future stays on its thread.
-///
-/// ```
-/// # use std::rc::Rc;
-/// let runtime = cede::runtime::Builder::new_current_thread().build_local(Default::default()).unwrap();
-/// runtime.block_on(async {
-///     let shared = Rc::new(5);
-///     let task = cede::task::spawn_local({ let shared = shared.clone(); async move { *shared } });
-///     assert_eq!(task.await.unwrap(), 5);
-/// });
-/// ```
-#[track_caller]
-pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
-where
-    F: Future + 'static,
-    F::Output: 'static,
-{
-    let site = Location::caller();
-    let handle = context::current();
-    match handle.spawn_local_at(future, site) {
-        Some(handle) => handle,
-        None => panic!("`spawn_local` called from outside of a `task::LocalSet` or `runtime::LocalRuntime`"),
-    }
-}
-
 /// Runs a closure that may block on a thread where that disturbs nobody. It cannot be aborted once it runs.
 ///
 /// # Panics

@@ -20,7 +20,8 @@ use std::thread::{self, Thread};
 use cede_context::budget;
 
 use super::Shared;
-use super::worker::{Active, Worker, with_active};
+use super::seat::{Active, Seat, is_stray, with_active};
+use super::worker::Worker;
 use crate::runtime::context;
 
 impl Shared {
@@ -34,7 +35,7 @@ impl Shared {
         let guest = if self.parts.block_on_runs_tasks { self.guest.lock().enter() } else { None };
         match guest {
             Some(worker) => Guest::enter(worker).drive(future.as_mut()),
-            None => poll_only(future.as_mut(), &Signal::new(None)),
+            None => poll_only(self, future.as_mut(), &Signal::new(None)),
         }
     }
 
@@ -49,13 +50,17 @@ impl Shared {
             thread.unpark();
         }
         if let Some(worker) = worker {
-            self.worker_stopped(worker);
+            self.worker_stopped(Seat::new(worker));
         }
     }
 
     /// Whether a guest is running tasks at the moment.
     pub(super) fn guest_runs(&self) -> bool {
         self.shutdown.guest_runs.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn set_guest_runs(&self, runs: bool) {
+        self.shutdown.guest_runs.store(runs, Ordering::SeqCst);
     }
 }
 
@@ -133,14 +138,14 @@ impl Guest {
     fn enter(worker: Box<Worker>) -> Self {
         // SAFETY: the box stays where it is until `active` is gone (see the drop), and it was taken out of the shared place.
         let active = unsafe { Active::set(&worker) };
-        worker.shared().shutdown.guest_runs.store(true, Ordering::SeqCst);
+        worker.shared().set_guest_runs(true);
         Self { worker: Some(worker), active: Some(active) }
     }
 
     fn drive<F: Future>(self, mut future: Pin<&mut F>) -> F::Output {
         let worker = self.worker.as_deref().expect("is only taken on drop");
         let shared = worker.shared();
-        let driving = context::drive();
+        let driving = context::drive(context::Drive::Stealing);
         let signal = Signal::new(None);
         let is_closing = || shared.closing.load(Ordering::SeqCst);
         let waker = Waker::from(signal.clone());
@@ -152,9 +157,10 @@ impl Guest {
                 return output;
             }
             if is_closing() {
+                let shared = shared.clone();
                 drop(driving);
                 drop(self);
-                return poll_only(future, &signal);
+                return poll_only(&shared, future, &signal);
             }
             if shared.idle.parked_count() == 0 {
                 worker.give_away();
@@ -162,9 +168,9 @@ impl Guest {
                 continue;
             }
             if !signal.is_set() && !is_closing() {
-                shared.shutdown.guest_runs.store(false, Ordering::SeqCst);
+                shared.set_guest_runs(false);
                 thread::park();
-                shared.shutdown.guest_runs.store(true, Ordering::SeqCst);
+                shared.set_guest_runs(true);
             }
         }
     }
@@ -176,12 +182,12 @@ impl Drop for Guest {
         worker.give_away();
         drop(self.active.take());
         let shared = worker.shared().clone();
-        shared.shutdown.guest_runs.store(false, Ordering::SeqCst);
+        shared.set_guest_runs(false);
         let mut place = shared.guest.lock();
         let thread = place.thread.take();
         if place.ended {
             drop(place);
-            shared.worker_stopped(worker);
+            shared.worker_stopped(Seat::new(worker));
         } else {
             place.put(worker);
             drop(place);
@@ -191,8 +197,8 @@ impl Drop for Guest {
 }
 
 /// Another thread is the guest, or the runtime has ended: this one polls its future only.
-fn poll_only<F: Future>(mut future: Pin<&mut F>, signal: &Arc<Signal>) -> F::Output {
-    let _driving = context::drive();
+fn poll_only<F: Future>(shared: &Shared, mut future: Pin<&mut F>, signal: &Arc<Signal>) -> F::Output {
+    let _driving = context::drive(context::Drive::Stealing);
     let waker = Waker::from(signal.clone());
     let mut cx = Context::from_waker(&waker);
     loop {
@@ -202,30 +208,40 @@ fn poll_only<F: Future>(mut future: Pin<&mut F>, signal: &Arc<Signal>) -> F::Out
             return output;
         }
         if !signal.is_set() {
+            // The end of the runtime waits for this thread, and would wait for ever. (H4 of `hand_over`)
+            assert!(!shared.closing.load(Ordering::SeqCst) || !shared.shutdown.is_away_here(), "{ENDED_WHILE_NESTED}");
             thread::park();
         }
     }
 }
 
+const ENDED_WHILE_NESTED: &str =
+    "the runtime was shut down while a task of it waited in a nested `block_on`: nothing that it waits for will happen";
+
 /// `block_on` inside a task of this runtime: the worker goes on running tasks while the future waits.
 fn drive_nested<F: Future>(worker: &Worker, mut future: Pin<&mut F>) -> F::Output {
-    let driver = worker.shared().remotes[worker.index()].timers.as_ref().map(|timers| timers.driver().clone());
+    let shared = worker.shared().clone();
+    let driver = shared.remotes[worker.index()].timers.as_ref().map(|timers| timers.driver().clone());
     let signal = Signal::new(driver.clone());
     let waker = Waker::from(signal.clone());
     let mut cx = Context::from_waker(&waker);
     loop {
+        if is_stray() {
+            // The worker went to another thread; its driver does not wake this one any more.
+            return poll_only(&shared, future, &Signal::new(None));
+        }
         if signal.take()
             && let Poll::Ready(output) = budget::with_initial(|| future.as_mut().poll(&mut cx))
         {
             return output;
         }
+        if is_stray() {
+            continue;
+        }
         if worker.tick_until(|| signal.woken.load(Ordering::Relaxed)).polled > 0 || signal.is_set() {
             continue;
         }
-        assert!(
-            !worker.shared().closing.load(Ordering::SeqCst),
-            "the runtime was shut down while a task of it waited in a nested `block_on`: nothing that it waits for will happen"
-        );
+        assert!(!shared.closing.load(Ordering::SeqCst), "{ENDED_WHILE_NESTED}");
         if driver.is_some() {
             worker.park(Some(&|| signal.is_set()));
         } else {

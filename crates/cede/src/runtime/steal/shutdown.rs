@@ -1,15 +1,17 @@
 //! The end of a work-stealing runtime. The steps are named in the parent module.
 //!
 //! # Who may touch what
-//! `stopped`: workers, and the guest's, put themselves there; the last one takes all out and drops the futures, with nobody else running tasks. `done` is set after that.
+//! `stopped`: workers, and the guest's, are put there; `away`: threads that poll a task of a worker that was given away (see [`hand_over`](super::hand_over)). Who makes the first complete
+//! and the second empty takes all out and drops the futures, with nobody else running tasks. `done` is set after that.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
 use super::Shared;
-use super::worker::{Worker, with_active};
+use super::seat::{Seat, with_active};
+use super::worker::Worker;
 use crate::runtime::run;
 use crate::task::slab::Slab;
 
@@ -26,8 +28,8 @@ pub(super) struct Shutdown {
 
 #[derive(Default)]
 struct State {
-    #[expect(clippy::vec_box, reason = "workers are handed around in the box that they were made in")]
-    stopped: Vec<Box<Worker>>,
+    stopped: Vec<Seat>,
+    away: Vec<Thread>,
     threads: Vec<JoinHandle<()>>,
     done: bool,
 }
@@ -52,7 +54,32 @@ impl Shutdown {
     }
 
     pub(super) fn keep(&self, threads: Vec<JoinHandle<()>>) {
-        self.state().threads = threads;
+        self.state().threads.extend(threads);
+    }
+
+    pub(super) fn keep_one(&self, thread: JoinHandle<()>) {
+        let mut state = self.state();
+        state.threads.retain(|thread| !thread.is_finished());
+        state.threads.push(thread);
+    }
+
+    /// `thread` steps aside from its worker: the end waits for it.
+    pub(super) fn add_away(&self, thread: Thread) {
+        self.state().away.push(thread);
+    }
+
+    /// Whether the end waits for this thread.
+    pub(super) fn is_away_here(&self) -> bool {
+        let here = thread::current().id();
+        self.state().away.iter().any(|thread| thread.id() == here)
+    }
+
+    /// The stopped workers, if those were the last to be waited for.
+    fn take_if_complete(&self, change: impl FnOnce(&mut State)) -> Option<Vec<Seat>> {
+        let mut state = self.state();
+        change(&mut state);
+        let complete = state.stopped.len() == self.expected.load(Ordering::SeqCst) && state.away.is_empty();
+        complete.then(|| std::mem::take(&mut state.stopped))
     }
 
     /// Waits for the end; returns what is left of the time.
@@ -87,6 +114,10 @@ impl Shared {
         self.close_queue();
         (0..self.workers).for_each(|index| self.unpark(index));
         self.stop_guest();
+        self.spares.close();
+        // They may wait in a nested `block_on`.
+        let away = self.shutdown.state().away.clone();
+        away.iter().for_each(Thread::unpark);
         let inside = with_active(|active| active.is_some_and(|worker| worker.is_of(self)));
         if inside { timeout } else { self.shutdown.wait(timeout) }
     }
@@ -97,21 +128,29 @@ impl Shared {
         self.inject.close();
     }
 
-    pub(super) fn worker_stopped(self: &Arc<Self>, worker: Box<Worker>) {
-        let last = {
-            let mut state = self.shutdown.state();
-            state.stopped.push(worker);
-            (state.stopped.len() == self.shutdown.expected.load(Ordering::SeqCst)).then(|| std::mem::take(&mut state.stopped))
-        };
-        if let Some(workers) = last {
-            self.finish(workers);
+    pub(super) fn worker_stopped(self: &Arc<Self>, seat: Seat) {
+        if let Some(seats) = self.shutdown.take_if_complete(|state| state.stopped.push(seat)) {
+            self.finish(seats);
+        }
+    }
+
+    /// This thread, which was away from a worker, has it again or has left all its functions.
+    pub(super) fn came_back(self: &Arc<Self>) {
+        let here = thread::current().id();
+        let complete = self.shutdown.take_if_complete(|state| {
+            let place = state.away.iter().rposition(|thread| thread.id() == here);
+            place.map(|place| state.away.swap_remove(place));
+        });
+        if let Some(seats) = complete {
+            self.finish(seats);
         }
     }
 
     /// `[drop]` and `[leave]`: nobody runs tasks of this runtime any more.
-    #[expect(clippy::vec_box, reason = "workers are handed around in the box that they were made in")]
-    fn finish(self: &Arc<Self>, workers: Vec<Box<Worker>>) {
-        workers.iter().for_each(|worker| worker.forget_queues());
+    fn finish(self: &Arc<Self>, seats: Vec<Seat>) {
+        // SAFETY: [I2 of `seat`] all threads have left the functions of workers: each gave its seat here, and nobody is away.
+        let workers: Vec<Worker> = seats.into_iter().map(|seat| *unsafe { seat.into_worker() }).collect();
+        workers.iter().for_each(Worker::forget_queues);
         let mut slabs: Vec<Slab<Shared>> = Vec::with_capacity(workers.len() + 1);
         let mut drivers = Vec::with_capacity(workers.len());
         for worker in workers {

@@ -9,8 +9,9 @@ use std::task::{Context, Poll, Waker};
 
 use cede_driver::Driver;
 
-use super::Shared;
-use super::worker::{Active, Parked, Worker};
+use super::seat::{Active, Seat};
+use super::worker::{Parked, Worker};
+use super::{Shared, Threads};
 use crate::runtime::context;
 use crate::runtime::handle::{Handle, SchedulerHandle};
 use crate::runtime::parts::Parts;
@@ -46,8 +47,8 @@ pub(crate) enum Progress {
 }
 
 impl Stepper {
-    pub(crate) fn new(parts: Parts, drivers: Vec<Driver>) -> Self {
-        let shared = super::assemble(parts, &drivers);
+    pub(crate) fn new(parts: Parts, drivers: Vec<Driver>, threads: Threads) -> Self {
+        let shared = super::assemble(parts, &drivers, threads);
         let virtual_worker = |(index, driver)| Virtual {
             worker: Some(Box::new(Worker::new(shared.clone(), index, Some(driver)))),
             phase: Cell::new(Phase::Running),
@@ -91,7 +92,7 @@ impl Stepper {
         // SAFETY: the worker is in its box until the stepper goes, and this thread is the only one that steps it.
         let _active = unsafe { Active::set(worker) };
         let _inside = context::enter(self.handle.clone());
-        let _driving = context::drive();
+        let _driving = context::drive(context::Drive::Stealing);
         match place.phase.get() {
             Phase::Running => {
                 if worker.tick_until(|| true).polled > 0 {
@@ -150,7 +151,7 @@ impl Drop for Stepper {
         self.shared.stop_guest();
         for place in &mut self.workers {
             if let Some(worker) = place.worker.take() {
-                self.shared.worker_stopped(worker);
+                self.shared.worker_stopped(Seat::new(worker));
             }
         }
         self.shared.parts.blocking.shut_down(None);

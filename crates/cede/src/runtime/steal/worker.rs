@@ -1,8 +1,6 @@
 //! A worker: its queues, and the loop that runs them. States and invariants are those of the parent module.
 
 use std::cell::{Cell, RefCell, UnsafeCell};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -12,9 +10,8 @@ use cede_core::steal_ring::STEAL_MAX;
 use cede_core::task::TaskRef;
 use cede_driver::Driver;
 
+use super::seat::{Active, is_stray};
 use super::{Remote, Shared};
-use crate::runtime::context;
-use crate::runtime::handle::{Handle, SchedulerHandle};
 use crate::runtime::run::{self, Outcome, shielded};
 use crate::runtime::tick::Tick;
 use crate::task::slab::Slab;
@@ -45,34 +42,8 @@ pub(super) struct Worker {
     watch_ns: Cell<u64>,
     searching: Cell<bool>,
     random: Cell<u32>,
-}
-
-thread_local! {
-    static ACTIVE: Cell<*const Worker> = const { Cell::new(ptr::null()) };
-}
-
-#[inline]
-pub(super) fn with_active<'a, R>(access: impl FnOnce(Option<&'a Worker>) -> R) -> R {
-    let active = ACTIVE.try_with(Cell::get).unwrap_or(ptr::null());
-    // SAFETY: [I1] a worker in `ACTIVE` stays where it is until it is taken out of there, by this thread; callers do not keep the reference.
-    access(unsafe { active.as_ref() })
-}
-
-/// The thread runs a worker until this is dropped.
-pub(super) struct Active(*const Worker);
-
-impl Active {
-    /// # Safety
-    /// The worker outlives the result, and no other thread runs it.
-    pub(super) unsafe fn set(worker: &Worker) -> Self {
-        Self(ACTIVE.replace(worker))
-    }
-}
-
-impl Drop for Active {
-    fn drop(&mut self) {
-        ACTIVE.set(self.0);
-    }
+    /// Foreign code is being called that is no task; see H2 of [`hand_over`](super::hand_over).
+    holds: Cell<bool>,
 }
 
 impl Worker {
@@ -92,6 +63,7 @@ impl Worker {
             watch_ns: Cell::new(WATCH_NS.0),
             searching: Cell::new(false),
             random: Cell::new(0x9E37_79B9 ^ (index as u32 + 1)),
+            holds: Cell::new(false),
         }
     }
 
@@ -108,7 +80,7 @@ impl Worker {
         &self.shared
     }
 
-    fn is_guest(&self) -> bool {
+    pub(super) fn is_guest(&self) -> bool {
         self.driver.is_none()
     }
 
@@ -166,33 +138,37 @@ impl Worker {
         first
     }
 
-    /// The thread of a worker.
-    pub(super) fn main(self: Box<Self>) {
-        let shared = self.shared.clone();
-        cede_driver::tighten_timer_slack();
-        // A panic in a hook ends this thread, but the runtime must still be able to end.
-        let ended = catch_unwind(AssertUnwindSafe(|| {
-            if let Some(hook) = &shared.parts.hooks.thread_start {
-                hook();
+    /// Runs the worker on this thread until the runtime ends, or until it is another thread's.
+    pub(super) fn run(&self) {
+        let now = self.shared.parts.clock.now();
+        self.polled_at.set(now);
+        self.polls.set(0);
+        // SAFETY: [I1] the caller has the worker's seat, and the worker stays where it is.
+        let _active = unsafe { Active::set(self) };
+        while !self.shared.closing.load(Ordering::Acquire) {
+            let tick = self.tick();
+            if is_stray() {
+                return;
             }
-            // SAFETY: the worker is on this thread's stack frame's heap box until after the guard is gone.
-            let _active = unsafe { Active::set(&self) };
-            let _inside = context::enter(Handle::new(SchedulerHandle::Steal(shared.clone())));
-            let _driving = context::drive();
-            while !shared.closing.load(Ordering::Acquire) {
-                if self.tick().polled == 0 {
-                    self.park(None);
-                }
+            if tick.polled == 0 {
+                self.park(None);
             }
-        }));
+        }
+    }
+
+    /// This worker will not run any more.
+    pub(super) fn stop(&self) {
         self.stop_searching();
-        shared.worker_stopped(self);
-        if let Err(panic) = ended {
-            resume_unwind(panic);
-        }
-        if let Some(hook) = &shared.parts.hooks.thread_stop {
-            hook();
-        }
+    }
+
+    /// Whether this worker has to stay on its thread at the moment.
+    pub(super) fn holds(&self) -> bool {
+        self.holds.get()
+    }
+
+    /// Until the result is dropped this worker stays on its thread.
+    fn hold(&self) -> Holding<'_> {
+        Holding { worker: self, before: self.holds.replace(true) }
     }
 
     /// Runs tasks until none can be found or it is time to look whether the runtime ends.
@@ -200,7 +176,7 @@ impl Worker {
         self.tick_until(|| self.shared.closing.load(Ordering::Relaxed))
     }
 
-    /// Runs tasks until none can be found or `stop` says so.
+    /// Runs tasks until none can be found or `stop` says so, or until this worker is another thread's.
     #[inline]
     pub(super) fn tick_until(&self, stop: impl Fn() -> bool) -> Tick {
         let mut tick = Tick::default();
@@ -209,7 +185,11 @@ impl Worker {
             tick.polled += 1;
             self.polls.set(self.polls.get() + 1);
             // SAFETY: [I2] the task came from a queue, with the right to poll it; its home's failure is `JoinError`.
-            match unsafe { run::run(task, || {}) } {
+            let outcome = unsafe { run::run(task, || {}) };
+            if is_stray() {
+                return leave(tick, task, outcome);
+            }
+            match outcome {
                 Outcome::Asleep => {}
                 Outcome::Again => self.push_back(task),
                 Outcome::Completed => tick.completed += 1,
@@ -321,6 +301,7 @@ impl Worker {
     /// Lets the injection queue, timers and sockets have their turn while tasks are running.
     #[cold]
     fn look_around(&self) {
+        let _holding = self.hold();
         let polls = u64::from(self.polls.replace(0)).max(1);
         let now = self.shared.parts.clock.now();
         self.measure(now, polls);
@@ -349,6 +330,7 @@ impl Worker {
         if self.is_guest() {
             return;
         }
+        let _holding = self.hold();
         let parking = self.begin_park();
         let shared = &self.shared;
         // The second look: a push that did not see this worker as parked is seen here (`[sleep]` of [`cede_core::idle`]).
@@ -461,6 +443,29 @@ impl Worker {
         x ^= x << 5;
         self.random.set(x);
         x
+    }
+}
+
+/// The worker that ran `task` is another thread's: what is left is to queue the task if it is runnable.
+#[cold]
+fn leave(mut tick: Tick, task: TaskRef, outcome: Outcome) -> Tick {
+    match outcome {
+        Outcome::Asleep => {}
+        Outcome::Again => super::push_again(task),
+        Outcome::Completed => tick.completed += 1,
+    }
+    tick
+}
+
+/// See [`Worker::hold`].
+struct Holding<'a> {
+    worker: &'a Worker,
+    before: bool,
+}
+
+impl Drop for Holding<'_> {
+    fn drop(&mut self) {
+        self.worker.holds.set(self.before);
     }
 }
 
