@@ -18,6 +18,7 @@ pub mod io;
 #[doc(hidden)]
 pub mod macros;
 pub mod net;
+mod pollable;
 pub mod runtime;
 pub mod sim;
 pub mod task;
