@@ -39,6 +39,8 @@ pub struct Source<T: AsRawFd> {
 }
 
 struct Registration {
+    /// As it was when it was registered.
+    fd: RawFd,
     cell: Arc<ReadyCell>,
     driver: Handle,
 }
@@ -96,7 +98,7 @@ impl<T: AsRawFd> Source<T> {
 
     fn deregister(&mut self) {
         if let Some(registration) = self.registration.take() {
-            registration.driver.deregister(self.fd(), &registration.cell);
+            registration.driver.deregister(registration.fd, &registration.cell);
         }
     }
 
@@ -108,10 +110,11 @@ impl<T: AsRawFd> Source<T> {
             return Err(shut_down_error());
         }
         let driver = driver().unwrap_or_else(|| self.home.clone());
+        let fd = self.fd();
         let _one = self.registering.lock();
         if self.registration.get().is_none() {
-            let cell = driver.register(self.fd(), self.interest)?;
-            let _set = self.registration.set(Registration { cell, driver });
+            let cell = driver.register(fd, self.interest)?;
+            let _set = self.registration.set(Registration { fd, cell, driver });
         }
         Ok(self.registration.get().expect("was just set"))
     }

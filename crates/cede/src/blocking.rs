@@ -46,26 +46,44 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
+    if handle.parts().simulated {
+        return handle.spawn_at(Once(Some(job)), site);
+    }
+    // If the runtime has ended, the handle gives a cancelled error.
+    submit(handle, job, site, false).0
+}
+
+/// Runs `job` where it may block, even if the runtime is shut down before its turn: what it does has been promised to somebody. `None` if it will never run,
+/// because the runtime has been shut down already.
+pub(crate) fn spawn_mandatory<F, R>(handle: &Handle, job: F, site: &'static Location<'static>) -> Option<JoinHandle<R>>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let (join, accepted) = submit(handle, job, site, true);
+    accepted.then_some(join)
+}
+
+/// Gives a job to the pool; says whether it was accepted.
+fn submit<F, R>(handle: &Handle, job: F, site: &'static Location<'static>, mandatory: bool) -> (JoinHandle<R>, bool)
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
     let parts = handle.parts();
-    let future = Once(Some(job));
-    if parts.simulated {
-        return handle.spawn_at(future, site);
-    }
     let hold = parts.clock.is_paused().then(|| PausedClock { hold: Some(parts.clock.hold()), driver: handle.driver() });
-    let (task, join) = emplace(future, Id::next(), site);
-    let job = BlockingJob { task, handle: handle.clone(), _hold: hold };
-    if let Err(refused) = parts.blocking.pool.submit(job) {
-        let no_thread = match &refused {
-            // The runtime has ended: the handle gives a cancelled error.
-            pool::SubmitError::Closed(_) => None,
-            pool::SubmitError::NoThread(_, error) => Some(error.to_string()),
-        };
-        pool::Job::cancel(refused.into_job());
-        if let Some(error) = no_thread {
-            panic!("OS can't spawn worker thread: {error}; there is no blocking thread, so nothing could ever run the closure");
-        }
+    let (task, join) = emplace(Once(Some(job)), Id::next(), site);
+    let job = BlockingJob { task, handle: handle.clone(), mandatory, _hold: hold };
+    let Err(refused) = parts.blocking.pool.submit(job) else { return (JoinHandle::new(join), true) };
+    let no_thread = match &refused {
+        pool::SubmitError::Closed(_) => None,
+        pool::SubmitError::NoThread(_, error) => Some(error.to_string()),
+    };
+    refused.into_job().abandon();
+    if let Some(error) = no_thread {
+        panic!("OS can't spawn worker thread: {error}; there is no blocking thread, so nothing could ever run the closure");
     }
-    JoinHandle::new(join)
+    (JoinHandle::new(join), false)
 }
 
 /// Ends a task before it began, because its runtime is being shut down.
@@ -133,6 +151,8 @@ impl<F: FnOnce() -> R, R> Future for Once<F> {
 pub(crate) struct BlockingJob {
     task: TaskRef,
     handle: Handle,
+    /// Whether shutting the runtime down runs it, instead of cancelling it.
+    mandatory: bool,
     /// Dropped after the closure's result has been published.
     _hold: Option<PausedClock>,
 }
@@ -160,7 +180,14 @@ impl pool::Job for BlockingJob {
     }
 
     fn cancel(self) {
-        // SAFETY: as above: this is the job's one turn.
+        if self.mandatory { pool::Job::run(self) } else { self.abandon() }
+    }
+}
+
+impl BlockingJob {
+    /// It will never run.
+    fn abandon(self) {
+        // SAFETY: as in `run`: this is the job's one turn.
         unsafe {
             if self.task.claim_for_shutdown() {
                 run::cancel(self.task);

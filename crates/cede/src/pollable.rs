@@ -135,7 +135,7 @@ impl<T: AsRawFd> Pollable<T> {
 }
 
 /// `read(2)`, as [`fill`] wants it.
-fn read<'a>(io: &impl AsFd, memory: &'a mut [MaybeUninit<u8>]) -> io::Result<(&'a mut [u8], ())> {
+pub(crate) fn read<'a>(io: &impl AsFd, memory: &'a mut [MaybeUninit<u8>]) -> io::Result<(&'a mut [u8], ())> {
     let (filled, _) = rustix::io::read(io, memory)?;
     Ok((filled, ()))
 }

@@ -271,5 +271,5 @@ fn a_socket_outlives_its_runtime_without_hanging() {
     });
     drop(runtime);
     let error = cede::block_on(async { a.read(&mut [0; 1]).await.unwrap_err() });
-    assert!(error.to_string().contains("shut down"));
+    assert!(error.to_string().contains("being shutdown"));
 }
