@@ -8,8 +8,8 @@
 //! `table` (which cells are registered, which are to be released): under its lock, by anybody. The event buffer: the worker.
 //!
 //! # Invariants
-//! - I1: the address in an event belongs to a cell that `table` holds a reference to, in `live` or in `released`. A cell leaves `live` after its descriptor
-//!   was removed from the set, so a wait that begins later does not report it; and `released` is emptied only by the worker between two waits. So the
+//! - I1: the address in an event belongs to a cell that `table` holds a reference to, in `live`, `released` or `stranded`. A cell goes from `live` to `released` after its
+//!   descriptor was removed from the set, so a wait that begins later does not report it; and `released` is emptied only by the worker between two waits. So the
 //!   cells of a batch of events outlive the batch.
 //! - I2: the data word 0 is the interrupt.
 
@@ -25,7 +25,10 @@ use cede_core::lock::Lock;
 use crate::Turn;
 use crate::clock::Clock;
 use crate::parking::Parking;
-use crate::readiness::{ERROR, PRIORITY, READ_CLOSED, READABLE, ReadyCell, SHUTDOWN, WRITABLE, WRITE_CLOSED};
+use crate::Interest;
+use crate::readiness::{ReadyCell, SHUTDOWN};
+use crate::ready::{ERROR, PRIORITY, READ_CLOSED, READABLE, WRITABLE, WRITE_CLOSED};
+use crate::shut_down_error;
 
 const EVENTS_PER_WAIT: usize = 256;
 const INTERRUPT: u64 = 0;
@@ -50,6 +53,8 @@ struct Table {
     live: Vec<Option<Arc<ReadyCell>>>,
     free: Vec<u32>,
     released: Vec<Arc<ReadyCell>>,
+    /// Cells whose descriptor could not be removed from the set. They stay as long as the set.
+    stranded: Vec<Arc<ReadyCell>>,
     shut_down: bool,
 }
 
@@ -105,6 +110,21 @@ fn timeout(clock: &Clock, until: Option<u64>) -> Option<u64> {
     Some(deadline.saturating_sub(clock.now()))
 }
 
+/// What to ask the kernel for. Errors and hang-ups are always reported.
+fn flags(interest: Interest) -> i32 {
+    let mut flags = libc::EPOLLET;
+    if interest.is_readable() || interest.is_error() {
+        flags |= libc::EPOLLIN | libc::EPOLLRDHUP;
+    }
+    if interest.is_writable() {
+        flags |= libc::EPOLLOUT;
+    }
+    if interest.is_priority() {
+        flags |= libc::EPOLLPRI;
+    }
+    flags
+}
+
 fn ready_bits(flags: u32) -> u32 {
     let has = |flag: i32| flags & flag.cast_unsigned() != 0;
     let mut bits = 0;
@@ -142,10 +162,9 @@ impl Shared {
         sys::write_event_fd(&self.interrupt);
     }
 
-    pub(crate) fn register(&self, fd: RawFd) -> io::Result<Arc<ReadyCell>> {
+    pub(crate) fn register(&self, fd: RawFd, interest: Interest) -> io::Result<Arc<ReadyCell>> {
         let cell = self.table.lock().insert()?;
-        let flags = libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLPRI | libc::EPOLLET;
-        if let Err(error) = sys::add(&self.epoll, fd, flags, sys::address(&cell)) {
+        if let Err(error) = sys::add(&self.epoll, fd, flags(interest), sys::address(&cell)) {
             drop(self.table.lock().remove(&cell));
             return Err(error);
         }
@@ -154,13 +173,17 @@ impl Shared {
     }
 
     pub(crate) fn deregister(&self, fd: RawFd, cell: &ReadyCell) {
-        // An error means that the descriptor is closed already, which removed it from the set.
-        let _gone = sys::remove(&self.epoll, fd);
+        let removed = sys::remove(&self.epoll, fd);
         self.sources.fetch_sub(1, Ordering::Relaxed);
         let mut table = self.table.lock();
         if let Some(cell) = table.remove(cell) {
-            table.released.push(cell);
+            // Somebody closed the descriptor under us. If there is a duplicate of it, it is still in the set.
+            if removed.is_ok() { table.released.push(cell) } else { table.stranded.push(cell) }
         }
+    }
+
+    pub(crate) fn is_shut_down(&self) -> bool {
+        self.table.lock().shut_down
     }
 
     pub(crate) fn has_sources(&self) -> bool {
@@ -195,7 +218,7 @@ impl Shared {
 impl Table {
     fn insert(&mut self) -> io::Result<Arc<ReadyCell>> {
         if self.shut_down {
-            return Err(io::Error::other("the runtime that this socket belongs to has been shut down"));
+            return Err(shut_down_error());
         }
         let index = self.free.pop().unwrap_or_else(|| {
             self.live.push(None);

@@ -8,8 +8,11 @@
 
 pub mod clock;
 mod epoll;
+mod interest;
 mod parking;
 mod readiness;
+mod ready;
+mod shut_down;
 mod sim;
 mod source;
 mod timer_slack;
@@ -18,7 +21,10 @@ use std::io;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
-pub use readiness::{Direction, Ready};
+pub use interest::Interest;
+pub use readiness::{Direction, Event};
+pub use ready::Ready;
+pub use shut_down::{is_shut_down_error, shut_down_error};
 pub use source::{Attempt, Source};
 pub use timer_slack::tighten_timer_slack;
 
@@ -158,13 +164,34 @@ impl Handle {
         &self.0.clock
     }
 
-    fn register(&self, fd: RawFd) -> io::Result<Arc<ReadyCell>> {
+    /// Whether descriptors of the operating system can be used: not in a simulated run.
+    ///
+    /// # Errors
+    /// `Unsupported` if not.
+    pub fn check_descriptors(&self) -> io::Result<()> {
         match &self.0.kind {
-            SharedKind::Epoll(shared) => shared.register(fd),
+            SharedKind::Epoll(_) => Ok(()),
             SharedKind::Sim => Err(io::Error::new(
                 io::ErrorKind::Unsupported,
                 "descriptors of the operating system cannot be used in a simulated run, because the kernel decides their timing",
             )),
+        }
+    }
+
+    /// Whether the worker is gone for good.
+    #[must_use]
+    pub fn is_shut_down(&self) -> bool {
+        match &self.0.kind {
+            SharedKind::Epoll(shared) => shared.is_shut_down(),
+            SharedKind::Sim => false,
+        }
+    }
+
+    fn register(&self, fd: RawFd, interest: Interest) -> io::Result<Arc<ReadyCell>> {
+        self.check_descriptors()?;
+        match &self.0.kind {
+            SharedKind::Epoll(shared) => shared.register(fd, interest),
+            SharedKind::Sim => unreachable!("was refused"),
         }
     }
 

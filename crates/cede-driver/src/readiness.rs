@@ -5,8 +5,9 @@
 //! Because an edge may arrive between the operation and its clearing, each edge raises a counter, and clearing names the counter it has seen.
 //!
 //! # States
-//! `state` is a word: the low 8 bits say what is ready ([`READABLE`] … [`SHUTDOWN`]), the others count edges. `READ_CLOSED`, `WRITE_CLOSED`, `ERROR` and `SHUTDOWN`
-//! are never cleared: no further edge would come.
+//! `state` is a word: the low 8 bits say what is ready ([`Ready`], [`SHUTDOWN`]), the others count edges. That a side is closed is cleared only by an operation of ours
+//! that would block, which disproves it (a datagram socket reports an error like a closed side); what a user's closure says is not enough, because no further
+//! edge would come. `SHUTDOWN` is never cleared.
 //!
 //! # Who may touch what
 //! `state`: anybody, by compare-exchange. `waiters`: under its lock; wakers are called after it.
@@ -20,13 +21,11 @@ use std::task::{Context, Poll, Waker};
 use cede_core::lock::Lock;
 use cede_core::prim::atomic::{AtomicU32, Ordering};
 
-pub(crate) const READABLE: u32 = 1;
-pub(crate) const WRITABLE: u32 = 1 << 1;
-pub(crate) const READ_CLOSED: u32 = 1 << 2;
-pub(crate) const WRITE_CLOSED: u32 = 1 << 3;
-pub(crate) const ERROR: u32 = 1 << 4;
-pub(crate) const PRIORITY: u32 = 1 << 5;
-pub(crate) const SHUTDOWN: u32 = 1 << 6;
+use crate::Interest;
+use crate::ready::{READ_CLOSED, READABLE, Ready, WRITABLE, WRITE_CLOSED};
+
+/// The driver has gone. Not a part of [`Ready`]: it satisfies every interest.
+pub(crate) const SHUTDOWN: u32 = 1 << 7;
 const READY_MASK: u32 = 0xff;
 const EDGE: u32 = 0x100;
 
@@ -42,68 +41,44 @@ pub enum Direction {
 impl Direction {
     fn mask(self) -> u32 {
         match self {
-            Direction::Read => READABLE | READ_CLOSED | ERROR | SHUTDOWN,
-            Direction::Write => WRITABLE | WRITE_CLOSED | ERROR | SHUTDOWN,
-        }
-    }
-
-    fn clearable(self) -> u32 {
-        match self {
-            Direction::Read => READABLE | PRIORITY,
-            Direction::Write => WRITABLE,
+            Direction::Read => READABLE | READ_CLOSED | SHUTDOWN,
+            Direction::Write => WRITABLE | WRITE_CLOSED | SHUTDOWN,
         }
     }
 }
 
+/// The bits that satisfy an interest.
+fn mask(interest: Interest) -> u32 {
+    Ready::for_interest(interest).bits() | SHUTDOWN
+}
+
 /// What a source was ready for at a moment, and which edges had been seen by then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ready(u32);
+pub struct Event(u32);
 
-impl Ready {
-    /// Whether a read may succeed or return an end or an error.
+impl Event {
+    /// What the source was ready for.
     #[must_use]
-    pub fn is_readable(self) -> bool {
-        self.0 & (READABLE | READ_CLOSED) != 0
+    pub fn ready(self) -> Ready {
+        Ready::from_bits(self.0)
     }
 
-    /// Whether a write may succeed or return an error.
+    /// The same moment, with a part of the readiness.
     #[must_use]
-    pub fn is_writable(self) -> bool {
-        self.0 & (WRITABLE | WRITE_CLOSED) != 0
+    pub fn with_ready(self, ready: Ready) -> Self {
+        Self((self.0 & !READY_MASK) | ready.bits())
     }
 
-    /// Whether the peer has closed its writing side.
+    /// The same moment, with what is of interest.
     #[must_use]
-    pub fn is_read_closed(self) -> bool {
-        self.0 & READ_CLOSED != 0
-    }
-
-    /// Whether writing is no longer possible.
-    #[must_use]
-    pub fn is_write_closed(self) -> bool {
-        self.0 & WRITE_CLOSED != 0
-    }
-
-    /// Whether the source has an error to report.
-    #[must_use]
-    pub fn is_error(self) -> bool {
-        self.0 & ERROR != 0
-    }
-
-    /// Whether urgent data is there.
-    #[must_use]
-    pub fn is_priority(self) -> bool {
-        self.0 & PRIORITY != 0
+    pub fn of_interest(self, interest: Interest) -> Self {
+        self.with_ready(self.ready() & Ready::for_interest(interest))
     }
 
     /// Whether the driver has gone; nothing will ever become ready.
     #[must_use]
     pub fn is_shut_down(self) -> bool {
         self.0 & SHUTDOWN != 0
-    }
-
-    fn for_direction(self, direction: Direction) -> Option<Self> {
-        (self.0 & direction.mask() != 0).then_some(self)
     }
 }
 
@@ -124,9 +99,11 @@ struct Waiters {
     more: Option<Box<Vec<Waiter>>>,
 }
 
-/// One of several tasks that wait in one direction. Its future takes it out when it is dropped.
+/// One of several tasks that wait. Its future takes it out when it is dropped.
 #[derive(Debug)]
 struct Waiter {
+    /// The bits that it waits for.
+    mask: u32,
     /// The address of the pinned future.
     key: usize,
     waker: Waker,
@@ -139,17 +116,38 @@ impl ReadyCell {
 
     /// What the source is ready for in this direction, if anything is known.
     #[inline]
-    pub(crate) fn ready(&self, direction: Direction) -> Option<Ready> {
-        Ready(self.state.load(Ordering::Acquire)).for_direction(direction)
+    pub(crate) fn ready(&self, direction: Direction) -> Option<Event> {
+        self.satisfying(direction.mask())
     }
 
-    /// An operation found that the readiness `seen` is used up. An edge that came later stays.
+    /// What of an interest the source is ready for, if anything is known.
+    pub(crate) fn ready_for(&self, interest: Interest) -> Option<Event> {
+        self.satisfying(mask(interest))
+    }
+
     #[inline]
-    pub(crate) fn clear(&self, seen: Ready, direction: Direction) {
+    fn satisfying(&self, mask: u32) -> Option<Event> {
+        let state = self.state.load(Ordering::Acquire);
+        (state & mask != 0).then_some(Event(state))
+    }
+
+    /// An operation in this direction would block, so none of its readiness that was `seen` is true. An edge that came later stays.
+    #[inline]
+    pub(crate) fn disprove(&self, seen: Event, direction: Direction) {
+        self.clear_bits(seen, direction.mask() & !SHUTDOWN);
+    }
+
+    /// Somebody says that the readiness `seen` is used up. An edge that came later stays, and so does what no further edge would tell: that a side is closed.
+    #[inline]
+    pub(crate) fn clear(&self, seen: Event) {
+        self.clear_bits(seen, seen.ready().bits() & !(READ_CLOSED | WRITE_CLOSED));
+    }
+
+    #[inline]
+    fn clear_bits(&self, seen: Event, bits: u32) {
         let mut current = self.state.load(Ordering::Acquire);
         while current & !READY_MASK == seen.0 & !READY_MASK {
-            let cleared = current & !direction.clearable();
-            match self.state.compare_exchange_weak(current, cleared, Ordering::AcqRel, Ordering::Acquire) {
+            match self.state.compare_exchange_weak(current, current & !bits, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return,
                 Err(found) => current = found,
             }
@@ -157,7 +155,7 @@ impl ReadyCell {
     }
 
     /// Returns what the source is ready for, or keeps the waker.
-    pub(crate) fn poll_ready(&self, cx: &mut Context<'_>, direction: Direction) -> Poll<Ready> {
+    pub(crate) fn poll_ready(&self, cx: &mut Context<'_>, direction: Direction) -> Poll<Event> {
         if let Some(ready) = self.ready(direction) {
             return Poll::Ready(ready);
         }
@@ -169,16 +167,16 @@ impl ReadyCell {
         self.ready(direction).map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// Like [`ReadyCell::poll_ready`], for one of several futures that wait in the same direction. `key` is the address of the future, which calls
+    /// Like [`ReadyCell::poll_ready`], for one of any number of futures, and for any interest. `key` is the address of the future, which calls
     /// [`ReadyCell::forget`] when it is dropped.
-    pub(crate) fn poll_ready_shared(&self, cx: &mut Context<'_>, direction: Direction, key: usize) -> Poll<Ready> {
-        if let Some(ready) = self.ready(direction) {
+    pub(crate) fn poll_ready_shared(&self, cx: &mut Context<'_>, interest: Interest, key: usize) -> Poll<Event> {
+        if let Some(ready) = self.ready_for(interest) {
             return Poll::Ready(ready);
         }
         let waker = cx.waker().clone();
-        let replaced = self.waiters.lock().keep_also(key, waker);
+        let replaced = self.waiters.lock().keep_also(Waiter { mask: mask(interest), key, waker });
         drop(replaced);
-        self.ready(direction).map_or(Poll::Pending, Poll::Ready)
+        self.ready_for(interest).map_or(Poll::Pending, Poll::Ready)
     }
 
     /// The future with this address waits no more.
@@ -199,9 +197,9 @@ impl ReadyCell {
             let mut waiters = self.waiters.lock();
             let reader = if bits & Direction::Read.mask() != 0 { waiters.reader.take() } else { None };
             let writer = if bits & Direction::Write.mask() != 0 { waiters.writer.take() } else { None };
-            (reader, writer, waiters.more.take())
+            (reader, writer, waiters.take_satisfied(bits))
         };
-        let mut woken = reader.into_iter().chain(writer).chain(more.into_iter().flat_map(|more| *more).map(|waiter| waiter.waker));
+        let mut woken = reader.into_iter().chain(writer).chain(more.into_iter().map(|waiter| waiter.waker));
         // No edge comes a second time, so a waker that panics must not cost the others theirs.
         cede_context::persist(|| woken.next().map(Waker::wake).is_some());
     }
@@ -221,13 +219,23 @@ impl Waiters {
     }
 
     /// Keeps the waker of one more future; returns the one that it replaces, to be dropped outside the lock.
-    fn keep_also(&mut self, key: usize, waker: Waker) -> Option<Waker> {
+    fn keep_also(&mut self, new: Waiter) -> Option<Waiter> {
         let more = self.more.get_or_insert_default();
-        if let Some(waiter) = more.iter_mut().find(|waiter| waiter.key == key) {
-            return Some(std::mem::replace(&mut waiter.waker, waker));
+        if let Some(waiter) = more.iter_mut().find(|waiter| waiter.key == new.key) {
+            return Some(std::mem::replace(waiter, new));
         }
-        more.push(Waiter { key, waker });
+        more.push(new);
         None
+    }
+
+    /// Takes out those that wait for any of these bits.
+    fn take_satisfied(&mut self, bits: u32) -> Vec<Waiter> {
+        let Some(more) = &mut self.more else { return Vec::new() };
+        let satisfied = more.extract_if(.., |waiter| waiter.mask & bits != 0).collect();
+        if more.is_empty() {
+            self.more = None;
+        }
+        satisfied
     }
 
     fn forget(&mut self, key: usize) -> Option<Waiter> {
@@ -250,20 +258,54 @@ mod tests {
         cell.set(READABLE);
         let seen = cell.ready(Direction::Read).unwrap();
         cell.set(READABLE);
-        cell.clear(seen, Direction::Read);
+        cell.disprove(seen, Direction::Read);
         let seen = cell.ready(Direction::Read).expect("the second edge is still there");
-        cell.clear(seen, Direction::Read);
+        cell.disprove(seen, Direction::Read);
         assert_eq!(cell.ready(Direction::Read), None);
     }
 
     #[test]
-    fn a_closed_side_stays_ready() {
+    fn a_closed_side_stays_ready_unless_it_is_disproved() {
         let cell = ReadyCell::new(0);
         cell.set(READABLE | READ_CLOSED);
         let seen = cell.ready(Direction::Read).unwrap();
-        cell.clear(seen, Direction::Read);
-        assert!(cell.ready(Direction::Read).unwrap().is_read_closed());
+        cell.clear(seen);
+        assert!(cell.ready(Direction::Read).unwrap().ready().is_read_closed());
         assert_eq!(cell.ready(Direction::Write), None);
+        cell.disprove(seen, Direction::Read);
+        assert_eq!(cell.ready(Direction::Read), None);
+    }
+
+    #[test]
+    fn a_gone_driver_satisfies_everybody_for_ever() {
+        let cell = ReadyCell::new(0);
+        cell.set(SHUTDOWN);
+        let seen = cell.ready(Direction::Write).unwrap();
+        cell.disprove(seen, Direction::Write);
+        cell.clear(seen);
+        assert!(cell.ready_for(Interest::ERROR).unwrap().is_shut_down());
+    }
+
+    #[test]
+    fn only_who_is_satisfied_is_woken() {
+        let cell = ReadyCell::new(0);
+        let (reader, writer) = (std::sync::Arc::new(Flag::default()), std::sync::Arc::new(Flag::default()));
+        let (reading, writing) = (Waker::from(reader.clone()), Waker::from(writer.clone()));
+        assert!(cell.poll_ready_shared(&mut Context::from_waker(&reading), Interest::READABLE, 1).is_pending());
+        assert!(cell.poll_ready_shared(&mut Context::from_waker(&writing), Interest::WRITABLE, 2).is_pending());
+        cell.set(WRITABLE);
+        assert!(writer.0.load(std::sync::atomic::Ordering::SeqCst) && !reader.0.load(std::sync::atomic::Ordering::SeqCst));
+        cell.set(READABLE);
+        assert!(reader.0.load(std::sync::atomic::Ordering::SeqCst));
+    }
+
+    #[derive(Default)]
+    struct Flag(std::sync::atomic::AtomicBool);
+
+    impl std::task::Wake for Flag {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.store(true, std::sync::atomic::Ordering::SeqCst);
+        }
     }
 
     #[test]
@@ -271,7 +313,7 @@ mod tests {
         let cell = ReadyCell::new(0);
         cell.set(READABLE | WRITABLE);
         let seen = cell.ready(Direction::Write).unwrap();
-        cell.clear(seen, Direction::Write);
+        cell.disprove(seen, Direction::Write);
         assert!(cell.ready(Direction::Read).is_some());
         assert_eq!(cell.ready(Direction::Write), None);
     }

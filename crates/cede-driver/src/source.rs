@@ -7,25 +7,40 @@
 //! # Why not the obvious way
 //! Registering at creation costs two system calls for each connection and puts all sockets on the acceptor's worker. Asking epoll again after each
 //! read until it says "would block" costs one more system call per request; a read that returns less than it asked for has drained the socket, and the next byte is a new edge.
+//!
+//! # Whose driver
+//! That of the runtime in which it is polled first. Where there is none, `home`, the driver where the source was made; and when that has gone, so has the source.
+//!
+//! # Invariants
+//! - I1: a descriptor is registered by one thread at a time, under `registering`. So if the kernel says that it is registered already, another source has the same
+//!   descriptor, which is an error for the caller.
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
 use cede_context::budget;
 use cede_context::wait::{WaitKind, waiting_for};
+use cede_core::lock::Lock;
 
-use crate::Handle;
-use crate::readiness::{Direction, Ready, ReadyCell};
+use crate::readiness::{Direction, Event, ReadyCell};
+use crate::{Handle, Interest, shut_down_error};
 
 /// A non-blocking descriptor that tasks can wait for.
 pub struct Source<T: AsRawFd> {
     io: Option<T>,
+    home: Handle,
+    interest: Interest,
+    /// [I1]
+    registering: Lock<()>,
     registration: OnceLock<Registration>,
 }
 
 struct Registration {
+    /// As it was when it was registered.
+    fd: RawFd,
     cell: Arc<ReadyCell>,
     driver: Handle,
 }
@@ -40,14 +55,35 @@ pub enum Attempt<R> {
 }
 
 impl<T: AsRawFd> Source<T> {
-    /// Takes over a descriptor, which must be in non-blocking mode.
-    pub fn new(io: T) -> Self {
-        Self { io: Some(io), registration: OnceLock::new() }
+    /// Takes over a descriptor, which must be in non-blocking mode. It joins a driver when it first has to wait.
+    pub fn new(io: T, home: Handle) -> Self {
+        Self::with_interest(io, home, Interest::BOTH)
+    }
+
+    fn with_interest(io: T, home: Handle, interest: Interest) -> Self {
+        Self { io: Some(io), home, interest, registering: Lock::new(()), registration: OnceLock::new() }
+    }
+
+    /// Takes over a descriptor, and joins the driver at once.
+    ///
+    /// # Errors
+    /// If the kernel refuses: `EPERM` for what is always ready, such as files, `EEXIST` for what the driver has already. The descriptor comes back.
+    pub fn register(io: T, driver: Handle, interest: Interest) -> Result<Self, (T, io::Error)> {
+        let mut source = Self::with_interest(io, driver, interest);
+        match source.registration(|| None) {
+            Ok(_) => Ok(source),
+            Err(error) => Err((source.io.take().expect("was just put there"), error)),
+        }
     }
 
     /// The descriptor's owner.
     pub fn get_ref(&self) -> &T {
         self.io.as_ref().expect("is only taken when the source goes")
+    }
+
+    /// The descriptor's owner. It must keep its descriptor.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.io.as_mut().expect("is only taken when the source goes")
     }
 
     /// Gives the descriptor back, removed from the driver.
@@ -62,31 +98,30 @@ impl<T: AsRawFd> Source<T> {
 
     fn deregister(&mut self) {
         if let Some(registration) = self.registration.take() {
-            registration.driver.deregister(self.fd(), &registration.cell);
+            registration.driver.deregister(registration.fd, &registration.cell);
         }
     }
 
-    fn registration(&self, driver: impl FnOnce() -> Handle) -> io::Result<&Registration> {
+    fn registration(&self, driver: impl FnOnce() -> Option<Handle>) -> io::Result<&Registration> {
         if let Some(registration) = self.registration.get() {
             return Ok(registration);
         }
-        let driver = driver();
-        let cell = match driver.register(self.fd()) {
-            // Another thread was faster: the reading and the writing half were polled at once.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(self.registration.wait()),
-            result => result?,
-        };
-        let registration = Registration { cell, driver };
-        if let Err(registration) = self.registration.set(registration) {
-            // Registered twice, with two drivers; the first one counts.
-            registration.driver.deregister(self.fd(), &registration.cell);
+        if self.home.is_shut_down() {
+            return Err(shut_down_error());
+        }
+        let driver = driver().unwrap_or_else(|| self.home.clone());
+        let fd = self.fd();
+        let _one = self.registering.lock();
+        if self.registration.get().is_none() {
+            let cell = driver.register(fd, self.interest)?;
+            let _set = self.registration.set(Registration { fd, cell, driver });
         }
         Ok(self.registration.get().expect("was just set"))
     }
 
     /// Tries an operation until it does not block, or returns `Pending` with the task to be woken when the source is ready.
     ///
-    /// One task at a time may wait in each direction. `driver` names the driver to join if the operation would block.
+    /// One task at a time may wait in each direction. `driver` names the driver to join if the operation would block; `None` is the source's own.
     ///
     /// # Errors
     /// Those of the operation, and of joining the driver.
@@ -94,7 +129,7 @@ impl<T: AsRawFd> Source<T> {
         &self,
         cx: &mut Context<'_>,
         direction: Direction,
-        driver: impl Fn() -> Handle,
+        driver: impl Fn() -> Option<Handle>,
         mut operation: impl FnMut(&T) -> io::Result<Attempt<R>>,
     ) -> Poll<io::Result<R>> {
         let unit = ready!(budget::poll_proceed(cx));
@@ -102,7 +137,7 @@ impl<T: AsRawFd> Source<T> {
             let seen = match self.registration.get() {
                 None => None,
                 Some(registration) => match registration.cell.poll_ready(cx, direction) {
-                    Poll::Ready(ready) if ready.is_shut_down() => return Poll::Ready(Err(shut_down())),
+                    Poll::Ready(ready) if ready.is_shut_down() => return Poll::Ready(Err(shut_down_error())),
                     Poll::Ready(ready) => Some(ready),
                     Poll::Pending => return self.wait_for(direction),
                 },
@@ -114,7 +149,7 @@ impl<T: AsRawFd> Source<T> {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => match (self.registration.get(), seen) {
-                    (Some(registration), Some(seen)) => registration.cell.clear(seen, direction),
+                    (Some(registration), Some(seen)) => registration.cell.disprove(seen, direction),
                     _ => drop(self.registration(&driver)?),
                 },
                 Err(error) => {
@@ -125,12 +160,12 @@ impl<T: AsRawFd> Source<T> {
         }
     }
 
-    fn finish<R>(&self, attempt: Attempt<R>, seen: Option<Ready>, direction: Direction) -> R {
+    fn finish<R>(&self, attempt: Attempt<R>, seen: Option<Event>, direction: Direction) -> R {
         match attempt {
             Attempt::Done(result) => result,
             Attempt::Drained(result) => {
                 if let (Some(registration), Some(seen)) = (self.registration.get(), seen) {
-                    registration.cell.clear(seen, direction);
+                    registration.cell.clear(seen.of_interest(interest_of(direction)));
                 }
                 result
             }
@@ -151,37 +186,40 @@ impl<T: AsRawFd> Source<T> {
     ///
     /// # Errors
     /// If joining the driver fails or the driver has gone.
-    pub fn poll_ready(&self, cx: &mut Context<'_>, direction: Direction, driver: impl Fn() -> Handle) -> Poll<io::Result<Ready>> {
+    pub fn poll_ready(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        driver: impl Fn() -> Option<Handle>,
+    ) -> Poll<io::Result<Event>> {
         let unit = ready!(budget::poll_proceed(cx));
         match self.registration(driver)?.cell.poll_ready(cx, direction) {
-            Poll::Ready(ready) if ready.is_shut_down() => Poll::Ready(Err(shut_down())),
+            Poll::Ready(ready) if ready.is_shut_down() => Poll::Ready(Err(shut_down_error())),
             Poll::Ready(ready) => {
                 unit.spend();
-                Poll::Ready(Ok(ready))
+                Poll::Ready(Ok(ready.of_interest(interest_of(direction))))
             }
             Poll::Pending => self.wait_for(direction),
         }
     }
 
-    /// Like [`Source::poll_ready`], for any number of futures. `key` is the address of the pinned future, which calls [`Source::forget`] with it when it is dropped.
+    /// Like [`Source::poll_ready`], for any interest and any number of futures. `key` is the address of the pinned future, which calls [`Source::forget`] with
+    /// it when it is dropped. Costs no budget.
     ///
     /// # Errors
     /// If joining the driver fails or the driver has gone.
     pub fn poll_ready_shared(
         &self,
         cx: &mut Context<'_>,
-        direction: Direction,
-        driver: impl Fn() -> Handle,
+        interest: Interest,
+        driver: impl Fn() -> Option<Handle>,
         key: usize,
-    ) -> Poll<io::Result<Ready>> {
-        let unit = ready!(budget::poll_proceed(cx));
-        match self.registration(driver)?.cell.poll_ready_shared(cx, direction, key) {
-            Poll::Ready(ready) if ready.is_shut_down() => Poll::Ready(Err(shut_down())),
-            Poll::Ready(ready) => {
-                unit.spend();
-                Poll::Ready(Ok(ready))
-            }
-            Poll::Pending => self.wait_for(direction),
+    ) -> Poll<io::Result<Event>> {
+        match self.registration(driver)?.cell.poll_ready_shared(cx, interest, key) {
+            Poll::Ready(ready) if ready.is_shut_down() => Poll::Ready(Err(shut_down_error())),
+            Poll::Ready(ready) => Poll::Ready(Ok(ready.of_interest(interest))),
+            Poll::Pending if interest.is_writable() && !interest.is_readable() => self.wait_for(Direction::Write),
+            Poll::Pending => self.wait_for(Direction::Read),
         }
     }
 
@@ -192,24 +230,58 @@ impl<T: AsRawFd> Source<T> {
         }
     }
 
-    /// Tries an operation once. If it would block, what was known of the readiness is cleared, so that the next wait is for something new.
+    /// What is known of an interest: `None` if nothing.
+    pub fn known(&self, interest: Interest) -> Option<Event> {
+        let seen = self.registration.get()?.cell.ready_for(interest)?;
+        Some(seen.of_interest(interest))
+    }
+
+    /// What was seen is used up, so that the next wait is for something new.
+    pub fn clear(&self, seen: Event) {
+        if let Some(registration) = self.registration.get() {
+            registration.cell.clear(seen);
+        }
+    }
+
+    /// Tries an operation of ours once. If it would block, what was known of the readiness is cleared.
     ///
     /// # Errors
     /// Those of the operation; `WouldBlock` also if the source is known not to be ready.
-    pub fn try_io<R>(&self, direction: Direction, operation: impl FnOnce(&T) -> io::Result<R>) -> io::Result<R> {
+    pub fn attempt<R>(&self, direction: Direction, operation: impl FnOnce(&T) -> io::Result<R>) -> io::Result<R> {
         let Some(registration) = self.registration.get() else { return operation(self.get_ref()) };
         let Some(seen) = registration.cell.ready(direction) else { return Err(io::ErrorKind::WouldBlock.into()) };
         let result = operation(self.get_ref());
         if matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
-            registration.cell.clear(seen, direction);
+            registration.cell.disprove(seen, direction);
+        }
+        result
+    }
+
+    /// Tries an operation of the user's once. If it says that it would block, what was known of the readiness is cleared, so that the next wait is for something new.
+    ///
+    /// # Errors
+    /// Those of the operation; `WouldBlock` also if the source is known not to be ready.
+    pub fn try_io<R>(&self, interest: Interest, operation: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
+        let Some(registration) = self.registration.get() else { return operation() };
+        let Some(seen) = registration.cell.ready_for(interest) else { return Err(io::ErrorKind::WouldBlock.into()) };
+        let result = operation();
+        if matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
+            registration.cell.clear(seen.of_interest(interest));
         }
         result
     }
 }
 
-fn shut_down() -> io::Error {
-    io::Error::other("the runtime that this socket belongs to has been shut down")
+fn interest_of(direction: Direction) -> Interest {
+    match direction {
+        Direction::Read => Interest::READABLE,
+        Direction::Write => Interest::WRITABLE,
+    }
 }
+
+// What a panic can interrupt is an operation; what is known of the readiness stays true.
+impl<T: AsRawFd> UnwindSafe for Source<T> {}
+impl<T: AsRawFd> RefUnwindSafe for Source<T> {}
 
 impl<T: AsRawFd> Drop for Source<T> {
     fn drop(&mut self) {

@@ -52,8 +52,8 @@ where
     R: Send + 'static,
 {
     match try_spawn(handle, job, site) {
-        Ok(handle) => handle,
-        Err(error) => panic!("OS can't spawn worker thread: {error}; there is no blocking thread, so nothing could ever run the closure"),
+        Ok(join) => join,
+        Err(error) => no_thread(&error),
     }
 }
 
@@ -66,23 +66,54 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
+    if handle.parts().simulated {
+        return Ok(handle.spawn_at(Once(Some(job)), site));
+    }
+    // If the runtime has ended, the handle gives a cancelled error.
+    submit(handle, job, site, false).map(|(join, _)| join)
+}
+
+/// Runs `job` where it may block, even if the runtime is shut down before its turn: what it does has been promised to somebody. `None` if it will never run,
+/// because the runtime has been shut down already.
+///
+/// # Panics
+/// If no thread for it can be created and none exists.
+#[track_caller]
+pub(crate) fn spawn_mandatory<F, R>(handle: &Handle, job: F, site: &'static Location<'static>) -> Option<JoinHandle<R>>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    match submit(handle, job, site, true) {
+        Ok((join, accepted)) => accepted.then_some(join),
+        Err(error) => no_thread(&error),
+    }
+}
+
+#[track_caller]
+#[cold]
+fn no_thread(error: &io::Error) -> ! {
+    panic!("OS can't spawn worker thread: {error}; there is no blocking thread, so nothing could ever run the closure")
+}
+
+/// Gives a job to the pool; says whether it was accepted.
+fn submit<F, R>(handle: &Handle, job: F, site: &'static Location<'static>, mandatory: bool) -> io::Result<(JoinHandle<R>, bool)>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
     let parts = handle.parts();
-    let future = Once(Some(job));
-    if parts.simulated {
-        return Ok(handle.spawn_at(future, site));
-    }
     let hold = parts.clock.is_paused().then(|| PausedClock { hold: Some(parts.clock.hold()), driver: handle.driver() });
-    let (task, join) = emplace(future, Id::next(), site);
-    let job = BlockingJob { task, handle: handle.clone(), _hold: hold };
-    if let Err(refused) = parts.blocking.pool.submit(job) {
-        // Without a reason, the runtime has ended: the handle gives a cancelled error.
-        let (job, no_thread) = refused.into_parts();
-        pool::Job::cancel(job);
-        if let Some(error) = no_thread {
-            return Err(error);
-        }
+    let (task, join) = emplace(Once(Some(job)), Id::next(), site);
+    let job = BlockingJob { task, handle: handle.clone(), mandatory, _hold: hold };
+    let Err(refused) = parts.blocking.pool.submit(job) else { return Ok((JoinHandle::new(join), true)) };
+    // Without a reason, the runtime has ended.
+    let (job, no_thread) = refused.into_parts();
+    job.abandon();
+    match no_thread {
+        Some(error) => Err(error),
+        None => Ok((JoinHandle::new(join), false)),
     }
-    Ok(JoinHandle::new(join))
 }
 
 /// Ends a task before it began, because its runtime is being shut down.
@@ -150,6 +181,8 @@ impl<F: FnOnce() -> R, R> Future for Once<F> {
 pub(crate) struct BlockingJob {
     task: TaskRef,
     handle: Handle,
+    /// Whether shutting the runtime down runs it, instead of cancelling it.
+    mandatory: bool,
     /// Dropped after the closure's result has been published.
     _hold: Option<PausedClock>,
 }
@@ -177,7 +210,14 @@ impl pool::Job for BlockingJob {
     }
 
     fn cancel(self) {
-        // SAFETY: as above: this is the job's one turn.
+        if self.mandatory { pool::Job::run(self) } else { self.abandon() }
+    }
+}
+
+impl BlockingJob {
+    /// It will never run.
+    fn abandon(self) {
+        // SAFETY: as in `run`: this is the job's one turn.
         unsafe {
             if self.task.claim_for_shutdown() {
                 run::cancel(self.task);

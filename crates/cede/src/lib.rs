@@ -14,11 +14,15 @@
 mod adapters;
 mod block_on;
 mod blocking;
+pub mod fs;
 pub mod io;
 #[doc(hidden)]
 pub mod macros;
 pub mod net;
+mod pollable;
+//P
 pub mod runtime;
+//S
 pub mod sim;
 pub mod task;
 pub mod time;

@@ -1,18 +1,30 @@
-//! TCP sockets and name lookup.
+//! Sockets, pipes and name lookup.
 //!
 //! A socket joins the driver of the worker that first has to wait for it; operations are tried first and wait only if they would block.
 
 mod address;
+mod backoff;
+mod byte_stream;
+mod datagrams;
+mod descriptor;
+mod halves;
 mod lookup;
 pub mod tcp;
-mod wait_ready;
+mod udp;
+pub mod unix;
 
 pub use address::ToSocketAddrs;
 pub use lookup::lookup_host;
 pub use tcp::listener::TcpListener;
 pub use tcp::socket::TcpSocket;
 pub use tcp::stream::TcpStream;
+pub use udp::UdpSocket;
+pub use unix::datagram::UnixDatagram;
+pub use unix::listener::UnixListener;
+pub use unix::socket::UnixSocket;
+pub use unix::stream::UnixStream;
 
+use descriptor::descriptor;
 use std::os::fd::AsFd;
 
 /// A descriptor in blocking mode would hang a worker at its first operation, and with it the other tasks there.

@@ -23,7 +23,7 @@ impl Wake for Unpark {
 }
 
 /// Waits for readiness; a lost wake is a deadlock, which loom reports.
-fn wait(cell: &ReadyCell, direction: Direction) -> super::Ready {
+fn wait(cell: &ReadyCell, direction: Direction) -> super::Event {
     let unpark = Arc::new(Unpark(Notify::new()));
     let waker = Waker::from(unpark.clone());
     loop {
@@ -78,7 +78,7 @@ fn loom_clearing_what_was_seen_keeps_a_later_edge() {
             let cell = cell.clone();
             move || cell.set(READABLE)
         });
-        cell.clear(seen, Direction::Read);
+        cell.disprove(seen, Direction::Read);
         wait(&cell, Direction::Read);
         driver.join().unwrap();
     });

@@ -1,6 +1,5 @@
 //! TCP.
 
-mod backoff;
 pub(super) mod listener;
 pub(super) mod socket;
 mod split;

@@ -3,24 +3,17 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::{self, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::task::{Context, Poll, ready};
 
-use cede_context::budget;
-use cede_driver::{Attempt, Direction, Source};
+use cede_driver::{Attempt, Direction};
+use rustix::net::SocketFlags;
 
-use super::backoff::Backoff;
 use super::socket::TcpSocket;
 use super::stream::TcpStream;
 use crate::net::ToSocketAddrs;
+use crate::net::backoff::Backoff;
 use crate::net::lookup::each_address;
-use crate::net::wait_ready::WaitReady;
-use crate::runtime::{Handle, context};
-
-#[track_caller]
-fn driver() -> cede_driver::Handle {
-    context::with_current(Handle::driver).unwrap_or_else(|| context::outside())
-}
+use crate::pollable::Pollable;
 
 /// So many connections may wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -44,9 +37,8 @@ const BACKLOG: u32 = 1024;
 /// server.await?
 /// # }).unwrap();
 /// ```
-#[derive(Debug)]
 pub struct TcpListener {
-    source: Source<net::TcpListener>,
+    io: Pollable<net::TcpListener>,
     backoff: Backoff,
 }
 
@@ -73,15 +65,15 @@ impl TcpListener {
     /// Takes over a listener of the standard library, which must be in non-blocking mode.
     ///
     /// # Errors
-    /// None at present.
+    /// In a simulated run.
     ///
     /// # Panics
     /// Outside of a runtime, and if the listener is in blocking mode: it would hang a worker.
     #[track_caller]
     pub fn from_std(listener: net::TcpListener) -> io::Result<Self> {
-        context::current();
-        crate::net::assert_non_blocking(&listener);
-        Ok(Self { source: Source::new(listener), backoff: Backoff::default() })
+        let io = Pollable::new(listener)?;
+        crate::net::assert_non_blocking(&io);
+        Ok(Self { io, backoff: Backoff::default() })
     }
 
     /// Gives the listener of the standard library back, in non-blocking mode.
@@ -89,7 +81,7 @@ impl TcpListener {
     /// # Errors
     /// None at present.
     pub fn into_std(self) -> io::Result<net::TcpListener> {
-        Ok(self.source.into_inner())
+        Ok(self.io.into_inner())
     }
 
     /// Waits for a connection.
@@ -101,17 +93,10 @@ impl TcpListener {
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         // Any number of tasks may accept from one listener; `poll_accept` only wakes one.
         loop {
-            poll_fn(budget::poll_proceed).await.spend();
             poll_fn(|cx| self.backoff.poll_may_try(cx)).await;
-            match self.source.try_io(Direction::Read, net::TcpListener::accept) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let _ready = WaitReady::new(&self.source, Direction::Read, driver).await?;
-                }
-                result => {
-                    if let Some(result) = self.finish_accept(result) {
-                        return result;
-                    }
-                }
+            let accepted = self.io.operate(Direction::Read, accept).await;
+            if let Some(result) = self.backoff.judge(accepted) {
+                return result;
             }
         }
     }
@@ -123,21 +108,10 @@ impl TcpListener {
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         loop {
             ready!(self.backoff.poll_may_try(cx));
-            let result = ready!(self.source.poll_io(cx, Direction::Read, driver, |listener| listener.accept().map(Attempt::Done)));
-            if let Some(result) = self.finish_accept(result) {
+            let accepted = ready!(self.io.poll_io(cx, Direction::Read, |listener| accept(listener).map(Attempt::Done)));
+            if let Some(result) = self.backoff.judge(accepted) {
                 return Poll::Ready(result);
             }
-        }
-    }
-
-    /// What `accept(2)` gave, as it is to be returned; `None` if the listener is short of descriptors and has said so already.
-    fn finish_accept(&self, result: io::Result<(net::TcpStream, SocketAddr)>) -> Option<io::Result<(TcpStream, SocketAddr)>> {
-        match result {
-            Ok((stream, peer)) => {
-                self.backoff.clear();
-                Some(stream.set_nonblocking(true).map(|()| (TcpStream::from_source(Source::new(stream)), peer)))
-            }
-            Err(error) => self.backoff.report(&error).then_some(Err(error)),
         }
     }
 
@@ -146,7 +120,7 @@ impl TcpListener {
     /// # Errors
     /// If the system refuses.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.source.get_ref().local_addr()
+        self.io.get_ref().local_addr()
     }
 
     /// The time to live of packets.
@@ -154,7 +128,7 @@ impl TcpListener {
     /// # Errors
     /// If the system refuses.
     pub fn ttl(&self) -> io::Result<u32> {
-        self.source.get_ref().ttl()
+        self.io.get_ref().ttl()
     }
 
     /// Sets the time to live of packets.
@@ -162,26 +136,15 @@ impl TcpListener {
     /// # Errors
     /// If the system refuses.
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        self.source.get_ref().set_ttl(ttl)
+        self.io.get_ref().set_ttl(ttl)
     }
 }
 
-impl TryFrom<net::TcpListener> for TcpListener {
-    type Error = io::Error;
-
-    fn try_from(listener: net::TcpListener) -> io::Result<Self> {
-        Self::from_std(listener)
-    }
+/// Takes a connection off the backlog, in non-blocking mode from the beginning.
+fn accept(listener: &net::TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let (socket, peer) = rustix::net::acceptfrom_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
+    let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok()).ok_or(io::ErrorKind::InvalidData)?;
+    Ok((TcpStream::accepted(socket.into())?, peer))
 }
 
-impl AsRawFd for TcpListener {
-    fn as_raw_fd(&self) -> RawFd {
-        self.source.get_ref().as_raw_fd()
-    }
-}
-
-impl AsFd for TcpListener {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.source.get_ref().as_fd()
-    }
-}
+crate::net::descriptor! { TcpListener, net::TcpListener }

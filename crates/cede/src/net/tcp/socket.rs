@@ -21,7 +21,6 @@ use super::stream::TcpStream;
 /// # drop(listener);
 /// # std::io::Result::Ok(()) }).unwrap();
 /// ```
-#[derive(Debug)]
 pub struct TcpSocket {
     socket: Socket,
 }
@@ -157,11 +156,88 @@ impl TcpSocket {
     ///
     /// # Errors
     /// If the system refuses.
+    #[deprecated = "closing then blocks the thread for that long; for a reset, use `set_zero_linger`"]
     pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
         self.socket.set_linger(linger)
     }
 
-    /// See [`TcpSocket::set_linger`].
+    /// Closing resets the connection and throws unsent data away.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn set_zero_linger(&self) -> io::Result<()> {
+        self.socket.set_linger(Some(Duration::ZERO))
+    }
+
+    /// The class of traffic of IPv6 packets.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn tclass_v6(&self) -> io::Result<u32> {
+        self.socket.tclass_v6()
+    }
+
+    /// Sets the class of traffic of IPv6 packets.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn set_tclass_v6(&self, class: u32) -> io::Result<()> {
+        self.socket.set_tclass_v6(class)
+    }
+
+    /// The type of service of IPv4 packets.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn tos_v4(&self) -> io::Result<u32> {
+        self.socket.tos_v4()
+    }
+
+    /// The former name of [`TcpSocket::tos_v4`].
+    ///
+    /// # Errors
+    /// As there.
+    #[deprecated = "use `tos_v4`"]
+    #[doc(hidden)]
+    pub fn tos(&self) -> io::Result<u32> {
+        self.tos_v4()
+    }
+
+    /// Sets the type of service of IPv4 packets.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn set_tos_v4(&self, service: u32) -> io::Result<()> {
+        self.socket.set_tos_v4(service)
+    }
+
+    /// The former name of [`TcpSocket::set_tos_v4`].
+    ///
+    /// # Errors
+    /// As there.
+    #[deprecated = "use `set_tos_v4`"]
+    #[doc(hidden)]
+    pub fn set_tos(&self, service: u32) -> io::Result<()> {
+        self.set_tos_v4(service)
+    }
+
+    /// The name of the network interface that the socket is bound to, if any.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn device(&self) -> io::Result<Option<Vec<u8>>> {
+        self.socket.device()
+    }
+
+    /// Binds the socket to a network interface, or to none.
+    ///
+    /// # Errors
+    /// If the system refuses, or there is no such interface.
+    pub fn bind_device(&self, interface: Option<&[u8]>) -> io::Result<()> {
+        self.socket.bind_device(interface)
+    }
+
+    /// See [`TcpSocket::set_zero_linger`].
     ///
     /// # Errors
     /// If the system refuses.
@@ -218,6 +294,12 @@ impl TcpSocket {
     pub fn listen(self, backlog: u32) -> io::Result<TcpListener> {
         self.socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
         TcpListener::from_std(self.socket.into())
+    }
+}
+
+impl std::fmt::Debug for TcpSocket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.socket.fmt(f)
     }
 }
 

@@ -48,14 +48,26 @@ impl Backoff {
     }
 
     /// A try succeeded, or failed for another reason.
-    pub(super) fn clear(&self) {
+    fn clear(&self) {
         // Usually there is nothing to be cleared, and no need to write.
         let shortage = self.0.lock().take();
         drop(shortage);
     }
 
+    /// What `accept(2)` gave, as it is to be returned; `None` if the listener is short of descriptors and has said so already.
+    pub(super) fn judge<R>(&self, accepted: io::Result<R>) -> Option<io::Result<R>> {
+        match accepted {
+            Ok(connection) => {
+                self.clear();
+                Some(Ok(connection))
+            }
+            Err(error) if self.report(&error) => Some(Err(error)),
+            Err(_) => None,
+        }
+    }
+
     /// A try failed. Returns whether the error is to be reported: the first of its kind is, further ones only make the listener wait longer.
-    pub(super) fn report(&self, error: &io::Error) -> bool {
+    fn report(&self, error: &io::Error) -> bool {
         if !is_shortage(error) {
             self.clear();
             return true;

@@ -1,4 +1,4 @@
-//! Waiting for a socket to become ready, for any number of tasks at a time.
+//! Waiting for a source to become ready, for any number of tasks at a time.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -6,24 +6,24 @@ use std::io;
 use std::marker::PhantomPinned;
 use std::os::fd::AsRawFd;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use cede_driver::{Direction, Handle, Ready, Source};
+use cede_context::budget;
+use cede_driver::{Event, Interest, Source};
 
 /// A future that is ready when the source is. Its waker is kept under its address, and taken out when it is dropped.
 #[must_use = "futures do nothing unless they are awaited"]
-pub(super) struct WaitReady<'a, T: AsRawFd> {
+pub(crate) struct WaitReady<'a, T: AsRawFd> {
     source: &'a Source<T>,
-    direction: Direction,
-    driver: fn() -> Handle,
+    interest: Interest,
     /// Whether the source may have a waker of this future.
     waiting: Cell<bool>,
     _pinned: PhantomPinned,
 }
 
 impl<'a, T: AsRawFd> WaitReady<'a, T> {
-    pub(super) fn new(source: &'a Source<T>, direction: Direction, driver: fn() -> Handle) -> Self {
-        Self { source, direction, driver, waiting: Cell::new(false), _pinned: PhantomPinned }
+    pub(crate) fn new(source: &'a Source<T>, interest: Interest) -> Self {
+        Self { source, interest, waiting: Cell::new(false), _pinned: PhantomPinned }
     }
 
     fn key(&self) -> usize {
@@ -32,11 +32,14 @@ impl<'a, T: AsRawFd> WaitReady<'a, T> {
 }
 
 impl<T: AsRawFd> Future for WaitReady<'_, T> {
-    type Output = io::Result<Ready>;
+    type Output = io::Result<Event>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<Event>> {
+        let unit = ready!(budget::poll_proceed(cx));
         self.waiting.set(true);
-        self.source.poll_ready_shared(cx, self.direction, self.driver, self.key())
+        let event = ready!(self.source.poll_ready_shared(cx, self.interest, super::driver, self.key()));
+        unit.spend();
+        Poll::Ready(event)
     }
 }
 

@@ -1,0 +1,82 @@
+//! Addresses of Unix sockets.
+
+use std::fmt;
+use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net;
+use std::path::Path;
+
+use rustix::net::{SocketAddrAny, SocketAddrUnix};
+
+/// The address of a Unix socket: a path, an abstract name, or nothing.
+///
+/// ```
+/// # use std::os::linux::net::SocketAddrExt;
+/// let address = std::os::unix::net::SocketAddr::from_abstract_name("door")?;
+/// let address = cede::net::unix::SocketAddr::from(address);
+/// assert_eq!(address.as_abstract_name(), Some(&b"door"[..]));
+/// # std::io::Result::Ok(())
+/// ```
+#[derive(Clone)]
+pub struct SocketAddr(pub(super) net::SocketAddr);
+
+impl SocketAddr {
+    /// Whether it is an address at all: sockets that were not bound have none.
+    #[must_use]
+    pub fn is_unnamed(&self) -> bool {
+        self.0.is_unnamed()
+    }
+
+    /// The path, if it is one.
+    #[must_use]
+    pub fn as_pathname(&self) -> Option<&Path> {
+        self.0.as_pathname()
+    }
+
+    /// The abstract name without its leading null byte, if it is one.
+    #[must_use]
+    pub fn as_abstract_name(&self) -> Option<&[u8]> {
+        self.0.as_abstract_name()
+    }
+
+    /// The address that users mean by a path: an abstract name if it starts with a null byte.
+    pub(super) fn of_path(path: &Path) -> io::Result<Self> {
+        match path.as_os_str().as_bytes() {
+            [0, name @ ..] => net::SocketAddr::from_abstract_name(name),
+            _ => net::SocketAddr::from_pathname(path),
+        }
+        .map(Self)
+    }
+
+    /// An address that the kernel gave; `None` is unnamed.
+    pub(super) fn of_kernel(address: Option<SocketAddrAny>) -> io::Result<Self> {
+        let address = address.and_then(|address| SocketAddrUnix::try_from(address).ok());
+        let name = address.as_ref().and_then(SocketAddrUnix::abstract_name);
+        let path = address.as_ref().and_then(SocketAddrUnix::path);
+        match (name, path) {
+            (Some(name), _) => net::SocketAddr::from_abstract_name(name),
+            (None, Some(path)) => net::SocketAddr::from_pathname(std::ffi::OsStr::from_bytes(path.to_bytes())),
+            (None, None) => net::SocketAddr::from_pathname(""),
+        }
+        .map(Self)
+    }
+}
+
+impl fmt::Debug for SocketAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl From<net::SocketAddr> for SocketAddr {
+    fn from(address: net::SocketAddr) -> Self {
+        Self(address)
+    }
+}
+
+impl From<SocketAddr> for net::SocketAddr {
+    fn from(address: SocketAddr) -> Self {
+        address.0
+    }
+}

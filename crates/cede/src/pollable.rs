@@ -1,0 +1,195 @@
+//! A descriptor of the operating system that belongs to a runtime: what sockets, pipes, `AsyncFd` and child processes are made of.
+//!
+//! [`Source`] knows descriptors and drivers, but no runtime. This joins them: a descriptor comes into being inside a runtime, and waits with the driver of the
+//! worker that polls it first. Operations of ours are tried before anything is waited for.
+
+pub(crate) mod fill;
+mod wait_ready;
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io::{self, IoSlice, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::task::{Context, Poll, ready};
+
+use bytes::BufMut;
+use cede_context::budget;
+use cede_driver::{Attempt, Direction, Handle as DriverHandle, Interest, Ready, Source};
+use cede_io::ReadBuf;
+
+use crate::runtime::{Handle, context};
+
+pub(crate) use wait_ready::WaitReady;
+
+/// The driver of the worker that this thread is, or of one that will do; `None` outside of a runtime.
+pub(crate) fn driver() -> Option<DriverHandle> {
+    context::with_current(Handle::driver)
+}
+
+/// The driver of the runtime that the thread is in, if it serves descriptors.
+///
+/// # Errors
+/// In a simulated run.
+///
+/// # Panics
+/// Outside of a runtime.
+#[track_caller]
+pub(crate) fn home() -> io::Result<DriverHandle> {
+    let driver = driver().unwrap_or_else(|| context::outside());
+    driver.check_descriptors()?;
+    Ok(driver)
+}
+
+/// A non-blocking descriptor that belongs to a runtime.
+pub(crate) struct Pollable<T: AsRawFd> {
+    source: Source<T>,
+}
+
+impl<T: AsRawFd> Pollable<T> {
+    /// Takes over a descriptor in non-blocking mode, for the runtime that the thread is in.
+    ///
+    /// # Errors
+    /// In a simulated run.
+    ///
+    /// # Panics
+    /// Outside of a runtime.
+    #[track_caller]
+    pub(crate) fn new(io: T) -> io::Result<Self> {
+        Ok(Self { source: Source::new(io, home()?) })
+    }
+
+    pub(crate) fn get_ref(&self) -> &T {
+        self.source.get_ref()
+    }
+
+    pub(crate) fn into_inner(self) -> T {
+        self.source.into_inner()
+    }
+
+    /// Waits until it is ready; any number of tasks may.
+    pub(crate) async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+        Ok(WaitReady::new(&self.source, interest).await?.ready())
+    }
+
+    /// Polls until it is ready; the last task in each direction is woken.
+    pub(crate) fn poll_ready(&self, cx: &mut Context<'_>, direction: Direction) -> Poll<io::Result<()>> {
+        self.source.poll_ready(cx, direction, driver).map_ok(drop)
+    }
+
+    /// Tries an operation of ours once.
+    pub(crate) fn attempt<R>(&self, direction: Direction, operation: impl FnOnce(&T) -> io::Result<R>) -> io::Result<R> {
+        self.source.attempt(direction, operation)
+    }
+
+    /// Repeats an operation of ours until it does not block; any number of tasks may.
+    pub(crate) async fn operate<R>(&self, direction: Direction, mut operation: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
+        let interest = match direction {
+            Direction::Read => Interest::READABLE,
+            Direction::Write => Interest::WRITABLE,
+        };
+        loop {
+            let unit = poll_fn(budget::poll_proceed).await;
+            match self.source.attempt(direction, &mut operation) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => {
+                    unit.spend();
+                    return result;
+                }
+            }
+            let _ready = WaitReady::new(&self.source, interest).await?;
+        }
+    }
+
+    /// Tries an operation of the user's once.
+    pub(crate) fn try_io<R>(&self, interest: Interest, operation: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
+        self.source.try_io(interest, operation)
+    }
+
+    /// Repeats an operation of the user's until it does not block.
+    pub(crate) async fn async_io<R>(&self, interest: Interest, mut operation: impl FnMut() -> io::Result<R>) -> io::Result<R> {
+        loop {
+            let unit = poll_fn(budget::poll_proceed).await;
+            match self.source.try_io(interest, &mut operation) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => {
+                    unit.spend();
+                    return result;
+                }
+            }
+            let _ready = WaitReady::new(&self.source, interest).await?;
+        }
+    }
+
+    /// Polls an operation of ours; the last task in each direction is woken.
+    #[inline]
+    pub(crate) fn poll_io<R>(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        operation: impl FnMut(&T) -> io::Result<Attempt<R>>,
+    ) -> Poll<io::Result<R>> {
+        self.source.poll_io(cx, direction, driver, operation)
+    }
+}
+
+/// `read(2)`, as [`fill`] wants it.
+pub(crate) fn read<'a>(io: &impl AsFd, memory: &'a mut [MaybeUninit<u8>]) -> io::Result<(&'a mut [u8], ())> {
+    let (filled, _) = rustix::io::read(io, memory)?;
+    Ok((filled, ()))
+}
+
+/// For byte streams: a read that returns less than it asked for has emptied them, a write has filled them up. An end has not, it stays.
+fn stream_attempt(count: usize, asked: usize) -> Attempt<usize> {
+    if count > 0 && count < asked { Attempt::Drained(count) } else { Attempt::Done(count) }
+}
+
+impl<T: AsFd + AsRawFd> Pollable<T> {
+    #[inline]
+    pub(crate) fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let count = ready!(self.poll_io(cx, Direction::Read, |io| {
+            let room = buffer.remaining();
+            let (count, ()) = fill::read_buf(buffer, |memory| read(io, memory))?;
+            Ok(stream_attempt(count, room))
+        }))?;
+        let _ = count;
+        Poll::Ready(Ok(()))
+    }
+
+    pub(crate) fn try_read_buf<B: BufMut>(&self, buffer: &mut B) -> io::Result<usize> {
+        self.attempt(Direction::Read, |io| fill::buf_mut(buffer, |memory| read(io, memory)).map(|(count, ())| count))
+    }
+}
+
+impl<T: AsRawFd> Pollable<T>
+where
+    for<'a> &'a T: Write,
+{
+    #[inline]
+    pub(crate) fn poll_write(&self, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_io(cx, Direction::Write, |mut io| Ok(stream_attempt(io.write(buffer)?, buffer.len())))
+    }
+
+    pub(crate) fn poll_write_vectored(&self, cx: &mut Context<'_>, buffers: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        self.poll_io(cx, Direction::Write, |mut io| io.write_vectored(buffers).map(Attempt::Done))
+    }
+}
+
+impl<T: AsRawFd> AsRawFd for Pollable<T> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.get_ref().as_raw_fd()
+    }
+}
+
+impl<T: AsRawFd + AsFd> AsFd for Pollable<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.get_ref().as_fd()
+    }
+}
+
+impl<T: AsRawFd + fmt::Debug> fmt::Debug for Pollable<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get_ref().fmt(f)
+    }
+}
