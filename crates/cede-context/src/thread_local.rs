@@ -8,6 +8,7 @@ use crate::wait::Wait;
 std::thread_local! {
     static BUDGET: Cell<u8> = const { Cell::new(crate::budget::UNLIMITED) };
     static WAIT: Cell<Wait> = const { Cell::new(Wait::NONE) };
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
 #[inline]
@@ -28,6 +29,14 @@ pub(crate) fn set_wait(wait: Wait) {
 #[inline]
 pub(crate) fn take_wait() -> Wait {
     WAIT.with(|cell| cell.replace(Wait::NONE))
+}
+
+pub(crate) fn inside() -> bool {
+    INSIDE.with(Cell::get)
+}
+
+pub(crate) fn replace_inside(inside: bool) -> bool {
+    INSIDE.with(|cell| cell.replace(inside))
 }
 
 /// Waits a moment for another thread that holds a short lock; `round` counts the calls so far in this wait.

@@ -14,6 +14,14 @@ pub(crate) fn take_wait() -> Wait {
     Wait::NONE
 }
 
+pub(crate) fn inside() -> bool {
+    false
+}
+
+pub(crate) fn replace_inside(_inside: bool) -> bool {
+    false
+}
+
 /// Waits a moment for another thread that holds a short lock.
 #[cold]
 pub fn relax(_round: u32) {

@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::task::Waker;
 
+use cede_context::inside;
 use cede_core::task::{TaskRef, task_of};
 
 use super::Handle;
@@ -16,7 +17,6 @@ thread_local! {
     static YIELDED: Cell<bool> = const { Cell::new(false) };
     static HANDLE: RefCell<Option<Handle>> = const { RefCell::new(None) };
     static DEPTH: Cell<usize> = const { Cell::new(0) };
-    static DRIVING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Marks `task` as the one being polled for the duration of `poll`; the second value says whether it yielded.
@@ -122,19 +122,10 @@ impl std::fmt::Debug for EnterGuard<'_> {
 
 /// Whether the thread runs a scheduler or a `block_on` at the moment.
 pub(crate) fn is_driving() -> bool {
-    DRIVING.try_with(Cell::get).unwrap_or(false)
+    inside::is_entered()
 }
 
 /// Marks the thread as running a scheduler until the result is dropped.
-pub(crate) fn drive() -> Driving {
-    Driving(DRIVING.replace(true))
-}
-
-/// See [`drive`].
-pub(crate) struct Driving(bool);
-
-impl Drop for Driving {
-    fn drop(&mut self) {
-        let _gone = DRIVING.try_with(|driving| driving.set(self.0));
-    }
+pub(crate) fn drive() -> inside::Restore {
+    inside::enter()
 }
