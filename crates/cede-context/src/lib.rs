@@ -6,6 +6,7 @@
 //! * the **wait**: a leaf future that returns `Pending` says what it waits for, and the executor stores it with the task, so that dumps
 //!   and deadlock reports can be read without polling anything ([`wait`]);
 //! * whether the thread is **inside** an executor, so that what blocks it can refuse ([`inside`]);
+//! * a **timer**, for what has a time limit (with `std`: module `timer`);
 //! * how to **relax** while another thread holds a short lock ([`relax`]);
 //! * how to **persist** with calls into foreign code when one of them panics ([`persist`]).
 //!
@@ -22,6 +23,8 @@ extern crate std;
 pub mod budget;
 pub mod inside;
 mod persist;
+#[cfg(feature = "std")]
+pub mod timer;
 pub mod wait;
 
 #[cfg(all(feature = "std", not(loom)))]

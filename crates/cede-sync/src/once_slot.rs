@@ -24,7 +24,7 @@ pub(crate) struct OnceSlot<T> {
 
 // SAFETY: [I1] references are shared among threads, and the value may come from one and be dropped on another.
 unsafe impl<T: Sync + Send> Sync for OnceSlot<T> {}
-// SAFETY: the slot owns the value.
+// SAFETY: [I1] the slot owns the value.
 unsafe impl<T: Send> Send for OnceSlot<T> {}
 
 impl<T> OnceSlot<T> {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use cede_context::inside;
 use cede_sync::{Mutex, RwLock, Semaphore, broadcast, mpsc, oneshot};
 
+type Call<'a> = (&'static str, Box<dyn Fn() + 'a>);
+
 #[test]
 fn refuse_inside_an_executor_and_work_where_it_was_left() {
     let (mutex, lock, semaphore) = (Arc::new(Mutex::new(1)), RwLock::new(1), Arc::new(Semaphore::new(4)));
@@ -13,7 +15,7 @@ fn refuse_inside_an_executor_and_work_where_it_was_left() {
     let (unbounded, unbounded_rx) = mpsc::unbounded_channel();
     let (broadcast, broadcast_rx) = broadcast::channel(8);
     // Each could go on at once: it is the thread that is wrong, not the wait.
-    let calls: Vec<(&str, Box<dyn Fn()>)> = vec![
+    let calls: Vec<Call<'_>> = vec![
         ("lock", Box::new(|| drop(mutex.blocking_lock()))),
         ("lock_owned", Box::new(|| drop(mutex.clone().blocking_lock_owned()))),
         ("read", Box::new(|| drop(lock.blocking_read()))),
@@ -21,11 +23,14 @@ fn refuse_inside_an_executor_and_work_where_it_was_left() {
         ("acquire", Box::new(|| drop(semaphore.blocking_acquire()))),
         ("acquire_many_owned", Box::new(|| drop(semaphore.clone().blocking_acquire_many_owned(2)))),
         ("send", Box::new(|| tx.blocking_send(1).unwrap())),
-        ("oneshot", Box::new(|| {
-            let (tx, rx) = oneshot::channel();
-            tx.send(1).unwrap();
-            assert_eq!(rx.blocking_recv(), Ok(1));
-        })),
+        (
+            "oneshot",
+            Box::new(|| {
+                let (tx, rx) = oneshot::channel();
+                tx.send(1).unwrap();
+                assert_eq!(rx.blocking_recv(), Ok(1));
+            }),
+        ),
     ];
     let (mut rx, mut unbounded_rx, mut broadcast_rx) = (rx, unbounded_rx, broadcast_rx);
     for (name, call) in &calls {

@@ -113,7 +113,10 @@ fn errors_read_as_in_tokio() {
         TryRecvError::Lagged(4).to_string(),
         Sender::new(1).send(1).unwrap_err().to_string(),
     ];
-    assert_eq!(texts, ["channel closed", "channel lagged by 3", "channel empty", "channel closed", "channel lagged by 4", "channel closed"]);
+    assert_eq!(
+        texts,
+        ["channel closed", "channel lagged by 3", "channel empty", "channel closed", "channel lagged by 4", "channel closed"]
+    );
     let (tx, rx) = broadcast::channel::<u8>(1);
     assert_eq!(format!("{tx:?} {rx:?} {:?}", tx.downgrade()), "broadcast::Sender broadcast::Receiver broadcast::WeakSender");
 }

@@ -212,7 +212,7 @@ fn waiting_at_a_barrier() {
     sweep(|| {
         let barrier = Rc::new(Barrier::new(2));
         let (shared, other) = (barrier.clone(), barrier.clone());
-        let future = async move { drop(shared.wait().await) };
+        let future = async move { assert!(!shared.wait().await.is_leader()) };
         let waiting = Rc::new(RefCell::new(None));
         let place = waiting.clone();
         let steps = vec![step(move || {

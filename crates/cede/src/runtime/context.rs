@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::task::Waker;
 
-use cede_context::inside;
+use cede_context::{inside, timer};
 use cede_core::task::{TaskRef, task_of};
 
 use super::Handle;
@@ -91,6 +91,7 @@ pub struct EnterGuard<'a> {
 
 pub(crate) fn enter<'a>(handle: Handle) -> EnterGuard<'a> {
     let previous = HANDLE.with(|current| current.borrow_mut().replace(handle));
+    timer::install(|duration| Box::pin(crate::time::sleep(duration)));
     let depth = DEPTH.get() + 1;
     DEPTH.set(depth);
     EnterGuard { previous, depth, runtime: PhantomData, not_send: PhantomData }
