@@ -5,6 +5,8 @@
 //! * the **budget**: how many more operations the running task may complete before it must cede ([`budget`]);
 //! * the **wait**: a leaf future that returns `Pending` says what it waits for, and the executor stores it with the task, so that dumps
 //!   and deadlock reports can be read without polling anything ([`wait`]);
+//! * whether the thread is **inside** an executor, so that what blocks it can refuse ([`inside`]);
+//! * a **timer**, for what has a time limit (with `std`: module `timer`);
 //! * how to **relax** while another thread holds a short lock ([`relax`]);
 //! * how to **persist** with calls into foreign code when one of them panics ([`persist`]).
 //!
@@ -19,7 +21,10 @@
 extern crate std;
 
 pub mod budget;
+pub mod inside;
 mod persist;
+#[cfg(feature = "std")]
+pub mod timer;
 pub mod wait;
 
 #[cfg(all(feature = "std", not(loom)))]

@@ -3,11 +3,14 @@
 use core::cell::Cell;
 use std::time::Duration;
 
+use crate::timer::Maker;
 use crate::wait::Wait;
 
 std::thread_local! {
     static BUDGET: Cell<u8> = const { Cell::new(crate::budget::UNLIMITED) };
     static WAIT: Cell<Wait> = const { Cell::new(Wait::NONE) };
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+    static TIMER: Cell<Option<Maker>> = const { Cell::new(None) };
 }
 
 #[inline]
@@ -28,6 +31,22 @@ pub(crate) fn set_wait(wait: Wait) {
 #[inline]
 pub(crate) fn take_wait() -> Wait {
     WAIT.with(|cell| cell.replace(Wait::NONE))
+}
+
+pub(crate) fn inside() -> bool {
+    INSIDE.with(Cell::get)
+}
+
+pub(crate) fn replace_inside(inside: bool) -> bool {
+    INSIDE.with(|cell| cell.replace(inside))
+}
+
+pub(crate) fn timer() -> Option<Maker> {
+    TIMER.with(Cell::get)
+}
+
+pub(crate) fn set_timer(maker: Maker) {
+    TIMER.with(|cell| cell.set(Some(maker)));
 }
 
 /// Waits a moment for another thread that holds a short lock; `round` counts the calls so far in this wait.

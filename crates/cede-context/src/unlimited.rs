@@ -14,6 +14,22 @@ pub(crate) fn take_wait() -> Wait {
     Wait::NONE
 }
 
+pub(crate) fn inside() -> bool {
+    false
+}
+
+pub(crate) fn replace_inside(_inside: bool) -> bool {
+    false
+}
+
+#[cfg(feature = "std")]
+pub(crate) fn timer() -> Option<crate::timer::Maker> {
+    None
+}
+
+#[cfg(feature = "std")]
+pub(crate) fn set_timer(_maker: crate::timer::Maker) {}
+
 /// Waits a moment for another thread that holds a short lock.
 #[cold]
 pub fn relax(_round: u32) {

@@ -174,6 +174,11 @@ mod model {
         }
 
         /// See the real `Lock`.
+        pub fn into_inner(self) -> T {
+            self.0.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner())
+        }
+
+        /// See the real `Lock`.
         pub fn lock(&self) -> Guard<'_, T> {
             Guard(self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
         }

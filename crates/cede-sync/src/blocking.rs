@@ -1,6 +1,7 @@
 //! The `blocking_*` methods: they park the thread until the future of the same name is ready.
 //!
-//! They are for threads without an executor. Called on a thread that runs tasks they would keep all of its other tasks waiting.
+//! They are for threads without an executor. On a thread that runs tasks they would keep all of its other tasks waiting, so they panic there; the
+//! runtime says which threads those are ([`cede_context::inside`]).
 #![forbid(unsafe_code)]
 
 use alloc::sync::Arc;
@@ -29,7 +30,14 @@ impl Wake for Unpark {
 }
 
 /// Polls `future` on this thread, which parks in between.
+///
+/// # Panics
+/// On a thread that runs an executor.
+#[track_caller]
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    if cede_context::inside::is_entered() {
+        inside_an_executor();
+    }
     let mut future = pin!(future);
     let unpark = Arc::new(Unpark { woken: AtomicBool::new(true), thread: thread::current() });
     let waker = Waker::from(Arc::clone(&unpark));
@@ -45,6 +53,16 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
+#[cold]
+#[track_caller]
+fn inside_an_executor() -> ! {
+    panic!(
+        "a `blocking_*` method was called on a thread that runs async tasks, all of which would wait as long as it does: \
+         call it inside `spawn_blocking`, or `.await` the method without the prefix"
+    )
+}
+
+mod broadcast;
 mod locks;
 mod mpsc;
 mod oneshot;

@@ -9,7 +9,8 @@ use std::vec::Vec;
 use loom::sync::Notify as ThreadNotify;
 use loom::thread;
 
-use crate::{Mutex, Notify, Semaphore, mpsc, oneshot, watch};
+use crate::broadcast::error::RecvError;
+use crate::{Barrier, CancellationToken, Mutex, Notify, OnceCell, Semaphore, SetOnce, broadcast, mpsc, oneshot, watch};
 
 struct Unpark(ThreadNotify);
 
@@ -394,5 +395,118 @@ fn watch_closed_is_seen() {
         let receiver = thread::spawn(move || drop(rx));
         block_on(tx.closed());
         receiver.join().unwrap();
+    });
+}
+
+#[test]
+fn broadcast_values_come_or_are_missed() {
+    model(|| {
+        let (tx, mut rx) = broadcast::channel(1);
+        let sender = thread::spawn(move || (0..2_u64).for_each(|value| assert!(tx.send(value).is_ok())));
+        let mut next = 0;
+        loop {
+            match block_on(rx.recv()) {
+                Ok(value) => assert_eq!(core::mem::replace(&mut next, value + 1), value),
+                Err(RecvError::Lagged(missed)) => next += missed,
+                Err(RecvError::Closed) => break,
+            }
+        }
+        assert_eq!(next, 2);
+        sender.join().unwrap();
+    });
+}
+
+#[test]
+fn broadcast_two_receivers_and_the_drop_of_one() {
+    model(|| {
+        let value = Arc::new(());
+        let (tx, mut first) = broadcast::channel(2);
+        let second = tx.subscribe();
+        let sent = Arc::clone(&value);
+        let sender = thread::spawn(move || tx.send(sent).unwrap());
+        let dropper = thread::spawn(move || drop(second));
+        drop(block_on(first.recv()).unwrap());
+        let reached = sender.join().unwrap();
+        dropper.join().unwrap();
+        assert!(reached == 1 || reached == 2);
+        assert_eq!(Arc::strong_count(&value), 1);
+    });
+}
+
+#[test]
+fn broadcast_closed_is_seen() {
+    model(|| {
+        let (tx, rx) = broadcast::channel::<i32>(1);
+        let receiver = thread::spawn(move || drop(rx));
+        block_on(tx.closed());
+        receiver.join().unwrap();
+    });
+}
+
+#[test]
+fn barrier_opens_for_both_twice() {
+    model(|| {
+        let barrier = Arc::new(Barrier::new(2));
+        let shared = Arc::clone(&barrier);
+        let other = thread::spawn(move || [block_on(shared.wait()).is_leader(), block_on(shared.wait()).is_leader()]);
+        let mine = [block_on(barrier.wait()).is_leader(), block_on(barrier.wait()).is_leader()];
+        let theirs = other.join().unwrap();
+        assert!(mine[0] != theirs[0] && mine[1] != theirs[1]);
+    });
+}
+
+#[test]
+fn once_cell_is_filled_beside_a_maker_that_leaves() {
+    model(|| {
+        let cell = Arc::new(OnceCell::new());
+        let (first, second) = (Arc::clone(&cell), Arc::clone(&cell));
+        let leaver = thread::spawn(move || touch(first.get_or_init(core::future::pending)));
+        let setter = thread::spawn(move || second.set(2).is_ok());
+        let value = *block_on(cell.get_or_init(async || 1));
+        leaver.join().unwrap();
+        assert_eq!(setter.join().unwrap(), value == 2);
+    });
+}
+
+#[test]
+fn set_once_is_set_by_one_and_seen() {
+    model(|| {
+        let once = Arc::new(SetOnce::new());
+        let (first, second) = (Arc::clone(&once), Arc::clone(&once));
+        let one = thread::spawn(move || first.set(1).is_ok());
+        let two = thread::spawn(move || second.set(2).is_ok());
+        let value = *block_on(once.wait());
+        assert_eq!([one.join().unwrap(), two.join().unwrap()], [value == 1, value == 2]);
+    });
+}
+
+#[test]
+fn cancellation_beside_a_new_child_and_a_leaving_parent() {
+    model(|| {
+        let root = CancellationToken::new();
+        let middle = root.child_token();
+        let maker = thread::spawn(move || {
+            let leaf = middle.child_token();
+            drop(middle);
+            block_on(leaf.cancelled_owned());
+        });
+        root.cancel();
+        maker.join().unwrap();
+    });
+}
+
+#[test]
+fn cancellation_from_above_and_below() {
+    model(|| {
+        let root = CancellationToken::new();
+        let middle = root.child_token();
+        let leaf = middle.child_token();
+        let canceller = thread::spawn(move || {
+            middle.cancel();
+            assert!(leaf.is_cancelled());
+        });
+        root.cancel_with("reason");
+        assert!(root.reason().is_some());
+        canceller.join().unwrap();
     });
 }

@@ -23,6 +23,8 @@ mod owned_permit;
 mod permit;
 mod receiver;
 mod reserve;
+#[cfg(feature = "std")]
+mod send_timeout;
 mod unbounded;
 mod unbounded_receiver;
 

@@ -35,6 +35,8 @@ use cede_core::wait_list::WaitList;
 use cede_core::wake_batch::WakeBatch;
 
 mod notified;
+mod until;
+pub(crate) use notified::{Holder, NotifiedBy};
 pub use notified::{Notified, OwnedNotified};
 
 const EMPTY: usize = 0;
@@ -163,6 +165,12 @@ impl Notify {
             }
         }
         !lists.passed.is_empty()
+    }
+
+    /// Like [`Notify::notified`], for a `Notify` that is a part of what `holder` holds.
+    pub(crate) fn notified_by<H: Holder>(holder: H) -> NotifiedBy<H> {
+        let round = holder.held().round();
+        NotifiedBy::new(holder, round)
     }
 
     fn round(&self) -> usize {

@@ -24,6 +24,7 @@
 //!
 //! # Orderings
 //! Taking is an Acquire and giving a Release on the word, so what a holder did is seen by the next; through the queue the lock does the same.
+//! Closing is a Release, and being refused because of it an Acquire.
 
 use core::future::Future;
 use core::panic::{RefUnwindSafe, UnwindSafe};
@@ -78,6 +79,8 @@ impl Permits {
         let mut word = self.word.load(Ordering::Relaxed);
         loop {
             if word & CLOSED != 0 {
+                // An Acquire: who is refused sees what was done before the closing.
+                let _closed = self.is_closed();
                 return Err(TryAcquireError::Closed);
             }
             // While others wait nothing is free [I1].

@@ -24,13 +24,9 @@
 
 use alloc::sync::Arc;
 use core::fmt;
-use core::future::{Future, poll_fn};
 use core::ops::Deref;
-use core::pin::pin;
-use core::task::{Poll, ready};
 
-use cede_context::budget;
-use cede_context::wait::{WaitKind, waiting_for};
+use cede_context::wait::WaitKind;
 use cede_core::prim::atomic::{AtomicUsize, Ordering};
 
 use crate::Notify;
@@ -64,34 +60,9 @@ impl<T> Shared<T> {
     }
 
     /// Waits until `look` has an answer; `notify` tells when to look again.
-    async fn wait<R>(&self, notify: &Notify, mut look: impl FnMut() -> Option<R>) -> R {
-        loop {
-            let mut notified = pin!(notify.notified());
-            if let Some(answer) = look() {
-                return answer;
-            }
-            poll_fn(|cx| {
-                let poll = notified.as_mut().poll(cx);
-                if poll.is_pending() && budget::has_remaining() {
-                    waiting_for(WaitKind::Watch, core::ptr::from_ref(self).addr() as u64);
-                }
-                poll
-            })
-            .await;
-        }
+    async fn wait<R>(&self, notify: &Notify, look: impl FnMut() -> Option<R>) -> R {
+        notify.until(WaitKind::Watch, core::ptr::from_ref(self).addr() as u64, look).await
     }
-}
-
-/// Charges `future` to the task's budget as one operation.
-async fn cooperative<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    poll_fn(|cx| {
-        let unit = ready!(budget::poll_proceed(cx));
-        let output = ready!(future.as_mut().poll(cx));
-        unit.spend();
-        Poll::Ready(output)
-    })
-    .await
 }
 
 /// Makes a channel that holds `init`, which the receiver counts as seen.

@@ -14,7 +14,7 @@ use std::ptr::NonNull;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use cede_context::budget;
+use cede_context::{budget, inside};
 use cede_core::task::{Cell, Home, TaskRef};
 use cede_driver::clock::Hold;
 
@@ -171,6 +171,8 @@ impl<F: FnOnce() -> R, R> Future for Once<F> {
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<R> {
         let job = self.0.take().expect("a closure runs once");
+        // In a simulated run the thread is that of the tasks.
+        let _outside = inside::leave();
         // No other task waits behind this one, so there is nobody to give way to.
         Poll::Ready(budget::unconstrained(job))
     }

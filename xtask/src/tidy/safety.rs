@@ -43,6 +43,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/cede-sync/src/mutex.rs",
     "crates/cede-sync/src/mutex/guards.rs",
     "crates/cede-sync/src/notify/notified.rs",
+    "crates/cede-sync/src/once_slot.rs",
     "crates/cede-sync/src/oneshot/ends.rs",
     "crates/cede-sync/src/permits.rs",
     "crates/cede-sync/src/rwlock.rs",

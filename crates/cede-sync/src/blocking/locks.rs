@@ -14,6 +14,10 @@ impl Semaphore {
     ///
     /// # Errors
     /// The semaphore is closed.
+    ///
+    /// # Panics
+    /// On a thread that runs async tasks.
+    #[track_caller]
     pub fn blocking_acquire(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
         block_on(self.acquire())
     }
@@ -22,6 +26,10 @@ impl Semaphore {
     ///
     /// # Errors
     /// The semaphore is closed.
+    ///
+    /// # Panics
+    /// On a thread that runs async tasks.
+    #[track_caller]
     pub fn blocking_acquire_many(&self, n: u32) -> Result<SemaphorePermit<'_>, AcquireError> {
         block_on(self.acquire_many(n))
     }
@@ -30,6 +38,10 @@ impl Semaphore {
     ///
     /// # Errors
     /// The semaphore is closed.
+    ///
+    /// # Panics
+    /// On a thread that runs async tasks.
+    #[track_caller]
     pub fn blocking_acquire_owned(self: Arc<Self>) -> Result<OwnedSemaphorePermit, AcquireError> {
         block_on(self.acquire_owned())
     }
@@ -38,6 +50,10 @@ impl Semaphore {
     ///
     /// # Errors
     /// The semaphore is closed.
+    ///
+    /// # Panics
+    /// On a thread that runs async tasks.
+    #[track_caller]
     pub fn blocking_acquire_many_owned(self: Arc<Self>, n: u32) -> Result<OwnedSemaphorePermit, AcquireError> {
         block_on(self.acquire_many_owned(n))
     }
@@ -45,11 +61,19 @@ impl Semaphore {
 
 impl<T: ?Sized> Mutex<T> {
     /// Like [`Mutex::lock`], but parks the thread.
+    ///
+    /// # Panics
+    /// On a thread that runs async tasks.
+    #[track_caller]
     pub fn blocking_lock(&self) -> MutexGuard<'_, T> {
         block_on(self.lock())
     }
 
     /// Like [`Mutex::lock_owned`], but parks the thread.
+    ///
+    /// # Panics
+    /// On a thread that runs async tasks.
+    #[track_caller]
     pub fn blocking_lock_owned(self: Arc<Self>) -> OwnedMutexGuard<T> {
         block_on(self.lock_owned())
     }
@@ -57,11 +81,19 @@ impl<T: ?Sized> Mutex<T> {
 
 impl<T: ?Sized> RwLock<T> {
     /// Like [`RwLock::read`], but parks the thread.
+    ///
+    /// # Panics
+    /// On a thread that runs async tasks.
+    #[track_caller]
     pub fn blocking_read(&self) -> RwLockReadGuard<'_, T> {
         block_on(self.read())
     }
 
     /// Like [`RwLock::write`], but parks the thread.
+    ///
+    /// # Panics
+    /// On a thread that runs async tasks.
+    #[track_caller]
     pub fn blocking_write(&self) -> RwLockWriteGuard<'_, T> {
         block_on(self.write())
     }

@@ -10,12 +10,16 @@ impl<T> Receiver<T> {
     /// # Errors
     /// The sender was dropped without sending.
     ///
+    /// # Panics
+    /// On a thread that runs async tasks.
+    ///
     /// ```
     /// let (tx, rx) = cede_sync::oneshot::channel();
     /// let worker = std::thread::spawn(move || rx.blocking_recv());
     /// tx.send(1).unwrap();
     /// assert_eq!(worker.join().unwrap(), Ok(1));
     /// ```
+    #[track_caller]
     pub fn blocking_recv(self) -> Result<T, RecvError> {
         block_on(self)
     }

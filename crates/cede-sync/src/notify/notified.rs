@@ -1,6 +1,6 @@
 //! The futures that wait for a notification.
 //!
-//! [`Notified`] and [`OwnedNotified`] are one machine with two ways to hold the `Notify`. Its states and invariants are those of the parent
+//! [`Notified`], [`OwnedNotified`] and [`NotifiedBy`] are one machine with several ways to hold the `Notify`. Its states and invariants are those of the parent
 //! module, whose lock guards the node.
 
 use alloc::sync::Arc;
@@ -135,37 +135,48 @@ impl Wait {
     }
 }
 
+/// Who holds the `Notify` of a future. It is the same one at each call.
+pub(crate) trait Holder: Unpin {
+    fn held(&self) -> &Notify;
+}
+
+impl Holder for &Notify {
+    fn held(&self) -> &Notify {
+        self
+    }
+}
+
+impl Holder for Arc<Notify> {
+    fn held(&self) -> &Notify {
+        self
+    }
+}
+
 macro_rules! notified {
-    ($(#[$meta:meta])* $name:ident [$($life:lifetime)?], $holder:ty) => {
+    ($(#[$meta:meta])* $vis:vis $name:ident [$($decl:tt)*] [$($args:tt)*], $holder:ty) => {
         $(#[$meta])*
         #[derive(Debug)]
         #[must_use = "a future does nothing unless it is awaited"]
-        pub struct $name <$($life)?> {
-            notify: $holder,
+        $vis struct $name <$($decl)*> {
+            holder: $holder,
             wait: Wait,
         }
 
-        impl <$($life)?> $name <$($life)?> {
-            pub(super) fn new(notify: $holder, round: usize) -> Self {
-                Self { notify, wait: Wait::new(round) }
+        impl <$($decl)*> $name <$($args)*> {
+            pub(crate) fn new(holder: $holder, round: usize) -> Self {
+                Self { holder, wait: Wait::new(round) }
             }
 
             fn parts(self: Pin<&mut Self>) -> (&Notify, Pin<&mut Wait>) {
                 // SAFETY: `wait` is only lent out pinned, and the holder is `Unpin`.
                 unsafe {
                     let this = self.get_unchecked_mut();
-                    (&this.notify, Pin::new_unchecked(&mut this.wait))
+                    (this.holder.held(), Pin::new_unchecked(&mut this.wait))
                 }
-            }
-
-            /// Begins to wait without a poll: from now on it takes part in [`Notify::notify_one`]. Whether it is notified already.
-            pub fn enable(self: Pin<&mut Self>) -> bool {
-                let (notify, wait) = self.parts();
-                wait.poll(notify, None)
             }
         }
 
-        impl<$($life)?> Future for $name <$($life)?> {
+        impl<$($decl)*> Future for $name <$($args)*> {
             type Output = ();
 
             fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -179,7 +190,7 @@ macro_rules! notified {
             }
         }
 
-        impl<$($life)?> Drop for $name <$($life)?> {
+        impl<$($decl)*> Drop for $name <$($args)*> {
             fn drop(&mut self) {
                 if self.wait.stage == Stage::Queued {
                     // SAFETY: a future that was queued was pinned, and is not moved from here on.
@@ -193,9 +204,29 @@ macro_rules! notified {
 
 notified! {
     /// Waits for a notification of a [`Notify`]; made by [`Notify::notified`]. Polled after it was ready it is ready again.
-    Notified ['a], &'a Notify
+    pub Notified ['a] ['a], &'a Notify
 }
 notified! {
     /// Waits for a notification of a [`Notify`] that it keeps alive; made by [`Notify::notified_owned`]. Polled after it was ready it is ready again.
-    OwnedNotified [], Arc<Notify>
+    pub OwnedNotified [] [], Arc<Notify>
+}
+notified! {
+    /// Waits for a notification of a [`Notify`] that is a part of what it holds.
+    pub(crate) NotifiedBy [H: Holder] [H], H
+}
+
+impl Notified<'_> {
+    /// Begins to wait without a poll: from now on it takes part in [`Notify::notify_one`]. Whether it is notified already.
+    pub fn enable(self: Pin<&mut Self>) -> bool {
+        let (notify, wait) = self.parts();
+        wait.poll(notify, None)
+    }
+}
+
+impl OwnedNotified {
+    /// Begins to wait without a poll: from now on it takes part in [`Notify::notify_one`]. Whether it is notified already.
+    pub fn enable(self: Pin<&mut Self>) -> bool {
+        let (notify, wait) = self.parts();
+        wait.poll(notify, None)
+    }
 }

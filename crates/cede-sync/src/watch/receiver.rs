@@ -6,7 +6,8 @@ use core::fmt;
 use core::sync::atomic::Ordering;
 
 use super::error::RecvError;
-use super::{CLOSED, Ref, Shared, VERSION, cooperative};
+use super::{CLOSED, Ref, Shared, VERSION};
+use crate::cooperative::cooperative;
 
 /// Watches the value; it remembers which version it has seen. Clones have seen the same.
 ///

@@ -7,7 +7,8 @@ use core::mem;
 use core::sync::atomic::Ordering;
 
 use super::error::SendError;
-use super::{CLOSED, Receiver, Ref, Shared, VERSION, channel, cooperative};
+use super::{CLOSED, Receiver, Ref, Shared, VERSION, channel};
+use crate::cooperative::cooperative;
 
 /// Changes the value. Clone it for more senders.
 ///

@@ -1,4 +1,5 @@
-//! The auto traits of every public type, for values that are Send or Sync, both or neither. The table is that of tokio 1.54.
+//! The auto traits of every public type, for values that are Send or Sync, both or neither. The table is that of tokio 1.54
+//! (and of tokio-util's tokens), but `Barrier` and `OnceCell` are `UnwindSafe`, too: nothing of the user's runs while they change.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -94,6 +95,14 @@ fn are_those_of_tokio() {
         WatchReceiver: sync::watch::Receiver<T>,
         WatchRef: sync::watch::Ref<'static T>,
         WatchSendError: sync::watch::error::SendError<T>,
+        BroadcastSender: sync::broadcast::Sender<T>,
+        BroadcastWeakSender: sync::broadcast::WeakSender<T>,
+        BroadcastReceiver: sync::broadcast::Receiver<T>,
+        BroadcastSendError: sync::broadcast::error::SendError<T>,
+        OnceCell: sync::OnceCell<T>,
+        SetOnce: sync::SetOnce<T>,
+        SetError: sync::SetError<T>,
+        SetOnceError: sync::SetOnceError<T>,
         ;
         Semaphore: sync::Semaphore,
         SemaphorePermit: sync::SemaphorePermit<'static>,
@@ -107,6 +116,14 @@ fn are_those_of_tokio() {
         OneshotRecvError: sync::oneshot::error::RecvError,
         WatchRecvError: sync::watch::error::RecvError,
         TryRecvError: sync::mpsc::error::TryRecvError,
+        Barrier: sync::Barrier,
+        BarrierWaitResult: sync::BarrierWaitResult,
+        BroadcastRecvError: sync::broadcast::error::RecvError,
+        BroadcastTryRecvError: sync::broadcast::error::TryRecvError,
+        CancellationToken: sync::CancellationToken,
+        DropGuard: sync::DropGuard,
+        WaitForCancellation: sync::WaitForCancellationFuture<'static>,
+        WaitForCancellationOwned: sync::WaitForCancellationFutureOwned,
     };
     let expected = include_str!("auto_traits.txt");
     let differences: Vec<_> = expected.lines().zip(table.lines()).filter(|(expected, actual)| expected != actual).collect();

@@ -2,7 +2,7 @@
 
 use cede_context::budget::{INITIAL, with_initial};
 use cede_context::wait::{self, WaitKind};
-use cede_sync::{Mutex, Notify, RwLock, Semaphore, mpsc, oneshot, watch};
+use cede_sync::{Barrier, CancellationToken, Mutex, Notify, OnceCell, RwLock, Semaphore, SetOnce, broadcast, mpsc, oneshot, watch};
 
 use crate::polling::polled;
 
@@ -43,6 +43,11 @@ fn every_operation_costs_one_unit() {
         }),
         all
     );
+    let (tx, mut rx) = broadcast::channel(512);
+    (0..500).for_each(|value| assert_eq!(tx.send(value).unwrap(), 1));
+    assert_eq!(completions(|| polled(rx.recv()).poll().is_ready()), all);
+    let barrier = Barrier::new(1);
+    assert_eq!(completions(|| polled(barrier.wait()).poll().is_ready()), all);
 }
 
 #[test]
@@ -82,4 +87,15 @@ fn leaves_say_what_they_wait_for() {
     assert_eq!(recorded(polled(tx.send(1)).poll().is_pending()), WaitKind::Send);
     let (_tx, mut rx) = watch::channel(1);
     assert_eq!(recorded(polled(rx.changed()).poll().is_pending()), WaitKind::Watch);
+    let (tx, mut rx) = broadcast::channel::<()>(1);
+    assert_eq!(recorded(polled(rx.recv()).poll().is_pending()), WaitKind::Receive);
+    assert_eq!(recorded(polled(tx.closed()).poll().is_pending()), WaitKind::Notify);
+    assert_eq!(recorded(polled(Barrier::new(2).wait()).poll().is_pending()), WaitKind::Barrier);
+    assert_eq!(recorded(polled(SetOnce::<()>::new().wait()).poll().is_pending()), WaitKind::Once);
+    let token = CancellationToken::new();
+    assert_eq!(recorded(polled(token.cancelled()).poll().is_pending()), WaitKind::Cancellation);
+    let cell = OnceCell::<()>::new();
+    let mut maker = polled(cell.get_or_init(std::future::pending));
+    maker.pending();
+    assert_eq!(recorded(polled(cell.get_or_init(std::future::pending)).poll().is_pending()), WaitKind::Once);
 }

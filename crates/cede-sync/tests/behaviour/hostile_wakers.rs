@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, RawWaker, RawWakerVTable, Waker};
 
-use cede_sync::{Mutex, Notify, RwLock, Semaphore, mpsc, oneshot, watch};
+use cede_sync::{Barrier, CancellationToken, Mutex, Notify, OnceCell, RwLock, Semaphore, SetOnce, broadcast, mpsc, oneshot, watch};
 
 use crate::polling::polled;
 
@@ -322,5 +322,91 @@ matrix! {
         });
         let rx = RefCell::new(Some(rx));
         scenario(waits, move || drop(rx.take()), move || touch(probed.closed()))
+    };
+    broadcast_send: || {
+        let (tx, rx) = broadcast::channel(4);
+        let probed = rx.resubscribe();
+        let waits = several(|| {
+            let mut rx = rx.resubscribe();
+            Box::pin(async move { rx.recv().await.unwrap() })
+        });
+        scenario(waits, move || assert!(tx.send(()).is_ok()), move || touch(probed.resubscribe().recv()))
+    };
+    broadcast_last_sender: || {
+        let (tx, rx) = broadcast::channel::<()>(4);
+        let waits = several(|| {
+            let mut rx = rx.resubscribe();
+            Box::pin(async move { assert!(rx.recv().await.is_err()) })
+        });
+        let tx = RefCell::new(Some(tx));
+        scenario(waits, move || drop(tx.take()), move || assert!(rx.is_empty()))
+    };
+    broadcast_closed: || {
+        let (tx, rx) = broadcast::channel::<()>(4);
+        let tx = Arc::new(tx);
+        let probed = tx.clone();
+        let waits = several(|| {
+            let tx = tx.clone();
+            Box::pin(async move { tx.closed().await })
+        });
+        let rx = RefCell::new(Some(rx));
+        scenario(waits, move || drop(rx.take()), move || touch(probed.closed()))
+    };
+    barrier_open: || {
+        // With the probe there is always one missing.
+        let barrier = Arc::new(Barrier::new(5));
+        let (shared, probed) = (barrier.clone(), barrier.clone());
+        let waits = several(|| {
+            let barrier = shared.clone();
+            Box::pin(async move { assert!(!barrier.wait().await.is_leader()) })
+        });
+        scenario(
+            waits,
+            move || {
+                let mut missing: Vec<_> = (0..5).map(|_| polled(barrier.wait())).collect();
+                missing.iter_mut().for_each(|wait| drop(wait.poll()));
+            },
+            move || touch(probed.wait()),
+        )
+    };
+    once_cell_set: || {
+        let cell = Arc::new(OnceCell::new());
+        let (shared, probed) = (cell.clone(), cell.clone());
+        let (tx, rx) = oneshot::channel();
+        let (tx, rx) = (RefCell::new(Some(tx)), RefCell::new(Some(rx)));
+        let maker = RefCell::new(polled(async move {
+            let rx = rx.take().unwrap();
+            cell.get_or_init(async || rx.await.unwrap()).await;
+        }));
+        maker.borrow_mut().pending();
+        let waits = several(|| {
+            let cell = shared.clone();
+            Box::pin(async move { *cell.get_or_init(std::future::pending::<()>).await })
+        });
+        scenario(
+            waits,
+            move || {
+                if let Some(tx) = tx.take() {
+                    tx.send(()).unwrap();
+                    maker.borrow_mut().ready();
+                }
+            },
+            move || assert!(probed.set(()).is_err()),
+        )
+    };
+    set_once_set: || {
+        let once = Arc::new(SetOnce::new());
+        let (shared, probed) = (once.clone(), once.clone());
+        let waits = several(|| {
+            let once = shared.clone();
+            Box::pin(async move { *once.wait().await })
+        });
+        scenario(waits, move || once.set(()).unwrap_or(()), move || touch(probed.wait()))
+    };
+    cancellation: || {
+        let root = CancellationToken::new();
+        let (shared, probed) = (root.child_token(), root.clone());
+        let waits = several(|| Box::pin(shared.child_token().cancelled_owned()));
+        scenario(waits, move || root.cancel(), move || touch(probed.child_token().cancelled()))
     };
 }

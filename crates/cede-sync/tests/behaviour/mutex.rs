@@ -108,3 +108,34 @@ fn unsized_values_and_formatting() {
     static STATIC: Mutex<u8> = Mutex::const_new(1);
     assert_eq!(*STATIC.blocking_lock(), 1);
 }
+
+#[test]
+fn whoever_is_polled_again_and_again_keeps_the_place() {
+    use cede_sync::{RwLock, Semaphore, mpsc};
+
+    use crate::polling::Polled;
+
+    /// `first` came first; it is polled as by a loop around a `select!`, which has other branches too.
+    fn check<A, B>(mut first: Polled<'_, A>, mut second: Polled<'_, B>, release: impl FnOnce()) {
+        first.pending();
+        second.pending();
+        (0..10).for_each(|_| first.pending());
+        release();
+        assert_eq!((first.wakes(), second.wakes()), (1, 0));
+        second.pending();
+        drop(first.ready());
+        drop(second.ready());
+    }
+
+    let mutex = Mutex::new(());
+    let guard = mutex.try_lock().unwrap();
+    check(polled(mutex.lock()), polled(mutex.lock()), || drop(guard));
+    let lock = RwLock::new(());
+    let guard = lock.try_read().unwrap();
+    check(polled(lock.write()), polled(lock.read()), || drop(guard));
+    let semaphore = Semaphore::new(0);
+    check(polled(semaphore.acquire()), polled(semaphore.acquire()), || semaphore.add_permits(1));
+    let (tx, mut rx) = mpsc::channel(1);
+    tx.try_send(()).unwrap();
+    check(polled(tx.reserve()), polled(tx.reserve()), || rx.try_recv().unwrap());
+}

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::thread;
 
-use cede_sync::{Mutex, Notify, RwLock, Semaphore, mpsc, oneshot, watch};
+use cede_sync::broadcast::error::RecvError;
+use cede_sync::{Barrier, CancellationToken, Mutex, Notify, OnceCell, RwLock, Semaphore, broadcast, mpsc, oneshot, watch};
 
 const ROUNDS: usize = if cfg!(debug_assertions) { 2_000 } else { 20_000 };
 
@@ -133,6 +134,80 @@ fn watchers_see_the_last_value() {
     drop(tx);
     for watcher in watchers {
         assert_eq!(watcher.join().unwrap(), ROUNDS);
+    }
+}
+
+#[test]
+fn broadcast_values_are_received_or_counted_as_missed() {
+    for capacity in [1, 4, ROUNDS] {
+        let (tx, rx) = broadcast::channel(capacity);
+        let receivers: Vec<_> = (0..3)
+            .map(|_| {
+                let mut rx = rx.resubscribe();
+                thread::spawn(move || {
+                    let mut next = 0;
+                    loop {
+                        match rx.blocking_recv() {
+                            Ok(value) => assert_eq!(std::mem::replace(&mut next, value + 1), value),
+                            Err(RecvError::Lagged(missed)) => next += missed,
+                            Err(RecvError::Closed) => return next,
+                        }
+                    }
+                })
+            })
+            .collect();
+        drop(rx);
+        (0..ROUNDS as u64).for_each(|value| assert!(tx.send(value).is_ok()));
+        drop(tx);
+        for receiver in receivers {
+            assert_eq!(receiver.join().unwrap(), ROUNDS as u64);
+        }
+    }
+}
+
+#[test]
+fn a_barrier_has_one_leader_each_time() {
+    let barrier = Arc::new(Barrier::new(3));
+    let threads: Vec<_> = (0..3)
+        .map(|_| {
+            let barrier = barrier.clone();
+            thread::spawn(move || (0..ROUNDS / 4).filter(|_| block_on(barrier.wait()).is_leader()).count())
+        })
+        .collect();
+    let leaders: usize = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
+    assert_eq!(leaders, ROUNDS / 4);
+}
+
+#[test]
+fn a_value_is_made_once() {
+    for round in 0..ROUNDS / 20 {
+        let cell = Arc::new(OnceCell::new());
+        let makers: Vec<_> = (0..3)
+            .map(|maker| {
+                let cell = cell.clone();
+                thread::spawn(move || *block_on(cell.get_or_init(async || (round, maker))))
+            })
+            .collect();
+        let made: Vec<_> = makers.into_iter().map(|maker| maker.join().unwrap()).collect();
+        assert!(made.iter().all(|value| value == &made[0]));
+    }
+}
+
+#[test]
+fn children_made_beside_a_cancellation_are_cancelled() {
+    for _ in 0..ROUNDS / 20 {
+        let root = CancellationToken::new();
+        let makers: Vec<_> = (0..2)
+            .map(|_| {
+                let token = root.child_token();
+                thread::spawn(move || {
+                    let children: Vec<_> = (0..20).map(|_| token.child_token().child_token()).collect();
+                    children.into_iter().for_each(|child| block_on(child.cancelled_owned()));
+                })
+            })
+            .collect();
+        root.cancel();
+        makers.into_iter().for_each(|maker| maker.join().unwrap());
     }
 }
 

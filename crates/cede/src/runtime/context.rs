@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::task::Waker;
 
+use cede_context::{inside, timer};
 use cede_core::task::{TaskRef, task_of};
 
 use super::Handle;
@@ -91,6 +92,7 @@ pub struct EnterGuard<'a> {
 
 pub(crate) fn enter<'a>(handle: Handle) -> EnterGuard<'a> {
     let previous = HANDLE.with(|current| current.borrow_mut().replace(handle));
+    timer::install(|duration| Box::pin(crate::time::sleep(duration)));
     let depth = DEPTH.get() + 1;
     DEPTH.set(depth);
     EnterGuard { previous, depth, runtime: PhantomData, not_send: PhantomData }
@@ -141,16 +143,21 @@ pub(crate) fn is_driving() -> bool {
     driving() != Drive::Nothing
 }
 
-/// Marks the thread as running a scheduler until the result is dropped.
+/// Marks the thread as running a scheduler, or as free to block, until the result is dropped.
 pub(crate) fn drive(what: Drive) -> Driving {
-    Driving(DRIVING.try_with(|driving| driving.replace(what)).unwrap_or(Drive::Nothing))
+    let before = DRIVING.try_with(|driving| driving.replace(what)).unwrap_or(Drive::Nothing);
+    Driving { before, _mark: if what == Drive::Nothing { inside::leave() } else { inside::enter() } }
 }
 
 /// See [`drive`].
-pub(crate) struct Driving(Drive);
+pub(crate) struct Driving {
+    before: Drive,
+    /// The same for code that knows no runtime.
+    _mark: inside::Restore,
+}
 
 impl Drop for Driving {
     fn drop(&mut self) {
-        let _gone = DRIVING.try_with(|driving| driving.set(self.0));
+        let _gone = DRIVING.try_with(|driving| driving.set(self.before));
     }
 }

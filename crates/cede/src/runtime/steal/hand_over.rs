@@ -37,7 +37,7 @@
 use std::sync::Arc;
 use std::thread;
 
-use cede_context::budget;
+use cede_context::{budget, inside};
 
 use super::seat::{SteppedAside, with_active};
 use super::spares::Offered;
@@ -47,7 +47,9 @@ use super::{Shared, threads};
 /// Runs a closure that may block; the worker of this thread, if any, goes on elsewhere.
 pub(crate) fn block_in_place<F: FnOnce() -> R, R>(job: F) -> R {
     let aside = with_active(|active| active.and_then(step_aside));
+    let outside = inside::leave();
     let result = budget::unconstrained(job);
+    drop(outside);
     drop(aside);
     result
 }

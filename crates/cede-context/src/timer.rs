@@ -1,0 +1,55 @@
+//! A timer for code that knows no runtime.
+//!
+//! A lock or channel with a time limit needs one from the runtime that its task runs on. Whoever enters a runtime leaves a maker of sleeping
+//! futures with the thread, once; the maker itself knows which runtime the thread is in when it is called.
+
+use core::future::Future;
+use core::pin::Pin;
+use core::time::Duration;
+use std::boxed::Box;
+
+use crate::cells;
+
+/// A future that is ready when the time has passed.
+pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Makes futures that are ready after so much time.
+pub type Maker = fn(Duration) -> Sleep;
+
+/// From now on [`sleep`] on this thread uses `maker`.
+pub fn install(maker: Maker) {
+    cells::set_timer(maker);
+}
+
+/// A future that is ready after `duration`.
+///
+/// # Panics
+/// On a thread that was never inside a runtime; the maker may panic, too.
+#[must_use]
+#[track_caller]
+pub fn sleep(duration: Duration) -> Sleep {
+    match cells::timer() {
+        Some(maker) => maker(duration),
+        None => panic!("there is no timer running, must be called from the context of a runtime: call it in a task, or inside `block_on`"),
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::{install, sleep};
+    use core::future::ready;
+    use core::task::{Context, Waker};
+    use core::time::Duration;
+    use std::boxed::Box;
+
+    #[test]
+    fn the_maker_of_the_thread_is_used() {
+        assert!(std::panic::catch_unwind(|| sleep(Duration::ZERO)).is_err());
+        install(|duration| {
+            assert_eq!(duration, Duration::from_secs(7));
+            Box::pin(ready(()))
+        });
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(sleep(Duration::from_secs(7)).as_mut().poll(&mut cx).is_ready());
+    }
+}
