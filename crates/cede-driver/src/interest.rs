@@ -83,8 +83,7 @@ impl BitOrAssign for Interest {
 
 impl fmt::Debug for Interest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names =
-            [(Self::READABLE, "READABLE"), (Self::WRITABLE, "WRITABLE"), (Self::PRIORITY, "PRIORITY"), (Self::ERROR, "ERROR")];
+        let names = [(Self::READABLE, "READABLE"), (Self::WRITABLE, "WRITABLE"), (Self::PRIORITY, "PRIORITY"), (Self::ERROR, "ERROR")];
         let mut separator = "";
         for (interest, name) in names {
             if self.0 & interest.0 != 0 {

@@ -186,12 +186,7 @@ impl<T: AsRawFd> Source<T> {
     ///
     /// # Errors
     /// If joining the driver fails or the driver has gone.
-    pub fn poll_ready(
-        &self,
-        cx: &mut Context<'_>,
-        direction: Direction,
-        driver: impl Fn() -> Option<Handle>,
-    ) -> Poll<io::Result<Event>> {
+    pub fn poll_ready(&self, cx: &mut Context<'_>, direction: Direction, driver: impl Fn() -> Option<Handle>) -> Poll<io::Result<Event>> {
         let unit = ready!(budget::poll_proceed(cx));
         match self.registration(driver)?.cell.poll_ready(cx, direction) {
             Poll::Ready(ready) if ready.is_shut_down() => Poll::Ready(Err(shut_down_error())),

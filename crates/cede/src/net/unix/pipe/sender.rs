@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use cede_driver::{Direction, Interest, Ready};
-use cede_io::{AsyncWrite};
+use cede_io::AsyncWrite;
 use rustix::fs::OFlags;
 
 use super::{prepare, set_blocking};
