@@ -13,6 +13,7 @@ use cede_driver::Driver;
 use super::seat::{Active, is_stray};
 use super::{Remote, Shared};
 use crate::runtime::run::{self, Outcome, shielded};
+use crate::runtime::stats::Stats;
 use crate::runtime::tick::Tick;
 use crate::task::slab::Slab;
 
@@ -26,6 +27,7 @@ const POLL_NS_AT_FIRST: u64 = 1_000;
 /// See the parent module. Its cells are accessed for a few instructions at a time, during which no user code runs.
 pub(super) struct Worker {
     shared: Arc<Shared>,
+    stats: Arc<Stats>,
     index: usize,
     /// The task that was woken last. Its data is in the cache, and whoever woke it often waits for it.
     lifo: Cell<Option<TaskRef>>,
@@ -41,6 +43,8 @@ pub(super) struct Worker {
     poll_ns: Cell<u64>,
     watch_ns: Cell<u64>,
     searching: Cell<bool>,
+    /// It counts as parked.
+    idle: Cell<bool>,
     random: Cell<u32>,
     /// Foreign code is being called that is no task; see H2 of [`hand_over`](super::hand_over).
     holds: Cell<bool>,
@@ -51,6 +55,8 @@ impl Worker {
         let now = shared.parts.clock.now();
         Self {
             slab: UnsafeCell::new(Slab::new(shared.clone(), index)),
+            stats: shared.remotes[index].stats.clone(),
+            idle: Cell::new(false),
             shared,
             index,
             lifo: Cell::new(None),
@@ -74,6 +80,11 @@ impl Worker {
 
     pub(super) fn index(&self) -> usize {
         self.index
+    }
+
+    #[inline]
+    pub(super) fn stats(&self) -> &Stats {
+        &self.stats
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
@@ -143,6 +154,7 @@ impl Worker {
         let now = self.shared.parts.clock.now();
         self.polled_at.set(now);
         self.polls.set(0);
+        self.stats.awake(now);
         // SAFETY: [I1] the caller has the worker's seat, and the worker stays where it is.
         let _active = unsafe { Active::set(self) };
         while !self.shared.closing.load(Ordering::Acquire) {
@@ -152,6 +164,9 @@ impl Worker {
             }
             if tick.polled == 0 {
                 self.park(None);
+            } else if self.idle.get() {
+                // It watched, and found something.
+                self.count_unpark(self.shared.parts.clock.now());
             }
         }
     }
@@ -159,6 +174,16 @@ impl Worker {
     /// This worker will not run any more.
     pub(super) fn stop(&self) {
         self.stop_searching();
+        let now = self.shared.parts.clock.now();
+        if !self.idle.replace(true) {
+            self.stats.park(now);
+        }
+        self.count_unpark(now);
+    }
+
+    fn count_unpark(&self, now: u64) {
+        self.idle.set(false);
+        self.stats.unpark(now);
     }
 
     /// Whether this worker has to stay on its thread at the moment.
@@ -184,15 +209,19 @@ impl Worker {
             self.stop_searching();
             tick.polled += 1;
             self.polls.set(self.polls.get() + 1);
+            self.stats.polling(task.id(), task.site());
             // SAFETY: [I2] the task came from a queue, with the right to poll it; its home's failure is `JoinError`.
             let outcome = unsafe { run::run(task, || {}) };
             if is_stray() {
-                return leave(tick, task, outcome);
+                return leave(tick, task, outcome, &self.shared);
             }
             match outcome {
                 Outcome::Asleep => {}
                 Outcome::Again => self.push_back(task),
-                Outcome::Completed => tick.completed += 1,
+                Outcome::Completed => {
+                    tick.completed += 1;
+                    self.stats.completed();
+                }
             }
             if stop() {
                 break;
@@ -358,6 +387,9 @@ impl Worker {
         if polls > 0 {
             self.measure(now, polls);
         }
+        if !self.idle.replace(true) {
+            self.stats.park(now);
+        }
         if role == Role::Watcher {
             until = Some(until.unwrap_or(u64::MAX).min(now.saturating_add(self.watch_ns.get())));
         }
@@ -366,8 +398,11 @@ impl Worker {
 
     /// This worker goes on; timers that are due fire.
     pub(super) fn end_park(&self, parking: Parked) {
-        self.unparked(parking.role);
+        let watches_on = self.unparked(parking.role);
         let now = self.shared.parts.clock.now();
+        if self.idle.get() && !watches_on {
+            self.count_unpark(now);
+        }
         self.looked_at.set(now);
         self.polled_at.set(now);
         if let Some(timers) = &self.remote().timers {
@@ -387,11 +422,21 @@ impl Worker {
         }
     }
 
-    fn unparked(&self, role: Role) {
+    /// Returns whether it was only a look of the watcher.
+    fn unparked(&self, role: Role) -> bool {
         match self.shared.idle.unpark_self(self.index) {
-            Unparked::ToSearch => self.searching.set(true),
-            Unparked::ByItself if role == Role::Watcher => self.watch_ns.set((self.watch_ns.get() * 2).min(WATCH_NS.1)),
-            Unparked::ByItself => self.watch_ns.set(WATCH_NS.0),
+            Unparked::ToSearch => {
+                self.searching.set(true);
+                false
+            }
+            Unparked::ByItself if role == Role::Watcher => {
+                self.watch_ns.set((self.watch_ns.get() * 2).min(WATCH_NS.1));
+                true
+            }
+            Unparked::ByItself => {
+                self.watch_ns.set(WATCH_NS.0);
+                false
+            }
         }
     }
 
@@ -448,11 +493,14 @@ impl Worker {
 
 /// The worker that ran `task` is another thread's: what is left is to queue the task if it is runnable.
 #[cold]
-fn leave(mut tick: Tick, task: TaskRef, outcome: Outcome) -> Tick {
+fn leave(mut tick: Tick, task: TaskRef, outcome: Outcome, shared: &Shared) -> Tick {
     match outcome {
         Outcome::Asleep => {}
         Outcome::Again => super::push_again(task),
-        Outcome::Completed => tick.completed += 1,
+        Outcome::Completed => {
+            tick.completed += 1;
+            shared.foreign_stats.completed_anywhere();
+        }
     }
     tick
 }
