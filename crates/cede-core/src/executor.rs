@@ -178,7 +178,7 @@ impl Executor {
         match polled {
             Poll::Ready(()) => {
                 // SAFETY: [I1] the output is in place.
-                unsafe { task.complete() };
+                drop(unsafe { task.complete() });
                 true
             }
             Poll::Pending => {
@@ -212,7 +212,7 @@ unsafe fn end(task: TaskRef, error: TaskError) {
     // SAFETY: [I1] the caller's contract.
     unsafe {
         task.fail(error);
-        task.complete();
+        drop(task.complete());
     }
 }
 

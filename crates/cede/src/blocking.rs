@@ -6,6 +6,7 @@
 pub(crate) mod pool;
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::panic::Location;
@@ -15,6 +16,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use cede_context::{budget, inside};
+use cede_core::lock::Lock;
 use cede_core::task::{Cell, Home, TaskRef};
 use cede_driver::clock::Hold;
 
@@ -25,11 +27,18 @@ use crate::task::{Id, JoinError, JoinHandle};
 #[derive(Debug)]
 pub(crate) struct Blocking {
     pool: pool::Pool<BlockingJob>,
+    /// The closures that run at the moment, by id, and where they were spawned.
+    running: Lock<BTreeMap<u64, &'static Location<'static>>>,
 }
 
 impl Blocking {
     pub(crate) fn new(config: pool::Config) -> Self {
-        Self { pool: pool::Pool::new(config) }
+        Self { pool: pool::Pool::new(config), running: Lock::new(BTreeMap::new()) }
+    }
+
+    /// The closures that run at the moment.
+    pub(crate) fn running(&self) -> Vec<(u64, &'static Location<'static>)> {
+        self.running.lock().iter().map(|(&id, &site)| (id, site)).collect()
     }
 
     pub(crate) fn shut_down(&self, timeout: Option<Duration>) {
@@ -206,8 +215,12 @@ impl Drop for PausedClock {
 impl pool::Job for BlockingJob {
     fn run(self) {
         let _inside = context::enter(self.handle.clone());
+        let running = &self.handle.parts().blocking.running;
+        let id = self.task.id();
+        running.lock().insert(id, self.task.site());
         // SAFETY: the pool gives each job one turn; its home's failure is `JoinError`.
         let outcome = unsafe { run::run(self.task, || {}) };
+        running.lock().remove(&id);
         debug_assert_eq!(outcome, run::Outcome::Completed);
     }
 

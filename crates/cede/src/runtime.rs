@@ -17,6 +17,8 @@ mod metrics;
 pub(crate) mod parts;
 mod ready;
 pub(crate) mod run;
+mod shutdown_report;
+pub(crate) mod stats;
 pub(crate) mod steal;
 mod tick;
 
@@ -26,6 +28,7 @@ pub use handle::{Handle, RuntimeFlavor, TryCurrentError};
 pub use id::Id;
 pub use local_runtime::{LocalOptions, LocalRuntime};
 pub use metrics::RuntimeMetrics;
+pub use shutdown_report::{Refusal, ShutdownReport};
 pub use tick::Tick;
 
 pub(crate) use ready::Ready;
@@ -48,6 +51,37 @@ pub struct Runtime {
     /// Whether the shutdown has happened.
     ended: bool,
 }
+
+/// The index of the worker that runs on this thread; the same that [`RuntimeMetrics`] uses. `None` elsewhere, also on a thread that runs tasks only because it waits in
+/// [`Runtime::block_on`] of a work-stealing runtime.
+///
+/// ```
+/// assert_eq!(cede::runtime::worker_index(), None);
+/// # let runtime = cede::runtime::Builder::new_current_thread().build().unwrap();
+/// assert_eq!(runtime.block_on(async { cede::runtime::worker_index() }), Some(0));
+/// ```
+#[must_use]
+pub fn worker_index() -> Option<usize> {
+    match context::driving() {
+        context::Drive::Nothing => None,
+        _ if local::is_any_driven_here() => Some(0),
+        _ => steal::worker_index(),
+    }
+}
+
+/// Whether an operation failed because its runtime was shut down.
+///
+/// ```
+/// assert!(!cede::runtime::is_rt_shutdown_err(&std::io::Error::other("something else")));
+/// ```
+#[must_use]
+pub fn is_rt_shutdown_err(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::Other
+        && error.get_ref().is_some_and(|cause| cause.source().is_none() && cause.to_string() == SHUTTING_DOWN)
+}
+
+/// What the driver's errors say then.
+const SHUTTING_DOWN: &str = "the runtime that this socket belongs to has been shut down";
 
 impl Runtime {
     pub(crate) fn from_handle(handle: Handle) -> Self {
@@ -114,6 +148,39 @@ impl Runtime {
     /// Ends the runtime without waiting for blocking closures.
     pub fn shutdown_background(self) {
         self.shutdown_timeout(Duration::ZERO);
+    }
+
+    /// Ends the runtime, waits at most `timeout`, and says what came of it: how many tasks were ended, and which tasks and closures refused to.
+    ///
+    /// A task refuses if it does not return from its poll, a closure if it does not return. They are left to themselves, and keep what they hold; all others have been dropped.
+    /// To let tasks end by themselves first, use a [`TaskGroup`](crate::group::TaskGroup) and its [`shutdown`](crate::group::TaskGroup::shutdown) before this.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let runtime = cede::runtime::Runtime::new()?;
+    /// let (release, blocked) = std::sync::mpsc::channel::<()>();
+    /// let (begun, has_begun) = std::sync::mpsc::channel();
+    /// runtime.spawn_blocking(move || { begun.send(()).unwrap(); blocked.recv() });
+    /// has_begun.recv().unwrap();
+    /// let report = runtime.shutdown_report(Duration::from_millis(1));
+    /// assert_eq!(report.refused.len(), 1);
+    /// println!("{report}");
+    /// # drop(release);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn shutdown_report(mut self, timeout: Duration) -> ShutdownReport {
+        let begin = std::time::Instant::now();
+        let alive = self.handle.alive_tasks();
+        self.end(Some(timeout));
+        let refused = self.handle.refusals();
+        let left = self.handle.alive_tasks();
+        ShutdownReport { ended: alive.saturating_sub(left), refused, elapsed: begin.elapsed() }
+    }
+
+    /// Numbers about this runtime as it is now.
+    #[must_use]
+    pub fn metrics(&self) -> RuntimeMetrics {
+        self.handle.metrics()
     }
 
     fn end(&mut self, timeout: Option<Duration>) {

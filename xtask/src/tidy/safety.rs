@@ -63,6 +63,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/cede/src/runtime/local/report.rs",
     "crates/cede/src/runtime/local/shutdown.rs",
     "crates/cede/src/runtime/run.rs",
+    "crates/cede/src/runtime/stats.rs",
     "crates/cede/src/runtime/steal.rs",
     "crates/cede/src/runtime/steal/guest.rs",
     "crates/cede/src/runtime/steal/seat.rs",

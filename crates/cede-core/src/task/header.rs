@@ -9,6 +9,7 @@ use core::task::{Context, Poll, Waker};
 
 use cede_context::wait::{Wait, WaitKind};
 
+use super::join::Leftover;
 use super::state::{AfterComplete, AfterRelease, JOIN_WAKER, Snapshot, State};
 use crate::prim::UnsafeCell;
 use crate::prim::atomic::{AtomicPtr, AtomicUsize, Ordering};
@@ -227,21 +228,18 @@ impl TaskRef {
         unsafe { (self.vtable().fail)(self, failure.as_mut_ptr().cast()) };
     }
 
-    /// Publishes the output, wakes whoever joins and gives the runtime's reference back. A panic of the output's drop or of the waker unwinds through
-    /// this after all of that is done.
+    /// Publishes the output, wakes whoever joins and gives the runtime's reference back. A panic of the waker unwinds through this after all of that is done. If nobody
+    /// joins, the output is left to the caller to drop.
     ///
     /// # Safety
     /// The caller has the right to poll and has put the output in place. It must not touch the task any more.
     #[inline]
-    pub unsafe fn complete(self) {
+    pub unsafe fn complete(self) -> Option<Leftover> {
         match self.header().state.complete() {
             AfterComplete::Done => {}
             AfterComplete::Release => drop(Reference(self)),
-            AfterComplete::DropOutput => {
-                let _reference = Reference(self);
-                // SAFETY: [I3] complete and nobody joins: the output is the runner's to drop.
-                unsafe { (self.vtable().drop_stage)(self) };
-            }
+            // [I3] complete and nobody joins: the output is the runner's to drop, and the reference that it gives back is the runtime's.
+            AfterComplete::DropOutput => return Some(Leftover(self)),
             AfterComplete::WakeJoin => {
                 // SAFETY: [I4] the bit was set when the task became complete, so the runner moves the waker out (by reading, because
                 // the join handle may just be comparing it with another one); the next step resets the bit.
@@ -253,6 +251,7 @@ impl TaskRef {
                 waker.wake();
             }
         }
+        None
     }
 
     /// Wakes the task: queues it if it was asleep.

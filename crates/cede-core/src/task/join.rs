@@ -118,7 +118,16 @@ impl<T, F> Drop for Join<T, F> {
 /// A complete task whose join handle is gone: dropping this drops the output, if it was not taken, and gives the handle's reference back.
 #[derive(Debug)]
 #[must_use = "the output is dropped with this"]
-pub struct Leftover(TaskRef);
+pub struct Leftover(pub(super) TaskRef);
+
+impl Leftover {
+    /// The task, which lives as long as this does.
+    #[inline]
+    #[must_use]
+    pub fn task(&self) -> TaskRef {
+        self.0
+    }
+}
 
 impl Drop for Leftover {
     #[inline]

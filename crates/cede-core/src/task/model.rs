@@ -128,7 +128,7 @@ fn run(task: TaskRef) -> bool {
             // SAFETY: the caller took the task from the queue.
             unsafe {
                 task.fail(Aborted);
-                task.complete();
+                drop(task.complete());
             }
             return true;
         }
@@ -136,7 +136,7 @@ fn run(task: TaskRef) -> bool {
         match with_waker(task, |waker| unsafe { task.poll(&mut Context::from_waker(waker)) }) {
             Poll::Ready(()) => {
                 // SAFETY: as above.
-                unsafe { task.complete() };
+                drop(unsafe { task.complete() });
                 return true;
             }
             // SAFETY: as above.

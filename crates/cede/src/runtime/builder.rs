@@ -11,7 +11,7 @@ use cede_driver::clock::Clock;
 
 use super::handle::SchedulerHandle;
 use super::parts::{Hook, Hooks, Names, Parts};
-use super::{Handle, LocalOptions, LocalRuntime, Ready, Runtime, local, steal};
+use super::{Handle, Id, LocalOptions, LocalRuntime, Ready, Runtime, local, steal};
 use crate::blocking::{Blocking, pool};
 
 type ThreadName = Arc<dyn Fn() -> String + Send + Sync>;
@@ -208,9 +208,35 @@ impl Builder {
         self
     }
 
-    /// A name for the runtime, shown by its `Debug`.
+    /// A name for the runtime, shown by its `Debug` and by [`Handle::name`].
+    ///
+    /// # Panics
+    /// If it is empty.
+    #[track_caller]
     pub fn name(&mut self, name: impl Into<String>) -> &mut Self {
-        self.name = Some(name.into().into());
+        let name = name.into();
+        assert!(!name.trim().is_empty(), "runtime name shouldn't be empty");
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Accepted for compatibility: the driver takes as many events at a time as fit into a buffer of fixed size.
+    ///
+    /// # Panics
+    /// If it is zero.
+    #[track_caller]
+    pub fn max_io_events_per_tick(&mut self, capacity: usize) -> &mut Self {
+        assert!(capacity > 0, "max_io_events_per_tick must be non-zero");
+        self
+    }
+
+    /// Accepted for compatibility; see [`Builder::max_io_events_per_tick`].
+    ///
+    /// # Panics
+    /// If it is zero.
+    #[track_caller]
+    pub fn max_io_events_per_busy_tick(&mut self, capacity: usize) -> &mut Self {
+        assert!(capacity > 0, "max_io_events_per_busy_tick must be non-zero");
         self
     }
 
@@ -327,6 +353,7 @@ impl Builder {
             ..pool::Config::default()
         };
         Parts {
+            id: Id::next(),
             clock,
             blocking: Blocking::new(config),
             event_interval: self.event_interval,

@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
+use std::panic::Location;
 use std::task::Waker;
 
 use cede_context::{inside, timer};
@@ -38,6 +39,11 @@ pub(crate) fn polling<R>(task: TaskRef, poll: impl FnOnce() -> R) -> (R, bool) {
 /// The number of the task being polled.
 pub(crate) fn current_task_id() -> Option<u64> {
     TASK.try_with(Cell::get).ok().flatten().map(TaskRef::id)
+}
+
+/// The number of the task being polled, and where it was spawned.
+pub(crate) fn current_task() -> Option<(u64, &'static Location<'static>)> {
+    TASK.try_with(Cell::get).ok().flatten().map(|task| (task.id(), task.site()))
 }
 
 /// Puts the task being polled to the back of its queue when its poll returns. If the waker is not that task's own (a combinator wakes its parts
@@ -91,7 +97,8 @@ pub struct EnterGuard<'a> {
 }
 
 pub(crate) fn enter<'a>(handle: Handle) -> EnterGuard<'a> {
-    let previous = HANDLE.with(|current| current.borrow_mut().replace(handle));
+    // While the thread's locals are torn down nothing is entered, and nothing can ask.
+    let previous = HANDLE.try_with(|current| current.borrow_mut().replace(handle)).ok().flatten();
     timer::install(|duration| Box::pin(crate::time::sleep(duration)));
     let depth = DEPTH.get() + 1;
     DEPTH.set(depth);

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use cede_driver::Handle as DriverHandle;
 
-use super::RuntimeMetrics;
 use super::context::{self, EnterGuard};
 use super::parts::Parts;
+use super::stats::Stats;
+use super::{Id, Refusal, RuntimeMetrics};
 use super::{local, steal};
 use crate::task::JoinHandle;
 use crate::time::timers::Lease;
@@ -167,6 +168,56 @@ impl Handle {
     #[must_use]
     pub fn metrics(&self) -> RuntimeMetrics {
         RuntimeMetrics::new(self.clone())
+    }
+
+    /// A number that no other runtime has.
+    #[must_use]
+    pub fn id(&self) -> Id {
+        self.parts().id
+    }
+
+    /// The runtime's name, if it got one from [`Builder::name`](super::Builder::name).
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.parts().name.as_deref()
+    }
+
+    pub(crate) fn alive_tasks(&self) -> usize {
+        match &self.scheduler {
+            SchedulerHandle::Local(shared) => shared.alive_tasks(),
+            SchedulerHandle::Steal(shared) => shared.alive_tasks(),
+        }
+    }
+
+    pub(crate) fn queue_depth(&self) -> usize {
+        match &self.scheduler {
+            SchedulerHandle::Local(shared) => shared.queue_depth(),
+            SchedulerHandle::Steal(shared) => shared.queue_depth(),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn stats(&self, worker: usize) -> &Stats {
+        match &self.scheduler {
+            SchedulerHandle::Local(shared) => {
+                assert!(worker == 0, "the runtime has one worker, so none has the index {worker}");
+                &shared.stats
+            }
+            SchedulerHandle::Steal(shared) => shared.stats(worker),
+        }
+    }
+
+    /// What the shutdown of this runtime is still waiting for.
+    pub(crate) fn refusals(&self) -> Vec<Refusal> {
+        let tasks = match &self.scheduler {
+            SchedulerHandle::Local(_) => Vec::new(),
+            SchedulerHandle::Steal(shared) => shared.refusing_tasks(),
+        };
+        let named = |is_blocking| {
+            move |(id, site)| Refusal { is_blocking, id: crate::task::Id::from_number(id), name: self.parts().names.get(id), site }
+        };
+        let closures = self.parts().blocking.running();
+        tasks.into_iter().map(named(false)).chain(closures.into_iter().map(named(true))).collect()
     }
 
     pub(crate) fn worker_count(&self) -> usize {

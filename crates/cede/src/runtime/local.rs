@@ -19,6 +19,7 @@
 //! the token), and only then sleep. The inbox was looked at before the announcement; a push after that look leaves its token before or after the
 //! announcement, and in both cases the thread does not stay asleep. All steps are SeqCst.
 
+mod parking;
 mod report;
 mod shutdown;
 mod signal;
@@ -30,7 +31,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::thread::{self, Thread, ThreadId};
 
@@ -39,12 +40,13 @@ use cede_core::lock::Lock;
 use cede_core::run_queue::RunQueue;
 use cede_core::task::{Cell as TaskCell, Home, TaskRef};
 use cede_core::transfer_stack::TransferStack;
-use cede_driver::{Driver, Turn};
+use cede_driver::Driver;
 
 use super::context;
 use super::parts::Parts;
 use super::ready::Ready;
 use super::run::{self, Outcome};
+use super::stats::Stats;
 use super::tick::Tick;
 use crate::task::slab::{self, Slab};
 use crate::task::{Id, JoinError, JoinHandle};
@@ -59,7 +61,12 @@ const FOREIGN_SLAB: usize = 1;
 pub(crate) struct Shared {
     pub(crate) parts: Parts,
     pub(crate) timers: Lease,
+    pub(crate) stats: Stats,
+    /// Of threads that do not drive it.
+    foreign_stats: Stats,
     inbox: TransferStack,
+    /// How many tasks are in the inbox, or were just taken out.
+    inbox_len: AtomicUsize,
     freed: [TransferStack; 2],
     foreign_slab: Lock<Option<Slab<Shared>>>,
     /// The scheduler, while nobody drives it, and the threads that want it.
@@ -104,7 +111,10 @@ pub(crate) fn build(parts: Parts, driver: Driver, ready: Ready, bound_to: Option
     let shared = Arc::new(Shared {
         timers: Lease::new(handle.clone()),
         parts,
+        stats: Stats::default(),
+        foreign_stats: Stats::default(),
         inbox: TransferStack::new(),
+        inbox_len: AtomicUsize::new(0),
         freed: [TransferStack::new(), TransferStack::new()],
         foreign_slab: Lock::new(None),
         idle: Lock::new(Idle { scheduler: None, ended: false, waiting: Vec::new() }),
@@ -139,7 +149,7 @@ impl Home for LocalHome {
                 // Once pushed, the task may run to its end and take its chunk, and the runtime, with it.
                 let shared = shared.clone();
                 // A closed inbox means that the runtime ends and will drop the future itself.
-                if shared.inbox.push(task).is_ok() {
+                if shared.push_to_inbox(task) {
                     shared.timers.driver().unpark();
                 }
             }
@@ -181,6 +191,7 @@ where
             let memory = scheduler.slab(|slab| slab.allocate(layout));
             // SAFETY: the memory is new. A future that is not `Send` is only spawned by its scheduler's thread (I3).
             let (task, join) = unsafe { TaskCell::<F, LocalHome>::emplace(memory, future, id.number(), site) };
+            shared.stats.spawned();
             scheduler.push(task);
             JoinHandle::new(join)
         }
@@ -205,11 +216,17 @@ where
     // SAFETY: [I3] the memory is new. A future that is not `Send` is only spawned by the thread that the scheduler is bound to. The slab is locked, so the walk of the shutdown sees the
     // task whole or not at all.
     let (task, join) = unsafe { TaskCell::<F, LocalHome>::emplace(memory, future, id.number(), site) };
-    let pushed = shared.inbox.push(task);
+    shared.foreign_stats.spawned_from_anywhere();
+    let pushed = shared.push_to_inbox(task);
     drop(place);
-    debug_assert!(pushed.is_ok(), "the inbox is closed under the same lock");
+    debug_assert!(pushed, "the inbox is closed under the same lock");
     shared.timers.driver().unpark();
     JoinHandle::new(join)
+}
+
+/// Whether the current thread drives a scheduler of one thread.
+pub(crate) fn is_any_driven_here() -> bool {
+    with_active(|active| active.is_some())
 }
 
 /// Whether the current thread drives this scheduler.
@@ -228,12 +245,35 @@ impl Shared {
         }
         loop {
             if let Some(driving) = Driving::take(self) {
+                self.stats.awake(self.parts.clock.now());
                 return driving.scheduler().drive(future.as_mut(), &self.main);
             }
             if let Some(output) = self.wait_for_turn(future.as_mut()) {
                 return output;
             }
         }
+    }
+
+    fn rest(&self) {
+        self.stats.rest(self.parts.clock.now());
+    }
+
+    fn push_to_inbox(&self, task: TaskRef) -> bool {
+        self.inbox_len.fetch_add(1, Ordering::Relaxed);
+        let pushed = self.inbox.push(task).is_ok();
+        if !pushed {
+            self.inbox_len.fetch_sub(1, Ordering::Relaxed);
+        }
+        pushed
+    }
+
+    /// How many tasks wait in the inbox.
+    pub(crate) fn queue_depth(&self) -> usize {
+        self.inbox_len.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn alive_tasks(&self) -> usize {
+        Stats::alive([&self.stats, &self.foreign_stats].into_iter())
     }
 
     /// Takes back the cells of tasks that were spawned by other threads.
@@ -312,6 +352,7 @@ impl Driving {
 impl Drop for Driving {
     fn drop(&mut self) {
         ACTIVE.set(self.previous);
+        self.scheduler().shared.rest();
         let scheduler = self.scheduler.take().expect("is only taken here");
         let shared = scheduler.shared.clone();
         let (ended, waiting) = {
@@ -361,6 +402,7 @@ impl Scheduler {
     fn collect_inbox(&self) {
         if !self.shared.inbox.is_empty() {
             let tasks: RunQueue = self.shared.inbox.take();
+            self.shared.inbox_len.fetch_sub(tasks.len(), Ordering::Relaxed);
             self.ready(|ready| ready.append(tasks));
         }
     }
@@ -407,74 +449,14 @@ impl Scheduler {
             match unsafe { run::run(task, || self.shared.parts.note_panic()) } {
                 Outcome::Asleep => {}
                 Outcome::Again => self.push(task),
-                Outcome::Completed => tick.completed += 1,
+                Outcome::Completed => {
+                    tick.completed += 1;
+                    self.shared.stats.completed();
+                }
             }
             if tick.polled >= before_future && signal.woken.load(Ordering::Relaxed) {
                 return tick;
             }
-        }
-    }
-
-    /// Lets inbox, timers and sockets have their turn while tasks are running.
-    #[cold]
-    fn look_around(&self) {
-        self.polls.set(0);
-        self.collect_inbox();
-        let clock = &self.shared.parts.clock;
-        let sources = self.shared.timers.driver().has_sources();
-        if !sources && self.shared.timers.is_empty() {
-            return;
-        }
-        let now = clock.now();
-        run::shielded(|| self.shared.timers.fire(now));
-        if sources && now.saturating_sub(self.looked_at.get()) >= self.shared.parts.driver_interval_ns {
-            self.looked_at.set(now);
-            self.turn(Some(0));
-        }
-    }
-
-    /// Nothing is runnable: sleeps until something is.
-    #[cold]
-    fn park(&self, signal: &MainSignal) {
-        self.polls.set(0);
-        self.slab(Slab::collect);
-        self.shared.collect_foreign();
-        let timers = &self.shared.timers;
-        let until = timers.before_park(self.shared.parts.clock.is_paused());
-        if self.shared.inbox.is_empty() && !signal.woken.load(Ordering::SeqCst) {
-            self.shared.parts.before_park();
-            if until.is_some() {
-                cede_driver::tighten_timer_slack();
-            }
-            // The hook may have spawned or woken something.
-            let nothing_new = self.ready(|ready| ready.is_empty()) && !signal.woken.load(Ordering::SeqCst);
-            self.turn(if nothing_new { until } else { Some(0) });
-            self.shared.parts.after_park();
-        }
-        timers.awake();
-        if until.is_some() {
-            let now = self.shared.parts.clock.now();
-            self.looked_at.set(now);
-            run::shielded(|| timers.fire(now));
-        }
-        self.collect_inbox();
-    }
-
-    fn turn(&self, until: Option<u64>) {
-        // A nested `block_on` inside a waker that the driver calls finds the driver borrowed; it must not park then, only go on looking.
-        let Ok(mut driver) = self.driver.try_borrow_mut() else {
-            thread::yield_now();
-            return;
-        };
-        match run::shielded(|| driver.park(until)).unwrap_or_else(|| Ok(Turn::default())) {
-            Ok(turn) => {
-                if turn.stuck {
-                    drop(driver);
-                    self.probe_for_lost_wakes();
-                    self.shared.parts.report_deadlock(|report| self.describe(report));
-                }
-            }
-            Err(error) => panic!("the driver failed to wait for events: {error}"),
         }
     }
 }

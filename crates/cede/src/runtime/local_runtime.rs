@@ -77,6 +77,12 @@ impl LocalRuntime {
         self.runtime.block_on(future)
     }
 
+    /// See [`Runtime::metrics`].
+    #[must_use]
+    pub fn metrics(&self) -> super::RuntimeMetrics {
+        self.runtime.metrics()
+    }
+
     /// See [`Runtime::enter`].
     pub fn enter(&self) -> EnterGuard<'_> {
         self.runtime.enter()

@@ -1,5 +1,7 @@
 //! Numbers about a runtime.
 
+use std::time::Duration;
+
 use super::Handle;
 
 /// Numbers about a runtime as it is at the moment of each call.
@@ -23,6 +25,48 @@ impl RuntimeMetrics {
     #[must_use]
     pub fn num_workers(&self) -> usize {
         self.handle.worker_count()
+    }
+
+    /// The number of tasks that were spawned and have not ended. Blocking closures and the tasks of a [`LocalSet`](crate::task::LocalSet) do not count.
+    #[must_use]
+    pub fn num_alive_tasks(&self) -> usize {
+        self.handle.alive_tasks()
+    }
+
+    /// The number of runnable tasks that were spawned or woken by threads that are no workers, and wait for a worker.
+    #[must_use]
+    pub fn global_queue_depth(&self) -> usize {
+        self.handle.queue_depth()
+    }
+
+    /// For how long a worker has had something to do. It grows when the worker parks.
+    ///
+    /// # Panics
+    /// If there is no such worker.
+    #[track_caller]
+    #[must_use]
+    pub fn worker_total_busy_duration(&self, worker: usize) -> Duration {
+        self.handle.stats(worker).busy()
+    }
+
+    /// How often a worker ran out of things to do. Looks for work of a worker that is idle while others run do not count.
+    ///
+    /// # Panics
+    /// If there is no such worker.
+    #[track_caller]
+    #[must_use]
+    pub fn worker_park_count(&self, worker: usize) -> u64 {
+        self.handle.stats(worker).park_count()
+    }
+
+    /// How often a worker ran out of things to do or found something again: odd while it is idle.
+    ///
+    /// # Panics
+    /// If there is no such worker.
+    #[track_caller]
+    #[must_use]
+    pub fn worker_park_unpark_count(&self, worker: usize) -> u64 {
+        self.handle.stats(worker).park_unpark_count()
     }
 
     /// The number of threads for blocking closures.

@@ -8,6 +8,7 @@ use cede_core::lock::Lock;
 use cede_driver::clock::Clock;
 
 use crate::blocking::Blocking;
+use crate::runtime::Id;
 use crate::runtime::run::shielded;
 use crate::sim::{BlockedTask, Deadlock};
 
@@ -16,6 +17,7 @@ pub(crate) type Hook = Arc<dyn Fn() + Send + Sync>;
 
 /// The parts of a runtime that do not depend on its scheduler.
 pub(crate) struct Parts {
+    pub(crate) id: Id,
     pub(crate) clock: Clock,
     pub(crate) blocking: Blocking,
     /// So many polls, then the driver is looked at.

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 
 use cede_context::{budget, wait};
-use cede_core::task::{TaskRef, with_waker};
+use cede_core::task::{Leftover, TaskRef, with_waker};
 
 use super::context;
 use crate::task::{Id, JoinError};
@@ -94,9 +94,16 @@ unsafe fn fail(task: TaskRef, error: JoinError) {
 #[inline]
 unsafe fn complete(task: TaskRef) {
     // SAFETY: the caller's contract.
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| unsafe { task.complete() })) {
-        ignore(panic);
+    match catch_unwind(AssertUnwindSafe(|| unsafe { task.complete() })) {
+        Ok(None) => {}
+        Ok(Some(leftover)) => drop_leftover(leftover),
+        Err(panic) => ignore(panic),
     }
+}
+
+/// Drops an output that nobody wants, as the task that it is of. A panic goes nowhere: there is nobody left to tell but the panic hook.
+pub(crate) fn drop_leftover(leftover: Leftover) {
+    shielded(|| context::polling(leftover.task(), || drop(leftover)));
 }
 
 /// Runs what calls foreign wakers. Each of them has been called when this returns, and the panic hook has been told if one panicked; the scheduler goes on.

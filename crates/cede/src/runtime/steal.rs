@@ -50,6 +50,7 @@ use cede_core::transfer_stack::TransferStack;
 use cede_driver::Driver;
 
 use super::parts::Parts;
+use super::stats::Stats;
 use crate::task::slab::{self, Slab};
 use crate::task::{Id, JoinError, JoinHandle};
 use crate::time::timers::Lease;
@@ -75,6 +76,8 @@ pub(crate) struct Shared {
     /// For spawns from threads that run no worker of this runtime.
     foreign_slab: Lock<Option<Slab<Shared>>>,
     foreign_freed: TransferStack,
+    /// Of threads that run no worker, strays included.
+    foreign_stats: Stats,
     /// The guest worker, while no `block_on` has it.
     guest: Lock<GuestPlace>,
     closing: AtomicBool,
@@ -92,6 +95,7 @@ struct Remote {
     freed: TransferStack,
     /// `None` for the guest.
     timers: Option<Lease>,
+    stats: Arc<Stats>,
 }
 
 impl slab::Shared for Shared {
@@ -127,7 +131,8 @@ pub(crate) fn build(parts: Parts, drivers: Vec<Driver>, threads: Threads) -> io:
 
 /// The runtime without its threads; a simulator steps the workers itself.
 fn assemble(parts: Parts, drivers: &[Driver], threads: Threads) -> Arc<Shared> {
-    let remote = |timers| Remote { ring: StealRing::new(), overflow: SharedList::new(), freed: TransferStack::new(), timers };
+    let remote =
+        |timers| Remote { ring: StealRing::new(), overflow: SharedList::new(), freed: TransferStack::new(), timers, stats: Arc::default() };
     let workers = drivers.len();
     let remotes = drivers.iter().map(|driver| remote(Some(Lease::new(driver.handle().clone())))).chain([remote(None)]).collect();
     let shared = Arc::new(Shared {
@@ -138,6 +143,7 @@ fn assemble(parts: Parts, drivers: &[Driver], threads: Threads) -> Arc<Shared> {
         idle: Idle::new(vec![0; workers].into()),
         foreign_slab: Lock::new(None),
         foreign_freed: TransferStack::new(),
+        foreign_stats: Stats::default(),
         guest: Lock::new(GuestPlace::new()),
         closing: AtomicBool::new(false),
         shutdown: Shutdown::new(workers),
@@ -201,6 +207,11 @@ thread_local! {
 /// After so many cells freed for others, the owner of the last one is woken to take them back, in case it sleeps.
 const REMIND_EVERY: usize = 4096;
 
+/// The index of the worker that the current thread runs; the guest's is none.
+pub(crate) fn worker_index() -> Option<usize> {
+    with_active(|active| active.filter(|worker| !worker.is_guest()).map(Worker::index))
+}
+
 /// Whether the current thread runs a worker of this runtime.
 #[inline]
 pub(crate) fn is_driven_here(shared: &Arc<Shared>) -> bool {
@@ -221,6 +232,7 @@ where
             let memory = worker.slab(|slab| slab.allocate(layout));
             // SAFETY: the memory is new, and the future is `Send`.
             let (task, join) = unsafe { TaskCell::<F, StealHome>::emplace(memory, future, id.number(), site) };
+            worker.stats().spawned();
             worker.push_woken(task);
             JoinHandle::new(join)
         }
@@ -244,6 +256,7 @@ where
     let memory = slab.allocate(layout);
     // SAFETY: the memory is new, and the future is `Send`. The slab is locked, so the walk of the shutdown sees the task whole or not at all.
     let (task, join) = unsafe { TaskCell::<F, StealHome>::emplace(memory, future, id.number(), site) };
+    shared.foreign_stats.spawned_from_anywhere();
     let pushed = shared.inject.push(task);
     drop(place);
     debug_assert!(pushed.is_ok(), "the queue is closed under the same lock");
@@ -264,6 +277,25 @@ impl Shared {
 
     pub(crate) fn worker_count(&self) -> usize {
         self.workers
+    }
+
+    /// What worker `index` counts.
+    ///
+    /// # Panics
+    /// If there is no such worker.
+    #[track_caller]
+    pub(crate) fn stats(&self, index: usize) -> &Stats {
+        assert!(index < self.workers, "the runtime has {} workers, so none has the index {index}", self.workers);
+        &self.remotes[index].stats
+    }
+
+    pub(crate) fn alive_tasks(&self) -> usize {
+        Stats::alive(self.remotes.iter().map(|remote| &*remote.stats).chain([&self.foreign_stats]))
+    }
+
+    /// How many tasks wait in the injection queue.
+    pub(crate) fn queue_depth(&self) -> usize {
+        self.inject.depth()
     }
 
     /// How often a sleeping worker had to be interrupted.

@@ -97,7 +97,12 @@ impl<T> Drop for JoinHandle<T> {
         // SAFETY: [I1] a value is dropped once, and nobody uses the field after this.
         let join = unsafe { ManuallyDrop::take(&mut self.join) };
         if let Some(leftover) = join.leave() {
-            nesting::settle(leftover);
+            if std::mem::needs_drop::<T>() {
+                nesting::settle(leftover);
+            } else {
+                // At most the payload of a panic.
+                drop(leftover);
+            }
         }
     }
 }

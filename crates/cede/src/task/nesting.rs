@@ -13,6 +13,8 @@ use std::cell::{Cell, RefCell};
 
 use cede_core::task::{Leftover, Leftovers};
 
+use crate::runtime::run::drop_leftover;
+
 /// Drops nest so deep at most.
 const DEPTH_MAX: u32 = 16;
 
@@ -21,7 +23,7 @@ thread_local! {
     static LATER: RefCell<Leftovers> = const { RefCell::new(Leftovers::new()) };
 }
 
-/// Drops what is left of a task, now or before the outermost drop of this thread returns.
+/// Drops what is left of a task (a panic of that goes nowhere), now or before the outermost drop of this thread returns.
 #[inline]
 pub(crate) fn settle(leftover: Leftover) {
     let depth = DEPTH.get();
@@ -31,7 +33,7 @@ pub(crate) fn settle(leftover: Leftover) {
     }
     DEPTH.set(depth + 1);
     let _level = Level(depth);
-    drop(leftover);
+    drop_leftover(leftover);
 }
 
 /// One level of nested drops; the outermost one empties the list when it ends.
@@ -50,10 +52,7 @@ impl Drop for Level {
 /// Runs at depth one, so what these outputs own comes back to the list after a few levels.
 #[cold]
 fn empty() {
-    cede_context::persist(|| {
-        let next = LATER.with_borrow_mut(Leftovers::pop);
-        let more = next.is_some();
-        drop(next);
-        more
-    });
+    while let Some(next) = LATER.with_borrow_mut(Leftovers::pop) {
+        drop_leftover(next);
+    }
 }

@@ -26,6 +26,9 @@ impl Scheduler {
             debug_assert!(woken == Some(task));
             // SAFETY: [I2] the task was asleep, was woken and came from the queue.
             let outcome = unsafe { run::run(task, || {}) };
+            if outcome == Outcome::Completed {
+                self.shared.stats.completed();
+            }
             if outcome != Outcome::Asleep || !self.ready(|ready| ready.is_empty()) {
                 self.shared.parts.report(crate::sim::LostWake { task: before });
             }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{Scheduler, Shared};
-use crate::runtime::run;
+use crate::runtime::handle::{Handle, SchedulerHandle};
+use crate::runtime::{context, run};
 use crate::task::slab::Slab;
 
 impl Shared {
@@ -19,7 +20,8 @@ impl Shared {
         }
     }
 
-    pub(super) fn finish(&self, scheduler: Scheduler) {
+    pub(super) fn finish(self: &Arc<Self>, scheduler: Scheduler) {
+        let _inside = context::enter(Handle::new(SchedulerHandle::Local(self.clone())));
         {
             // Under the lock of the slab, so that a task of another thread is either pushed before, or not made there at all.
             let _no_spawns = self.foreign_slab.lock();
@@ -28,10 +30,10 @@ impl Shared {
         let Scheduler { ready, slab, driver, .. } = scheduler;
         ready.into_inner().clear();
         let mut slab = slab.into_inner();
-        end_all(&mut slab);
+        self.end_all(&mut slab);
         let foreign = self.foreign_slab.lock().take();
         if let Some(mut foreign) = foreign {
-            end_all(&mut foreign);
+            self.end_all(&mut foreign);
             foreign.close();
         }
         slab.close();
@@ -39,21 +41,22 @@ impl Shared {
         while run::shielded(|| self.timers.shut_down()).is_none() {}
         let _panicked = run::shielded(|| drop(driver));
     }
-}
 
-/// Drops the futures of all tasks of a slab.
-fn end_all(slab: &mut Slab<Shared>) {
-    slab.freeze();
-    for chunk in 0..slab.chunk_count() {
-        let mut index = 0;
-        while let Some(place) = slab.task_at(chunk, index) {
-            index += 1;
-            // SAFETY: [I2] the scheduler has stopped: this thread has the right to poll each task that is not complete.
-            unsafe {
-                if let Some(task) = place
-                    && task.claim_for_shutdown()
-                {
-                    run::cancel(task);
+    /// Drops the futures of all tasks of a slab.
+    fn end_all(&self, slab: &mut Slab<Shared>) {
+        slab.freeze();
+        for chunk in 0..slab.chunk_count() {
+            let mut index = 0;
+            while let Some(place) = slab.task_at(chunk, index) {
+                index += 1;
+                // SAFETY: [I2] the scheduler has stopped: this thread has the right to poll each task that is not complete.
+                unsafe {
+                    if let Some(task) = place
+                        && task.claim_for_shutdown()
+                    {
+                        run::cancel(task);
+                        self.foreign_stats.completed_anywhere();
+                    }
                 }
             }
         }

@@ -21,10 +21,10 @@
 //! stack ([`Worker::tick_until`], nested `block_on`, [`Worker::run`]) find [`is_stray`](super::seat::is_stray) and return at once; a task that is runnable again goes to the injection queue.
 //!
 //! # Who may touch what
-//! The worker's cells: the holder of the seat, and nobody while it is offered. The hand-over itself is the lock of the spares, so what T did happens before what the spare does.
+//! The worker's cells: the holder of the seat, and nobody while it is offered. Its plain fields never change, so a stray may read those. The hand-over itself is the lock of the spares, so what T did happens before what the spare does.
 //!
 //! # Invariants
-//! - H1: a thread touches a worker only while it has the seat: after any call that may poll a task or a future, a function of the worker looks whether it is a stray.
+//! - H1: a thread touches a worker's cells only while it has the seat: after any call that may poll a task or a future, a function of the worker looks whether it is a stray.
 //! - H2: a seat is given away only inside such a call. Foreign code that a worker calls otherwise (wakers of timers and sockets, hooks) runs while [`Worker::holds`] is set, and then the seat stays.
 //! - H3: from before the offer until T has left all frames of the worker or has the seat again, T is in the list of those *away*; the end of the runtime waits until that list is empty before it
 //!   drops futures, because T is polling one, and before it frees workers.
@@ -43,6 +43,7 @@ use super::seat::{SteppedAside, with_active};
 use super::spares::Offered;
 use super::worker::Worker;
 use super::{Shared, threads};
+use crate::runtime::context;
 
 /// Runs a closure that may block; the worker of this thread, if any, goes on elsewhere.
 pub(crate) fn block_in_place<F: FnOnce() -> R, R>(job: F) -> R {
@@ -67,7 +68,7 @@ fn step_aside(worker: &Worker) -> Option<Aside> {
         return None;
     }
     let is_guest = worker.is_guest();
-    shared.shutdown.add_away(thread::current());
+    shared.shutdown.add_away(thread::current(), context::current_task());
     let stepped = SteppedAside::new().expect("this thread runs a worker");
     if is_guest {
         shared.set_guest_runs(false);

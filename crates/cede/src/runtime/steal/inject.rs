@@ -40,6 +40,14 @@ impl Inject {
         self.incoming.is_closed()
     }
 
+    /// How many tasks are waiting.
+    pub(super) fn depth(&self) -> usize {
+        if !self.incoming.is_empty() {
+            drop(self.ordered.append_and_take(|| self.incoming.take(), |_| 0));
+        }
+        self.ordered.len()
+    }
+
     /// About how many tasks are waiting, those not yet in order left out.
     pub(super) fn len(&self) -> usize {
         self.ordered.len()

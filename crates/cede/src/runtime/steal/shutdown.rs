@@ -4,6 +4,7 @@
 //! `stopped`: workers, and the guest's, are put there; `away`: threads that poll a task of a worker that was given away (see [`hand_over`](super::hand_over)). Who makes the first complete
 //! and the second empty takes all out and drops the futures, with nobody else running tasks. `done` is set after that.
 
+use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle, Thread};
@@ -12,7 +13,8 @@ use std::time::{Duration, Instant};
 use super::Shared;
 use super::seat::{Seat, with_active};
 use super::worker::Worker;
-use crate::runtime::run;
+use crate::runtime::handle::{Handle, SchedulerHandle};
+use crate::runtime::{context, run};
 use crate::task::slab::Slab;
 
 /// The guest's worker stops like the others.
@@ -29,10 +31,19 @@ pub(super) struct Shutdown {
 #[derive(Default)]
 struct State {
     stopped: Vec<Seat>,
-    away: Vec<Thread>,
+    away: Vec<Away>,
     threads: Vec<JoinHandle<()>>,
     done: bool,
 }
+
+/// A thread that is away, and the task that it polls.
+struct Away {
+    thread: Thread,
+    task: Option<TaskSite>,
+}
+
+/// The id of a task, and where it was spawned.
+pub(crate) type TaskSite = (u64, &'static Location<'static>);
 
 impl Shutdown {
     pub(super) fn new(workers: usize) -> Self {
@@ -63,15 +74,15 @@ impl Shutdown {
         state.threads.push(thread);
     }
 
-    /// `thread` steps aside from its worker: the end waits for it.
-    pub(super) fn add_away(&self, thread: Thread) {
-        self.state().away.push(thread);
+    /// `thread` steps aside from its worker, inside a poll of `task`: the end waits for it.
+    pub(super) fn add_away(&self, thread: Thread, task: Option<TaskSite>) {
+        self.state().away.push(Away { thread, task });
     }
 
     /// Whether the end waits for this thread.
     pub(super) fn is_away_here(&self) -> bool {
         let here = thread::current().id();
-        self.state().away.iter().any(|thread| thread.id() == here)
+        self.state().away.iter().any(|away| away.thread.id() == here)
     }
 
     /// The stopped workers, if those were the last to be waited for.
@@ -116,8 +127,7 @@ impl Shared {
         self.stop_guest();
         self.spares.close();
         // They may wait in a nested `block_on`.
-        let away = self.shutdown.state().away.clone();
-        away.iter().for_each(Thread::unpark);
+        self.shutdown.state().away.iter().for_each(|away| away.thread.unpark());
         let inside = with_active(|active| active.is_some_and(|worker| worker.is_of(self)));
         if inside { timeout } else { self.shutdown.wait(timeout) }
     }
@@ -138,7 +148,7 @@ impl Shared {
     pub(super) fn came_back(self: &Arc<Self>) {
         let here = thread::current().id();
         let complete = self.shutdown.take_if_complete(|state| {
-            let place = state.away.iter().rposition(|thread| thread.id() == here);
+            let place = state.away.iter().rposition(|away| away.thread.id() == here);
             place.map(|place| state.away.swap_remove(place));
         });
         if let Some(seats) = complete {
@@ -148,6 +158,7 @@ impl Shared {
 
     /// `[drop]` and `[leave]`: nobody runs tasks of this runtime any more.
     fn finish(self: &Arc<Self>, seats: Vec<Seat>) {
+        let _inside = context::enter(Handle::new(SchedulerHandle::Steal(self.clone())));
         // SAFETY: [I2 of `seat`] all threads have left the functions of workers: each gave its seat here, and nobody is away.
         let workers: Vec<Worker> = seats.into_iter().map(|seat| *unsafe { seat.into_worker() }).collect();
         workers.iter().for_each(Worker::forget_queues);
@@ -161,7 +172,7 @@ impl Shared {
         let foreign = self.foreign_slab.lock().take();
         slabs.extend(foreign);
         slabs.iter_mut().for_each(Slab::freeze);
-        slabs.iter().for_each(end_all);
+        slabs.iter().for_each(|slab| self.end_all(slab));
         // A round that is ended by a waker's panic has made progress.
         let timers = self.remotes.iter().filter_map(|remote| remote.timers.as_ref());
         timers.for_each(|timers| while run::shielded(|| timers.shut_down()).is_none() {});
@@ -172,22 +183,38 @@ impl Shared {
         self.shutdown.state().done = true;
         self.shutdown.ended.notify_all();
     }
-}
 
-/// Drops the futures of all tasks of a slab.
-fn end_all(slab: &Slab<Shared>) {
-    for chunk in 0..slab.chunk_count() {
-        let mut index = 0;
-        while let Some(place) = slab.task_at(chunk, index) {
-            index += 1;
-            // SAFETY: [I2 of the parent module] all workers and the guest have stopped: this thread has the right to poll each task that is not complete.
-            unsafe {
-                if let Some(task) = place
-                    && task.claim_for_shutdown()
-                {
-                    run::cancel(task);
+    /// Drops the futures of all tasks of a slab.
+    fn end_all(&self, slab: &Slab<Shared>) {
+        for chunk in 0..slab.chunk_count() {
+            let mut index = 0;
+            while let Some(place) = slab.task_at(chunk, index) {
+                index += 1;
+                // SAFETY: [I2 of the parent module] all workers and the guest have stopped: this thread has the right to poll each task that is not complete.
+                unsafe {
+                    if let Some(task) = place
+                        && task.claim_for_shutdown()
+                    {
+                        run::cancel(task);
+                        self.foreign_stats.completed_anywhere();
+                    }
                 }
             }
         }
+    }
+
+    /// The tasks whose polls the end of the runtime is waiting for.
+    pub(crate) fn refusing_tasks(&self) -> Vec<TaskSite> {
+        let state = self.shutdown.state();
+        if state.done {
+            return Vec::new();
+        }
+        let has_stopped = |index: usize| state.stopped.iter().any(|seat| seat.worker().index() == index);
+        let running = self.remotes.iter().enumerate().filter(|(index, _)| !has_stopped(*index));
+        let polled = running.filter_map(|(_, remote)| remote.stats.polled_last());
+        let mut refusing: Vec<TaskSite> = polled.chain(state.away.iter().filter_map(|away| away.task)).collect();
+        refusing.sort_by_key(|&(id, _)| id);
+        refusing.dedup_by_key(|&mut (id, _)| id);
+        refusing
     }
 }

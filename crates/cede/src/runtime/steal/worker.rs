@@ -1,18 +1,22 @@
 //! A worker: its queues, and the loop that runs them. States and invariants are those of the parent module.
 
+mod parking;
+
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use cede_core::idle::{Role, Unparked};
 use cede_core::run_queue::RunQueue;
 use cede_core::steal_ring::STEAL_MAX;
 use cede_core::task::TaskRef;
 use cede_driver::Driver;
 
+pub(super) use parking::Parked;
+
 use super::seat::{Active, is_stray};
 use super::{Remote, Shared};
-use crate::runtime::run::{self, Outcome, shielded};
+use crate::runtime::run::{self, Outcome};
+use crate::runtime::stats::Stats;
 use crate::runtime::tick::Tick;
 use crate::task::slab::Slab;
 
@@ -26,6 +30,7 @@ const POLL_NS_AT_FIRST: u64 = 1_000;
 /// See the parent module. Its cells are accessed for a few instructions at a time, during which no user code runs.
 pub(super) struct Worker {
     shared: Arc<Shared>,
+    stats: Arc<Stats>,
     index: usize,
     /// The task that was woken last. Its data is in the cache, and whoever woke it often waits for it.
     lifo: Cell<Option<TaskRef>>,
@@ -41,6 +46,8 @@ pub(super) struct Worker {
     poll_ns: Cell<u64>,
     watch_ns: Cell<u64>,
     searching: Cell<bool>,
+    /// It counts as parked.
+    idle: Cell<bool>,
     random: Cell<u32>,
     /// Foreign code is being called that is no task; see H2 of [`hand_over`](super::hand_over).
     holds: Cell<bool>,
@@ -51,6 +58,8 @@ impl Worker {
         let now = shared.parts.clock.now();
         Self {
             slab: UnsafeCell::new(Slab::new(shared.clone(), index)),
+            stats: shared.remotes[index].stats.clone(),
+            idle: Cell::new(false),
             shared,
             index,
             lifo: Cell::new(None),
@@ -74,6 +83,11 @@ impl Worker {
 
     pub(super) fn index(&self) -> usize {
         self.index
+    }
+
+    #[inline]
+    pub(super) fn stats(&self) -> &Stats {
+        &self.stats
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
@@ -143,6 +157,7 @@ impl Worker {
         let now = self.shared.parts.clock.now();
         self.polled_at.set(now);
         self.polls.set(0);
+        self.stats.awake(now);
         // SAFETY: [I1] the caller has the worker's seat, and the worker stays where it is.
         let _active = unsafe { Active::set(self) };
         while !self.shared.closing.load(Ordering::Acquire) {
@@ -152,6 +167,9 @@ impl Worker {
             }
             if tick.polled == 0 {
                 self.park(None);
+            } else if self.idle.get() {
+                // It watched, and found something.
+                self.count_unpark(self.shared.parts.clock.now());
             }
         }
     }
@@ -159,16 +177,21 @@ impl Worker {
     /// This worker will not run any more.
     pub(super) fn stop(&self) {
         self.stop_searching();
+        let now = self.shared.parts.clock.now();
+        if !self.idle.replace(true) {
+            self.stats.park(now);
+        }
+        self.count_unpark(now);
+    }
+
+    fn count_unpark(&self, now: u64) {
+        self.idle.set(false);
+        self.stats.unpark(now);
     }
 
     /// Whether this worker has to stay on its thread at the moment.
     pub(super) fn holds(&self) -> bool {
         self.holds.get()
-    }
-
-    /// Until the result is dropped this worker stays on its thread.
-    fn hold(&self) -> Holding<'_> {
-        Holding { worker: self, before: self.holds.replace(true) }
     }
 
     /// Runs tasks until none can be found or it is time to look whether the runtime ends.
@@ -184,15 +207,19 @@ impl Worker {
             self.stop_searching();
             tick.polled += 1;
             self.polls.set(self.polls.get() + 1);
+            self.stats.polling(task.id(), task.site());
             // SAFETY: [I2] the task came from a queue, with the right to poll it; its home's failure is `JoinError`.
             let outcome = unsafe { run::run(task, || {}) };
             if is_stray() {
-                return leave(tick, task, outcome);
+                return leave(tick, task, outcome, &self.shared);
             }
             match outcome {
                 Outcome::Asleep => {}
                 Outcome::Again => self.push_back(task),
-                Outcome::Completed => tick.completed += 1,
+                Outcome::Completed => {
+                    tick.completed += 1;
+                    self.stats.completed();
+                }
             }
             if stop() {
                 break;
@@ -298,115 +325,6 @@ impl Worker {
         }
     }
 
-    /// Lets the injection queue, timers and sockets have their turn while tasks are running.
-    #[cold]
-    fn look_around(&self) {
-        let _holding = self.hold();
-        let polls = u64::from(self.polls.replace(0)).max(1);
-        let now = self.shared.parts.clock.now();
-        self.measure(now, polls);
-        self.slab(Slab::collect);
-        self.shared.collect_foreign();
-        if let Some(task) = self.take_injected() {
-            self.push_back(task);
-        }
-        let Some(timers) = &self.remote().timers else { return };
-        shielded(|| timers.fire(now));
-        if timers.driver().has_sources() && now.saturating_sub(self.looked_at.get()) >= self.shared.parts.driver_interval_ns {
-            self.looked_at.set(now);
-            self.turn(Some(0));
-        }
-    }
-
-    fn measure(&self, now: u64, polls: u64) {
-        let mean = now.saturating_sub(self.polled_at.replace(now)) / polls;
-        self.poll_ns.set((self.poll_ns.get() * 3 + mean) / 4);
-    }
-
-    /// Nothing is runnable: sleeps until something is. `signal` says whether a future that this thread drives was woken.
-    #[cold]
-    pub(super) fn park(&self, signal: Option<&dyn Fn() -> bool>) {
-        // A guest has no driver: it waits for its thread to be unparked.
-        if self.is_guest() {
-            return;
-        }
-        let _holding = self.hold();
-        let parking = self.begin_park();
-        let shared = &self.shared;
-        // The second look: a push that did not see this worker as parked is seen here (`[sleep]` of [`cede_core::idle`]).
-        let nothing_to_do = || !shared.has_work() && !shared.closing.load(Ordering::SeqCst) && !signal.is_some_and(|woken| woken());
-        if nothing_to_do() {
-            shared.parts.before_park();
-            // The hook may have spawned or woken something.
-            let lifo = self.lifo.take();
-            self.lifo.set(lifo);
-            self.turn(if lifo.is_none() && nothing_to_do() { parking.until } else { Some(0) });
-            shared.parts.after_park();
-        }
-        self.end_park(parking);
-    }
-
-    /// Says that this worker sleeps. After this comes the second look, then the sleep, then [`Worker::end_park`].
-    pub(super) fn begin_park(&self) -> Parked {
-        self.slab(Slab::collect);
-        self.shared.collect_foreign();
-        let polls = u64::from(self.polls.replace(0));
-        let clock = &self.shared.parts.clock;
-        let mut until = self.remote().timers.as_ref().and_then(|timers| timers.before_park(clock.is_paused()));
-        let role = self.shared.idle.park(self.index, self.searching.replace(false), self.shared.guest_runs());
-        let now = clock.now();
-        if polls > 0 {
-            self.measure(now, polls);
-        }
-        if role == Role::Watcher {
-            until = Some(until.unwrap_or(u64::MAX).min(now.saturating_add(self.watch_ns.get())));
-        }
-        Parked { role, until }
-    }
-
-    /// This worker goes on; timers that are due fire.
-    pub(super) fn end_park(&self, parking: Parked) {
-        self.unparked(parking.role);
-        let now = self.shared.parts.clock.now();
-        self.looked_at.set(now);
-        self.polled_at.set(now);
-        if let Some(timers) = &self.remote().timers {
-            timers.awake();
-            shielded(|| timers.fire(now));
-        }
-        if parking.role == Role::Watcher && !self.searching.get() {
-            self.hand_watch_over();
-        }
-    }
-
-    /// The watcher goes on by itself. If it has a task of its own it does not search now, so what was left to it is another one's from here on.
-    fn hand_watch_over(&self) {
-        let has_own = self.lifo.get().is_some() || !self.remote().ring.is_empty() || !self.remote().overflow.is_empty();
-        if has_own && self.shared.has_work() && self.shared.idle.should_wake_for_push(|| self.poll_ns.get()) {
-            self.shared.wake_one();
-        }
-    }
-
-    fn unparked(&self, role: Role) {
-        match self.shared.idle.unpark_self(self.index) {
-            Unparked::ToSearch => self.searching.set(true),
-            Unparked::ByItself if role == Role::Watcher => self.watch_ns.set((self.watch_ns.get() * 2).min(WATCH_NS.1)),
-            Unparked::ByItself => self.watch_ns.set(WATCH_NS.0),
-        }
-    }
-
-    fn turn(&self, until: Option<u64>) {
-        let Some(driver) = &self.driver else { return };
-        // A `block_on` inside a waker that the driver calls finds the driver borrowed.
-        let Ok(mut driver) = driver.try_borrow_mut() else {
-            std::thread::yield_now();
-            return;
-        };
-        if let Some(Err(error)) = shielded(|| driver.park(until)) {
-            panic!("the driver failed to wait for events: {error}");
-        }
-    }
-
     /// Gives all queued tasks to the other workers. For a guest that leaves.
     pub(super) fn give_away(&self) {
         let inject = &self.shared.inject;
@@ -448,30 +366,14 @@ impl Worker {
 
 /// The worker that ran `task` is another thread's: what is left is to queue the task if it is runnable.
 #[cold]
-fn leave(mut tick: Tick, task: TaskRef, outcome: Outcome) -> Tick {
+fn leave(mut tick: Tick, task: TaskRef, outcome: Outcome, shared: &Shared) -> Tick {
     match outcome {
         Outcome::Asleep => {}
         Outcome::Again => super::push_again(task),
-        Outcome::Completed => tick.completed += 1,
+        Outcome::Completed => {
+            tick.completed += 1;
+            shared.foreign_stats.completed_anywhere();
+        }
     }
     tick
-}
-
-/// See [`Worker::hold`].
-struct Holding<'a> {
-    worker: &'a Worker,
-    before: bool,
-}
-
-impl Drop for Holding<'_> {
-    fn drop(&mut self) {
-        self.worker.holds.set(self.before);
-    }
-}
-
-/// How a worker sleeps.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Parked {
-    role: Role,
-    pub(super) until: Option<u64>,
 }

@@ -1,0 +1,80 @@
+//! What a one-thread scheduler does between tasks: looks at timers and sockets, and sleeps. The two sides of parking are described in the parent module.
+
+#![forbid(unsafe_code)]
+
+use std::sync::atomic::Ordering;
+use std::thread;
+
+use cede_driver::Turn;
+
+use super::Scheduler;
+use super::signal::MainSignal;
+use crate::runtime::run;
+use crate::task::slab::Slab;
+
+impl Scheduler {
+    /// Lets inbox, timers and sockets have their turn while tasks are running.
+    #[cold]
+    pub(super) fn look_around(&self) {
+        self.polls.set(0);
+        self.collect_inbox();
+        let clock = &self.shared.parts.clock;
+        let sources = self.shared.timers.driver().has_sources();
+        if !sources && self.shared.timers.is_empty() {
+            return;
+        }
+        let now = clock.now();
+        run::shielded(|| self.shared.timers.fire(now));
+        if sources && now.saturating_sub(self.looked_at.get()) >= self.shared.parts.driver_interval_ns {
+            self.looked_at.set(now);
+            self.turn(Some(0));
+        }
+    }
+
+    /// Nothing is runnable: sleeps until something is.
+    #[cold]
+    pub(super) fn park(&self, signal: &MainSignal) {
+        self.polls.set(0);
+        self.slab(Slab::collect);
+        self.shared.collect_foreign();
+        let timers = &self.shared.timers;
+        let until = timers.before_park(self.shared.parts.clock.is_paused());
+        if self.shared.inbox.is_empty() && !signal.woken.load(Ordering::SeqCst) {
+            self.shared.parts.before_park();
+            self.shared.stats.park(self.shared.parts.clock.now());
+            if until.is_some() {
+                cede_driver::tighten_timer_slack();
+            }
+            // The hook may have spawned or woken something.
+            let nothing_new = self.ready(|ready| ready.is_empty()) && !signal.woken.load(Ordering::SeqCst);
+            self.turn(if nothing_new { until } else { Some(0) });
+            self.shared.stats.unpark(self.shared.parts.clock.now());
+            self.shared.parts.after_park();
+        }
+        timers.awake();
+        if until.is_some() {
+            let now = self.shared.parts.clock.now();
+            self.looked_at.set(now);
+            run::shielded(|| timers.fire(now));
+        }
+        self.collect_inbox();
+    }
+
+    fn turn(&self, until: Option<u64>) {
+        // A nested `block_on` inside a waker that the driver calls finds the driver borrowed; it must not park then, only go on looking.
+        let Ok(mut driver) = self.driver.try_borrow_mut() else {
+            thread::yield_now();
+            return;
+        };
+        match run::shielded(|| driver.park(until)).unwrap_or_else(|| Ok(Turn::default())) {
+            Ok(turn) => {
+                if turn.stuck {
+                    drop(driver);
+                    self.probe_for_lost_wakes();
+                    self.shared.parts.report_deadlock(|report| self.describe(report));
+                }
+            }
+            Err(error) => panic!("the driver failed to wait for events: {error}"),
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! What a worker does between tasks: looks at timers and sockets, and sleeps. Who else must be awake then is in [`cede_core::idle`].
+
+#![forbid(unsafe_code)]
+
+use std::sync::atomic::Ordering;
+
+use cede_core::idle::{Role, Unparked};
+
+use super::{WATCH_NS, Worker};
+use crate::runtime::run::shielded;
+use crate::task::slab::Slab;
+
+impl Worker {
+    /// Until the result is dropped this worker stays on its thread.
+    fn hold(&self) -> Holding<'_> {
+        Holding { worker: self, before: self.holds.replace(true) }
+    }
+
+    /// Lets the injection queue, timers and sockets have their turn while tasks are running.
+    #[cold]
+    pub(super) fn look_around(&self) {
+        let _holding = self.hold();
+        let polls = u64::from(self.polls.replace(0)).max(1);
+        let now = self.shared.parts.clock.now();
+        self.measure(now, polls);
+        self.slab(Slab::collect);
+        self.shared.collect_foreign();
+        if let Some(task) = self.take_injected() {
+            self.push_back(task);
+        }
+        let Some(timers) = &self.remote().timers else { return };
+        shielded(|| timers.fire(now));
+        if timers.driver().has_sources() && now.saturating_sub(self.looked_at.get()) >= self.shared.parts.driver_interval_ns {
+            self.looked_at.set(now);
+            self.turn(Some(0));
+        }
+    }
+
+    fn measure(&self, now: u64, polls: u64) {
+        let mean = now.saturating_sub(self.polled_at.replace(now)) / polls;
+        self.poll_ns.set((self.poll_ns.get() * 3 + mean) / 4);
+    }
+
+    /// Nothing is runnable: sleeps until something is. `signal` says whether a future that this thread drives was woken.
+    #[cold]
+    pub(in crate::runtime::steal) fn park(&self, signal: Option<&dyn Fn() -> bool>) {
+        // A guest has no driver: it waits for its thread to be unparked.
+        if self.is_guest() {
+            return;
+        }
+        let _holding = self.hold();
+        let parking = self.begin_park();
+        let shared = &self.shared;
+        // The second look: a push that did not see this worker as parked is seen here (`[sleep]` of [`cede_core::idle`]).
+        let nothing_to_do = || !shared.has_work() && !shared.closing.load(Ordering::SeqCst) && !signal.is_some_and(|woken| woken());
+        if nothing_to_do() {
+            shared.parts.before_park();
+            // The hook may have spawned or woken something.
+            let lifo = self.lifo.take();
+            self.lifo.set(lifo);
+            self.turn(if lifo.is_none() && nothing_to_do() { parking.until } else { Some(0) });
+            shared.parts.after_park();
+        }
+        self.end_park(parking);
+    }
+
+    /// Says that this worker sleeps. After this comes the second look, then the sleep, then [`Worker::end_park`].
+    pub(in crate::runtime::steal) fn begin_park(&self) -> Parked {
+        self.slab(Slab::collect);
+        self.shared.collect_foreign();
+        let polls = u64::from(self.polls.replace(0));
+        let clock = &self.shared.parts.clock;
+        let mut until = self.remote().timers.as_ref().and_then(|timers| timers.before_park(clock.is_paused()));
+        let role = self.shared.idle.park(self.index, self.searching.replace(false), self.shared.guest_runs());
+        let now = clock.now();
+        if polls > 0 {
+            self.measure(now, polls);
+        }
+        if !self.idle.replace(true) {
+            self.stats.park(now);
+        }
+        if role == Role::Watcher {
+            until = Some(until.unwrap_or(u64::MAX).min(now.saturating_add(self.watch_ns.get())));
+        }
+        Parked { role, until }
+    }
+
+    /// This worker goes on; timers that are due fire.
+    pub(in crate::runtime::steal) fn end_park(&self, parking: Parked) {
+        let watches_on = self.unparked(parking.role);
+        let now = self.shared.parts.clock.now();
+        if self.idle.get() && !watches_on {
+            self.count_unpark(now);
+        }
+        self.looked_at.set(now);
+        self.polled_at.set(now);
+        if let Some(timers) = &self.remote().timers {
+            timers.awake();
+            shielded(|| timers.fire(now));
+        }
+        if parking.role == Role::Watcher && !self.searching.get() {
+            self.hand_watch_over();
+        }
+    }
+
+    /// The watcher goes on by itself. If it has a task of its own it does not search now, so what was left to it is another one's from here on.
+    fn hand_watch_over(&self) {
+        let has_own = self.lifo.get().is_some() || !self.remote().ring.is_empty() || !self.remote().overflow.is_empty();
+        if has_own && self.shared.has_work() && self.shared.idle.should_wake_for_push(|| self.poll_ns.get()) {
+            self.shared.wake_one();
+        }
+    }
+
+    /// Returns whether it was only a look of the watcher.
+    fn unparked(&self, role: Role) -> bool {
+        match self.shared.idle.unpark_self(self.index) {
+            Unparked::ToSearch => {
+                self.searching.set(true);
+                false
+            }
+            Unparked::ByItself if role == Role::Watcher => {
+                self.watch_ns.set((self.watch_ns.get() * 2).min(WATCH_NS.1));
+                true
+            }
+            Unparked::ByItself => {
+                self.watch_ns.set(WATCH_NS.0);
+                false
+            }
+        }
+    }
+
+    fn turn(&self, until: Option<u64>) {
+        let Some(driver) = &self.driver else { return };
+        // A `block_on` inside a waker that the driver calls finds the driver borrowed.
+        let Ok(mut driver) = driver.try_borrow_mut() else {
+            std::thread::yield_now();
+            return;
+        };
+        if let Some(Err(error)) = shielded(|| driver.park(until)) {
+            panic!("the driver failed to wait for events: {error}");
+        }
+    }
+}
+
+/// See [`Worker::hold`].
+struct Holding<'a> {
+    worker: &'a Worker,
+    before: bool,
+}
+
+impl Drop for Holding<'_> {
+    fn drop(&mut self) {
+        self.worker.holds.set(self.before);
+    }
+}
+
+/// How a worker sleeps.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::runtime::steal) struct Parked {
+    role: Role,
+    pub(in crate::runtime::steal) until: Option<u64>,
+}
