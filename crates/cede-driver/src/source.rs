@@ -18,6 +18,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
@@ -26,13 +27,15 @@ use cede_context::wait::{WaitKind, waiting_for};
 use cede_core::lock::Lock;
 
 use crate::readiness::{Direction, Event, ReadyCell};
-use crate::{Handle, Interest, shut_down_error};
+use crate::{Handle, Interest, Ready, shut_down_error};
 
 /// A non-blocking descriptor that tasks can wait for.
 pub struct Source<T: AsRawFd> {
     io: Option<T>,
     home: Handle,
     interest: Interest,
+    /// What it is believed to be ready for as long as the kernel has said nothing. A hint: who is wrong tries in vain.
+    assumed: AtomicU32,
     /// [I1]
     registering: Lock<()>,
     registration: OnceLock<Registration>,
@@ -61,7 +64,22 @@ impl<T: AsRawFd> Source<T> {
     }
 
     fn with_interest(io: T, home: Handle, interest: Interest) -> Self {
-        Self { io: Some(io), home, interest, registering: Lock::new(()), registration: OnceLock::new() }
+        Self { io: Some(io), home, interest, assumed: AtomicU32::new(0), registering: Lock::new(()), registration: OnceLock::new() }
+    }
+
+    /// What is known of a descriptor that was just made, before any driver says so.
+    #[must_use]
+    pub fn assume(self, ready: Ready) -> Self {
+        self.assumed.store(ready.bits(), Ordering::Relaxed);
+        self
+    }
+
+    /// An operation in this direction would block.
+    fn assume_less(&self, interest: Interest) {
+        let assumed = self.assumed.load(Ordering::Relaxed);
+        if assumed != 0 {
+            self.assumed.fetch_and(!Ready::for_interest(interest).bits(), Ordering::Relaxed);
+        }
     }
 
     /// Takes over a descriptor, and joins the driver at once.
@@ -114,6 +132,10 @@ impl<T: AsRawFd> Source<T> {
         let _one = self.registering.lock();
         if self.registration.get().is_none() {
             let cell = driver.register(fd, self.interest)?;
+            let assumed = self.assumed.load(Ordering::Relaxed);
+            if assumed != 0 {
+                cell.set(assumed);
+            }
             let _set = self.registration.set(Registration { fd, cell, driver });
         }
         Ok(self.registration.get().expect("was just set"))
@@ -150,7 +172,10 @@ impl<T: AsRawFd> Source<T> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => match (self.registration.get(), seen) {
                     (Some(registration), Some(seen)) => registration.cell.disprove(seen, direction),
-                    _ => drop(self.registration(&driver)?),
+                    _ => {
+                        self.assume_less(interest_of(direction));
+                        let _joined = self.registration(&driver)?;
+                    }
                 },
                 Err(error) => {
                     unit.spend();
@@ -243,7 +268,13 @@ impl<T: AsRawFd> Source<T> {
     /// # Errors
     /// Those of the operation; `WouldBlock` also if the source is known not to be ready.
     pub fn attempt<R>(&self, direction: Direction, operation: impl FnOnce(&T) -> io::Result<R>) -> io::Result<R> {
-        let Some(registration) = self.registration.get() else { return operation(self.get_ref()) };
+        let Some(registration) = self.registration.get() else {
+            let result = operation(self.get_ref());
+            if matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
+                self.assume_less(interest_of(direction));
+            }
+            return result;
+        };
         let Some(seen) = registration.cell.ready(direction) else { return Err(io::ErrorKind::WouldBlock.into()) };
         let result = operation(self.get_ref());
         if matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
@@ -257,7 +288,13 @@ impl<T: AsRawFd> Source<T> {
     /// # Errors
     /// Those of the operation; `WouldBlock` also if the source is known not to be ready.
     pub fn try_io<R>(&self, interest: Interest, operation: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
-        let Some(registration) = self.registration.get() else { return operation() };
+        let Some(registration) = self.registration.get() else {
+            let result = operation();
+            if matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
+                self.assume_less(interest);
+            }
+            return result;
+        };
         let Some(seen) = registration.cell.ready_for(interest) else { return Err(io::ErrorKind::WouldBlock.into()) };
         let result = operation();
         if matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {

@@ -20,9 +20,9 @@ pub mod io;
 pub mod macros;
 pub mod net;
 mod pollable;
-//P
+pub mod process;
 pub mod runtime;
-//S
+pub mod signal;
 pub mod sim;
 pub mod task;
 pub mod time;

@@ -59,6 +59,12 @@ impl<T: AsRawFd> Pollable<T> {
         Ok(Self { source: Source::new(io, home()?) })
     }
 
+    /// As `new`, for a descriptor that was just made and is known to be ready for something.
+    #[track_caller]
+    pub(crate) fn assuming(io: T, ready: Ready) -> io::Result<Self> {
+        Ok(Self { source: Source::new(io, home()?).assume(ready) })
+    }
+
     pub(crate) fn get_ref(&self) -> &T {
         self.source.get_ref()
     }

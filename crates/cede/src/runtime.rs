@@ -34,9 +34,16 @@ pub use tick::Tick;
 pub(crate) use ready::Ready;
 
 use std::future::Future;
+use std::io;
 use std::time::Duration;
 
 use crate::task::JoinHandle;
+
+/// Whether an error of a socket means that its runtime was shut down.
+#[must_use]
+pub fn is_rt_shutdown_err(error: &io::Error) -> bool {
+    cede_driver::is_shut_down_error(error)
+}
 
 /// A runtime. Dropping it ends all its tasks at their next await and waits for blocking closures that already run.
 ///

@@ -129,7 +129,12 @@ impl File {
     }
 
     /// Most bytes that one read or write moves. More than that needs several.
+    ///
+    /// # Panics
+    /// If it is zero.
+    #[track_caller]
     pub fn set_max_buf_size(&mut self, max_buf_size: usize) {
+        assert!(max_buf_size > 0, "`max_buf_size` must be greater than 0: a file with no buffer could neither be read nor written");
         self.max_buf_size = max_buf_size;
     }
 
@@ -142,7 +147,7 @@ impl File {
 
 impl fmt::Debug for File {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("File").field("std", &self.std).finish()
+        f.debug_struct("tokio::fs::File").field("std", &self.std).finish()
     }
 }
 

@@ -59,9 +59,9 @@ impl TcpStream {
         Ok(Self { io })
     }
 
-    /// A connection that was just accepted, in non-blocking mode.
+    /// A connection that was just accepted, in non-blocking mode. Usually the peer speaks first, and has done so.
     pub(super) fn accepted(stream: net::TcpStream) -> io::Result<Self> {
-        Ok(Self { io: Pollable::new(stream)? })
+        Ok(Self { io: Pollable::assuming(stream, Ready::READABLE | Ready::WRITABLE)? })
     }
 
     /// The address of this end.

@@ -74,7 +74,8 @@ impl UnixDatagram {
     #[track_caller]
     pub fn pair() -> io::Result<(Self, Self)> {
         let (a, b) = Socket::pair(Domain::UNIX, Type::DGRAM.nonblocking(), None)?;
-        Ok((Self { io: Pollable::new(a.into())? }, Self { io: Pollable::new(b.into())? }))
+        let end = |socket: Socket| -> io::Result<Self> { Ok(Self { io: Pollable::assuming(socket.into(), Ready::WRITABLE)? }) };
+        Ok((end(a)?, end(b)?))
     }
 
     /// Sets the peer for `send` and `recv`.

@@ -69,9 +69,9 @@ impl UnixStream {
         }
     }
 
-    /// A connection that was just accepted, in non-blocking mode.
+    /// A connection that was just accepted, in non-blocking mode. Usually the peer speaks first, and has done so.
     pub(super) fn accepted(stream: net::UnixStream) -> io::Result<Self> {
-        Ok(Self { io: Pollable::new(stream)? })
+        Ok(Self { io: Pollable::assuming(stream, Ready::READABLE | Ready::WRITABLE)? })
     }
 
     /// Two sockets that are connected with each other.
@@ -84,7 +84,8 @@ impl UnixStream {
     #[track_caller]
     pub fn pair() -> io::Result<(Self, Self)> {
         let (a, b) = socket2::Socket::pair(socket2::Domain::UNIX, socket2::Type::STREAM.nonblocking(), None)?;
-        Ok((Self::accepted(a.into())?, Self::accepted(b.into())?))
+        let end = |socket: socket2::Socket| -> io::Result<Self> { Ok(Self { io: Pollable::assuming(socket.into(), Ready::WRITABLE)? }) };
+        Ok((end(a)?, end(b)?))
     }
 
     /// The address of this end.
