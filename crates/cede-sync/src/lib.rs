@@ -46,6 +46,8 @@ mod permits;
 mod rwlock;
 mod semaphore;
 mod set_once;
+#[cfg(feature = "stream")]
+mod stream;
 mod value_lock;
 pub mod watch;
 

@@ -226,11 +226,11 @@ impl Notify {
         self.word.store(word & !STATE | state, Ordering::Release);
     }
 
-    /// Takes the stored notification, if there is one.
+    /// Takes the stored notification, if there is one, for a future of `round`; one whose round is over is notified without it.
     #[inline]
-    fn take_stored(&self) -> bool {
+    fn take_stored(&self, round: usize) -> bool {
         let mut word = self.word.load(Ordering::Relaxed);
-        while word & STATE == NOTIFIED {
+        while word == round | NOTIFIED {
             match self.word.compare_exchange_weak(word, word & !STATE | EMPTY, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(now) => word = now,

@@ -67,9 +67,10 @@ impl<T> RwLock<T> {
     /// Like [`RwLock::new`], with at most `max_reads` readers at a time.
     ///
     /// # Panics
-    /// When `max_reads` is more than `u32::MAX >> 3`.
+    /// When `max_reads` is 0 or more than `u32::MAX >> 3`.
     #[track_caller]
     pub fn with_max_readers(value: T, max_reads: u32) -> Self {
+        assert!(max_reads > 0, "a RwLock may not be created with 0 readers");
         assert!(max_reads <= MAX_READS, "a RwLock may not be created with more than {MAX_READS} readers");
         Self { permits: Permits::new(max_reads as usize), readers: max_reads, value: UnsafeCell::new(value) }
     }
@@ -83,10 +84,11 @@ impl<T> RwLock<T> {
     /// Like [`RwLock::with_max_readers`], for statics.
     ///
     /// # Panics
-    /// When `max_reads` is more than `u32::MAX >> 3`.
+    /// When `max_reads` is 0 or more than `u32::MAX >> 3`.
     #[cfg(not(loom))]
     #[track_caller]
     pub const fn const_with_max_readers(value: T, max_reads: u32) -> Self {
+        assert!(max_reads > 0, "a RwLock may not be created with 0 readers");
         assert!(max_reads <= MAX_READS);
         Self { permits: Permits::new(max_reads as usize), readers: max_reads, value: UnsafeCell::new(value) }
     }

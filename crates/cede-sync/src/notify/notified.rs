@@ -47,7 +47,7 @@ impl Wait {
     fn poll(mut self: Pin<&mut Self>, notify: &Notify, waker: Option<&Waker>) -> bool {
         let done = match self.stage {
             Stage::Done => return true,
-            Stage::New if notify.take_stored() => true,
+            Stage::New if notify.take_stored(self.round) => true,
             Stage::New => notify.round() != self.round || self.as_mut().enqueue(notify, waker.cloned()),
             Stage::Queued => self.as_mut().look(notify, waker),
         };

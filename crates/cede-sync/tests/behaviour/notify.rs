@@ -150,3 +150,14 @@ fn works_as_a_static() {
     NOTIFY.notify_one();
     now(NOTIFY.notified());
 }
+
+#[test]
+fn who_is_notified_with_all_leaves_the_stored_notification() {
+    let notify = Notify::new();
+    let first = notify.notified();
+    notify.notify_waiters();
+    notify.notify_one();
+    now(first);
+    now(notify.notified());
+    polled(notify.notified()).pending();
+}

@@ -109,3 +109,9 @@ fn limits_readers() {
     assert_eq!(format!("{STATIC:?}"), "RwLock { data: 1 }");
     assert_eq!(format!("{:?}", STATIC.blocking_write()), "1");
 }
+
+#[test]
+#[should_panic(expected = "0 readers")]
+fn a_lock_for_no_readers_is_refused() {
+    drop(RwLock::with_max_readers((), 0));
+}
