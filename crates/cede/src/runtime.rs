@@ -39,12 +39,6 @@ use std::time::Duration;
 
 use crate::task::JoinHandle;
 
-/// Whether an error of a socket means that its runtime was shut down.
-#[must_use]
-pub fn is_rt_shutdown_err(error: &io::Error) -> bool {
-    cede_driver::is_shut_down_error(error)
-}
-
 /// A runtime. Dropping it ends all its tasks at their next await and waits for blocking closures that already run.
 ///
 /// ```
@@ -82,13 +76,9 @@ pub fn worker_index() -> Option<usize> {
 /// assert!(!cede::runtime::is_rt_shutdown_err(&std::io::Error::other("something else")));
 /// ```
 #[must_use]
-pub fn is_rt_shutdown_err(error: &std::io::Error) -> bool {
-    error.kind() == std::io::ErrorKind::Other
-        && error.get_ref().is_some_and(|cause| cause.source().is_none() && cause.to_string() == SHUTTING_DOWN)
+pub fn is_rt_shutdown_err(error: &io::Error) -> bool {
+    cede_driver::is_shut_down_error(error)
 }
-
-/// What the driver's errors say then.
-const SHUTTING_DOWN: &str = "the runtime that this socket belongs to has been shut down";
 
 impl Runtime {
     pub(crate) fn from_handle(handle: Handle) -> Self {

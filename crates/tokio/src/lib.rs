@@ -11,7 +11,7 @@
 //! says so and why.
 #![forbid(unsafe_code)]
 
-pub use cede::{fs, io, join, net, pin, runtime, select, spawn, sync, task, task_local, time, try_join};
+pub use cede::{fs, io, join, net, pin, process, runtime, select, signal, spawn, sync, task, task_local, time, try_join};
 pub use cede_macros::{tokio_main as main, tokio_test as test};
 
 /// Streams are in the crates `tokio-stream` and `futures`, as with tokio.
