@@ -10,6 +10,7 @@ pub mod clock;
 mod epoll;
 mod interest;
 mod parking;
+mod process_barrier;
 mod readiness;
 mod ready;
 mod shut_down;
@@ -22,6 +23,7 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 
 pub use interest::Interest;
+pub use process_barrier::{has_process_barrier, process_barrier};
 pub use readiness::{Direction, Event};
 pub use ready::Ready;
 pub use shut_down::{is_shut_down_error, shut_down_error};

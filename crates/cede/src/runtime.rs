@@ -9,11 +9,13 @@
 
 mod builder;
 pub(crate) mod context;
+pub(crate) mod desk;
 mod handle;
 mod id;
 pub(crate) mod local;
 mod local_runtime;
 mod metrics;
+pub(crate) mod monitor;
 pub(crate) mod parts;
 mod ready;
 pub(crate) mod run;

@@ -10,7 +10,7 @@ use cede_driver::Driver;
 use cede_driver::clock::Clock;
 
 use super::handle::SchedulerHandle;
-use super::parts::{Hook, Hooks, Names, Parts};
+use super::parts::{Hook, Hooks, Names, Parts, Rescue};
 use super::{Handle, Id, LocalOptions, LocalRuntime, Ready, Runtime, local, steal};
 use crate::blocking::{Blocking, pool};
 
@@ -42,6 +42,7 @@ pub struct Builder {
     /// `None` until somebody says so.
     block_on_runs_tasks: Option<bool>,
     own_thread_name: bool,
+    rescue: Rescue,
 }
 
 /// What a runtime does when a task panics.
@@ -89,6 +90,7 @@ impl Builder {
             unhandled_panic: UnhandledPanic::Ignore,
             block_on_runs_tasks: None,
             own_thread_name: false,
+            rescue: Rescue::default(),
         }
     }
 
@@ -250,6 +252,21 @@ impl Builder {
         self
     }
 
+    /// How long a poll may take on a work-stealing runtime before its worker is taken from the thread that is stuck in it, and goes on with its tasks, timers and sockets on another one. 10 ms by
+    /// default, at least 1 ms. It is noticed up to half that time later.
+    ///
+    /// The thread that is stuck finishes the poll, and is then kept for the next rescue. Not on a one-thread runtime, whose tasks cannot go anywhere, nor where the kernel has no `membarrier`.
+    pub fn rescue_after(&mut self, after: Duration) -> &mut Self {
+        self.rescue.after = after.max(Duration::from_millis(1));
+        self
+    }
+
+    /// How many threads may be stuck at the same time before the runtime waits for them, 64 by default. With zero no worker is rescued or watched.
+    pub fn max_rescued_threads(&mut self, count: usize) -> &mut Self {
+        self.rescue.threads_max = count;
+        self
+    }
+
     /// What happens when a task panics; see [`UnhandledPanic`].
     ///
     /// # Panics
@@ -364,6 +381,7 @@ impl Builder {
             name: self.name.clone(),
             panics_end_it: self.unhandled_panic == UnhandledPanic::ShutdownRuntime,
             panicked: AtomicBool::new(false),
+            rescue: if simulated { Rescue { threads_max: 0, ..self.rescue } } else { self.rescue },
             block_on_runs_tasks: self.block_on_runs_tasks.unwrap_or(
                 !self.own_thread_name
                     && self.thread_stack_size.is_none()

@@ -242,6 +242,13 @@ impl Handle {
         }
     }
 
+    pub(crate) fn rescued_workers(&self) -> u64 {
+        match &self.scheduler {
+            SchedulerHandle::Local(_) => 0,
+            SchedulerHandle::Steal(shared) => shared.watch.taken(),
+        }
+    }
+
     /// The timers of the current worker, or those of a worker that will do.
     pub(crate) fn timers(&self) -> &Lease {
         match &self.scheduler {

@@ -69,6 +69,12 @@ impl RuntimeMetrics {
         self.handle.stats(worker).park_unpark_count()
     }
 
+    /// How often a worker was taken from a thread that was stuck in a task; see [`Builder::rescue_after`](super::Builder::rescue_after).
+    #[must_use]
+    pub fn rescued_workers_count(&self) -> u64 {
+        self.handle.rescued_workers()
+    }
+
     /// The number of threads for blocking closures.
     #[must_use]
     pub fn num_blocking_threads(&self) -> usize {

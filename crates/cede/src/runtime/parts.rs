@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use cede_core::lock::Lock;
 use cede_driver::clock::Clock;
@@ -31,8 +32,24 @@ pub(crate) struct Parts {
     /// Whether the panic of a task ends a one-thread runtime.
     pub(crate) panics_end_it: bool,
     pub(crate) panicked: AtomicBool,
+    pub(crate) rescue: Rescue,
     /// Whether a thread in `block_on` of a work-stealing runtime is a guest worker.
     pub(crate) block_on_runs_tasks: bool,
+}
+
+/// When a worker is taken from a thread that is stuck in a task.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rescue {
+    /// A poll may take so long.
+    pub(crate) after: Duration,
+    /// So many threads may be stuck at the same time; none: nobody is watched.
+    pub(crate) threads_max: usize,
+}
+
+impl Default for Rescue {
+    fn default() -> Self {
+        Self { after: Duration::from_millis(10), threads_max: 64 }
+    }
 }
 
 /// See the builder's functions of these names.

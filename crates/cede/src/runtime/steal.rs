@@ -26,6 +26,7 @@
 mod guest;
 mod hand_over;
 mod inject;
+mod rescue;
 mod seat;
 mod shared_list;
 mod shutdown;
@@ -39,8 +40,8 @@ use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::panic::Location;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 
 use cede_core::idle::Idle;
 use cede_core::lock::Lock;
@@ -49,6 +50,7 @@ use cede_core::task::{Cell as TaskCell, Home, TaskRef};
 use cede_core::transfer_stack::TransferStack;
 use cede_driver::Driver;
 
+use super::monitor::{self, Watch, Watched};
 use super::parts::Parts;
 use super::stats::Stats;
 use crate::task::slab::{self, Slab};
@@ -83,6 +85,7 @@ pub(crate) struct Shared {
     closing: AtomicBool,
     shutdown: Shutdown,
     spares: Spares,
+    pub(crate) watch: Arc<Watch>,
     threads: Threads,
     next_timers: AtomicUsize,
 }
@@ -107,6 +110,9 @@ impl slab::Shared for Shared {
 /// Makes the runtime and starts its threads.
 pub(crate) fn build(parts: Parts, drivers: Vec<Driver>, threads: Threads) -> io::Result<Arc<Shared>> {
     let shared = assemble(parts, &drivers, threads);
+    if shared.parts.rescue.threads_max > 0 {
+        monitor::begin(&shared.watch);
+    }
     let mut started = Vec::with_capacity(drivers.len());
     for (index, driver) in drivers.into_iter().enumerate() {
         let worker = Box::new(Worker::new(shared.clone(), index, Some(driver)));
@@ -135,7 +141,8 @@ fn assemble(parts: Parts, drivers: &[Driver], threads: Threads) -> Arc<Shared> {
         |timers| Remote { ring: StealRing::new(), overflow: SharedList::new(), freed: TransferStack::new(), timers, stats: Arc::default() };
     let workers = drivers.len();
     let remotes = drivers.iter().map(|driver| remote(Some(Lease::new(driver.handle().clone())))).chain([remote(None)]).collect();
-    let shared = Arc::new(Shared {
+    let shared = Arc::new_cyclic(|shared: &Weak<Shared>| Shared {
+        watch: Arc::new(Watch::new(parts.rescue.after, shared.clone() as Weak<dyn Watched>)),
         parts,
         remotes,
         workers,

@@ -22,7 +22,7 @@ use cede_context::budget;
 use super::Shared;
 use super::seat::{Active, Seat, is_stray, with_active};
 use super::worker::Worker;
-use crate::runtime::context;
+use crate::runtime::{context, desk};
 
 impl Shared {
     /// Runs a future to its end on this thread.
@@ -231,7 +231,9 @@ fn drive_nested<F: Future>(worker: &Worker, mut future: Pin<&mut F>) -> F::Outpu
             return poll_only(&shared, future, &Signal::new(None));
         }
         if signal.take()
-            && let Poll::Ready(output) = budget::with_initial(|| future.as_mut().poll(&mut cx))
+            && let Poll::Ready(output) = desk::with_current(|desk| {
+                desk.expect("a worker is run at a desk").turn(|| budget::with_initial(|| future.as_mut().poll(&mut cx)))
+            })
         {
             return output;
         }

@@ -1,45 +1,43 @@
 //! Seats: who runs a worker.
 //!
 //! # What
-//! There is one seat for each worker. The thread that has it runs the worker, and has a pointer to it in the thread-local `ACTIVE`. A seat can be given to another thread in the middle of a
-//! poll, see [`hand_over`](super::hand_over); the thread that gave it away still has frames of the worker's functions on its stack, and is a *stray* until it has left them.
+//! There is one seat for each worker. The thread that has it runs the worker, and has a pointer to it on its [desk](crate::runtime::desk). A seat can be given to another thread in the middle of a
+//! poll, by the thread itself or by a monitor, see [`hand_over`](super::hand_over); the thread that lost it still has frames of the worker's functions on its stack, and is a *stray* until it
+//! has left them.
 //!
 //! # Who may touch what
-//! A worker's cells: the thread with the seat. `ACTIVE` and `STRAY`: the thread.
+//! A worker's cells: the thread with the seat, while it is inside ([`with_active`], or between the turns of tasks).
 //!
 //! # Invariants
-//! - I1: `ACTIVE` points to the worker whose seat the current thread has, or is null.
+//! - I1: what the current desk says is the worker whose seat the current thread has, or null.
 //! - I2: a worker stays where it is until its seat is turned into its box, which happens in the end of the runtime, when no thread has frames of its functions any more (H3 of
 //!   [`hand_over`](super::hand_over)).
-//! - I3: `STRAY` is set while the innermost worker whose functions are on this thread's stack is not this thread's any more.
+//!
+//! The protocol is that of the desk, and so is its model; here are only the types.
 
-use std::cell::Cell;
 use std::ptr::{self, NonNull};
+use std::sync::Arc;
 
 use super::worker::Worker;
-
-thread_local! {
-    static ACTIVE: Cell<*const Worker> = const { Cell::new(ptr::null()) };
-    static STRAY: Cell<bool> = const { Cell::new(false) };
-}
+use crate::runtime::desk::{self, Desk, Seated};
 
 /// Calls `access` with the worker that this thread runs.
 #[inline]
 pub(super) fn with_active<'a, R>(access: impl FnOnce(Option<&'a Worker>) -> R) -> R {
-    let active = ACTIVE.try_with(Cell::get).unwrap_or(ptr::null());
-    // SAFETY: [I1] [I2] a worker in `ACTIVE` stays where it is until it is taken out of there, by this thread; callers do not keep the reference.
-    access(unsafe { active.as_ref() })
+    // SAFETY: [I2] the desk is not left during the access.
+    let Some(desk) = (unsafe { desk::current() }) else { return access(None) };
+    // No closures around the access: it may own a large future, which would be moved into each.
+    let before = desk.enter();
+    // SAFETY: [I1] [I2] it is this thread's as long as the access lasts, and callers do not keep the reference.
+    let result = access(unsafe { desk.runs().cast::<Worker>().as_ref() });
+    desk.exit(before);
+    result
 }
 
 /// Whether the worker whose function asks is not this thread's any more: it must return without touching it.
 #[inline]
 pub(super) fn is_stray() -> bool {
-    STRAY.get()
-}
-
-/// The last frame of the worker that was given away has been left.
-pub(super) fn is_stray_no_more() {
-    STRAY.set(false);
+    desk::with_current(|desk| desk.is_some_and(|desk| desk.runs().is_null()))
 }
 
 /// The right to run a worker.
@@ -54,9 +52,20 @@ impl Seat {
         Self(NonNull::from(Box::leak(worker)))
     }
 
+    /// # Safety
+    /// `runs` was on a desk of a worker's thread, from which it was taken.
+    pub(super) unsafe fn taken(runs: *mut ()) -> Self {
+        Self(NonNull::new(runs.cast()).expect("nothing was taken"))
+    }
+
     pub(super) fn worker(&self) -> &Worker {
         // SAFETY: [I2] the worker is where it was, and this is its seat.
         unsafe { self.0.as_ref() }
+    }
+
+    /// Gives the right away without using it.
+    pub(super) fn forget(self) -> *mut () {
+        self.0.as_ptr().cast()
     }
 
     /// The worker, to be taken apart.
@@ -70,26 +79,17 @@ impl Seat {
 }
 
 /// The thread runs a worker until this is dropped.
-pub(super) struct Active {
-    before: *const Worker,
-    was_stray: bool,
-}
+pub(super) struct Active(Seated);
 
 impl Active {
     /// # Safety
-    /// The worker outlives the result, and no other thread runs it, unless this one gives it away.
+    /// The worker outlives the result, and no other thread runs it, unless it is taken from this one.
     pub(super) unsafe fn set(worker: &Worker) -> Self {
-        Self { before: ACTIVE.replace(worker), was_stray: STRAY.replace(false) }
+        Self(Seated::at(ptr::from_ref(worker).cast_mut().cast()))
     }
-}
 
-impl Drop for Active {
-    fn drop(&mut self) {
-        ACTIVE.set(self.before);
-        // A thread that has given its seat away stays a stray until it is back where it got the seat.
-        if self.was_stray {
-            STRAY.set(true);
-        }
+    pub(super) fn desk(&self) -> &Arc<Desk> {
+        self.0.desk()
     }
 }
 
@@ -99,7 +99,8 @@ pub(super) struct SteppedAside(NonNull<Worker>);
 impl SteppedAside {
     /// The thread steps aside from the worker that it runs.
     pub(super) fn new() -> Option<Self> {
-        NonNull::new(ACTIVE.replace(ptr::null()).cast_mut()).map(Self)
+        let runs = desk::with_current(|desk| desk.map_or(ptr::null_mut(), Desk::step_aside));
+        NonNull::new(runs.cast()).map(Self)
     }
 
     /// The seat, for another thread.
@@ -109,11 +110,11 @@ impl SteppedAside {
 
     /// The thread runs its worker again. For a thread that has the seat.
     pub(super) fn come_back(self) {
-        ACTIVE.set(self.0.as_ptr());
+        desk::with_current(|desk| desk.expect("this thread stepped aside from a desk").come_back(self.0.as_ptr().cast()));
     }
 
     /// Another thread has the seat.
     pub(super) fn stray(self) {
-        STRAY.set(true);
+        desk::with_current(|desk| desk.expect("this thread stepped aside from a desk").leave());
     }
 }

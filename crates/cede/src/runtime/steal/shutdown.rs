@@ -7,7 +7,7 @@
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::{self, JoinHandle, Thread};
+use std::thread::{self, JoinHandle, Thread, ThreadId};
 use std::time::{Duration, Instant};
 
 use super::Shared;
@@ -79,6 +79,11 @@ impl Shutdown {
         self.state().away.push(Away { thread, task });
     }
 
+    /// How many threads are away.
+    pub(super) fn away_count(&self) -> usize {
+        self.state().away.len()
+    }
+
     /// Whether the end waits for this thread.
     pub(super) fn is_away_here(&self) -> bool {
         let here = thread::current().id();
@@ -146,7 +151,11 @@ impl Shared {
 
     /// This thread, which was away from a worker, has it again or has left all its functions.
     pub(super) fn came_back(self: &Arc<Self>) {
-        let here = thread::current().id();
+        self.came_back_of(thread::current().id());
+    }
+
+    /// The same of another thread.
+    pub(super) fn came_back_of(self: &Arc<Self>, here: ThreadId) {
         let complete = self.shutdown.take_if_complete(|state| {
             let place = state.away.iter().rposition(|away| away.thread.id() == here);
             place.map(|place| state.away.swap_remove(place));

@@ -1,14 +1,12 @@
 //! The threads of workers: each runs the worker whose seat it got, and becomes a spare when that went to another thread.
 
-#![forbid(unsafe_code)]
-
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use super::Shared;
-use super::seat::{self, Seat};
-use crate::runtime::context;
+use super::seat::{self, Active, Seat};
 use crate::runtime::handle::{Handle, SchedulerHandle};
+use crate::runtime::{context, monitor};
 
 /// The body of a thread that begins with a worker, or as a spare.
 pub(super) fn main(shared: &Arc<Shared>, first: Option<Seat>) {
@@ -38,10 +36,17 @@ pub(super) fn main(shared: &Arc<Shared>, first: Option<Seat>) {
 
 /// Runs a worker until the runtime ends, or until it is another thread's.
 fn run(shared: &Arc<Shared>, seat: Seat) {
+    // SAFETY: [I1 of `seat`] this thread has the seat, and the worker stays where it is.
+    let active = unsafe { Active::set(seat.worker()) };
+    let watched = shared.watch.add(active.desk().clone());
+    monitor::wake();
     let ended = catch_unwind(AssertUnwindSafe(|| seat.worker().run()));
-    if seat::is_stray() {
-        // The frames of the worker are left; it is another thread's, and so is the seat.
-        seat::is_stray_no_more();
+    // The frames of the worker are left.
+    let is_stray = seat::is_stray();
+    drop(watched);
+    drop(active);
+    if is_stray {
+        let _another_threads = seat.forget();
         shared.came_back();
     } else {
         seat.worker().stop();

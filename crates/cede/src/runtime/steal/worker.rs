@@ -13,8 +13,9 @@ use cede_driver::Driver;
 
 pub(super) use parking::Parked;
 
-use super::seat::{Active, is_stray};
+use super::seat::is_stray;
 use super::{Remote, Shared};
+use crate::runtime::desk;
 use crate::runtime::run::{self, Outcome};
 use crate::runtime::stats::Stats;
 use crate::runtime::tick::Tick;
@@ -152,14 +153,12 @@ impl Worker {
         first
     }
 
-    /// Runs the worker on this thread until the runtime ends, or until it is another thread's.
+    /// Runs the worker on this thread, which has it on its desk, until the runtime ends, or until it is another thread's.
     pub(super) fn run(&self) {
         let now = self.shared.parts.clock.now();
         self.polled_at.set(now);
         self.polls.set(0);
         self.stats.awake(now);
-        // SAFETY: [I1] the caller has the worker's seat, and the worker stays where it is.
-        let _active = unsafe { Active::set(self) };
         while !self.shared.closing.load(Ordering::Acquire) {
             let tick = self.tick();
             if is_stray() {
@@ -203,14 +202,16 @@ impl Worker {
     #[inline]
     pub(super) fn tick_until(&self, stop: impl Fn() -> bool) -> Tick {
         let mut tick = Tick::default();
+        // SAFETY: the desk of a worker is not left in a function of the worker.
+        let desk = unsafe { desk::current() }.expect("a worker is run at a desk");
         while let Some(task) = self.next() {
             self.stop_searching();
             tick.polled += 1;
             self.polls.set(self.polls.get() + 1);
             self.stats.polling(task.id(), task.site());
             // SAFETY: [I2] the task came from a queue, with the right to poll it; its home's failure is `JoinError`.
-            let outcome = unsafe { run::run(task, || {}) };
-            if is_stray() {
+            let outcome = desk.turn(|| unsafe { run::run(task, || {}) });
+            if desk.runs().is_null() {
                 return leave(tick, task, outcome, &self.shared);
             }
             match outcome {

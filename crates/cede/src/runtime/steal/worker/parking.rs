@@ -8,6 +8,7 @@ use cede_core::idle::{Role, Unparked};
 
 use super::{WATCH_NS, Worker};
 use crate::runtime::run::shielded;
+use crate::runtime::{desk, monitor};
 use crate::task::slab::Slab;
 
 impl Worker {
@@ -59,6 +60,8 @@ impl Worker {
             let lifo = self.lifo.take();
             self.lifo.set(lifo);
             self.turn(if lifo.is_none() && nothing_to_do() { parking.until } else { Some(0) });
+            desk::stir();
+            monitor::wake();
             shared.parts.after_park();
         }
         self.end_park(parking);

@@ -1,0 +1,54 @@
+//! A memory barrier on all threads of the process, paid for by the one that asks.
+//!
+//! Two threads that each write one variable and read the other's need a full barrier on both sides, or both may miss the other's write. Where one side runs a million times for each time that the
+//! other does, the barrier is better on the rare side alone: Linux' `membarrier` interrupts every processor that runs a thread of this process and lets it execute one. The frequent side then
+//! needs only that the compiler keeps its order ([`std::sync::atomic::compiler_fence`]).
+//!
+//! # Invariants
+//! - I1: the system call takes no pointers. It has no shared memory of ours, hence no loom model; models of its users put a full fence on both sides instead.
+
+use std::io;
+use std::sync::OnceLock;
+
+const QUERY: libc::c_int = 0;
+const PRIVATE_EXPEDITED: libc::c_int = 1 << 3;
+const REGISTER_PRIVATE_EXPEDITED: libc::c_int = 1 << 4;
+
+fn membarrier(command: libc::c_int) -> io::Result<libc::c_long> {
+    // SAFETY: [I1] three numbers.
+    let result = unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// Whether the kernel offers it. The first call registers the process.
+#[must_use]
+pub fn has_process_barrier() -> bool {
+    static REGISTERED: OnceLock<bool> = OnceLock::new();
+    *REGISTERED.get_or_init(|| {
+        let offered = membarrier(QUERY).unwrap_or(0);
+        offered & libc::c_long::from(PRIVATE_EXPEDITED) != 0 && membarrier(REGISTER_PRIVATE_EXPEDITED).is_ok()
+    })
+}
+
+/// Each thread of the process executes a full memory barrier between the begin and the end of this call. Some microseconds.
+///
+/// # Panics
+/// If the kernel does not offer it; see [`has_process_barrier`].
+pub fn process_barrier() {
+    assert!(has_process_barrier(), "the kernel offers no process-wide barrier; ask `has_process_barrier` first");
+    if let Err(error) = membarrier(PRIVATE_EXPEDITED) {
+        panic!("a registered process was refused a barrier: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_works_where_it_is_offered() {
+        if has_process_barrier() {
+            process_barrier();
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The monitor takes a worker from a thread that is stuck in a task.
+//!
+//! The protocol is that of the [desk](crate::runtime::desk) and of [`hand_over`](super::hand_over); the thread that is stuck comes back as a stray. There is a limit to the threads that
+//! are away at the same time: beyond it the runtime waits, as any other does.
+//!
+//! Invariants are H1–H4 of [`hand_over`](super::hand_over), and R1: the worker's cells are read here only after the desk said that its thread is outside.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::seat::Seat;
+use super::spares::Offered;
+use super::{Shared, threads};
+use crate::runtime::monitor::{Stuck, Watched};
+
+impl Watched for Shared {
+    fn take_over(self: Arc<Self>, stuck: &Stuck) -> bool {
+        if self.closing.load(Ordering::Relaxed) || self.shutdown.away_count() >= self.parts.rescue.threads_max {
+            return false;
+        }
+        stuck.desk.take(|runs| {
+            // SAFETY: [R1] it was on the desk of a worker's thread.
+            let seat = unsafe { Seat::taken(runs) };
+            let worker = seat.worker();
+            if worker.holds() || worker.is_guest() {
+                // Foreign code was called in the middle of the worker's own. (H2)
+                seat.forget();
+                return false;
+            }
+            self.shutdown.add_away(stuck.thread.clone(), worker.stats().polled_last());
+            let Offered { ticket, needs_thread } = self.spares.offer(seat);
+            if needs_thread
+                && !threads::start_spare(&self)
+                && let Some(seat) = self.spares.take_back(ticket)
+            {
+                seat.forget();
+                self.came_back_of(stuck.thread.id());
+                return false;
+            }
+            true
+        })
+    }
+}

@@ -1,0 +1,255 @@
+//! A task that blocks or burns its thread does not keep the others from running.
+//!
+//! The stuck tasks here wait for what the others do, so a runtime that lets them wait never ends; nothing is measured.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::Duration;
+
+use cede::io::{AsyncReadExt, AsyncWriteExt};
+use cede::net::{TcpListener, TcpStream};
+use cede::runtime::{Builder, Runtime};
+use cede::time::sleep;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn runtime(workers: usize) -> Runtime {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(workers).enable_all().rescue_after(Duration::from_millis(1));
+    builder.build().unwrap()
+}
+
+/// Blocks the thread until the sender is used or dropped.
+fn block_on_channel(wait: &Receiver<()>) {
+    let _any =
+        wait.recv_timeout(PATIENCE).inspect_err(|error| assert!(*error != std::sync::mpsc::RecvTimeoutError::Timeout, "nobody came"));
+}
+
+/// Keeps all workers of the runtime stuck until the result is dropped.
+struct Stuck(#[expect(dead_code, reason = "dropped at the end")] Vec<Sender<()>>);
+
+impl Stuck {
+    fn all_of(runtime: &Runtime, workers: usize) -> Self {
+        let there = Arc::new(Barrier::new(workers + 1));
+        let senders = (0..workers)
+            .map(|_| {
+                let (sender, wait) = channel();
+                let there = there.clone();
+                runtime.spawn(async move {
+                    there.wait();
+                    block_on_channel(&wait);
+                });
+                sender
+            })
+            .collect();
+        there.wait();
+        Self(senders)
+    }
+}
+
+#[test]
+fn timers_sockets_and_tasks_go_on_while_all_workers_are_stuck() {
+    for workers in [1, 2] {
+        let runtime = runtime(workers);
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        let echo = runtime.spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut byte = [0];
+            while stream.read_exact(&mut byte).await.is_ok() {
+                stream.write_all(&byte).await.unwrap();
+            }
+        });
+        let stuck = Stuck::all_of(&runtime, workers);
+        let (done, finished) = channel();
+        runtime.spawn(async move {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            for number in 0..10 {
+                sleep(Duration::from_millis(1)).await;
+                stream.write_all(&[number]).await.unwrap();
+                assert_eq!(stream.read_u8().await.unwrap(), number);
+            }
+            done.send(()).unwrap();
+        });
+        finished.recv_timeout(PATIENCE).expect("the runtime was stuck");
+        assert!(runtime.metrics().rescued_workers_count() >= workers as u64);
+        drop(stuck);
+        runtime.block_on(echo).unwrap();
+    }
+}
+
+#[test]
+fn a_task_that_wakes_another_and_then_blocks_does_not_keep_it_waiting() {
+    let runtime = runtime(1);
+    let (wake, woken) = cede::sync::oneshot::channel::<()>();
+    let (done, wait) = channel::<()>();
+    let waiting = runtime.spawn(async move {
+        woken.await.unwrap();
+        drop(done);
+    });
+    let blocking = runtime.spawn(async move {
+        // The receiver is in the slot of the task woken last now.
+        wake.send(()).unwrap();
+        block_on_channel(&wait);
+    });
+    let (sender, both) = channel();
+    runtime.spawn(async move {
+        waiting.await.unwrap();
+        blocking.await.unwrap();
+        sender.send(()).unwrap();
+    });
+    both.recv_timeout(PATIENCE).expect("the woken task had to wait");
+}
+
+#[test]
+fn what_a_stuck_task_spawns_and_wakes_later_runs_too() {
+    let runtime = runtime(1);
+    let (sender, result) = channel();
+    runtime.spawn(async move {
+        let (first, wait) = channel::<()>();
+        cede::spawn(async move { drop(first) });
+        block_on_channel(&wait);
+        // By now the worker is another thread's.
+        for _ in 0..100 {
+            let (next, wait) = channel::<()>();
+            let (wake, woken) = cede::sync::oneshot::channel::<()>();
+            cede::spawn(async move {
+                woken.await.unwrap();
+                drop(next);
+            });
+            wake.send(()).unwrap();
+            block_on_channel(&wait);
+        }
+        // And it can still wait as tasks do.
+        for _ in 0..100 {
+            cede::task::yield_now().await;
+            cede::spawn(async {}).await.unwrap();
+        }
+        sender.send(()).unwrap();
+    });
+    result.recv_timeout(PATIENCE).expect("a task was left behind");
+}
+
+#[test]
+fn many_stuck_tasks_each_get_a_thread() {
+    let runtime = runtime(2);
+    let arrived = Arc::new(AtomicUsize::new(0));
+    let open = Arc::new(AtomicBool::new(false));
+    let tasks: Vec<_> = (0..20)
+        .map(|_| {
+            let (arrived, open) = (arrived.clone(), open.clone());
+            runtime.spawn(async move {
+                arrived.fetch_add(1, Ordering::SeqCst);
+                while !open.load(Ordering::SeqCst) {
+                    thread::sleep(Duration::from_millis(1));
+                }
+            })
+        })
+        .collect();
+    // The last of them can only arrive while all others are stuck.
+    let (sender, result) = channel();
+    let watch = {
+        let (arrived, open) = (arrived.clone(), open.clone());
+        runtime.spawn(async move {
+            while arrived.load(Ordering::SeqCst) < 20 {
+                sleep(Duration::from_millis(1)).await;
+            }
+            open.store(true, Ordering::SeqCst);
+            sender.send(()).unwrap();
+        })
+    };
+    result.recv_timeout(PATIENCE).expect("some task never began");
+    runtime.block_on(async move {
+        watch.await.unwrap();
+        for task in tasks {
+            task.await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn beyond_the_limit_the_runtime_waits_and_then_goes_on() {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(1).enable_all().rescue_after(Duration::from_millis(1)).max_rescued_threads(0).block_on_runs_tasks(false);
+    let runtime = builder.build().unwrap();
+    let stuck = Stuck::all_of(&runtime, 1);
+    let task = runtime.spawn(async { 7 });
+    assert_eq!(runtime.metrics().rescued_workers_count(), 0);
+    drop(stuck);
+    assert_eq!(runtime.block_on(task).unwrap(), 7);
+}
+
+#[test]
+fn the_end_waits_for_a_stuck_task_and_drops_the_others() {
+    let runtime = runtime(1);
+    let (sender, wait) = channel::<()>();
+    let (stuck, is_stuck) = channel();
+    let returned = Arc::new(AtomicBool::new(false));
+    let flag = returned.clone();
+    runtime.spawn(async move {
+        let (rescued, by) = channel::<()>();
+        cede::spawn(async move { drop(rescued) });
+        block_on_channel(&by);
+        stuck.send(()).unwrap();
+        block_on_channel(&wait);
+        flag.store(true, Ordering::SeqCst);
+        std::future::pending::<()>().await;
+    });
+    is_stuck.recv_timeout(PATIENCE).unwrap();
+    let release = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(20));
+        drop(sender);
+    });
+    drop(runtime);
+    assert!(returned.load(Ordering::SeqCst), "the runtime was gone while a task of it was polled");
+    release.join().unwrap();
+}
+
+#[test]
+fn a_stuck_task_in_a_nested_block_on_is_rescued_too() {
+    let runtime = runtime(1);
+    let (sender, result) = channel();
+    runtime.spawn(async move {
+        let handle = cede::runtime::Handle::current();
+        let inner = handle.clone();
+        handle.block_on(async move {
+            let (done, wait) = channel::<()>();
+            inner.spawn(async move { drop(done) });
+            block_on_channel(&wait);
+            sleep(Duration::from_millis(2)).await;
+        });
+        sender.send(()).unwrap();
+    });
+    result.recv_timeout(PATIENCE).expect("the nested future was stuck");
+}
+
+#[test]
+fn rescued_workers_lose_no_task_under_load() {
+    let runtime = runtime(2);
+    let count = if cfg!(debug_assertions) { 300 } else { 2000 };
+    let done = Arc::new(AtomicUsize::new(0));
+    let tasks: Vec<_> = (0..count)
+        .map(|number| {
+            let done = done.clone();
+            runtime.spawn(async move {
+                let (mut sender, mut receiver) = cede::io::duplex(16);
+                let pair = cede::spawn(async move { receiver.read_u32().await.unwrap() });
+                if number % 60 == 0 {
+                    thread::sleep(Duration::from_millis(6));
+                }
+                sleep(Duration::from_micros(number * 10)).await;
+                sender.write_u32(number as u32).await.unwrap();
+                assert_eq!(pair.await.unwrap(), number as u32);
+                done.fetch_add(1, Ordering::SeqCst);
+            })
+        })
+        .collect();
+    runtime.block_on(async {
+        for task in tasks {
+            task.await.unwrap();
+        }
+    });
+    assert_eq!(done.load(Ordering::SeqCst), count as usize);
+}
