@@ -14,16 +14,19 @@
 mod adapters;
 mod block_on;
 mod blocking;
+pub mod group;
 pub mod io;
 #[doc(hidden)]
 pub mod macros;
 pub mod net;
 pub mod runtime;
+pub mod scope;
 pub mod sim;
 pub mod task;
 pub mod time;
 
 pub use block_on::block_on;
+pub use scope::scope;
 
 /// What hyper needs of a runtime. Its I/O traits are implemented by the sockets themselves.
 #[cfg(feature = "hyper")]
