@@ -46,6 +46,27 @@ fn as_tokio_has_them() {
         cede::task::AbortHandle: true true true;
         cede::task::JoinError: true true true;
         cede::task::Id: true true true;
+        cede::task::JoinSet<u8>: true true true;
+        cede::task::JoinSet<NotSync>: true true true;
+        cede::task::JoinSet<NotSend>: false false true;
+        cede::task::LocalSet: false false true;
+        cede::task::LocalEnterGuard: false false true;
+        cede::task::LocalKey<NotSend>: true true true;
+        cede::task::AccessError: true true true;
+        cede::task::futures::TaskLocalFuture<u8, std::future::Ready<u8>>: true true false;
+        cede::task::futures::TaskLocalFuture<NotSend, std::future::Ready<u8>>: false false false;
+        cede::task::coop::RestoreOnPending: false false true;
+        cede::task::coop::Coop<std::future::Ready<NotSend>>: false false true;
+        cede::task::Unconstrained<std::future::Ready<u8>>: true true true;
+        cede::task::Builder<'static>: true true true;
+        cede::runtime::Builder: true true true;
+        cede::runtime::Id: true true true;
+        cede::runtime::RuntimeMetrics: true true true;
+        cede::runtime::ShutdownReport: true true true;
+        cede::group::TaskGroup<u8>: true true true;
+        cede::group::Spawner<NotSync>: true true true;
+        cede::scope::Scope<'static>: true true true;
+        cede::scope::Child<u8>: true true true;
         cede::time::Sleep: true true false;
         cede::time::Interval: true true true;
         cede::time::Instant: true true true;
@@ -67,4 +88,5 @@ fn runtimes_and_handles_may_cross_a_catch_unwind() {
     unwind_safe::<cede::runtime::Handle>();
     unwind_safe::<cede::task::JoinHandle<NotSend>>();
     unwind_safe::<cede::task::AbortHandle>();
+    unwind_safe::<cede::task::JoinSet<NotSend>>();
 }

@@ -321,10 +321,13 @@ fn no_random_cancel_of_a_tree_leaves_anything_on_threads() {
     let runtime = Builder::new_multi_thread().worker_threads(3).build().unwrap();
     let task = runtime.spawn(async {
         let mut random = Random(7);
-        for _ in 0..TREES / 5 {
+        for _ in 0..if cfg!(debug_assertions) { TREES / 5 } else { TREES } {
             cancel_a_tree(&mut random).await;
         }
     });
     runtime.block_on(task).unwrap();
-    assert_eq!(runtime.metrics().num_alive_tasks(), 0);
+    // The task itself is taken off the count after its handle was woken.
+    while runtime.metrics().num_alive_tasks() > 0 {
+        std::thread::yield_now();
+    }
 }
