@@ -49,7 +49,7 @@ type ChildFuture<'env> = Pin<Box<dyn Future<Output = ()> + Send + 'env>>;
 ///     });
 ///     (count.await, length.await)
 /// }).await;
-/// assert_eq!(words, (4, 19));
+/// assert_eq!(words, (3, 19));
 /// # });
 /// ```
 ///

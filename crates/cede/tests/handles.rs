@@ -92,7 +92,7 @@ fn parks_and_busy_time_are_counted() {
         }
     }
     let idle = workers(2).metrics();
-    until(|| idle.worker_park_unpark_count(0) % 2 == 0);
+    until(|| idle.worker_park_unpark_count(0).is_multiple_of(2));
 }
 
 #[test]

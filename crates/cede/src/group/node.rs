@@ -4,8 +4,6 @@
 //! All state is under the lock. A change is made under it and then told to all who wait; they wait for the change before they look (I4).
 
 use std::fmt;
-use std::future::Future;
-use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -178,15 +176,13 @@ impl Node {
     }
 
     /// Waits until nothing lives in this group and below.
-    pub(super) fn ended(&self) -> impl Future<Output = ()> + Send {
-        async move {
-            loop {
-                let ended = self.ended.notified();
-                if self.live() == 0 {
-                    return;
-                }
-                pin!(ended).await;
+    pub(super) async fn ended(&self) {
+        loop {
+            let ended = self.ended.notified();
+            if self.live() == 0 {
+                return;
             }
+            ended.await;
         }
     }
 }

@@ -87,11 +87,17 @@ pub(crate) fn outside() -> ! {
 }
 
 /// The thread is inside a runtime until this is dropped; see [`Handle::enter`].
+///
+/// What it does when it is dropped does not concern the borrowed runtime, so the compiler lets that be moved away (and shut down) while the guard is still there.
 #[must_use = "the runtime is left when the guard is dropped"]
 pub struct EnterGuard<'a> {
+    _entered: Entered,
+    runtime: PhantomData<&'a Handle>,
+}
+
+struct Entered {
     previous: Option<Handle>,
     depth: usize,
-    runtime: PhantomData<&'a Handle>,
     not_send: PhantomData<*mut ()>,
 }
 
@@ -100,10 +106,10 @@ pub(crate) fn enter<'a>(handle: Handle) -> EnterGuard<'a> {
     let previous = HANDLE.try_with(|current| current.borrow_mut().replace(handle)).ok().flatten();
     let depth = DEPTH.get() + 1;
     DEPTH.set(depth);
-    EnterGuard { previous, depth, runtime: PhantomData, not_send: PhantomData }
+    EnterGuard { _entered: Entered { previous, depth, not_send: PhantomData }, runtime: PhantomData }
 }
 
-impl Drop for EnterGuard<'_> {
+impl Drop for Entered {
     fn drop(&mut self) {
         let Ok(depth) = DEPTH.try_with(Cell::get) else { return };
         if depth != self.depth {
