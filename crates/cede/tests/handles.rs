@@ -1,6 +1,9 @@
 //! What a runtime says about itself, and how it ends.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::mpsc as std_mpsc;
+use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
@@ -161,6 +164,30 @@ fn futures_are_dropped_inside_their_runtime() {
         });
         drop(runtime);
         assert!(told.recv().unwrap());
+    }
+}
+
+#[test]
+fn a_future_that_panics_is_dropped_while_the_panic_unwinds() {
+    struct Panics(std_mpsc::Sender<bool>);
+    impl Future for Panics {
+        type Output = ();
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+            panic!("as planned");
+        }
+    }
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            self.0.send(thread::panicking()).unwrap();
+            panic!("again, as planned");
+        }
+    }
+    for runtime in [one_thread(), workers(1)] {
+        let (tell, told) = std_mpsc::channel();
+        let task = runtime.spawn(Panics(tell));
+        assert!(runtime.block_on(task).unwrap_err().is_panic());
+        assert!(told.recv().unwrap());
+        assert_eq!(runtime.block_on(runtime.spawn(async { 1 })).unwrap(), 1);
     }
 }
 
