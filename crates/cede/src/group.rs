@@ -20,7 +20,7 @@
 //! The group (its reason to be cancelled and its deadline) by the task-local `NODE`, and those task-locals that [`Builder::inherit`] names. A group made inside of a child is below the child's.
 //!
 //! # Who may touch what
-//! [`node::Node`], one for each group: everybody, under its lock, which is not held while wakers are called or futures dropped. Locks are taken one at a time.
+//! `node::Node`, one for each group: everybody, under its lock, which is not held while wakers are called or futures dropped. Locks are taken one at a time.
 //!
 //! # Invariants
 //! - I1: `live` of a node is the number of children of its group and of all groups below it whose futures are not dropped yet.

@@ -138,6 +138,28 @@ fn a_report_names_who_refuses_to_end() {
 }
 
 #[test]
+fn a_graceful_end_lets_tasks_end_by_themselves_within_a_time() {
+    for runtime in [one_thread(), workers(2)] {
+        let handle = runtime.handle().clone();
+        let (refused, was_refused) = std_mpsc::channel();
+        let tidy = runtime.spawn(async move {
+            cede::runtime::shutdown_begins().await;
+            let foreign = thread::spawn(move || refused.send(handle.spawn(async {})).unwrap());
+            let inside = cede::spawn(async { 1 }).await.unwrap();
+            foreign.join().unwrap();
+            inside
+        });
+        let stuck = runtime.spawn(std::future::pending::<()>());
+        runtime.block_on(yield_now());
+        let report = runtime.shutdown_gracefully(Duration::from_millis(100), Duration::from_secs(60));
+        assert_eq!((report.ended, report.refused.len()), (1, 0), "{report}");
+        assert_eq!(cede::block_on(tidy).unwrap(), 1);
+        assert!(cede::block_on(stuck).unwrap_err().is_cancelled());
+        assert!(cede::block_on(was_refused.recv().unwrap()).unwrap_err().is_cancelled());
+    }
+}
+
+#[test]
 fn a_report_of_a_clean_end_is_empty() {
     for runtime in [one_thread(), workers(2)] {
         (0..10).for_each(|_| drop(runtime.spawn(std::future::pending::<()>())));

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use cede_driver::Driver;
 use cede_driver::clock::Clock;
+use cede_sync::Notify;
 
 use super::handle::SchedulerHandle;
 use super::parts::{Hook, Hooks, Names, Parts};
@@ -364,6 +365,8 @@ impl Builder {
             name: self.name.clone(),
             panics_end_it: self.unhandled_panic == UnhandledPanic::ShutdownRuntime,
             panicked: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
+            drain_begins: Notify::new(),
             block_on_runs_tasks: self.block_on_runs_tasks.unwrap_or(
                 !self.own_thread_name
                     && self.thread_stack_size.is_none()

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use cede_core::lock::Lock;
 use cede_driver::clock::Clock;
+use cede_sync::Notify;
 
 use crate::blocking::Blocking;
-use crate::runtime::Id;
 use crate::runtime::run::shielded;
+use crate::runtime::{Id, context};
 use crate::sim::{BlockedTask, Deadlock};
 
 /// A function of the user's that is called at certain moments.
@@ -31,6 +32,10 @@ pub(crate) struct Parts {
     /// Whether the panic of a task ends a one-thread runtime.
     pub(crate) panics_end_it: bool,
     pub(crate) panicked: AtomicBool,
+    /// A graceful shutdown has begun: nothing is accepted from outside.
+    pub(crate) draining: AtomicBool,
+    /// Those who want to know when that begins.
+    pub(crate) drain_begins: Notify,
     /// Whether a thread in `block_on` of a work-stealing runtime is a guest worker.
     pub(crate) block_on_runs_tasks: bool,
 }
@@ -45,6 +50,11 @@ pub(crate) struct Hooks {
 }
 
 impl Parts {
+    /// Whether a spawn from here is refused: a graceful shutdown has begun, and this is no task that may need others to end.
+    pub(crate) fn refuses_spawn(&self) -> bool {
+        self.draining.load(Ordering::SeqCst) && context::current_task().is_none()
+    }
+
     /// A task panicked.
     #[cold]
     pub(crate) fn note_panic(&self) {

@@ -1,6 +1,6 @@
 //! Many tasks, awaited in the order in which they end.
 //!
-//! The join handles are in a [`ReadySet`]: each has a waker of its own that is left with its task at once, so handles come out in the order in which the tasks ended.
+//! The join handles are in a `ReadySet`: each has a waker of its own that is left with its task at once, so handles come out in the order in which the tasks ended.
 
 #![forbid(unsafe_code)]
 
