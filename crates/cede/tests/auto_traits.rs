@@ -39,7 +39,8 @@ fn as_tokio_has_them() {
         cede::runtime::Runtime: true true true;
         cede::runtime::Handle: true true true;
         cede::runtime::LocalRuntime: false false true;
-        cede::runtime::EnterGuard<'static>: false false true;
+        cede::runtime::EnterGuard<'static>: false true true;
+        cede::runtime::LocalOptions: false false true;
         cede::task::JoinHandle<u8>: true true true;
         cede::task::JoinHandle<NotSync>: true true true;
         cede::task::JoinHandle<NotSend>: false false true;

@@ -98,7 +98,8 @@ pub struct EnterGuard<'a> {
 struct Entered {
     previous: Option<Handle>,
     depth: usize,
-    not_send: PhantomData<*mut ()>,
+    /// Bound to its thread, but it may be looked at from others, as a mutex guard.
+    not_send: PhantomData<std::sync::MutexGuard<'static, ()>>,
 }
 
 pub(crate) fn enter<'a>(handle: Handle) -> EnterGuard<'a> {

@@ -11,7 +11,10 @@ use crate::task::JoinHandle;
 /// Options of a [`LocalRuntime`]; there are none yet.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
-pub struct LocalOptions {}
+pub struct LocalOptions {
+    /// Options may come to hold what is bound to a thread.
+    not_send: PhantomData<*mut ()>,
+}
 
 /// A runtime that lives on one thread, so that its tasks may hold what is not `Send`.
 ///
