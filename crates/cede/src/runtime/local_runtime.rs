@@ -100,4 +100,14 @@ impl LocalRuntime {
     pub fn shutdown_background(self) {
         self.runtime.shutdown_background();
     }
+
+    /// See [`Runtime::shutdown_report`].
+    pub fn shutdown_report(self, timeout: std::time::Duration) -> super::ShutdownReport {
+        self.runtime.shutdown_report(timeout)
+    }
+
+    /// See [`Runtime::shutdown_gracefully`].
+    pub fn shutdown_gracefully(self, drain: std::time::Duration, timeout: std::time::Duration) -> super::ShutdownReport {
+        self.runtime.shutdown_gracefully(drain, timeout)
+    }
 }
