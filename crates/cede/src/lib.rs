@@ -15,6 +15,7 @@ mod adapters;
 mod block_on;
 mod blocking;
 pub mod fs;
+pub mod group;
 pub mod io;
 #[doc(hidden)]
 pub mod macros;
@@ -23,11 +24,13 @@ mod pollable;
 pub mod process;
 pub mod runtime;
 pub mod signal;
+pub mod scope;
 pub mod sim;
 pub mod task;
 pub mod time;
 
 pub use block_on::block_on;
+pub use scope::scope;
 
 /// What hyper needs of a runtime. Its I/O traits are implemented by the sockets themselves.
 #[cfg(feature = "hyper")]

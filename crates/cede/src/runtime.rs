@@ -72,6 +72,24 @@ pub fn worker_index() -> Option<usize> {
     }
 }
 
+/// How often a graceful shutdown looks whether all tasks have ended. Counting at each end of a task would cost every task something.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+
+/// Waits until [`Runtime::shutdown_gracefully`] is called on the runtime that polls this.
+///
+/// *Cancel safety*: dropping it has no effect.
+///
+/// # Panics
+/// Outside of a runtime.
+pub async fn shutdown_begins() {
+    let handle = Handle::current();
+    let parts = handle.parts();
+    let begins = parts.drain_begins.notified();
+    if !parts.draining.load(std::sync::atomic::Ordering::SeqCst) {
+        begins.await;
+    }
+}
+
 /// Whether an operation failed because its runtime was shut down.
 ///
 /// ```
@@ -174,6 +192,40 @@ impl Runtime {
         let refused = self.handle.refusals();
         let left = self.handle.alive_tasks();
         ShutdownReport { ended: alive.saturating_sub(left), refused, elapsed: begin.elapsed() }
+    }
+
+    /// Ends the runtime in steps, each of them bounded: accepts no more tasks from outside and tells those that wait for [`shutdown_begins`]; lets the tasks run on until all have ended or
+    /// `drain` is over; then as [`Runtime::shutdown_report`] with `timeout`.
+    ///
+    /// Tasks may spawn others while they clean up. Inside of a task, which could not end meanwhile, there is no time for the others either.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let runtime = cede::runtime::Runtime::new()?;
+    /// let server = runtime.spawn(async {
+    ///     cede::runtime::shutdown_begins().await;
+    ///     // Close connections, write buffers back ...
+    ///     "closed"
+    /// });
+    /// let report = runtime.shutdown_gracefully(Duration::from_secs(60), Duration::from_secs(1));
+    /// assert!(report.is_complete());
+    /// assert_eq!(report.ended, 0, "all had ended by themselves");
+    /// assert_eq!(cede::block_on(server).unwrap(), "closed");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn shutdown_gracefully(self, drain: Duration, timeout: Duration) -> ShutdownReport {
+        let parts = self.handle.parts();
+        parts.draining.store(true, std::sync::atomic::Ordering::SeqCst);
+        parts.drain_begins.notify_waiters();
+        if !context::is_driving() {
+            let drained = async {
+                while self.handle.alive_tasks() > 0 {
+                    crate::time::sleep(LOOK_EVERY).await;
+                }
+            };
+            let _over = self.block_on(async { crate::time::timeout(drain, drained).await });
+        }
+        self.shutdown_report(timeout)
     }
 
     /// Numbers about this runtime as it is now.

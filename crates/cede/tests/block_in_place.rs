@@ -1,9 +1,12 @@
 //! Blocking in the middle of a task: the worker goes on elsewhere.
 
+use std::collections::HashSet;
+use std::io::{Read, Write};
 use std::sync::mpsc as std_mpsc;
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
+use cede::io::{AsyncReadExt, AsyncWriteExt};
 use cede::runtime::{Builder, Handle, Runtime};
 use cede::sim::Sim;
 use cede::task::{JoinSet, block_in_place, yield_now};
@@ -28,6 +31,64 @@ fn the_worker_goes_on_with_tasks_timers_and_wakes_while_its_task_blocks() {
         number
     });
     assert_eq!(runtime.block_on(task).unwrap(), 7);
+}
+
+#[test]
+fn sockets_of_the_worker_are_served_meanwhile() {
+    let runtime = workers(1);
+    let task = runtime.spawn(async {
+        let listener = cede::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = cede::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut bytes = [0; 4];
+            stream.read_exact(&mut bytes).await.unwrap();
+            stream.write_all(&bytes).await.unwrap();
+        });
+        yield_now().await;
+        let echoed = block_in_place(move || {
+            let mut stream = std::net::TcpStream::connect(address).unwrap();
+            stream.write_all(b"ping").unwrap();
+            let mut bytes = [0; 4];
+            stream.read_exact(&mut bytes).unwrap();
+            bytes
+        });
+        server.await.unwrap();
+        echoed
+    });
+    assert_eq!(&runtime.block_on(task).unwrap(), b"ping");
+}
+
+#[test]
+fn threads_that_lost_their_worker_take_the_next_one() {
+    let runtime = workers(1);
+    let task = runtime.spawn(async {
+        let mut threads = HashSet::new();
+        for _ in 0..200 {
+            let (send, receive) = std_mpsc::channel();
+            // The closure ends only when another thread has run this.
+            drop(cede::spawn(async move { send.send(std::thread::current().id()).unwrap() }));
+            threads.insert(block_in_place(|| receive.recv().unwrap()));
+            threads.insert(std::thread::current().id());
+            yield_now().await;
+        }
+        threads.len()
+    });
+    let threads = runtime.block_on(task).unwrap();
+    // The worker's, two that take turns as spares, and now and then one more because a spare was not back yet; and the guest.
+    assert!((2..=6).contains(&threads), "{threads} threads");
+}
+
+#[test]
+fn code_that_is_no_task_keeps_the_worker() {
+    let (tell, told) = std_mpsc::channel();
+    let hook = move || {
+        block_in_place(|| ());
+        let _ = tell.send(());
+    };
+    let runtime = Builder::new_multi_thread().worker_threads(2).on_thread_park(hook.clone()).on_thread_start(hook).build().unwrap();
+    assert_eq!(runtime.block_on(runtime.spawn(async { block_in_place(|| 1) })).unwrap(), 1);
+    told.recv().unwrap();
 }
 
 #[test]
@@ -133,7 +194,10 @@ fn a_closure_that_waits_for_a_runtime_that_ends_is_told() {
     });
     has_begun.recv().unwrap();
     drop(runtime);
-    assert!(cede::block_on(task).unwrap_err().is_panic());
+    match cede::block_on(task) {
+        Ok(spawned_too_late) => assert!(spawned_too_late.unwrap_err().is_cancelled()),
+        Err(waited) => assert!(waited.is_panic()),
+    }
 }
 
 #[test]

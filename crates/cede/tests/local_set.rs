@@ -158,7 +158,7 @@ fn a_panic_is_the_handles_error_or_the_sets_end() {
 #[test]
 #[should_panic(expected = "`spawn_local` called from outside of a `task::LocalSet`")]
 fn outside_of_a_set_there_is_no_spawn_local() {
-    two_workers().block_on(async { spawn_local(async {}) });
+    two_workers().block_on(async { drop(spawn_local(async {})) });
 }
 
 #[test]

@@ -215,6 +215,15 @@ impl TaskRef {
         self.header().state.park().is_notified()
     }
 
+    /// Drops what is left of the future of a task that is going to be ended with [`TaskRef::fail`]: for a runner that does so while a panic of the future still unwinds.
+    ///
+    /// # Safety
+    /// The caller has the right to poll, and does not poll the task any more.
+    pub unsafe fn drop_future(self) {
+        // SAFETY: [I1] the caller has the right to poll, hence to drop the future.
+        unsafe { (self.vtable().drop_stage)(self) };
+    }
+
     /// Ends a task that panicked or was aborted: drops what is left of its future and puts `failure` in the place of the output. The caller
     /// goes on with [`TaskRef::complete`]. The drop of the future may panic; then the failure is not in place and the call is to be repeated.
     ///

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use cede_driver::Driver;
 use cede_driver::clock::Clock;
+use cede_sync::Notify;
 
 use super::handle::SchedulerHandle;
 use super::parts::{Hook, Hooks, Names, Parts, Rescue};
@@ -382,6 +383,8 @@ impl Builder {
             panics_end_it: self.unhandled_panic == UnhandledPanic::ShutdownRuntime,
             panicked: AtomicBool::new(false),
             rescue: if simulated { Rescue { threads_max: 0, ..self.rescue } } else { self.rescue },
+            draining: AtomicBool::new(false),
+            drain_begins: Notify::new(),
             block_on_runs_tasks: self.block_on_runs_tasks.unwrap_or(
                 !self.own_thread_name
                     && self.thread_stack_size.is_none()

@@ -88,12 +88,19 @@ pub(crate) fn outside() -> ! {
 }
 
 /// The thread is inside a runtime until this is dropped; see [`Handle::enter`].
+///
+/// What it does when it is dropped does not concern the borrowed runtime, so the compiler lets that be moved away (and shut down) while the guard is still there.
 #[must_use = "the runtime is left when the guard is dropped"]
 pub struct EnterGuard<'a> {
+    _entered: Entered,
+    runtime: PhantomData<&'a Handle>,
+}
+
+struct Entered {
     previous: Option<Handle>,
     depth: usize,
-    runtime: PhantomData<&'a Handle>,
-    not_send: PhantomData<*mut ()>,
+    /// Bound to its thread, but it may be looked at from others, as a mutex guard.
+    not_send: PhantomData<std::sync::MutexGuard<'static, ()>>,
 }
 
 pub(crate) fn enter<'a>(handle: Handle) -> EnterGuard<'a> {
@@ -102,10 +109,10 @@ pub(crate) fn enter<'a>(handle: Handle) -> EnterGuard<'a> {
     timer::install(|duration| Box::pin(crate::time::sleep(duration)));
     let depth = DEPTH.get() + 1;
     DEPTH.set(depth);
-    EnterGuard { previous, depth, runtime: PhantomData, not_send: PhantomData }
+    EnterGuard { _entered: Entered { previous, depth, not_send: PhantomData }, runtime: PhantomData }
 }
 
-impl Drop for EnterGuard<'_> {
+impl Drop for Entered {
     fn drop(&mut self) {
         let Ok(depth) = DEPTH.try_with(Cell::get) else { return };
         if depth != self.depth {

@@ -207,7 +207,7 @@ where
 {
     let layout = TaskCell::<F, LocalHome>::LAYOUT;
     let mut place = shared.foreign_slab.lock();
-    let open = !shared.inbox.is_closed();
+    let open = !shared.inbox.is_closed() && !shared.parts.refuses_spawn();
     let Some(slab) = place.as_mut().filter(|_| open) else {
         drop(place);
         return crate::task::spawn_cancelled(future, id, site);

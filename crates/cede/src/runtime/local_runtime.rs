@@ -11,7 +11,10 @@ use crate::task::JoinHandle;
 /// Options of a [`LocalRuntime`]; there are none yet.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
-pub struct LocalOptions {}
+pub struct LocalOptions {
+    /// Options may come to hold what is bound to a thread.
+    not_send: PhantomData<*mut ()>,
+}
 
 /// A runtime that lives on one thread, so that its tasks may hold what is not `Send`.
 ///
@@ -96,5 +99,15 @@ impl LocalRuntime {
     /// See [`Runtime::shutdown_background`].
     pub fn shutdown_background(self) {
         self.runtime.shutdown_background();
+    }
+
+    /// See [`Runtime::shutdown_report`].
+    pub fn shutdown_report(self, timeout: std::time::Duration) -> super::ShutdownReport {
+        self.runtime.shutdown_report(timeout)
+    }
+
+    /// See [`Runtime::shutdown_gracefully`].
+    pub fn shutdown_gracefully(self, drain: std::time::Duration, timeout: std::time::Duration) -> super::ShutdownReport {
+        self.runtime.shutdown_gracefully(drain, timeout)
     }
 }

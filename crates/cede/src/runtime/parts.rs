@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use cede_core::lock::Lock;
 use cede_driver::clock::Clock;
+use cede_sync::Notify;
 
 use crate::blocking::Blocking;
-use crate::runtime::Id;
 use crate::runtime::run::shielded;
+use crate::runtime::{Id, context};
 use crate::sim::{BlockedTask, Deadlock};
 
 /// A function of the user's that is called at certain moments.
@@ -33,6 +34,10 @@ pub(crate) struct Parts {
     pub(crate) panics_end_it: bool,
     pub(crate) panicked: AtomicBool,
     pub(crate) rescue: Rescue,
+    /// A graceful shutdown has begun: nothing is accepted from outside.
+    pub(crate) draining: AtomicBool,
+    /// Those who want to know when that begins.
+    pub(crate) drain_begins: Notify,
     /// Whether a thread in `block_on` of a work-stealing runtime is a guest worker.
     pub(crate) block_on_runs_tasks: bool,
 }
@@ -62,6 +67,11 @@ pub(crate) struct Hooks {
 }
 
 impl Parts {
+    /// Whether a spawn from here is refused: a graceful shutdown has begun, and this is no task that may need others to end.
+    pub(crate) fn refuses_spawn(&self) -> bool {
+        self.draining.load(Ordering::SeqCst) && context::current_task().is_none()
+    }
+
     /// A task panicked.
     #[cold]
     pub(crate) fn note_panic(&self) {

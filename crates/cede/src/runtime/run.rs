@@ -36,8 +36,11 @@ pub(crate) unsafe fn run(task: TaskRef, on_panic: impl FnOnce()) -> Outcome {
     let polled = catch_unwind(AssertUnwindSafe(|| {
         context::polling(task, || {
             budget::with_initial(|| {
+                let unwinds = DropsWhileUnwinding(task);
                 // SAFETY: the caller's contract.
-                with_waker(task, |waker| unsafe { task.poll(&mut Context::from_waker(waker)) })
+                let polled = with_waker(task, |waker| unsafe { task.poll(&mut Context::from_waker(waker)) });
+                std::mem::forget(unwinds);
+                polled
             })
         })
     }));
@@ -59,6 +62,17 @@ pub(crate) unsafe fn run(task: TaskRef, on_panic: impl FnOnce()) -> Outcome {
             unsafe { fail(task, error) };
             Outcome::Completed
         }
+    }
+}
+
+/// A future that panics is dropped while its panic unwinds, so that what it owns can see that (a guard of a mutex poisons it).
+struct DropsWhileUnwinding(TaskRef);
+
+impl Drop for DropsWhileUnwinding {
+    #[cold]
+    fn drop(&mut self) {
+        // SAFETY: [I1 of `cede_core::task`] this is dropped only by a panic of the poll, whose caller has the right to poll and ends the task then. A panic of the drop must not leave this function.
+        shielded(|| unsafe { self.0.drop_future() });
     }
 }
 

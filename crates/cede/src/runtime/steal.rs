@@ -20,7 +20,7 @@
 //!   The argument is in [`cede_core::idle`].
 //!
 //! # Shutdown, in steps
-//! `[close]` the injection queue, so that foreign wakes do nothing; `[stop]` all workers and the guest at their next look; `[drop]` all futures, by the last of them to stop, with every slab at
+//! `[close]` the injection queue, so that foreign wakes do nothing; `[stop]` all workers and the guest at their next look, and wait for threads that are away from theirs; `[drop]` all futures, by the last of them to stop, with every slab at
 //! hand and nobody running tasks; `[leave]` the slabs to the cells that are still referenced.
 
 mod guest;
@@ -255,7 +255,7 @@ where
 {
     let layout = TaskCell::<F, StealHome>::LAYOUT;
     let mut place = shared.foreign_slab.lock();
-    let open = !shared.inject.is_closed();
+    let open = !shared.inject.is_closed() && !shared.parts.refuses_spawn();
     let Some(slab) = place.as_mut().filter(|_| open) else {
         drop(place);
         return crate::task::spawn_cancelled(future, id, site);

@@ -1,13 +1,13 @@
 //! Many tasks, awaited in the order in which they end.
 //!
-//! The join handles are in a [`ReadySet`]: each has a waker of its own that is left with its task at once, so handles come out in the order in which the tasks ended.
+//! The join handles are in a `ReadySet`: each has a waker of its own that is left with its task at once, so handles come out in the order in which the tasks ended.
 
 #![forbid(unsafe_code)]
 
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::panic::resume_unwind;
+use std::panic::{RefUnwindSafe, UnwindSafe, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -37,6 +37,10 @@ use crate::runtime::Handle;
 pub struct JoinSet<T> {
     tasks: ReadySet<JoinHandle<T>>,
 }
+
+// As join handles are: a panic leaves nothing in a set that others must not see.
+impl<T> UnwindSafe for JoinSet<T> {}
+impl<T> RefUnwindSafe for JoinSet<T> {}
 
 impl<T> JoinSet<T> {
     /// An empty set.

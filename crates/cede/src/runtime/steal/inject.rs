@@ -43,7 +43,7 @@ impl Inject {
     /// How many tasks are waiting.
     pub(super) fn depth(&self) -> usize {
         if !self.incoming.is_empty() {
-            drop(self.ordered.append_and_take(|| self.incoming.take(), |_| 0));
+            let _none_taken = self.ordered.append_and_take(|| self.incoming.take(), |_| 0);
         }
         self.ordered.len()
     }

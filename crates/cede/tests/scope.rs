@@ -1,0 +1,180 @@
+//! Concurrent parts of one task that borrow from it.
+
+use std::future::{Future, pending};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use cede::runtime::Builder;
+use cede::scope;
+use cede::sim::Sim;
+use cede::sync::oneshot;
+use cede::task::yield_now;
+
+fn everywhere<F>(body: impl Fn() -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    Builder::new_current_thread().start_paused(true).build().unwrap().block_on(body());
+    let runtime = Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    runtime.block_on(body());
+    let inside = runtime.spawn(body());
+    runtime.block_on(inside).unwrap();
+    for seed in 0..30 {
+        Sim::new(seed).run(body()).unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
+        Sim::new(seed).workers(3).run(body()).unwrap_or_else(|failure| panic!("seed {seed}, three workers: {failure}"));
+    }
+}
+
+#[test]
+fn children_borrow_run_concurrently_and_are_waited_for() {
+    everywhere(|| async {
+        let mut numbers = vec![1, 2, 3];
+        let log = Mutex::new(Vec::new());
+        let (first, second) = numbers.split_at_mut(1);
+        let output = scope(async |s| {
+            let (send, receive) = oneshot::channel();
+            // Neither result is awaited by the body, yet both end before the scope does.
+            let log = &log;
+            drop(s.spawn(async move {
+                first[0] += receive.await.unwrap();
+                log.lock().unwrap().push("first");
+            }));
+            drop(s.spawn(async move {
+                cede::time::sleep(Duration::from_millis(1)).await;
+                second[0] *= 10;
+                send.send(41).unwrap();
+                log.lock().unwrap().push("second");
+            }));
+            "body"
+        })
+        .await;
+        assert_eq!((output, numbers, log.into_inner().unwrap()), ("body", vec![42, 20, 3], vec!["second", "first"]));
+    });
+}
+
+#[test]
+fn children_spawn_children_and_give_outputs() {
+    everywhere(|| async {
+        let text = String::from("shared");
+        let total = scope(async |s| {
+            let outer = s.spawn({
+                let s = s.clone();
+                let text = &text;
+                async move {
+                    let inner: Vec<_> = (0..10).map(|i| s.spawn(async move { text.len() + i })).collect();
+                    let mut sum = 0;
+                    for child in inner {
+                        sum += child.await;
+                    }
+                    sum
+                }
+            });
+            outer.await
+        });
+        assert_eq!(total.await, 105);
+    });
+}
+
+struct Counted<'a>(&'a AtomicUsize);
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_dropped_scope_drops_its_children_and_a_late_child_is_dropped_at_once() {
+    everywhere(|| async {
+        let drops = AtomicUsize::new(0);
+        let leaked = Mutex::new(None);
+        let stuck = scope(async |s| {
+            *leaked.lock().unwrap() = Some(s.clone());
+            for _ in 0..5 {
+                let counted = Counted(&drops);
+                drop(s.spawn(async move {
+                    let _counted = counted;
+                    pending::<()>().await;
+                }));
+            }
+            pending::<()>().await;
+        });
+        assert!(cede::time::timeout(Duration::from_millis(1), stuck).await.is_err());
+        assert_eq!(drops.load(Ordering::SeqCst), 5);
+        let counted = Counted(&drops);
+        let late = leaked.lock().unwrap().take().unwrap().spawn(async move {
+            let _counted = counted;
+        });
+        assert_eq!(drops.load(Ordering::SeqCst), 6);
+        assert!(cede::time::timeout(Duration::from_millis(1), late).await.is_err());
+    });
+}
+
+#[test]
+fn a_forgotten_scope_is_harmless() {
+    everywhere(|| async {
+        let polls = Arc::new(AtomicUsize::new(0));
+        let mut forgotten = Box::pin(scope(async |s| {
+            let polls = polls.clone();
+            drop(s.spawn(async move {
+                loop {
+                    polls.fetch_add(1, Ordering::SeqCst);
+                    yield_now().await;
+                }
+            }));
+        }));
+        assert!(cede::time::timeout(Duration::ZERO, &mut forgotten).await.is_err());
+        std::mem::forget(forgotten);
+        let seen = polls.load(Ordering::SeqCst);
+        yield_now().await;
+        assert_eq!(polls.load(Ordering::SeqCst), seen);
+    });
+}
+
+#[test]
+fn only_woken_children_are_polled() {
+    everywhere(|| async {
+        let polls = AtomicUsize::new(0);
+        scope(async |s| {
+            for i in 0..100 {
+                let child = std::future::poll_fn(|_| {
+                    polls.fetch_add(1, Ordering::SeqCst);
+                    std::task::Poll::<()>::Pending
+                });
+                drop(s.spawn(cede::time::timeout(Duration::from_millis(i), cede::task::unconstrained(child))));
+            }
+            for _ in 0..1000 {
+                yield_now().await;
+            }
+        })
+        .await;
+        assert!(
+            polls.load(Ordering::SeqCst) < 500,
+            "polled when spawned, when the time is over, and perhaps when the budget was not enough for that"
+        );
+    });
+}
+
+#[test]
+fn a_scope_whose_children_are_always_ready_gives_way() {
+    everywhere(|| async {
+        let (stop, mut stopped) = oneshot::channel::<()>();
+        let other = cede::spawn(async move { stop.send(()).unwrap() });
+        scope(async |s| {
+            drop(s.spawn(async {
+                while stopped.try_recv().is_err() {
+                    cede::task::consume_budget().await;
+                }
+            }));
+        })
+        .await;
+        other.await.unwrap();
+    });
+}
+
+#[test]
+#[should_panic(expected = "as planned")]
+fn a_childs_panic_is_the_scopes() {
+    cede::block_on(scope(async |s| s.spawn(async { panic!("as planned") }).await))
+}
