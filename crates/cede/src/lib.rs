@@ -20,6 +20,7 @@ pub mod macros;
 pub mod net;
 pub mod runtime;
 pub mod sim;
+pub mod stream;
 pub mod task;
 pub mod time;
 
