@@ -343,3 +343,68 @@ fn the_panic_of_a_source_reaches_its_subscribers() {
         assert_eq!(late.count().await, 0);
     });
 }
+
+#[test]
+fn dropped_anywhere_nothing_goes_on_and_nothing_is_done_twice() {
+    simulated(|| async {
+        for limit in 1..60 {
+            let (begun, ended, alive) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+            let (starts, ends, lives) = (begun.clone(), ended.clone(), alive.clone());
+            let work = stream::iter(0..9_u32).for_each_task(2, move |n| {
+                let (starts, ends, life) = (starts.clone(), ends.clone(), Alive::new(&lives));
+                async move {
+                    starts.fetch_add(1, Ordering::SeqCst);
+                    sleep(MS * (5 + n)).await;
+                    ends.fetch_add(1, Ordering::SeqCst);
+                    drop(life);
+                }
+            });
+            let finished = cede::time::timeout(MS * limit, work).await.is_ok();
+            // The tasks that were aborted get their last turn.
+            while alive.load(Ordering::SeqCst) > 0 {
+                cede::task::yield_now().await;
+            }
+            let done = ended.load(Ordering::SeqCst);
+            sleep(100 * MS).await;
+            assert_eq!(ended.load(Ordering::SeqCst), done);
+            assert!(begun.load(Ordering::SeqCst) <= done + 2);
+            assert_eq!(finished, done == 9, "after {limit} ms");
+
+            let calls = Arc::new(AtomicUsize::new(0));
+            let counted = calls.clone();
+            let attempt = || async {
+                counted.fetch_add(1, Ordering::SeqCst);
+                sleep(MS).await;
+                Err::<(), _>(())
+            };
+            let tried = retry(Backoff::new(3 * MS).attempts(3), attempt, |()| true);
+            let given_up = cede::time::timeout(MS * limit, tried).await;
+            let made = calls.load(Ordering::SeqCst);
+            sleep(100 * MS).await;
+            assert_eq!(calls.load(Ordering::SeqCst), made);
+            assert!(made <= 3 && (given_up.is_err() || made == 3));
+        }
+    });
+}
+
+#[test]
+fn a_panic_without_order_leaves_the_others() {
+    everywhere(|| async {
+        let jobs = stream::iter(0..6).map(|n| async move {
+            assert_ne!(n, 2);
+            n
+        });
+        let mut outputs = Box::pin(jobs.buffer_unordered_tasks(3));
+        let (mut got, mut panics) = (Vec::new(), 0);
+        loop {
+            let turn = std::panic::AssertUnwindSafe(outputs.next());
+            match futures_util::FutureExt::catch_unwind(turn).await {
+                Ok(Some(n)) => got.push(n),
+                Ok(None) => break,
+                Err(_) => panics += 1,
+            }
+        }
+        got.sort_unstable();
+        assert_eq!((got, panics), (vec![0, 1, 3, 4, 5], 1));
+    });
+}
