@@ -72,13 +72,14 @@ fn destructors_may_use_the_channel() {
     permit.send(Reenter(tx.downgrade()));
 }
 
+impl Clone for Bomb {
+    fn clone(&self) -> Self {
+        Bomb { drops: Arc::default(), armed: false }
+    }
+}
+
 #[test]
 fn a_panicking_destructor_costs_a_broadcast_channel_nothing() {
-    impl Clone for Bomb {
-        fn clone(&self) -> Self {
-            Bomb { drops: Arc::default(), armed: false }
-        }
-    }
     for armed in [0, 3, 7] {
         let drops = Arc::new(AtomicUsize::new(0));
         let bomb = |index| Bomb { drops: Arc::clone(&drops), armed: index == armed };
