@@ -65,6 +65,13 @@ fn a_send_with_a_time_limit() {
 }
 
 #[test]
+#[should_panic(expected = "there is no timer running")]
+fn a_time_limit_needs_a_runtime() {
+    let (tx, _rx) = mpsc::channel(1);
+    let _sent = futures_util::FutureExt::now_or_never(tx.send_timeout(1, Duration::ZERO));
+}
+
+#[test]
 fn a_select_loop_keeps_its_place_in_the_queue() {
     everywhere(|| async {
         let semaphore = Arc::new(Semaphore::new(0));
