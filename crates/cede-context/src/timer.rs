@@ -16,27 +16,27 @@ pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// Makes futures that are ready after so much time.
 pub type Maker = fn(Duration) -> Sleep;
 
-/// From now on [`sleep`] on this thread uses `maker`.
+/// From now on [`maker`] on this thread gives `maker`.
 pub fn install(maker: Maker) {
     cells::set_timer(maker);
 }
 
-/// A future that is ready after `duration`.
+/// What makes the timers on this thread. Called outside of the runtime it panics.
 ///
 /// # Panics
-/// On a thread that was never inside a runtime; the maker may panic, too.
+/// On a thread that was never inside a runtime.
 #[must_use]
 #[track_caller]
-pub fn sleep(duration: Duration) -> Sleep {
+pub fn maker() -> Maker {
     match cells::timer() {
-        Some(maker) => maker(duration),
+        Some(maker) => maker,
         None => panic!("there is no timer running, must be called from the context of a runtime: call it in a task, or inside `block_on`"),
     }
 }
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::{install, sleep};
+    use super::{install, maker};
     use core::future::ready;
     use core::task::{Context, Waker};
     use core::time::Duration;
@@ -44,12 +44,12 @@ mod tests {
 
     #[test]
     fn the_maker_of_the_thread_is_used() {
-        assert!(std::panic::catch_unwind(|| sleep(Duration::ZERO)).is_err());
+        assert!(std::panic::catch_unwind(maker).is_err());
         install(|duration| {
             assert_eq!(duration, Duration::from_secs(7));
             Box::pin(ready(()))
         });
         let mut cx = Context::from_waker(Waker::noop());
-        assert!(sleep(Duration::from_secs(7)).as_mut().poll(&mut cx).is_ready());
+        assert!(maker()(Duration::from_secs(7)).as_mut().poll(&mut cx).is_ready());
     }
 }

@@ -18,6 +18,7 @@
 //! let mut server = Framed::new(server, LinesCodec::new_with_max_length(100));
 //! client.send("hello").await.unwrap();
 //! assert_eq!(server.next().await.unwrap().unwrap(), "hello");
+//! # cede_io::Result::Ok(())
 //! # });
 //! ```
 

@@ -57,8 +57,8 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
 #[track_caller]
 fn inside_an_executor() -> ! {
     panic!(
-        "a `blocking_*` method was called on a thread that runs async tasks, all of which would wait as long as it does: \
-         call it inside `spawn_blocking`, or `.await` the method without the prefix"
+        "Cannot block the current thread from within a runtime: a `blocking_*` method was called on a thread that runs async tasks, all of \
+         which would wait as long as it does; call it inside `spawn_blocking`, or `.await` the method without the prefix"
     )
 }
 

@@ -164,6 +164,14 @@ impl Claims {
         permits
     }
 
+    /// Sends waiters off unsatisfied, as many as fit into the batch; they see elsewhere that they wait in vain. What they had got they keep until they
+    /// [leave](Self::leave).
+    pub(crate) fn turn_away(&mut self, batch: &mut WakeBatch) {
+        while batch.has_room() && !self.list.is_empty() {
+            self.send_off(batch, |_| ());
+        }
+    }
+
     fn send_off(&mut self, batch: &mut WakeBatch, tell: impl FnOnce(&mut Need)) {
         if let Some(Some(waker)) = self.list.pop_front(tell) {
             batch.push(waker);

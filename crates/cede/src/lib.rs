@@ -26,6 +26,7 @@ pub mod runtime;
 pub mod signal;
 pub mod scope;
 pub mod sim;
+pub mod stream;
 pub mod task;
 pub mod time;
 

@@ -65,6 +65,13 @@ fn a_send_with_a_time_limit() {
 }
 
 #[test]
+#[should_panic(expected = "there is no timer running")]
+fn a_time_limit_needs_a_runtime() {
+    let (tx, _rx) = mpsc::channel(1);
+    let _sent = futures_util::FutureExt::now_or_never(tx.send_timeout(1, Duration::ZERO));
+}
+
+#[test]
 fn a_select_loop_keeps_its_place_in_the_queue() {
     everywhere(|| async {
         let semaphore = Arc::new(Semaphore::new(0));
@@ -113,6 +120,31 @@ fn a_cancelled_server_lets_its_tasks_end() {
         server.cancel_with("going down");
         for task in tasks {
             assert_eq!(task.await.unwrap(), "going down");
+        }
+    });
+}
+
+#[test]
+fn a_send_with_a_time_limit_that_is_dropped_sends_nothing_and_keeps_no_room() {
+    everywhere(|| async {
+        let (tx, mut rx) = mpsc::channel(1);
+        // Unpolled, while it waits, and after it got the room without having seen it.
+        for stage in 0..3 {
+            tx.try_send(0).unwrap();
+            let mut send = Box::pin(tx.send_timeout(1, Duration::from_secs(100)));
+            if stage > 0 {
+                let waited = cede::time::timeout(Duration::from_millis(1), &mut send).await;
+                assert!(waited.is_err());
+            }
+            if stage == 1 {
+                drop(send);
+                assert_eq!(rx.recv().await, Some(0));
+            } else {
+                assert_eq!(rx.recv().await, Some(0));
+                drop(send);
+            }
+            assert!(rx.try_recv().is_err());
+            assert_eq!(tx.capacity(), 1);
         }
     });
 }

@@ -90,6 +90,11 @@ impl<T, U> Framed<T, U> {
         &mut self.io
     }
 
+    /// Like `get_mut`, for what must stay where it is.
+    pub fn get_pin_mut(self: Pin<&mut Self>) -> Pin<&mut T> {
+        self.project().io
+    }
+
     /// What is read and written. What is in the buffers is lost.
     pub fn into_inner(self) -> T {
         self.io
@@ -103,6 +108,14 @@ impl<T, U> Framed<T, U> {
     /// The codec.
     pub fn codec_mut(&mut self) -> &mut U {
         &mut self.codec
+    }
+
+    /// Goes on with another codec, made of this one. What is in the buffers stays.
+    pub fn map_codec<C, F>(self, map: F) -> Framed<T, C>
+    where
+        F: FnOnce(U) -> C,
+    {
+        Framed { io: self.io, codec: map(self.codec), read: self.read, write: self.write }
     }
 
     /// What was read and is no message yet.

@@ -52,6 +52,11 @@ impl<T, D> FramedRead<T, D> {
         &mut self.io
     }
 
+    /// Like `get_mut`, for what must stay where it is.
+    pub fn get_pin_mut(self: Pin<&mut Self>) -> Pin<&mut T> {
+        self.project().io
+    }
+
     /// The reader. What is in the buffer is lost.
     pub fn into_inner(self) -> T {
         self.io
@@ -65,6 +70,14 @@ impl<T, D> FramedRead<T, D> {
     /// The decoder.
     pub fn decoder_mut(&mut self) -> &mut D {
         &mut self.decoder
+    }
+
+    /// Goes on with another decoder, made of this one. What is in the buffers stays.
+    pub fn map_decoder<C, F>(self, map: F) -> FramedRead<T, C>
+    where
+        F: FnOnce(D) -> C,
+    {
+        FramedRead { io: self.io, decoder: map(self.decoder), read: self.read }
     }
 
     /// What was read and is no message yet.

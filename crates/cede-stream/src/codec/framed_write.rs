@@ -37,6 +37,11 @@ impl<T, E> FramedWrite<T, E> {
         Self { io: inner, encoder, write: WriteHalf::new() }
     }
 
+    /// Like [`FramedWrite::new`], with room for `capacity` bytes at first.
+    pub fn with_capacity(inner: T, encoder: E, capacity: usize) -> Self {
+        Self { io: inner, encoder, write: WriteHalf::with_buffer(BytesMut::with_capacity(capacity)) }
+    }
+
     /// The writer.
     pub fn get_ref(&self) -> &T {
         &self.io
@@ -45,6 +50,11 @@ impl<T, E> FramedWrite<T, E> {
     /// The writer. What is written to it directly may come between two messages, or into one.
     pub fn get_mut(&mut self) -> &mut T {
         &mut self.io
+    }
+
+    /// Like `get_mut`, for what must stay where it is.
+    pub fn get_pin_mut(self: Pin<&mut Self>) -> Pin<&mut T> {
+        self.project().io
     }
 
     /// The writer. What is in the buffer is lost.
@@ -60,6 +70,14 @@ impl<T, E> FramedWrite<T, E> {
     /// The encoder.
     pub fn encoder_mut(&mut self) -> &mut E {
         &mut self.encoder
+    }
+
+    /// Goes on with another encoder, made of this one. What is in the buffers stays.
+    pub fn map_encoder<C, F>(self, map: F) -> FramedWrite<T, C>
+    where
+        F: FnOnce(E) -> C,
+    {
+        FramedWrite { io: self.io, encoder: map(self.encoder), write: self.write }
     }
 
     /// What is still to be written.

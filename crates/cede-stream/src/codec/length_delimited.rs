@@ -4,11 +4,10 @@
 //! [`Builder`] describes others:
 //!
 //! ```text
-//! | length_field_offset | length_field_length | … rest of the head … | payload |
-//! |<------------ num_skip: not given to the user ----------->|
+//! | length_field_offset bytes | the field: length_field_length bytes | what follows … |
+//! |<---------- num_skip bytes ---------->|<- number in the field + length_adjustment ->|
+//! |              thrown away             |            given to the user                |
 //! ```
-//!
-//! The number in the field plus `length_adjustment` is the number of bytes that follow the field.
 
 use std::error::Error;
 use std::{fmt, io};
@@ -56,6 +55,12 @@ impl Builder {
         self
     }
 
+    /// The field is as this machine has it.
+    pub fn native_endian(&mut self) -> &mut Self {
+        self.big_endian = cfg!(target_endian = "big");
+        self
+    }
+
     /// What the length field may say at most, for messages that are read or written.
     pub fn max_frame_length(&mut self, bytes: usize) -> &mut Self {
         self.max_frame_length = bytes;
@@ -79,7 +84,7 @@ impl Builder {
         self
     }
 
-    /// What is to be added to the field's number to get the number of bytes after the field.
+    /// What is to be added to the field's number to get the number of bytes that are given to the user.
     pub fn length_adjustment(&mut self, bytes: isize) -> &mut Self {
         self.adjustment = bytes;
         self
@@ -94,7 +99,9 @@ impl Builder {
     /// The codec.
     #[must_use]
     pub fn new_codec(&self) -> LengthDelimitedCodec {
-        LengthDelimitedCodec { builder: *self }
+        let mut codec = LengthDelimitedCodec { builder: *self, payload: None };
+        codec.set_max_frame_length(self.max_frame_length);
+        codec
     }
 
     /// A stream of messages from `upstream`.
@@ -121,14 +128,27 @@ impl Builder {
         io::Error::new(kind, LengthDelimitedCodecError(()))
     }
 
-    /// The number of bytes of the whole message, if the field is there.
-    fn message_length(&self, src: &BytesMut) -> io::Result<Option<usize>> {
-        let Some(mut field) = src.get(self.field_offset..self.head_length()) else { return Ok(None) };
+    /// How many bytes come before the payload.
+    fn skipped(&self) -> usize {
+        self.skip.unwrap_or(self.head_length())
+    }
+
+    /// The number of bytes of the payload, if the head is there.
+    fn payload_length(&self, src: &BytesMut) -> io::Result<Option<usize>> {
+        if src.len() < self.head_length().max(self.skipped()) {
+            return Ok(None);
+        }
+        let mut field = &src[self.field_offset..self.head_length()];
         let number = if self.big_endian { field.get_uint(self.field_length) } else { field.get_uint_le(self.field_length) };
         let refused = || Self::refuse(io::ErrorKind::InvalidData);
         let number = usize::try_from(number).ok().filter(|number| *number <= self.max_frame_length).ok_or_else(refused)?;
-        let after = number.checked_add_signed(self.adjustment).ok_or_else(refused)?;
-        self.head_length().checked_add(after).map(Some).ok_or_else(refused)
+        number.checked_add_signed(self.adjustment).map(Some).ok_or_else(refused)
+    }
+
+    /// The longest payload of which the field can tell.
+    fn longest_payload(&self) -> usize {
+        let largest = u64::MAX >> (64 - 8 * self.field_length);
+        usize::try_from(largest).unwrap_or(usize::MAX).saturating_add_signed(self.adjustment)
     }
 }
 
@@ -143,12 +163,14 @@ impl Default for Builder {
 /// ```
 /// use cede_stream::codec::{Encoder, LengthDelimitedCodec};
 /// let mut written = bytes::BytesMut::new();
-/// LengthDelimitedCodec::new().encode("abc".into(), &mut written).unwrap();
+/// LengthDelimitedCodec::new().encode(&b"abc"[..], &mut written).unwrap();
 /// assert_eq!(&written[..], b"\0\0\0\x03abc");
 /// ```
 #[derive(Clone, Debug)]
 pub struct LengthDelimitedCodec {
     builder: Builder,
+    /// The length of the message whose head was taken from the buffer.
+    payload: Option<usize>,
 }
 
 impl LengthDelimitedCodec {
@@ -164,15 +186,15 @@ impl LengthDelimitedCodec {
         Builder::new()
     }
 
-    /// What the length field may say at most.
+    /// The longest payload that is taken: the limit that was set, or the largest that the field can tell of, if that is less.
     #[must_use]
     pub fn max_frame_length(&self) -> usize {
         self.builder.max_frame_length
     }
 
-    /// Sets what the length field may say at most, from the next message on.
+    /// Sets the limit, from the next message on.
     pub fn set_max_frame_length(&mut self, bytes: usize) {
-        self.builder.max_frame_length = bytes;
+        self.builder.max_frame_length = bytes.min(self.builder.longest_payload());
     }
 }
 
@@ -188,15 +210,30 @@ impl Decoder for LengthDelimitedCodec {
     type Error = io::Error;
 
     fn decode(&mut self, src: &mut BytesMut) -> io::Result<Option<BytesMut>> {
-        let Some(length) = self.builder.message_length(src)? else { return Ok(None) };
+        let length = match self.payload {
+            Some(length) => length,
+            None => {
+                let Some(length) = self.builder.payload_length(src)? else { return Ok(None) };
+                src.advance(self.builder.skipped());
+                self.payload = Some(length);
+                length
+            }
+        };
         if src.len() < length {
             src.reserve(length - src.len());
             return Ok(None);
         }
-        let mut message = src.split_to(length);
-        let skip = self.builder.skip.unwrap_or(self.builder.head_length());
-        message.advance(skip.min(length));
-        Ok(Some(message))
+        self.payload = None;
+        Ok(Some(src.split_to(length)))
+    }
+
+    /// A head without its payload is a cut message, too.
+    fn decode_eof(&mut self, src: &mut BytesMut) -> io::Result<Option<BytesMut>> {
+        match self.decode(src)? {
+            Some(message) => Ok(Some(message)),
+            None if src.is_empty() && self.payload.is_none() => Ok(None),
+            None => Err(io::Error::other("bytes remaining on stream")),
+        }
     }
 }
 
@@ -205,11 +242,23 @@ impl Encoder<Bytes> for LengthDelimitedCodec {
     type Error = io::Error;
 
     fn encode(&mut self, payload: Bytes, dst: &mut BytesMut) -> io::Result<()> {
+        self.encode(&payload[..], dst)
+    }
+}
+
+impl Encoder<&[u8]> for LengthDelimitedCodec {
+    /// `InvalidInput` with a [`LengthDelimitedCodecError`] inside if the message is too long.
+    type Error = io::Error;
+
+    fn encode(&mut self, payload: &[u8], dst: &mut BytesMut) -> io::Result<()> {
         let builder = &self.builder;
         let refused = || Builder::refuse(io::ErrorKind::InvalidInput);
+        if payload.len() > builder.max_frame_length {
+            return Err(refused());
+        }
         let number = builder.adjustment.checked_neg().and_then(|back| payload.len().checked_add_signed(back)).ok_or_else(refused)?;
         let fits = builder.field_length == 8 || (number as u64) >> (8 * builder.field_length) == 0;
-        if number > builder.max_frame_length || !fits {
+        if !fits {
             return Err(refused());
         }
         dst.reserve(builder.head_length() + payload.len());
@@ -219,7 +268,7 @@ impl Encoder<Bytes> for LengthDelimitedCodec {
         } else {
             dst.put_uint_le(number as u64, builder.field_length);
         }
-        dst.extend_from_slice(&payload);
+        dst.extend_from_slice(payload);
         Ok(())
     }
 }

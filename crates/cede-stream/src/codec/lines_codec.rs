@@ -33,7 +33,7 @@ impl LinesCodec {
         Self::new_with_max_length(usize::MAX)
     }
 
-    /// Lines of at most `max_length` bytes, without the end. A longer one is an error, and reading goes on with the next.
+    /// Lines of at most `max_length` bytes, without the `\n`. A longer one is an error, and reading goes on with the next.
     #[must_use]
     pub fn new_with_max_length(max_length: usize) -> Self {
         Self { searched: 0, max_length, discarding: false }
@@ -43,11 +43,6 @@ impl LinesCodec {
     #[must_use]
     pub fn max_length(&self) -> usize {
         self.max_length
-    }
-
-    fn too_long(&mut self) -> LinesCodecError {
-        self.searched = 0;
-        LinesCodecError::MaxLineLengthExceeded
     }
 }
 
@@ -70,56 +65,40 @@ impl Decoder for LinesCodec {
     type Error = LinesCodecError;
 
     fn decode(&mut self, src: &mut BytesMut) -> Result<Option<String>, LinesCodecError> {
-        loop {
-            // With the end, and a `\r` before it.
-            let limit = src.len().min(self.max_length.saturating_add(2));
-            let searched = self.searched.min(src.len());
-            let end = src[searched..].iter().position(|byte| *byte == b'\n').map(|offset| searched + offset);
-            match end {
-                Some(end) => {
-                    let line = src.split_to(end + 1);
-                    self.searched = 0;
-                    if std::mem::take(&mut self.discarding) {
-                        continue;
-                    }
-                    let line = &line[..end];
-                    if line.strip_suffix(b"\r").unwrap_or(line).len() > self.max_length {
-                        return Err(self.too_long());
-                    }
-                    return text(line).map(Some);
-                }
-                None if self.discarding => {
-                    src.clear();
-                    self.searched = 0;
-                    return Ok(None);
-                }
-                // Even if the last byte is a `\r`, it is too long.
-                None if limit > self.max_length.saturating_add(1) => {
-                    self.discarding = true;
-                    src.clear();
-                    return Err(self.too_long());
-                }
-                None => {
-                    self.searched = src.len();
-                    return Ok(None);
-                }
-            }
+        if self.discarding {
+            let Some(end) = src.iter().position(|byte| *byte == b'\n') else {
+                src.clear();
+                return Ok(None);
+            };
+            src.advance(end + 1);
+            self.discarding = false;
         }
+        let limit = src.len().min(self.max_length.saturating_add(1));
+        let searched = self.searched.min(limit);
+        if let Some(offset) = src[searched..limit].iter().position(|byte| *byte == b'\n') {
+            self.searched = 0;
+            let line = src.split_to(searched + offset + 1);
+            return text(&line[..searched + offset]).map(Some);
+        }
+        if src.len() > self.max_length {
+            self.discarding = true;
+            self.searched = 0;
+            return Err(LinesCodecError::MaxLineLengthExceeded);
+        }
+        self.searched = src.len();
+        Ok(None)
     }
 
     fn decode_eof(&mut self, src: &mut BytesMut) -> Result<Option<String>, LinesCodecError> {
         if let Some(line) = self.decode(src)? {
             return Ok(Some(line));
         }
-        self.searched = 0;
-        if src.is_empty() {
+        // A `\r` alone may be the first half of an end.
+        if src.is_empty() || src[..] == *b"\r" {
             return Ok(None);
         }
-        let line = src.split();
-        if line.strip_suffix(b"\r").unwrap_or(&line).len() > self.max_length {
-            return Err(self.too_long());
-        }
-        text(&line).map(Some)
+        self.searched = 0;
+        text(&src.split()).map(Some)
     }
 }
 
@@ -131,7 +110,6 @@ impl<T: AsRef<str>> Encoder<T> for LinesCodec {
         dst.reserve(line.len() + 1);
         dst.extend_from_slice(line.as_bytes());
         dst.extend_from_slice(b"\n");
-        debug_assert!(dst.has_remaining());
         Ok(())
     }
 }

@@ -40,7 +40,8 @@ impl ReadHalf {
     }
 
     /// Begins with bytes that were read elsewhere.
-    pub(super) fn with_buffer(buffer: BytesMut) -> Self {
+    pub(super) fn with_buffer(mut buffer: BytesMut) -> Self {
+        buffer.reserve(INITIAL_CAPACITY.saturating_sub(buffer.len()));
         let stage = if buffer.is_empty() { Stage::Hungry } else { Stage::Full };
         Self { buffer, stage }
     }

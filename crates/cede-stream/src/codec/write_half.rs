@@ -27,7 +27,14 @@ impl WriteHalf {
 
     /// Ready when another message may be taken.
     pub(super) fn poll_ready<T: AsyncWrite>(&mut self, io: Pin<&mut T>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.buffer.len() < self.boundary { Poll::Ready(Ok(())) } else { self.poll_write(io, cx) }
+        if self.buffer.len() < self.boundary {
+            return Poll::Ready(Ok(()));
+        }
+        match self.poll_write(io, cx) {
+            // A part was written, which is enough.
+            Poll::Pending if self.buffer.len() < self.boundary => Poll::Ready(Ok(())),
+            poll => poll,
+        }
     }
 
     /// Writes everything that waits.

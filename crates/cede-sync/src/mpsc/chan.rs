@@ -429,8 +429,8 @@ impl<T> Chan<T> {
         cede_context::persist(|| {
             let mut state = self.state.lock();
             self.closed.store(true, Ordering::Release);
-            let granted = state.claims.dismiss(&mut batch);
-            state.free += granted;
+            // The places that they had got come back when they see it, or are dropped; until then the channel is not finished.
+            state.claims.turn_away(&mut batch);
             drop(state);
             let more = !batch.is_empty();
             batch.wake_all();

@@ -18,11 +18,12 @@ impl<T> Sender<T> {
     /// There was no room in time, or the receiver is closed or gone; the value comes back.
     ///
     /// # Panics
-    /// When it has to wait and is not polled inside a runtime.
+    /// When it is not polled inside a runtime.
     ///
     /// # Cancel safety
     /// If the future is dropped before it is ready, the value was not sent, and is dropped. To keep it, [`Sender::reserve`] first.
     pub async fn send_timeout(&self, value: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
+        let sleep = timer::maker();
         let mut reserve = pin!(self.reserve());
         let mut limit = None;
         // No permit: the time is over.
@@ -30,7 +31,7 @@ impl<T> Sender<T> {
             if let Poll::Ready(permit) = reserve.as_mut().poll(cx) {
                 return Poll::Ready(Some(permit));
             }
-            ready!(limit.get_or_insert_with(|| timer::sleep(timeout)).as_mut().poll(cx));
+            ready!(limit.get_or_insert_with(|| sleep(timeout)).as_mut().poll(cx));
             Poll::Ready(None)
         })
         .await;

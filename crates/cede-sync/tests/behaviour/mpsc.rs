@@ -249,3 +249,23 @@ fn blocking_calls_work_without_a_runtime() {
     sender.join().unwrap();
     assert_eq!(buffer, (0..100).collect::<Vec<_>>());
 }
+
+#[test]
+fn places_of_a_refused_reservation_end_a_closed_channel() {
+    for polled_again in [true, false] {
+        let (tx, mut rx) = channel::<()>(2);
+        let permit = tx.try_reserve().unwrap();
+        let mut reserve = polled(tx.reserve_many(2));
+        reserve.pending();
+        rx.close();
+        let mut recv = polled(rx.recv());
+        recv.pending();
+        drop(permit);
+        assert_eq!((reserve.wakes(), recv.wakes()), (1, 0), "the reservation has a place");
+        if polled_again {
+            assert!(reserve.ready().is_err());
+        }
+        drop(reserve);
+        assert_eq!((recv.wakes(), recv.ready()), (1, None));
+    }
+}

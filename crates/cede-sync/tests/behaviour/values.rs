@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use cede_sync::{mpsc, oneshot};
+use cede_sync::{broadcast, mpsc, oneshot};
 
 /// Counts its drops, and panics in one of them.
 struct Bomb {
@@ -70,4 +70,30 @@ fn destructors_may_use_the_channel() {
     let permit = tx.try_reserve().unwrap();
     drop(rx);
     permit.send(Reenter(tx.downgrade()));
+}
+
+impl Clone for Bomb {
+    fn clone(&self) -> Self {
+        Bomb { drops: Arc::default(), armed: false }
+    }
+}
+
+#[test]
+fn a_panicking_destructor_costs_a_broadcast_channel_nothing() {
+    for armed in [0, 3, 7] {
+        let drops = Arc::new(AtomicUsize::new(0));
+        let bomb = |index| Bomb { drops: Arc::clone(&drops), armed: index == armed };
+        let (tx, mut rx) = broadcast::channel(8);
+        (0..8).for_each(|index| assert!(tx.send(bomb(index)).is_ok()));
+        // Some are received, one is overwritten, the others go with the receiver.
+        let mut panics = 0;
+        let mut may_panic = |act: &mut dyn FnMut()| panics += usize::from(catch_unwind(AssertUnwindSafe(act)).is_err());
+        may_panic(&mut || drop(rx.try_recv().ok()));
+        may_panic(&mut || drop(tx.send(bomb(100))));
+        may_panic(&mut || drop(tx.send(bomb(100))));
+        let mut rx = Some(rx);
+        may_panic(&mut || drop(rx.take()));
+        assert_eq!((panics, drops.load(Ordering::SeqCst), tx.len(), tx.receiver_count()), (1, 10, 0, 0));
+        assert_eq!(tx.subscribe().len(), 0);
+    }
 }

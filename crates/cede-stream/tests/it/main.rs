@@ -1,0 +1,6 @@
+//! Streams and sinks without a runtime: polled by hand, dropped anywhere.
+
+mod cancelling;
+mod channels;
+mod codecs;
+mod polling;

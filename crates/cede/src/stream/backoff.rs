@@ -1,0 +1,88 @@
+//! How long to wait before trying again.
+//!
+//! Without jitter all that failed together come back together. *Decorrelated* jitter (M. Brooker, "Exponential Backoff And Jitter", 2015) draws each
+//! pause between the first one and three times the last one. In a simulated run the seed decides the draws.
+
+use std::time::Duration;
+
+use crate::macros::support::thread_rng_n;
+
+/// Pauses that grow, up to a limit, for a number of attempts. It is an iterator of pauses.
+///
+/// ```
+/// use cede::stream::Backoff;
+/// use std::time::Duration;
+///
+/// let backoff = Backoff::new(Duration::from_millis(100)).max_delay(Duration::from_millis(250)).attempts(4).without_jitter();
+/// assert_eq!(backoff.map(|pause| pause.as_millis()).collect::<Vec<_>>(), [100, 200, 250]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Backoff {
+    base: Duration,
+    max_delay: Duration,
+    last: Option<Duration>,
+    pauses: usize,
+    jitter: bool,
+}
+
+impl Backoff {
+    /// Pauses from `base` on, up to a minute, for ten attempts in all, with jitter.
+    #[must_use]
+    pub fn new(base: Duration) -> Self {
+        Self { base, max_delay: Duration::from_secs(60), last: None, pauses: 9, jitter: true }
+    }
+
+    /// No pause is longer.
+    #[must_use]
+    pub fn max_delay(mut self, max_delay: Duration) -> Self {
+        self.max_delay = max_delay;
+        self
+    }
+
+    /// How many attempts are made in all; there is a pause between two of them.
+    ///
+    /// # Panics
+    /// If it is 0.
+    #[must_use]
+    #[track_caller]
+    pub fn attempts(mut self, attempts: usize) -> Self {
+        assert!(attempts > 0, "with 0 attempts nothing would ever be tried: give at least 1");
+        self.pauses = attempts - 1;
+        self
+    }
+
+    /// Each pause is twice the last, exactly.
+    #[must_use]
+    pub fn without_jitter(mut self) -> Self {
+        self.jitter = false;
+        self
+    }
+}
+
+impl Iterator for Backoff {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.pauses = self.pauses.checked_sub(1)?;
+        let pause = match self.last {
+            Some(last) if self.jitter => between(self.base, last.saturating_mul(3).min(self.max_delay)),
+            Some(last) => last.saturating_mul(2),
+            None if self.jitter => between(self.base / 2, self.base),
+            None => self.base,
+        };
+        let pause = pause.min(self.max_delay);
+        self.last = Some(pause);
+        Some(pause)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.pauses, Some(self.pauses))
+    }
+}
+
+/// A random duration from `low` to `high`.
+fn between(low: Duration, high: Duration) -> Duration {
+    const STEPS: u32 = 1 << 16;
+    let range = high.saturating_sub(low);
+    low + range.mul_f64(f64::from(thread_rng_n(STEPS)) / f64::from(STEPS - 1))
+}
