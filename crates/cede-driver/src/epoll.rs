@@ -22,10 +22,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cede_core::lock::Lock;
 
+use crate::Interest;
 use crate::Turn;
 use crate::clock::Clock;
 use crate::parking::Parking;
-use crate::Interest;
 use crate::readiness::{ReadyCell, SHUTDOWN};
 use crate::ready::{ERROR, PRIORITY, READ_CLOSED, READABLE, WRITABLE, WRITE_CLOSED};
 use crate::shut_down_error;

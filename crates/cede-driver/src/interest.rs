@@ -54,7 +54,6 @@ impl Interest {
 
     /// Both sets together.
     #[must_use = "this returns the sum and changes nothing"]
-    #[expect(clippy::should_implement_trait, reason = "the name of a const function; the operator is `|`")]
     pub const fn add(self, other: Interest) -> Interest {
         Interest(self.0 | other.0)
     }
@@ -83,8 +82,7 @@ impl BitOrAssign for Interest {
 
 impl fmt::Debug for Interest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names =
-            [(Self::READABLE, "READABLE"), (Self::WRITABLE, "WRITABLE"), (Self::PRIORITY, "PRIORITY"), (Self::ERROR, "ERROR")];
+        let names = [(Self::READABLE, "READABLE"), (Self::WRITABLE, "WRITABLE"), (Self::PRIORITY, "PRIORITY"), (Self::ERROR, "ERROR")];
         let mut separator = "";
         for (interest, name) in names {
             if self.0 & interest.0 != 0 {

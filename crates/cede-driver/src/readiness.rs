@@ -22,7 +22,7 @@ use cede_core::lock::Lock;
 use cede_core::prim::atomic::{AtomicU32, Ordering};
 
 use crate::Interest;
-use crate::ready::{READ_CLOSED, READABLE, Ready, WRITABLE, WRITE_CLOSED};
+use crate::ready::{ERROR, READ_CLOSED, READABLE, Ready, WRITABLE, WRITE_CLOSED};
 
 /// The driver has gone. Not a part of [`Ready`]: it satisfies every interest.
 pub(crate) const SHUTDOWN: u32 = 1 << 7;
@@ -39,10 +39,19 @@ pub enum Direction {
 }
 
 impl Direction {
+    /// The bits with which an operation of ours is worth a try. An error is: a datagram socket that was refused is neither readable nor closed.
     fn mask(self) -> u32 {
         match self {
-            Direction::Read => READABLE | READ_CLOSED | SHUTDOWN,
-            Direction::Write => WRITABLE | WRITE_CLOSED | SHUTDOWN,
+            Direction::Read => READABLE | READ_CLOSED | ERROR | SHUTDOWN,
+            Direction::Write => WRITABLE | WRITE_CLOSED | ERROR | SHUTDOWN,
+        }
+    }
+
+    /// What a user means by this direction.
+    pub(crate) fn interest(self) -> Interest {
+        match self {
+            Direction::Read => Interest::READABLE,
+            Direction::Write => Interest::WRITABLE,
         }
     }
 }
@@ -154,9 +163,18 @@ impl ReadyCell {
         }
     }
 
-    /// Returns what the source is ready for, or keeps the waker.
+    /// Returns what the source is ready for in this direction, or keeps the waker.
     pub(crate) fn poll_ready(&self, cx: &mut Context<'_>, direction: Direction) -> Poll<Event> {
-        if let Some(ready) = self.ready(direction) {
+        self.poll_satisfying(cx, direction, direction.mask())
+    }
+
+    /// As [`ReadyCell::poll_ready`], for an operation that is the user's.
+    pub(crate) fn poll_ready_for_user(&self, cx: &mut Context<'_>, direction: Direction) -> Poll<Event> {
+        self.poll_satisfying(cx, direction, mask(direction.interest()))
+    }
+
+    fn poll_satisfying(&self, cx: &mut Context<'_>, direction: Direction, mask: u32) -> Poll<Event> {
+        if let Some(ready) = self.satisfying(mask) {
             return Poll::Ready(ready);
         }
         if !self.waiters.lock().keeps(direction, cx.waker()) {
@@ -164,7 +182,7 @@ impl ReadyCell {
             let replaced = self.waiters.lock().slot(direction).replace(waker);
             drop(replaced);
         }
-        self.ready(direction).map_or(Poll::Pending, Poll::Ready)
+        self.satisfying(mask).map_or(Poll::Pending, Poll::Ready)
     }
 
     /// Like [`ReadyCell::poll_ready`], for one of any number of futures, and for any interest. `key` is the address of the future, which calls
@@ -272,6 +290,16 @@ mod tests {
         cell.clear(seen);
         assert!(cell.ready(Direction::Read).unwrap().ready().is_read_closed());
         assert_eq!(cell.ready(Direction::Write), None);
+        cell.disprove(seen, Direction::Read);
+        assert_eq!(cell.ready(Direction::Read), None);
+    }
+
+    #[test]
+    fn an_error_is_worth_one_try() {
+        let cell = ReadyCell::new(0);
+        cell.set(ERROR);
+        assert_eq!(cell.ready_for(Interest::READABLE), None);
+        let seen = cell.ready(Direction::Read).unwrap();
         cell.disprove(seen, Direction::Read);
         assert_eq!(cell.ready(Direction::Read), None);
     }

@@ -173,7 +173,7 @@ impl<T: AsRawFd> Source<T> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => match (self.registration.get(), seen) {
                     (Some(registration), Some(seen)) => registration.cell.disprove(seen, direction),
                     _ => {
-                        self.assume_less(interest_of(direction));
+                        self.assume_less(direction.interest());
                         let _joined = self.registration(&driver)?;
                     }
                 },
@@ -190,7 +190,7 @@ impl<T: AsRawFd> Source<T> {
             Attempt::Done(result) => result,
             Attempt::Drained(result) => {
                 if let (Some(registration), Some(seen)) = (self.registration.get(), seen) {
-                    registration.cell.clear(seen.of_interest(interest_of(direction)));
+                    registration.cell.clear(seen.of_interest(direction.interest()));
                 }
                 result
             }
@@ -211,18 +211,13 @@ impl<T: AsRawFd> Source<T> {
     ///
     /// # Errors
     /// If joining the driver fails or the driver has gone.
-    pub fn poll_ready(
-        &self,
-        cx: &mut Context<'_>,
-        direction: Direction,
-        driver: impl Fn() -> Option<Handle>,
-    ) -> Poll<io::Result<Event>> {
+    pub fn poll_ready(&self, cx: &mut Context<'_>, direction: Direction, driver: impl Fn() -> Option<Handle>) -> Poll<io::Result<Event>> {
         let unit = ready!(budget::poll_proceed(cx));
-        match self.registration(driver)?.cell.poll_ready(cx, direction) {
+        match self.registration(driver)?.cell.poll_ready_for_user(cx, direction) {
             Poll::Ready(ready) if ready.is_shut_down() => Poll::Ready(Err(shut_down_error())),
             Poll::Ready(ready) => {
                 unit.spend();
-                Poll::Ready(Ok(ready.of_interest(interest_of(direction))))
+                Poll::Ready(Ok(ready.of_interest(direction.interest())))
             }
             Poll::Pending => self.wait_for(direction),
         }
@@ -276,7 +271,7 @@ impl<T: AsRawFd> Source<T> {
         let Some(registration) = self.registration.get() else {
             let result = operation(self.get_ref());
             if matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
-                self.assume_less(interest_of(direction));
+                self.assume_less(direction.interest());
             }
             return result;
         };
@@ -306,13 +301,6 @@ impl<T: AsRawFd> Source<T> {
             registration.cell.clear(seen.of_interest(interest));
         }
         result
-    }
-}
-
-fn interest_of(direction: Direction) -> Interest {
-    match direction {
-        Direction::Read => Interest::READABLE,
-        Direction::Write => Interest::WRITABLE,
     }
 }
 

@@ -65,6 +65,15 @@ impl<T: AsRawFd> Pollable<T> {
         Ok(Self { source: Source::new(io, home()?).assume(ready) })
     }
 
+    /// As `new`, joining the driver at once: for descriptors that say something else while they have not become ready yet, as a pipe does that nobody opened for writing.
+    #[track_caller]
+    pub(crate) fn registered(io: T, interest: Interest) -> io::Result<Self> {
+        match Source::register(io, home()?, interest) {
+            Ok(source) => Ok(Self { source }),
+            Err((_, error)) => Err(error),
+        }
+    }
+
     pub(crate) fn get_ref(&self) -> &T {
         self.source.get_ref()
     }
@@ -90,9 +99,10 @@ impl<T: AsRawFd> Pollable<T> {
 
     /// Repeats an operation of ours until it does not block; any number of tasks may.
     pub(crate) async fn operate<R>(&self, direction: Direction, mut operation: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
+        // An error is to be fetched by the operation.
         let interest = match direction {
-            Direction::Read => Interest::READABLE,
-            Direction::Write => Interest::WRITABLE,
+            Direction::Read => Interest::READABLE | Interest::ERROR,
+            Direction::Write => Interest::WRITABLE | Interest::ERROR,
         };
         loop {
             let unit = poll_fn(budget::poll_proceed).await;

@@ -123,7 +123,7 @@ fn halves_are_full_duplex_and_reunite() {
 fn a_reset_is_an_error_once_and_not_a_spin() {
     everywhere(|| async {
         let (mut a, b) = pair().await;
-        b.set_linger(Some(Duration::ZERO)).unwrap();
+        b.set_zero_linger().unwrap();
         drop(b);
         let error = a.read(&mut [0; 8]).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);

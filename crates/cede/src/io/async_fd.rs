@@ -213,7 +213,6 @@ impl<T: AsRawFd> AsyncFd<T> {
     ///
     /// # Errors
     /// If the runtime is shut down.
-    #[expect(clippy::needless_lifetimes, reason = "the lifetime of the guard is to be seen in the documentation")]
     pub async fn readable<'a>(&'a self) -> io::Result<AsyncFdReadyGuard<'a, T>> {
         self.ready(Interest::READABLE).await
     }
@@ -224,7 +223,6 @@ impl<T: AsRawFd> AsyncFd<T> {
     ///
     /// # Errors
     /// If the runtime is shut down.
-    #[expect(clippy::needless_lifetimes, reason = "the lifetime of the guard is to be seen in the documentation")]
     pub async fn readable_mut<'a>(&'a mut self) -> io::Result<AsyncFdReadyMutGuard<'a, T>> {
         self.ready_mut(Interest::READABLE).await
     }
@@ -235,7 +233,6 @@ impl<T: AsRawFd> AsyncFd<T> {
     ///
     /// # Errors
     /// If the runtime is shut down.
-    #[expect(clippy::needless_lifetimes, reason = "the lifetime of the guard is to be seen in the documentation")]
     pub async fn writable<'a>(&'a self) -> io::Result<AsyncFdReadyGuard<'a, T>> {
         self.ready(Interest::WRITABLE).await
     }
@@ -246,7 +243,6 @@ impl<T: AsRawFd> AsyncFd<T> {
     ///
     /// # Errors
     /// If the runtime is shut down.
-    #[expect(clippy::needless_lifetimes, reason = "the lifetime of the guard is to be seen in the documentation")]
     pub async fn writable_mut<'a>(&'a mut self) -> io::Result<AsyncFdReadyMutGuard<'a, T>> {
         self.ready_mut(Interest::WRITABLE).await
     }
@@ -260,11 +256,14 @@ impl<T: AsRawFd> AsyncFd<T> {
     pub async fn async_io<R>(&self, interest: Interest, mut operation: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
         loop {
             let event = WaitReady::new(&self.source, interest).await?;
+            let unit = poll_fn(budget::poll_proceed).await;
             match operation(self.get_ref()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.source.clear(event),
-                result => return result,
+                result => {
+                    unit.spend();
+                    return result;
+                }
             }
-            poll_fn(budget::poll_proceed).await.spend();
         }
     }
 
@@ -277,11 +276,14 @@ impl<T: AsRawFd> AsyncFd<T> {
     pub async fn async_io_mut<R>(&mut self, interest: Interest, mut operation: impl FnMut(&mut T) -> io::Result<R>) -> io::Result<R> {
         loop {
             let event = WaitReady::new(&self.source, interest).await?;
+            let unit = poll_fn(budget::poll_proceed).await;
             match operation(self.get_mut()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.source.clear(event),
-                result => return result,
+                result => {
+                    unit.spend();
+                    return result;
+                }
             }
-            poll_fn(budget::poll_proceed).await.spend();
         }
     }
 

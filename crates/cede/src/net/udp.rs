@@ -56,7 +56,8 @@ impl UdpSocket {
         each_address(address, |address| async move {
             let socket = net::UdpSocket::bind(address)?;
             socket.set_nonblocking(true)?;
-            Ok(Self { io: Pollable::new(socket)? })
+            // It will wait for answers sooner or later.
+            Ok(Self { io: Pollable::registered(socket, Interest::READABLE | Interest::WRITABLE)? })
         })
         .await
     }
