@@ -60,6 +60,10 @@ pub struct WriteHalf<T> {
     _stream: PhantomData<T>,
 }
 
+// The stream is in a box of its own.
+impl<T> Unpin for ReadHalf<T> {}
+impl<T> Unpin for WriteHalf<T> {}
+
 struct Shared<T> {
     stream: Mutex<Pin<Box<T>>>,
     is_write_vectored: bool,

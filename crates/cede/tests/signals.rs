@@ -91,6 +91,25 @@ fn giving_up_loses_no_signal() {
 }
 
 #[test]
+fn a_signal_of_a_forked_child_is_not_ours() {
+    let kind = SignalKind::alarm();
+    cede::block_on(async {
+        let mut listener = signal(kind).unwrap();
+        let mut child = cede::process::Command::new("true");
+        let send_to_itself = move || {
+            send(kind);
+            Ok(())
+        };
+        // SAFETY: it only makes system calls.
+        unsafe { child.pre_exec(send_to_itself) };
+        assert!(child.status().await.unwrap().success());
+        assert!(is_pending(&mut listener), "the child's signal came here");
+        send(kind);
+        soon(&mut listener).await;
+    });
+}
+
+#[test]
 fn what_cannot_be_handled_is_refused() {
     cede::block_on(async {
         for number in [-1, 0, 65, libc::SIGKILL, libc::SIGSEGV] {

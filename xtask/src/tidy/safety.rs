@@ -78,6 +78,8 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/cede/src/time/timers.rs",
     "crates/cede/tests/descriptors.rs",
     "crates/cede/tests/memory.rs",
+    "crates/cede/tests/os/async_fd.rs",
+    "crates/cede/tests/signals.rs",
     "crates/cede/tests/survival.rs",
 ];
 

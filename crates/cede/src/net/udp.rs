@@ -56,8 +56,7 @@ impl UdpSocket {
         each_address(address, |address| async move {
             let socket = net::UdpSocket::bind(address)?;
             socket.set_nonblocking(true)?;
-            // It will wait for answers sooner or later.
-            Ok(Self { io: Pollable::registered(socket, Interest::READABLE | Interest::WRITABLE)? })
+            Ok(Self { io: Pollable::new(socket)? })
         })
         .await
     }
