@@ -33,10 +33,14 @@ pub(crate) fn driver() -> Option<DriverHandle> {
 /// In a simulated run.
 ///
 /// # Panics
-/// Outside of a runtime.
+/// Outside of a runtime, and in one that was told to have no descriptors.
 #[track_caller]
 pub(crate) fn home() -> io::Result<DriverHandle> {
-    let driver = driver().unwrap_or_else(|| context::outside());
+    let home = context::with_current(|handle| handle.parts().descriptors.then(|| handle.driver()));
+    let Some(home) = home else { context::outside() };
+    let Some(driver) = home else {
+        panic!("A Tokio 1.x context was found, but IO is disabled. Call `enable_io` on the runtime builder to enable IO.");
+    };
     driver.check_descriptors()?;
     Ok(driver)
 }

@@ -17,8 +17,7 @@ use std::task::{Context, Poll, ready};
 use cede_context::budget;
 use cede_driver::{Direction, Interest, Source};
 
-use crate::pollable::{WaitReady, driver};
-use crate::runtime::{Handle, context};
+use crate::pollable::{WaitReady, driver, home};
 use guard::{AsyncFdReadyGuard, AsyncFdReadyMutGuard};
 use register_error::AsyncFdRegisterError;
 
@@ -75,7 +74,10 @@ impl<T: AsRawFd> AsyncFd<T> {
 
     #[track_caller]
     fn register_for(owner: T, interest: Interest) -> Result<Self, AsyncFdRegisterError<T>> {
-        let driver = context::with_current(Handle::driver).unwrap_or_else(|| context::outside());
+        let driver = match home() {
+            Ok(driver) => driver,
+            Err(refused) => return Err(AsyncFdRegisterError::new(owner, refused)),
+        };
         match Source::register(owner, driver, interest) {
             Ok(source) => Ok(Self { source }),
             Err((owner, cause)) => Err(AsyncFdRegisterError::new(owner, cause)),

@@ -147,3 +147,11 @@ fn outside_of_a_runtime_is_said_so() {
     let (a, _b) = non_blocking_pair();
     register(a);
 }
+
+#[test]
+#[should_panic(expected = "IO is disabled")]
+fn a_runtime_without_descriptors_says_so() {
+    let runtime = Builder::new_current_thread().disable_io().build().unwrap();
+    let (a, _b) = non_blocking_pair();
+    runtime.block_on(async { register(a) });
+}

@@ -104,7 +104,13 @@ fn operations_of_the_users_wait_for_readiness() {
         let would_block = || Err::<(), _>(ErrorKind::WouldBlock.into());
         assert!(b.try_io(Interest::WRITABLE, would_block).is_err());
         let called = std::cell::Cell::new(false);
-        assert!(b.try_io(Interest::WRITABLE, || Ok(called.set(true))).is_err());
+        assert!(
+            b.try_io(Interest::WRITABLE, || {
+                called.set(true);
+                Ok(())
+            })
+            .is_err()
+        );
         assert!(!called.get(), "the readiness was said to be used up");
     });
 }
