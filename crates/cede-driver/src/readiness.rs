@@ -96,6 +96,8 @@ pub(crate) struct ReadyCell {
     state: AtomicU32,
     /// Where the cell stands in the driver's table.
     pub(crate) index: u32,
+    /// Which of the registrations by name it is, if it is one.
+    pub(crate) number: u32,
     waiters: Lock<Waiters>,
 }
 
@@ -119,8 +121,8 @@ struct Waiter {
 }
 
 impl ReadyCell {
-    pub(crate) fn new(index: u32) -> Self {
-        Self { state: AtomicU32::new(0), index, waiters: Lock::new(Waiters::default()) }
+    pub(crate) fn new(index: u32, number: u32) -> Self {
+        Self { state: AtomicU32::new(0), index, number, waiters: Lock::new(Waiters::default()) }
     }
 
     /// What the source is ready for in this direction, if anything is known.
@@ -272,7 +274,7 @@ mod tests {
 
     #[test]
     fn clearing_does_not_lose_a_later_edge() {
-        let cell = ReadyCell::new(0);
+        let cell = ReadyCell::new(0, 0);
         cell.set(READABLE);
         let seen = cell.ready(Direction::Read).unwrap();
         cell.set(READABLE);
@@ -284,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_closed_side_stays_ready_unless_it_is_disproved() {
-        let cell = ReadyCell::new(0);
+        let cell = ReadyCell::new(0, 0);
         cell.set(READABLE | READ_CLOSED);
         let seen = cell.ready(Direction::Read).unwrap();
         cell.clear(seen);
@@ -296,7 +298,7 @@ mod tests {
 
     #[test]
     fn an_error_is_worth_one_try() {
-        let cell = ReadyCell::new(0);
+        let cell = ReadyCell::new(0, 0);
         cell.set(ERROR);
         assert_eq!(cell.ready_for(Interest::READABLE), None);
         let seen = cell.ready(Direction::Read).unwrap();
@@ -306,7 +308,7 @@ mod tests {
 
     #[test]
     fn a_gone_driver_satisfies_everybody_for_ever() {
-        let cell = ReadyCell::new(0);
+        let cell = ReadyCell::new(0, 0);
         cell.set(SHUTDOWN);
         let seen = cell.ready(Direction::Write).unwrap();
         cell.disprove(seen, Direction::Write);
@@ -316,7 +318,7 @@ mod tests {
 
     #[test]
     fn only_who_is_satisfied_is_woken() {
-        let cell = ReadyCell::new(0);
+        let cell = ReadyCell::new(0, 0);
         let (reader, writer) = (std::sync::Arc::new(Flag::default()), std::sync::Arc::new(Flag::default()));
         let (reading, writing) = (Waker::from(reader.clone()), Waker::from(writer.clone()));
         assert!(cell.poll_ready_shared(&mut Context::from_waker(&reading), Interest::READABLE, 1).is_pending());
@@ -338,7 +340,7 @@ mod tests {
 
     #[test]
     fn clearing_one_direction_leaves_the_other() {
-        let cell = ReadyCell::new(0);
+        let cell = ReadyCell::new(0, 0);
         cell.set(READABLE | WRITABLE);
         let seen = cell.ready(Direction::Write).unwrap();
         cell.disprove(seen, Direction::Write);

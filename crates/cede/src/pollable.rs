@@ -15,7 +15,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::BufMut;
 use cede_context::budget;
-use cede_driver::{Attempt, Direction, Handle as DriverHandle, Interest, Ready, Source};
+use cede_driver::{Attempt, Direction, Handle as DriverHandle, Interest, Ready, Source, Trust};
 use cede_io::ReadBuf;
 
 use crate::runtime::{Handle, context};
@@ -72,7 +72,7 @@ impl<T: AsRawFd> Pollable<T> {
     /// As `new`, joining the driver at once: for descriptors that say something else while they have not become ready yet, as a pipe does that nobody opened for writing.
     #[track_caller]
     pub(crate) fn registered(io: T, interest: Interest) -> io::Result<Self> {
-        match Source::register(io, home()?, interest) {
+        match Source::register(io, home()?, interest, Trust::Owner) {
             Ok(source) => Ok(Self { source }),
             Err((_, error)) => Err(error),
         }

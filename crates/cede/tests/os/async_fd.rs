@@ -90,6 +90,29 @@ fn one_descriptor_twice_is_an_error_and_not_a_hang() {
 }
 
 #[test]
+#[expect(deprecated, reason = "the former constructor does not ask for a promise")]
+fn a_descriptor_that_is_closed_behind_its_back_does_no_harm() {
+    let runtime = Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let (a, mut b) = non_blocking_pair();
+        let number = a.as_raw_fd();
+        let duplicate = a.try_clone().unwrap();
+        let lost = AsyncFd::new(number).unwrap();
+        drop(a);
+        // Usually takes the number that became free, so that `lost` removes this one instead of itself.
+        let (c, mut d) = non_blocking_pair();
+        let other = register(c);
+        drop(lost);
+        let another = register(duplicate);
+        // The events of the first registration still come.
+        b.write_all(b"x").unwrap();
+        d.write_all(b"y").unwrap();
+        another.readable().await.unwrap().retain_ready();
+        drop(other);
+    });
+}
+
+#[test]
 fn any_number_of_tasks_may_wait() {
     everywhere(|| async {
         let (a, mut b) = non_blocking_pair();
