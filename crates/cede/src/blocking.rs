@@ -182,6 +182,10 @@ impl pool::Job for BlockingJob {
     fn cancel(self) {
         if self.mandatory { pool::Job::run(self) } else { self.abandon() }
     }
+
+    fn is_promised(&self) -> bool {
+        self.mandatory
+    }
 }
 
 impl BlockingJob {

@@ -60,7 +60,7 @@ fn loom_reader_and_writer_each_get_their_edge() {
         });
         let writer = thread::spawn({
             let cell = cell.clone();
-            move || drop(wait(&cell, Direction::Write).ready().is_writable())
+            move || assert!(wait(&cell, Direction::Write).ready().is_writable())
         });
         wait(&cell, Direction::Read);
         driver.join().unwrap();

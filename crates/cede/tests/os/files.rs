@@ -3,7 +3,6 @@
 use std::io::{ErrorKind, SeekFrom};
 use std::os::unix::fs::PermissionsExt;
 use std::pin::pin;
-use std::sync::mpsc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -124,18 +123,24 @@ fn what_is_cached_is_read_without_a_thread() {
 fn a_write_that_was_accepted_is_done_even_if_the_runtime_ends() {
     let scratch = Scratch::new();
     let path = scratch.path("file");
-    let runtime = Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
-    let (release, blocked) = mpsc::channel::<()>();
-    runtime.block_on(async {
-        let mut file = File::from_std(std::fs::File::create(&path).unwrap());
-        cede::task::spawn_blocking(move || blocked.recv().ok());
-        let cancelled = cede::task::spawn_blocking(|| panic!("its turn never comes"));
-        assert_eq!(file.write(b"promised").await.unwrap(), 8);
-        drop((file, cancelled));
-    });
-    runtime.shutdown_timeout(Duration::ZERO);
-    assert_eq!(std::fs::read(&path).unwrap(), b"promised");
-    drop(release);
+    for limit in [None, Some(Duration::from_secs(10))] {
+        std::fs::write(&path, "").unwrap();
+        let runtime = Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+        runtime.block_on(async {
+            let mut file = File::from_std(std::fs::File::options().write(true).open(&path).unwrap());
+            let watched = path.clone();
+            // Holds the only thread until the write behind it has been done.
+            cede::task::spawn_blocking(move || while std::fs::read(&watched).unwrap().is_empty() {});
+            let cancelled = cede::task::spawn_blocking(|| panic!("its turn never comes"));
+            assert_eq!(file.write(b"promised").await.unwrap(), 8);
+            drop((file, cancelled));
+        });
+        match limit {
+            None => drop(runtime),
+            Some(limit) => runtime.shutdown_timeout(limit),
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), b"promised");
+    }
 }
 
 #[test]
