@@ -7,6 +7,7 @@ pub(crate) mod pool;
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::future::Future;
+use std::io;
 use std::panic::Location;
 use std::pin::Pin;
 use std::ptr::NonNull;
@@ -41,31 +42,53 @@ impl Blocking {
 }
 
 /// Runs `job` where it may block.
+///
+/// # Panics
+/// If no thread for it can be created and none exists.
+#[track_caller]
 pub(crate) fn spawn<F, R>(handle: &Handle, job: F, site: &'static Location<'static>) -> JoinHandle<R>
 where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    if handle.parts().simulated {
-        return handle.spawn_at(Once(Some(job)), site);
+    match try_spawn(handle, job, site) {
+        Ok(handle) => handle,
+        Err(error) => panic!("OS can't spawn worker thread: {error}; there is no blocking thread, so nothing could ever run the closure"),
     }
-    // If the runtime has ended, the handle gives a cancelled error.
-    submit(handle, job, site, false).0
 }
 
-/// Runs `job` where it may block, even if the runtime is shut down before its turn: what it does has been promised to somebody. `None` if it will never run,
-/// because the runtime has been shut down already.
-pub(crate) fn spawn_mandatory<F, R>(handle: &Handle, job: F, site: &'static Location<'static>) -> Option<JoinHandle<R>>
+/// Runs `job` where it may block.
+///
+/// # Errors
+/// If no thread for it can be created and none exists.
+pub(crate) fn try_spawn<F, R>(handle: &Handle, job: F, site: &'static Location<'static>) -> io::Result<JoinHandle<R>>
 where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let (join, accepted) = submit(handle, job, site, true);
-    accepted.then_some(join)
+    if handle.parts().simulated {
+        return Ok(handle.spawn_at(Once(Some(job)), site));
+    }
+    // If the runtime has ended, the handle gives a cancelled error.
+    Ok(submit(handle, job, site, false)?.0)
 }
 
-/// Gives a job to the pool; says whether it was accepted.
-fn submit<F, R>(handle: &Handle, job: F, site: &'static Location<'static>, mandatory: bool) -> (JoinHandle<R>, bool)
+/// Runs `job` where it may block, even if the runtime is shut down before its turn: what it does has been promised to somebody. `None` if it will never run,
+/// because the runtime has been shut down already.
+///
+/// # Errors
+/// If no thread for it can be created and none exists.
+pub(crate) fn spawn_mandatory<F, R>(handle: &Handle, job: F, site: &'static Location<'static>) -> io::Result<Option<JoinHandle<R>>>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let (join, accepted) = submit(handle, job, site, true)?;
+    Ok(accepted.then_some(join))
+}
+
+/// Gives a job to the pool; says whether it was accepted, which it is not by a pool that is shut down.
+fn submit<F, R>(handle: &Handle, job: F, site: &'static Location<'static>, mandatory: bool) -> io::Result<(JoinHandle<R>, bool)>
 where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
@@ -74,16 +97,10 @@ where
     let hold = parts.clock.is_paused().then(|| PausedClock { hold: Some(parts.clock.hold()), driver: handle.driver() });
     let (task, join) = emplace(Once(Some(job)), Id::next(), site);
     let job = BlockingJob { task, handle: handle.clone(), mandatory, _hold: hold };
-    let Err(refused) = parts.blocking.pool.submit(job) else { return (JoinHandle::new(join), true) };
-    let no_thread = match &refused {
-        pool::SubmitError::Closed(_) => None,
-        pool::SubmitError::NoThread(_, error) => Some(error.to_string()),
-    };
-    refused.into_job().abandon();
-    if let Some(error) = no_thread {
-        panic!("OS can't spawn worker thread: {error}; there is no blocking thread, so nothing could ever run the closure");
-    }
-    (JoinHandle::new(join), false)
+    let Err(refused) = parts.blocking.pool.submit(job) else { return Ok((JoinHandle::new(join), true)) };
+    let (job, no_thread) = refused.into_parts();
+    job.abandon();
+    no_thread.map_or(Ok((JoinHandle::new(join), false)), Err)
 }
 
 /// Ends a task before it began, because its runtime is being shut down.

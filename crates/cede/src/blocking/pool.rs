@@ -135,10 +135,11 @@ pub(crate) enum SubmitError<J> {
 }
 
 impl<J> SubmitError<J> {
-    /// The job that was not accepted.
-    pub(crate) fn into_job(self) -> J {
+    /// The job that was not accepted, and the operating system's reason if it was that.
+    pub(crate) fn into_parts(self) -> (J, Option<io::Error>) {
         match self {
-            SubmitError::Closed(job) | SubmitError::NoThread(job, _) => job,
+            SubmitError::Closed(job) => (job, None),
+            SubmitError::NoThread(job, error) => (job, Some(error)),
         }
     }
 }

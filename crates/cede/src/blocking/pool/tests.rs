@@ -225,7 +225,7 @@ fn shutdown_cancels_what_is_queued_and_waits_for_what_runs() {
     assert_eq!(fixture.ran(10), 0);
     let refused = fixture.pool.submit(fixture.task(|| {})).expect_err("the pool is closed");
     assert!(matches!(refused, SubmitError::Closed(_)));
-    refused.into_job().cancel();
+    refused.into_parts().0.cancel();
     assert_eq!(fixture.ran(1), 0);
 
     gate.open();
@@ -301,7 +301,7 @@ fn without_any_thread_the_job_comes_back_and_nothing_hangs() {
     assert_eq!(fixture.pool.metrics(), Metrics::default());
     // It recovers.
     fails.store(false, Ordering::SeqCst);
-    fixture.pool.submit(error.into_job()).expect("the pool accepts");
+    fixture.pool.submit(error.into_parts().0).expect("the pool accepts");
     assert_eq!(fixture.ran(1), 1);
 }
 
