@@ -2,7 +2,8 @@
 //!
 //! # What
 //! One epoll set per worker, edge-triggered, both directions registered once. Any thread may add and remove sources and interrupt the worker; only the worker waits.
-//! The event's data word is the address of the source's [`ReadyCell`].
+//! The event's data word is the address of the source's [`ReadyCell`]. For a descriptor that its owner may close behind our back it is a name instead, which is looked up
+//! and may mean nothing any more.
 //!
 //! # Who may touch what
 //! `table` (which cells are registered, which are to be released): under its lock, by anybody. The event buffer: the worker.
@@ -11,7 +12,7 @@
 //! - I1: the address in an event belongs to a cell that `table` holds a reference to, in `live`, `released` or `stranded`. A cell goes from `live` to `released` after its
 //!   descriptor was removed from the set, so a wait that begins later does not report it; and `released` is emptied only by the worker between two waits. So the
 //!   cells of a batch of events outlive the batch.
-//! - I2: the data word 0 is the interrupt.
+//! - I2: the data word 0 is the interrupt; an odd one is a name: the place in `live`, and the number of the registration there. Addresses are even.
 
 mod sys;
 
@@ -22,13 +23,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cede_core::lock::Lock;
 
-use crate::Interest;
 use crate::Turn;
 use crate::clock::Clock;
 use crate::parking::Parking;
 use crate::readiness::{ReadyCell, SHUTDOWN};
 use crate::ready::{ERROR, PRIORITY, READ_CLOSED, READABLE, WRITABLE, WRITE_CLOSED};
 use crate::shut_down_error;
+use crate::{Interest, Trust};
 
 const EVENTS_PER_WAIT: usize = 256;
 const INTERRUPT: u64 = 0;
@@ -56,6 +57,8 @@ struct Table {
     /// Cells whose descriptor could not be removed from the set. They stay as long as the set.
     stranded: Vec<Arc<ReadyCell>>,
     shut_down: bool,
+    /// How many registrations by name there were.
+    names: u32,
 }
 
 impl Epoll {
@@ -69,7 +72,7 @@ impl Epoll {
         let timeout = if asleep { timeout(clock, until) } else { Some(0) };
         let count = sys::wait(&shared.epoll, &mut self.events, timeout);
         let unparked = if asleep || until != Some(0) { parking.finish() } else { false };
-        let turn = self.dispatch(count?, unparked);
+        let turn = self.dispatch(shared, count?, unparked);
         if let Some(deadline) = until
             && turn.events == 0
             && !unparked
@@ -80,15 +83,23 @@ impl Epoll {
         Ok(turn)
     }
 
-    fn dispatch(&self, count: usize, unparked: bool) -> Turn {
+    fn dispatch(&self, shared: &Shared, count: usize, unparked: bool) -> Turn {
         let mut turn = Turn { unparked, ..Turn::default() };
         let mut events = self.events[..count].iter().filter(|event| event.data() != INTERRUPT);
         // No edge comes a second time, so a waker that panics must not cost the others theirs.
         cede_context::persist(|| {
             let Some(event) = events.next() else { return false };
             turn.events += 1;
-            // The address of a cell that is alive by I1.
-            sys::cell(event).set(ready_bits(event.flags()));
+            let bits = ready_bits(event.flags());
+            if is_name(event.data()) {
+                let named = shared.table.lock().named(event.data());
+                if let Some(cell) = named {
+                    cell.set(bits);
+                }
+            } else {
+                // The address of a cell that is alive by I1.
+                sys::cell(event).set(bits);
+            }
             true
         });
         turn
@@ -108,6 +119,15 @@ fn timeout(clock: &Clock, until: Option<u64>) -> Option<u64> {
         return if clock.may_jump() { Some(0) } else { None };
     }
     Some(deadline.saturating_sub(clock.now()))
+}
+
+/// See I2.
+fn name(cell: &ReadyCell) -> u64 {
+    u64::from(cell.number) << 33 | u64::from(cell.index) << 1 | 1
+}
+
+fn is_name(data: u64) -> bool {
+    data & 1 == 1
 }
 
 /// What to ask the kernel for. Errors and hang-ups are always reported.
@@ -162,9 +182,13 @@ impl Shared {
         sys::write_event_fd(&self.interrupt);
     }
 
-    pub(crate) fn register(&self, fd: RawFd, interest: Interest) -> io::Result<Arc<ReadyCell>> {
-        let cell = self.table.lock().insert()?;
-        if let Err(error) = sys::add(&self.epoll, fd, flags(interest), sys::address(&cell)) {
+    pub(crate) fn register(&self, fd: RawFd, interest: Interest, trust: Trust) -> io::Result<Arc<ReadyCell>> {
+        let cell = self.table.lock().insert(trust)?;
+        let data = match trust {
+            Trust::Owner => sys::address(&cell),
+            Trust::Nobody => name(&cell),
+        };
+        if let Err(error) = sys::add(&self.epoll, fd, flags(interest), data) {
             drop(self.table.lock().remove(&cell));
             return Err(error);
         }
@@ -216,7 +240,7 @@ impl Shared {
 }
 
 impl Table {
-    fn insert(&mut self) -> io::Result<Arc<ReadyCell>> {
+    fn insert(&mut self, trust: Trust) -> io::Result<Arc<ReadyCell>> {
         if self.shut_down {
             return Err(shut_down_error());
         }
@@ -224,9 +248,18 @@ impl Table {
             self.live.push(None);
             u32::try_from(self.live.len() - 1).expect("there are fewer descriptors than that")
         });
-        let cell = Arc::new(ReadyCell::new(index));
+        if trust == Trust::Nobody {
+            self.names = self.names.wrapping_add(1) & (u32::MAX >> 1);
+        }
+        let cell = Arc::new(ReadyCell::new(index, self.names));
         self.live[index as usize] = Some(cell.clone());
         Ok(cell)
+    }
+
+    /// The cell that a data word names, if it is still registered.
+    fn named(&self, data: u64) -> Option<Arc<ReadyCell>> {
+        let place = usize::try_from(data >> 1 & u64::from(u32::MAX)).ok()?;
+        self.live.get(place)?.as_ref().filter(|cell| name(cell) == data).cloned()
     }
 
     fn remove(&mut self, cell: &ReadyCell) -> Option<Arc<ReadyCell>> {

@@ -54,7 +54,6 @@ impl Interest {
 
     /// Both sets together.
     #[must_use = "this returns the sum and changes nothing"]
-    #[expect(clippy::should_implement_trait, reason = "the name of a const function; the operator is `|`")]
     pub const fn add(self, other: Interest) -> Interest {
         Interest(self.0 | other.0)
     }

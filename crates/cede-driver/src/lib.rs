@@ -23,11 +23,11 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 
 pub use interest::Interest;
-pub use process_barrier::{has_process_barrier, process_barrier};
+pub use process_barrier::ProcessBarrier;
 pub use readiness::{Direction, Event};
 pub use ready::Ready;
 pub use shut_down::{is_shut_down_error, shut_down_error};
-pub use source::{Attempt, Source};
+pub use source::{Attempt, Source, Trust};
 pub use timer_slack::tighten_timer_slack;
 
 use clock::Clock;
@@ -189,10 +189,10 @@ impl Handle {
         }
     }
 
-    fn register(&self, fd: RawFd, interest: Interest) -> io::Result<Arc<ReadyCell>> {
+    fn register(&self, fd: RawFd, interest: Interest, trust: Trust) -> io::Result<Arc<ReadyCell>> {
         self.check_descriptors()?;
         match &self.0.kind {
-            SharedKind::Epoll(shared) => shared.register(fd, interest),
+            SharedKind::Epoll(shared) => shared.register(fd, interest, trust),
             SharedKind::Sim => unreachable!("was refused"),
         }
     }

@@ -8,11 +8,14 @@
 //! - I1: the system call takes no pointers. It has no shared memory of ours, hence no loom model; models of its users put a full fence on both sides instead.
 
 use std::io;
-use std::sync::OnceLock;
 
 const QUERY: libc::c_int = 0;
 const PRIVATE_EXPEDITED: libc::c_int = 1 << 3;
 const REGISTER_PRIVATE_EXPEDITED: libc::c_int = 1 << 4;
+
+/// The process is registered for it; see the module's description.
+#[derive(Clone, Copy, Debug)]
+pub struct ProcessBarrier(());
 
 fn membarrier(command: libc::c_int) -> io::Result<libc::c_long> {
     // SAFETY: [I1] three numbers.
@@ -20,35 +23,33 @@ fn membarrier(command: libc::c_int) -> io::Result<libc::c_long> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
-/// Whether the kernel offers it. The first call registers the process.
-#[must_use]
-pub fn has_process_barrier() -> bool {
-    static REGISTERED: OnceLock<bool> = OnceLock::new();
-    *REGISTERED.get_or_init(|| {
-        let offered = membarrier(QUERY).unwrap_or(0);
-        offered & libc::c_long::from(PRIVATE_EXPEDITED) != 0 && membarrier(REGISTER_PRIVATE_EXPEDITED).is_ok()
-    })
-}
+impl ProcessBarrier {
+    /// Registers the process, which may be done again. `None` if the kernel does not offer it.
+    #[must_use]
+    pub fn register() -> Option<Self> {
+        let offered = membarrier(QUERY).unwrap_or(0) & libc::c_long::from(PRIVATE_EXPEDITED) != 0;
+        (offered && membarrier(REGISTER_PRIVATE_EXPEDITED).is_ok()).then_some(Self(()))
+    }
 
-/// Each thread of the process executes a full memory barrier between the begin and the end of this call. Some microseconds.
-///
-/// # Panics
-/// If the kernel does not offer it; see [`has_process_barrier`].
-pub fn process_barrier() {
-    assert!(has_process_barrier(), "the kernel offers no process-wide barrier; ask `has_process_barrier` first");
-    if let Err(error) = membarrier(PRIVATE_EXPEDITED) {
-        panic!("a registered process was refused a barrier: {error}");
+    /// Each thread of the process executes a full memory barrier between the begin and the end of this call. Some microseconds.
+    ///
+    /// # Panics
+    /// If the kernel refuses what it has offered.
+    pub fn execute(self) {
+        if let Err(error) = membarrier(PRIVATE_EXPEDITED) {
+            panic!("a registered process was refused a barrier: {error}");
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::ProcessBarrier;
 
     #[test]
     fn it_works_where_it_is_offered() {
-        if has_process_barrier() {
-            process_barrier();
+        if let Some(barrier) = ProcessBarrier::register() {
+            barrier.execute();
         }
     }
 }

@@ -22,7 +22,7 @@ use cede_core::lock::Lock;
 use cede_core::prim::atomic::{AtomicU32, Ordering};
 
 use crate::Interest;
-use crate::ready::{READ_CLOSED, READABLE, Ready, WRITABLE, WRITE_CLOSED};
+use crate::ready::{ERROR, READ_CLOSED, READABLE, Ready, WRITABLE, WRITE_CLOSED};
 
 /// The driver has gone. Not a part of [`Ready`]: it satisfies every interest.
 pub(crate) const SHUTDOWN: u32 = 1 << 7;
@@ -39,10 +39,19 @@ pub enum Direction {
 }
 
 impl Direction {
+    /// The bits with which an operation of ours is worth a try. An error is: a datagram socket that was refused is neither readable nor closed.
     fn mask(self) -> u32 {
         match self {
-            Direction::Read => READABLE | READ_CLOSED | SHUTDOWN,
-            Direction::Write => WRITABLE | WRITE_CLOSED | SHUTDOWN,
+            Direction::Read => READABLE | READ_CLOSED | ERROR | SHUTDOWN,
+            Direction::Write => WRITABLE | WRITE_CLOSED | ERROR | SHUTDOWN,
+        }
+    }
+
+    /// What a user means by this direction.
+    pub(crate) fn interest(self) -> Interest {
+        match self {
+            Direction::Read => Interest::READABLE,
+            Direction::Write => Interest::WRITABLE,
         }
     }
 }
@@ -87,6 +96,8 @@ pub(crate) struct ReadyCell {
     state: AtomicU32,
     /// Where the cell stands in the driver's table.
     pub(crate) index: u32,
+    /// Which of the registrations by name it is, if it is one.
+    pub(crate) number: u32,
     waiters: Lock<Waiters>,
 }
 
@@ -110,8 +121,8 @@ struct Waiter {
 }
 
 impl ReadyCell {
-    pub(crate) fn new(index: u32) -> Self {
-        Self { state: AtomicU32::new(0), index, waiters: Lock::new(Waiters::default()) }
+    pub(crate) fn new(index: u32, number: u32) -> Self {
+        Self { state: AtomicU32::new(0), index, number, waiters: Lock::new(Waiters::default()) }
     }
 
     /// What the source is ready for in this direction, if anything is known.
@@ -154,9 +165,18 @@ impl ReadyCell {
         }
     }
 
-    /// Returns what the source is ready for, or keeps the waker.
+    /// Returns what the source is ready for in this direction, or keeps the waker.
     pub(crate) fn poll_ready(&self, cx: &mut Context<'_>, direction: Direction) -> Poll<Event> {
-        if let Some(ready) = self.ready(direction) {
+        self.poll_satisfying(cx, direction, direction.mask())
+    }
+
+    /// As [`ReadyCell::poll_ready`], for an operation that is the user's.
+    pub(crate) fn poll_ready_for_user(&self, cx: &mut Context<'_>, direction: Direction) -> Poll<Event> {
+        self.poll_satisfying(cx, direction, mask(direction.interest()))
+    }
+
+    fn poll_satisfying(&self, cx: &mut Context<'_>, direction: Direction, mask: u32) -> Poll<Event> {
+        if let Some(ready) = self.satisfying(mask) {
             return Poll::Ready(ready);
         }
         if !self.waiters.lock().keeps(direction, cx.waker()) {
@@ -164,7 +184,7 @@ impl ReadyCell {
             let replaced = self.waiters.lock().slot(direction).replace(waker);
             drop(replaced);
         }
-        self.ready(direction).map_or(Poll::Pending, Poll::Ready)
+        self.satisfying(mask).map_or(Poll::Pending, Poll::Ready)
     }
 
     /// Like [`ReadyCell::poll_ready`], for one of any number of futures, and for any interest. `key` is the address of the future, which calls
@@ -254,7 +274,7 @@ mod tests {
 
     #[test]
     fn clearing_does_not_lose_a_later_edge() {
-        let cell = ReadyCell::new(0);
+        let cell = ReadyCell::new(0, 0);
         cell.set(READABLE);
         let seen = cell.ready(Direction::Read).unwrap();
         cell.set(READABLE);
@@ -266,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_closed_side_stays_ready_unless_it_is_disproved() {
-        let cell = ReadyCell::new(0);
+        let cell = ReadyCell::new(0, 0);
         cell.set(READABLE | READ_CLOSED);
         let seen = cell.ready(Direction::Read).unwrap();
         cell.clear(seen);
@@ -277,8 +297,18 @@ mod tests {
     }
 
     #[test]
+    fn an_error_is_worth_one_try() {
+        let cell = ReadyCell::new(0, 0);
+        cell.set(ERROR);
+        assert_eq!(cell.ready_for(Interest::READABLE), None);
+        let seen = cell.ready(Direction::Read).unwrap();
+        cell.disprove(seen, Direction::Read);
+        assert_eq!(cell.ready(Direction::Read), None);
+    }
+
+    #[test]
     fn a_gone_driver_satisfies_everybody_for_ever() {
-        let cell = ReadyCell::new(0);
+        let cell = ReadyCell::new(0, 0);
         cell.set(SHUTDOWN);
         let seen = cell.ready(Direction::Write).unwrap();
         cell.disprove(seen, Direction::Write);
@@ -288,7 +318,7 @@ mod tests {
 
     #[test]
     fn only_who_is_satisfied_is_woken() {
-        let cell = ReadyCell::new(0);
+        let cell = ReadyCell::new(0, 0);
         let (reader, writer) = (std::sync::Arc::new(Flag::default()), std::sync::Arc::new(Flag::default()));
         let (reading, writing) = (Waker::from(reader.clone()), Waker::from(writer.clone()));
         assert!(cell.poll_ready_shared(&mut Context::from_waker(&reading), Interest::READABLE, 1).is_pending());
@@ -310,7 +340,7 @@ mod tests {
 
     #[test]
     fn clearing_one_direction_leaves_the_other() {
-        let cell = ReadyCell::new(0);
+        let cell = ReadyCell::new(0, 0);
         cell.set(READABLE | WRITABLE);
         let seen = cell.ready(Direction::Write).unwrap();
         cell.disprove(seen, Direction::Write);

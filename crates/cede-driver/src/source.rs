@@ -34,6 +34,7 @@ pub struct Source<T: AsRawFd> {
     io: Option<T>,
     home: Handle,
     interest: Interest,
+    trust: Trust,
     /// What it is believed to be ready for as long as the kernel has said nothing. A hint: who is wrong tries in vain.
     assumed: AtomicU32,
     /// [I1]
@@ -48,6 +49,15 @@ struct Registration {
     driver: Handle,
 }
 
+/// Who promises that a descriptor stays open, and the same, as long as it is registered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// Its owner does.
+    Owner,
+    /// Nobody. Whoever closes it loses events, but nothing worse happens.
+    Nobody,
+}
+
 /// What an operation on a source found.
 #[derive(Debug)]
 pub enum Attempt<R> {
@@ -60,11 +70,11 @@ pub enum Attempt<R> {
 impl<T: AsRawFd> Source<T> {
     /// Takes over a descriptor, which must be in non-blocking mode. It joins a driver when it first has to wait.
     pub fn new(io: T, home: Handle) -> Self {
-        Self::with_interest(io, home, Interest::BOTH)
+        Self::with_interest(io, home, Interest::BOTH, Trust::Owner)
     }
 
-    fn with_interest(io: T, home: Handle, interest: Interest) -> Self {
-        Self { io: Some(io), home, interest, assumed: AtomicU32::new(0), registering: Lock::new(()), registration: OnceLock::new() }
+    fn with_interest(io: T, home: Handle, interest: Interest, trust: Trust) -> Self {
+        Self { io: Some(io), home, interest, trust, assumed: AtomicU32::new(0), registering: Lock::new(()), registration: OnceLock::new() }
     }
 
     /// What is known of a descriptor that was just made, before any driver says so.
@@ -86,8 +96,8 @@ impl<T: AsRawFd> Source<T> {
     ///
     /// # Errors
     /// If the kernel refuses: `EPERM` for what is always ready, such as files, `EEXIST` for what the driver has already. The descriptor comes back.
-    pub fn register(io: T, driver: Handle, interest: Interest) -> Result<Self, (T, io::Error)> {
-        let mut source = Self::with_interest(io, driver, interest);
+    pub fn register(io: T, driver: Handle, interest: Interest, trust: Trust) -> Result<Self, (T, io::Error)> {
+        let mut source = Self::with_interest(io, driver, interest, trust);
         match source.registration(|| None) {
             Ok(_) => Ok(source),
             Err(error) => Err((source.io.take().expect("was just put there"), error)),
@@ -131,7 +141,7 @@ impl<T: AsRawFd> Source<T> {
         let fd = self.fd();
         let _one = self.registering.lock();
         if self.registration.get().is_none() {
-            let cell = driver.register(fd, self.interest)?;
+            let cell = driver.register(fd, self.interest, self.trust)?;
             let assumed = self.assumed.load(Ordering::Relaxed);
             if assumed != 0 {
                 cell.set(assumed);
@@ -173,7 +183,7 @@ impl<T: AsRawFd> Source<T> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => match (self.registration.get(), seen) {
                     (Some(registration), Some(seen)) => registration.cell.disprove(seen, direction),
                     _ => {
-                        self.assume_less(interest_of(direction));
+                        self.assume_less(direction.interest());
                         let _joined = self.registration(&driver)?;
                     }
                 },
@@ -190,7 +200,7 @@ impl<T: AsRawFd> Source<T> {
             Attempt::Done(result) => result,
             Attempt::Drained(result) => {
                 if let (Some(registration), Some(seen)) = (self.registration.get(), seen) {
-                    registration.cell.clear(seen.of_interest(interest_of(direction)));
+                    registration.cell.clear(seen.of_interest(direction.interest()));
                 }
                 result
             }
@@ -213,11 +223,11 @@ impl<T: AsRawFd> Source<T> {
     /// If joining the driver fails or the driver has gone.
     pub fn poll_ready(&self, cx: &mut Context<'_>, direction: Direction, driver: impl Fn() -> Option<Handle>) -> Poll<io::Result<Event>> {
         let unit = ready!(budget::poll_proceed(cx));
-        match self.registration(driver)?.cell.poll_ready(cx, direction) {
+        match self.registration(driver)?.cell.poll_ready_for_user(cx, direction) {
             Poll::Ready(ready) if ready.is_shut_down() => Poll::Ready(Err(shut_down_error())),
             Poll::Ready(ready) => {
                 unit.spend();
-                Poll::Ready(Ok(ready.of_interest(interest_of(direction))))
+                Poll::Ready(Ok(ready.of_interest(direction.interest())))
             }
             Poll::Pending => self.wait_for(direction),
         }
@@ -271,7 +281,7 @@ impl<T: AsRawFd> Source<T> {
         let Some(registration) = self.registration.get() else {
             let result = operation(self.get_ref());
             if matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
-                self.assume_less(interest_of(direction));
+                self.assume_less(direction.interest());
             }
             return result;
         };
@@ -301,13 +311,6 @@ impl<T: AsRawFd> Source<T> {
             registration.cell.clear(seen.of_interest(interest));
         }
         result
-    }
-}
-
-fn interest_of(direction: Direction) -> Interest {
-    match direction {
-        Direction::Read => Interest::READABLE,
-        Direction::Write => Interest::WRITABLE,
     }
 }
 

@@ -61,8 +61,8 @@ where
     R: Send + 'static,
 {
     match try_spawn(handle, job, site) {
-        Ok(join) => join,
-        Err(error) => no_thread(&error),
+        Ok(handle) => handle,
+        Err(error) => panic!("OS can't spawn worker thread: {error}; there is no blocking thread, so nothing could ever run the closure"),
     }
 }
 
@@ -79,33 +79,24 @@ where
         return Ok(handle.spawn_at(Once(Some(job)), site));
     }
     // If the runtime has ended, the handle gives a cancelled error.
-    submit(handle, job, site, false).map(|(join, _)| join)
+    Ok(submit(handle, job, site, false)?.0)
 }
 
 /// Runs `job` where it may block, even if the runtime is shut down before its turn: what it does has been promised to somebody. `None` if it will never run,
 /// because the runtime has been shut down already.
 ///
-/// # Panics
+/// # Errors
 /// If no thread for it can be created and none exists.
-#[track_caller]
-pub(crate) fn spawn_mandatory<F, R>(handle: &Handle, job: F, site: &'static Location<'static>) -> Option<JoinHandle<R>>
+pub(crate) fn spawn_mandatory<F, R>(handle: &Handle, job: F, site: &'static Location<'static>) -> io::Result<Option<JoinHandle<R>>>
 where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    match submit(handle, job, site, true) {
-        Ok((join, accepted)) => accepted.then_some(join),
-        Err(error) => no_thread(&error),
-    }
+    let (join, accepted) = submit(handle, job, site, true)?;
+    Ok(accepted.then_some(join))
 }
 
-#[track_caller]
-#[cold]
-fn no_thread(error: &io::Error) -> ! {
-    panic!("OS can't spawn worker thread: {error}; there is no blocking thread, so nothing could ever run the closure")
-}
-
-/// Gives a job to the pool; says whether it was accepted.
+/// Gives a job to the pool; says whether it was accepted, which it is not by a pool that is shut down.
 fn submit<F, R>(handle: &Handle, job: F, site: &'static Location<'static>, mandatory: bool) -> io::Result<(JoinHandle<R>, bool)>
 where
     F: FnOnce() -> R + Send + 'static,
@@ -116,13 +107,9 @@ where
     let (task, join) = emplace(Once(Some(job)), Id::next(), site);
     let job = BlockingJob { task, handle: handle.clone(), mandatory, _hold: hold };
     let Err(refused) = parts.blocking.pool.submit(job) else { return Ok((JoinHandle::new(join), true)) };
-    // Without a reason, the runtime has ended.
     let (job, no_thread) = refused.into_parts();
     job.abandon();
-    match no_thread {
-        Some(error) => Err(error),
-        None => Ok((JoinHandle::new(join), false)),
-    }
+    no_thread.map_or(Ok((JoinHandle::new(join), false)), Err)
 }
 
 /// Ends a task before it began, because its runtime is being shut down.
@@ -226,6 +213,10 @@ impl pool::Job for BlockingJob {
 
     fn cancel(self) {
         if self.mandatory { pool::Job::run(self) } else { self.abandon() }
+    }
+
+    fn is_promised(&self) -> bool {
+        self.mandatory
     }
 }
 

@@ -19,12 +19,13 @@ pub mod group;
 pub mod io;
 #[doc(hidden)]
 pub mod macros;
+mod monitor;
 pub mod net;
 mod pollable;
 pub mod process;
 pub mod runtime;
-pub mod signal;
 pub mod scope;
+pub mod signal;
 pub mod sim;
 pub mod stream;
 pub mod task;

@@ -15,7 +15,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::BufMut;
 use cede_context::budget;
-use cede_driver::{Attempt, Direction, Handle as DriverHandle, Interest, Ready, Source};
+use cede_driver::{Attempt, Direction, Handle as DriverHandle, Interest, Ready, Source, Trust};
 use cede_io::ReadBuf;
 
 use crate::runtime::{Handle, context};
@@ -33,10 +33,14 @@ pub(crate) fn driver() -> Option<DriverHandle> {
 /// In a simulated run.
 ///
 /// # Panics
-/// Outside of a runtime.
+/// Outside of a runtime, and in one that was told to have no descriptors.
 #[track_caller]
 pub(crate) fn home() -> io::Result<DriverHandle> {
-    let driver = driver().unwrap_or_else(|| context::outside());
+    let home = context::with_current(|handle| handle.parts().descriptors.then(|| handle.driver()));
+    let Some(home) = home else { context::outside() };
+    let Some(driver) = home else {
+        panic!("A Tokio 1.x context was found, but IO is disabled. Call `enable_io` on the runtime builder to enable IO.");
+    };
     driver.check_descriptors()?;
     Ok(driver)
 }
@@ -65,6 +69,15 @@ impl<T: AsRawFd> Pollable<T> {
         Ok(Self { source: Source::new(io, home()?).assume(ready) })
     }
 
+    /// As `new`, joining the driver at once: for descriptors that say something else while they have not become ready yet, as a pipe does that nobody opened for writing.
+    #[track_caller]
+    pub(crate) fn registered(io: T, interest: Interest) -> io::Result<Self> {
+        match Source::register(io, home()?, interest, Trust::Owner) {
+            Ok(source) => Ok(Self { source }),
+            Err((_, error)) => Err(error),
+        }
+    }
+
     pub(crate) fn get_ref(&self) -> &T {
         self.source.get_ref()
     }
@@ -90,9 +103,10 @@ impl<T: AsRawFd> Pollable<T> {
 
     /// Repeats an operation of ours until it does not block; any number of tasks may.
     pub(crate) async fn operate<R>(&self, direction: Direction, mut operation: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
+        // An error is to be fetched by the operation.
         let interest = match direction {
-            Direction::Read => Interest::READABLE,
-            Direction::Write => Interest::WRITABLE,
+            Direction::Read => Interest::READABLE | Interest::ERROR,
+            Direction::Write => Interest::WRITABLE | Interest::ERROR,
         };
         loop {
             let unit = poll_fn(budget::poll_proceed).await;

@@ -15,7 +15,6 @@ mod id;
 pub(crate) mod local;
 mod local_runtime;
 mod metrics;
-pub(crate) mod monitor;
 pub(crate) mod parts;
 mod ready;
 pub(crate) mod run;

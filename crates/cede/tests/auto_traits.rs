@@ -77,6 +77,28 @@ fn as_tokio_has_them() {
         cede::net::tcp::OwnedReadHalf: true true true;
         cede::net::tcp::OwnedWriteHalf: true true true;
         cede::net::tcp::ReadHalf<'static>: true true true;
+        cede::net::TcpSocket: true true true;
+        cede::net::UdpSocket: true true true;
+        cede::net::UnixListener: true true true;
+        cede::net::UnixStream: true true true;
+        cede::net::UnixDatagram: true true true;
+        cede::net::unix::OwnedReadHalf: true true true;
+        cede::net::unix::OwnedWriteHalf: true true true;
+        cede::net::unix::SocketAddr: true true true;
+        cede::net::unix::pipe::Sender: true true true;
+        cede::net::unix::pipe::Receiver: true true true;
+        cede::io::unix::AsyncFd<std::fs::File>: true true true;
+        cede::io::unix::AsyncFdReadyGuard<'static, std::fs::File>: true true true;
+        cede::io::ReadHalf<std::marker::PhantomPinned>: true true true;
+        cede::io::Stdin: true true true;
+        cede::io::Stdout: true true true;
+        cede::fs::File: true true true;
+        cede::fs::ReadDir: true true true;
+        cede::fs::DirEntry: true true true;
+        cede::process::Child: true true true;
+        cede::process::Command: true true true;
+        cede::process::ChildStdin: true true true;
+        cede::signal::unix::Signal: true true true;
         cede::sim::Sim: true true true;
         cede::sim::Failure: true true true;
     }
@@ -90,4 +112,9 @@ fn runtimes_and_handles_may_cross_a_catch_unwind() {
     unwind_safe::<cede::task::JoinHandle<NotSend>>();
     unwind_safe::<cede::task::AbortHandle>();
     unwind_safe::<cede::task::JoinSet<NotSend>>();
+    unwind_safe::<cede::net::TcpListener>();
+    unwind_safe::<cede::net::TcpStream>();
+    unwind_safe::<cede::net::UdpSocket>();
+    unwind_safe::<cede::net::UnixListener>();
+    unwind_safe::<cede::net::unix::pipe::Sender>();
 }

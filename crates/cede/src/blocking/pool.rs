@@ -36,7 +36,8 @@
 //! - I1: while the queue holds more than the spinning thread will take, there is a watcher, or every thread of the pool runs a job and no more could
 //!   be started, which is tried again at each `[submit]` and `[take]`. So no job waits behind a blocked one for long: at each look, a job leaves the
 //!   queue or so many left it since the last look that sixteen times as many would empty it.
-//! - I2: an accepted job is run once or cancelled once. It is cancelled only by shutdown, or when no thread exists and none can be created.
+//! - I2: an accepted job is run once or cancelled once. It is cancelled only by shutdown, or when no thread exists and none can be created. One that is promised to
+//!   somebody is run even then.
 //! - I3: no user code (jobs, hooks, names, spawner) runs under the lock, and a panic in it ends neither a thread nor the pool's counts.
 //! - I4: `threads`, those that will look at the queue again, is at most `max_threads`, and counts those that are being created.
 //!
@@ -49,6 +50,7 @@ use std::{
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
+        mpsc,
     },
     thread,
     time::{Duration, Instant},
@@ -68,6 +70,10 @@ pub(crate) trait Job: Send + 'static {
     fn run(self);
     /// Called instead of `run` when the job will never run; on whichever thread found that out.
     fn cancel(self);
+    /// Whether somebody was told that it will run. Then `cancel` runs it too, and shutdown gives it a thread as long as there is time.
+    fn is_promised(&self) -> bool {
+        false
+    }
 }
 
 /// A hook that threads of the pool call.
@@ -239,9 +245,11 @@ impl<J: Job> Pool<J> {
         for worker in idle {
             worker.unpark();
         }
-        for job in queue {
+        let (promised, others): (Vec<J>, Vec<J>) = queue.into_iter().partition(J::is_promised);
+        for job in others {
             contain(|| job.cancel());
         }
+        run_promised(promised, deadline);
         let joined = self.shared.wait_for_end(deadline);
         if let Some(handles) = joined {
             // Without a time limit, wait for destructors of thread-locals too.
@@ -258,6 +266,25 @@ impl<J: Job> Pool<J> {
     #[must_use]
     pub(crate) fn metrics(&self) -> Metrics {
         self.shared.lock().metrics()
+    }
+}
+
+/// Runs the jobs that are left after shutdown. With a time limit on a thread of their own, which goes on when the time is over.
+fn run_promised<J: Job>(jobs: Vec<J>, deadline: Option<Instant>) {
+    let run = |jobs: Vec<J>| jobs.into_iter().for_each(|job| contain(|| job.run()));
+    let Some(deadline) = deadline.filter(|_| !jobs.is_empty()) else { return run(jobs) };
+    let (done, finished) = mpsc::channel::<()>();
+    let jobs = Arc::new(Mutex::new(jobs));
+    let take = |jobs: &Mutex<Vec<J>>| std::mem::take(&mut *jobs.lock().unwrap_or_else(PoisonError::into_inner));
+    let theirs = jobs.clone();
+    let thread = thread::Builder::new().name("cede-last-writes".to_owned()).spawn(move || {
+        run(take(&theirs));
+        drop(done);
+    });
+    match thread {
+        // Disconnected when done.
+        Ok(_) => drop(finished.recv_timeout(deadline.saturating_duration_since(Instant::now()))),
+        Err(_) => run(take(&jobs)),
     }
 }
 

@@ -10,6 +10,9 @@
 //!
 //! # Errors that come late
 //! A write returns when its bytes are in the buffer and an operation was started. If that fails, the next write, flush or shutdown returns the error.
+//!
+//! # Invariants
+//! - I1: `from_raw_fd` is given a descriptor that is open and nobody else's, by its contract. There is no shared memory, hence no loom model.
 
 mod poll;
 mod state;
@@ -29,9 +32,6 @@ use crate::io::pooled::buffer::DEFAULT_MAX_BUF_SIZE;
 use state::Progress;
 
 /// An open file. It is closed when it is dropped; a write that has begun is finished even then, but its error is lost: call `flush` before.
-///
-/// # Invariants
-/// - I1: `from_raw_fd` is given a descriptor that is open and nobody else's, by its contract. There is no shared memory, hence no loom model.
 ///
 /// ```
 /// # let path = std::env::temp_dir().join(format!("cede-file-{}", std::process::id()));
@@ -117,7 +117,6 @@ impl File {
     ///
     /// # Errors
     /// The file itself, if one is.
-    #[expect(clippy::result_large_err, reason = "the error is the file, unchanged")]
     pub fn try_into_std(mut self) -> Result<StdFile, Self> {
         match Arc::try_unwrap(self.std) {
             Ok(std) => Ok(std),

@@ -3,7 +3,8 @@
 //! Unlike a socket, the descriptor joins the driver when the `AsyncFd` is made, so that one that cannot be waited for is refused then.
 //!
 //! # Invariants
-//! - I1: whoever registers a descriptor promises that it stays open, and the same, as long as the `AsyncFd` holds its owner.
+//! - I1: whoever registers a descriptor promises that it stays open, and the same, as long as the `AsyncFd` holds its owner. The former constructors, which do not ask
+//!   for that promise, are registered by [`Trust::Nobody`].
 
 pub(super) mod guard;
 pub(super) mod register_error;
@@ -15,10 +16,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::task::{Context, Poll, ready};
 
 use cede_context::budget;
-use cede_driver::{Direction, Interest, Source};
+use cede_driver::{Direction, Interest, Source, Trust};
 
-use crate::pollable::{WaitReady, driver};
-use crate::runtime::{Handle, context};
+use crate::pollable::{WaitReady, driver, home};
 use guard::{AsyncFdReadyGuard, AsyncFdReadyMutGuard};
 use register_error::AsyncFdRegisterError;
 
@@ -55,7 +55,7 @@ impl<T: AsRawFd> AsyncFd<T> {
     /// The descriptor must stay open, and `as_raw_fd` return the same, until this is dropped or `into_inner` is called.
     #[track_caller]
     pub unsafe fn register(owner: T) -> Result<Self, AsyncFdRegisterError<T>> {
-        Self::register_for(owner, Interest::READABLE | Interest::WRITABLE)
+        Self::register_for(owner, Interest::READABLE | Interest::WRITABLE, Trust::Owner)
     }
 
     /// Registers a descriptor for what is of interest.
@@ -70,19 +70,22 @@ impl<T: AsRawFd> AsyncFd<T> {
     /// As [`AsyncFd::register`].
     #[track_caller]
     pub unsafe fn register_with_interest(owner: T, interest: Interest) -> Result<Self, AsyncFdRegisterError<T>> {
-        Self::register_for(owner, interest)
+        Self::register_for(owner, interest, Trust::Owner)
     }
 
     #[track_caller]
-    fn register_for(owner: T, interest: Interest) -> Result<Self, AsyncFdRegisterError<T>> {
-        let driver = context::with_current(Handle::driver).unwrap_or_else(|| context::outside());
-        match Source::register(owner, driver, interest) {
+    fn register_for(owner: T, interest: Interest, trust: Trust) -> Result<Self, AsyncFdRegisterError<T>> {
+        let driver = match home() {
+            Ok(driver) => driver,
+            Err(refused) => return Err(AsyncFdRegisterError::new(owner, refused)),
+        };
+        match Source::register(owner, driver, interest, trust) {
             Ok(source) => Ok(Self { source }),
             Err((owner, cause)) => Err(AsyncFdRegisterError::new(owner, cause)),
         }
     }
 
-    /// As [`AsyncFd::register`], whose promise it makes silently.
+    /// As [`AsyncFd::register`], without its promise: if the descriptor is closed, events are lost.
     ///
     /// # Errors
     /// As there.
@@ -92,10 +95,10 @@ impl<T: AsRawFd> AsyncFd<T> {
     #[track_caller]
     #[deprecated = "does not ask for the promise that the descriptor stays open; use `register`"]
     pub fn new(owner: T) -> io::Result<Self> {
-        Ok(Self::register_for(owner, Interest::READABLE | Interest::WRITABLE)?)
+        Ok(Self::register_for(owner, Interest::READABLE | Interest::WRITABLE, Trust::Nobody)?)
     }
 
-    /// As [`AsyncFd::register_with_interest`], whose promise it makes silently.
+    /// As [`AsyncFd::register_with_interest`], without its promise: if the descriptor is closed, events are lost.
     ///
     /// # Errors
     /// As there.
@@ -105,10 +108,10 @@ impl<T: AsRawFd> AsyncFd<T> {
     #[track_caller]
     #[deprecated = "does not ask for the promise that the descriptor stays open; use `register_with_interest`"]
     pub fn with_interest(owner: T, interest: Interest) -> io::Result<Self> {
-        Ok(Self::register_for(owner, interest)?)
+        Ok(Self::register_for(owner, interest, Trust::Nobody)?)
     }
 
-    /// As [`AsyncFd::register`], whose promise it makes silently.
+    /// As [`AsyncFd::register`], without its promise: if the descriptor is closed, events are lost.
     ///
     /// # Errors
     /// As there.
@@ -118,10 +121,10 @@ impl<T: AsRawFd> AsyncFd<T> {
     #[track_caller]
     #[deprecated = "does not ask for the promise that the descriptor stays open; use `register`"]
     pub fn try_new(owner: T) -> Result<Self, AsyncFdRegisterError<T>> {
-        Self::register_for(owner, Interest::READABLE | Interest::WRITABLE)
+        Self::register_for(owner, Interest::READABLE | Interest::WRITABLE, Trust::Nobody)
     }
 
-    /// As [`AsyncFd::register_with_interest`], whose promise it makes silently.
+    /// As [`AsyncFd::register_with_interest`], without its promise: if the descriptor is closed, events are lost.
     ///
     /// # Errors
     /// As there.
@@ -131,7 +134,7 @@ impl<T: AsRawFd> AsyncFd<T> {
     #[track_caller]
     #[deprecated = "does not ask for the promise that the descriptor stays open; use `register_with_interest`"]
     pub fn try_with_interest(owner: T, interest: Interest) -> Result<Self, AsyncFdRegisterError<T>> {
-        Self::register_for(owner, interest)
+        Self::register_for(owner, interest, Trust::Nobody)
     }
 
     /// The descriptor's owner.
@@ -213,7 +216,6 @@ impl<T: AsRawFd> AsyncFd<T> {
     ///
     /// # Errors
     /// If the runtime is shut down.
-    #[expect(clippy::needless_lifetimes, reason = "the lifetime of the guard is to be seen in the documentation")]
     pub async fn readable<'a>(&'a self) -> io::Result<AsyncFdReadyGuard<'a, T>> {
         self.ready(Interest::READABLE).await
     }
@@ -224,7 +226,6 @@ impl<T: AsRawFd> AsyncFd<T> {
     ///
     /// # Errors
     /// If the runtime is shut down.
-    #[expect(clippy::needless_lifetimes, reason = "the lifetime of the guard is to be seen in the documentation")]
     pub async fn readable_mut<'a>(&'a mut self) -> io::Result<AsyncFdReadyMutGuard<'a, T>> {
         self.ready_mut(Interest::READABLE).await
     }
@@ -235,7 +236,6 @@ impl<T: AsRawFd> AsyncFd<T> {
     ///
     /// # Errors
     /// If the runtime is shut down.
-    #[expect(clippy::needless_lifetimes, reason = "the lifetime of the guard is to be seen in the documentation")]
     pub async fn writable<'a>(&'a self) -> io::Result<AsyncFdReadyGuard<'a, T>> {
         self.ready(Interest::WRITABLE).await
     }
@@ -246,7 +246,6 @@ impl<T: AsRawFd> AsyncFd<T> {
     ///
     /// # Errors
     /// If the runtime is shut down.
-    #[expect(clippy::needless_lifetimes, reason = "the lifetime of the guard is to be seen in the documentation")]
     pub async fn writable_mut<'a>(&'a mut self) -> io::Result<AsyncFdReadyMutGuard<'a, T>> {
         self.ready_mut(Interest::WRITABLE).await
     }
@@ -260,11 +259,14 @@ impl<T: AsRawFd> AsyncFd<T> {
     pub async fn async_io<R>(&self, interest: Interest, mut operation: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
         loop {
             let event = WaitReady::new(&self.source, interest).await?;
+            let unit = poll_fn(budget::poll_proceed).await;
             match operation(self.get_ref()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.source.clear(event),
-                result => return result,
+                result => {
+                    unit.spend();
+                    return result;
+                }
             }
-            poll_fn(budget::poll_proceed).await.spend();
         }
     }
 
@@ -277,11 +279,14 @@ impl<T: AsRawFd> AsyncFd<T> {
     pub async fn async_io_mut<R>(&mut self, interest: Interest, mut operation: impl FnMut(&mut T) -> io::Result<R>) -> io::Result<R> {
         loop {
             let event = WaitReady::new(&self.source, interest).await?;
+            let unit = poll_fn(budget::poll_proceed).await;
             match operation(self.get_mut()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.source.clear(event),
-                result => return result,
+                result => {
+                    unit.spend();
+                    return result;
+                }
             }
-            poll_fn(budget::poll_proceed).await.spend();
         }
     }
 

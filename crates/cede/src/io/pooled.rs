@@ -62,13 +62,13 @@ pub(crate) fn has_files() -> bool {
 /// Starts an operation. If the runtime is shut down before its turn, it is never done.
 #[track_caller]
 pub(crate) fn start<R: Send + 'static>(operation: impl FnOnce() -> R + Send + 'static) -> io::Result<Operation<R>> {
-    Ok(Operation(crate::blocking::spawn(&runtime()?, operation, Location::caller())))
+    crate::blocking::try_spawn(&runtime()?, operation, Location::caller()).map(Operation)
 }
 
 /// Starts an operation of which somebody was told that it succeeded, such as a write from a buffer: it is done even if the runtime is shut down.
 #[track_caller]
 pub(crate) fn start_mandatory<R: Send + 'static>(operation: impl FnOnce() -> R + Send + 'static) -> io::Result<Operation<R>> {
-    let join = crate::blocking::spawn_mandatory(&runtime()?, operation, Location::caller());
+    let join = crate::blocking::spawn_mandatory(&runtime()?, operation, Location::caller())?;
     join.map(Operation).ok_or_else(background_task_failed)
 }
 

@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::io;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -31,6 +32,10 @@ impl Shortage {
         Self { wait: Box::pin(sleep(delay)), delay }
     }
 }
+
+// A panic while the timer is polled leaves it taken out: the listener tries again at once.
+impl UnwindSafe for Backoff {}
+impl RefUnwindSafe for Backoff {}
 
 /// Whether an error of `accept(2)` means that something is used up which may become free again.
 fn is_shortage(error: &io::Error) -> bool {

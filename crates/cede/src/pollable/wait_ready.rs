@@ -6,12 +6,12 @@ use std::io;
 use std::marker::PhantomPinned;
 use std::os::fd::AsRawFd;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use cede_context::budget;
 use cede_driver::{Event, Interest, Source};
 
-/// A future that is ready when the source is. Its waker is kept under its address, and taken out when it is dropped.
+/// A future that is ready when the source is. Its waker is kept under its address, and taken out when it is dropped. It costs no budget: what is done with the
+/// readiness does.
 #[must_use = "futures do nothing unless they are awaited"]
 pub(crate) struct WaitReady<'a, T: AsRawFd> {
     source: &'a Source<T>,
@@ -35,11 +35,8 @@ impl<T: AsRawFd> Future for WaitReady<'_, T> {
     type Output = io::Result<Event>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<Event>> {
-        let unit = ready!(budget::poll_proceed(cx));
         self.waiting.set(true);
-        let event = ready!(self.source.poll_ready_shared(cx, self.interest, super::driver, self.key()));
-        unit.spend();
-        Poll::Ready(event)
+        self.source.poll_ready_shared(cx, self.interest, super::driver, self.key())
     }
 }
 

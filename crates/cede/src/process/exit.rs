@@ -93,3 +93,21 @@ impl Drop for Running {
         orphans::adopt(child);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_tell_the_end_where_there_are_no_descriptors_of_processes() {
+        crate::block_on(async {
+            let mut command = std::process::Command::new("sh");
+            let mut child = command.args(["-c", "read line"]).stdin(std::process::Stdio::piped()).spawn().unwrap();
+            let stdin = child.stdin.take();
+            let mut running = Running { child: Some(child), descriptor: None, kill_on_drop: true };
+            let waiting = async { running.wait().await.unwrap() };
+            let (status, ()) = crate::join!(waiting, async { drop(stdin) });
+            assert_eq!(status.code(), Some(1));
+        });
+    }
+}

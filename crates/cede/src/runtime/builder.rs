@@ -44,6 +44,7 @@ pub struct Builder {
     block_on_runs_tasks: Option<bool>,
     own_thread_name: bool,
     rescue: Rescue,
+    descriptors: bool,
 }
 
 /// What a runtime does when a task panics.
@@ -92,16 +93,25 @@ impl Builder {
             block_on_runs_tasks: None,
             own_thread_name: false,
             rescue: Rescue::default(),
+            descriptors: true,
         }
     }
 
     /// Kept for those who know tokio: timers and sockets are always there and cost nothing until they are used.
     pub fn enable_all(&mut self) -> &mut Self {
-        self
+        self.enable_io()
     }
 
     /// See [`Builder::enable_all`].
     pub fn enable_io(&mut self) -> &mut Self {
+        self.descriptors = true;
+        self
+    }
+
+    /// As tokio's builders begin: until [`Builder::enable_io`], what needs descriptors of the operating system panics.
+    #[doc(hidden)]
+    pub fn disable_io(&mut self) -> &mut Self {
+        self.descriptors = false;
         self
     }
 
@@ -379,6 +389,7 @@ impl Builder {
             hooks: self.hooks.clone(),
             names: Names::default(),
             simulated,
+            descriptors: self.descriptors,
             name: self.name.clone(),
             panics_end_it: self.unhandled_panic == UnhandledPanic::ShutdownRuntime,
             panicked: AtomicBool::new(false),

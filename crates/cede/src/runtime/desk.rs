@@ -2,12 +2,12 @@
 //!
 //! # What
 //! A thread that runs a scheduler sits at a *desk*. On it lie a pointer to the scheduler, a count of the turns that it gave to tasks, and whether the thread is inside the scheduler's own code at
-//! the moment or in code of the user. A [monitor](super::monitor) reads desks, and where a turn lasts too long it takes the scheduler away, to have another thread go on with it. The
+//! the moment or in code of the user. A [monitor](crate::monitor) reads desks, and where a turn lasts too long it takes the scheduler away, to have another thread go on with it. The
 //! thread finds its desk empty the next time it needs the scheduler.
 //!
 //! # Why not the obvious way
 //! A lock, or any atomic read-modify-write, at each wake and each turn costs more than the rest of it. A store of one's own and a load, ordered by the compiler only, cost nothing that
-//! could be measured; the full barrier that this protocol needs is paid for by the monitor, see [`cede_driver::process_barrier`].
+//! could be measured; the full barrier that this protocol needs is paid for by the monitor, see [`ProcessBarrier`].
 //!
 //! # States of a desk
 //! ```text
@@ -39,6 +39,8 @@ use std::cell::Cell;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, compiler_fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use cede_driver::ProcessBarrier;
 
 thread_local! {
     static CURRENT: Cell<*const Desk> = const { Cell::new(ptr::null()) };
@@ -80,7 +82,7 @@ pub(crate) unsafe fn current<'a>() -> Option<&'a Desk> {
 /// Calls `access` with the desk of this thread, if it runs a scheduler.
 #[inline]
 pub(crate) fn with_current<R>(access: impl FnOnce(Option<&Desk>) -> R) -> R {
-    // SAFETY: the `Seated` ends on this thread, after this call.
+    // SAFETY: [I4] the `Seated` ends on this thread, after this call.
     access(unsafe { current() })
 }
 
@@ -206,14 +208,14 @@ impl Desk {
     }
 
     /// Takes what the thread runs, if it is in code of the user: `pass_on` gets it, and says whether it took it. Called by the monitor.
-    pub(crate) fn take(&self, pass_on: impl FnOnce(*mut ()) -> bool) -> bool {
+    pub(crate) fn take(&self, barrier: ProcessBarrier, pass_on: impl FnOnce(*mut ()) -> bool) -> bool {
         let _decided = self.decide();
         // [take]
         let runs = self.runs.swap(ptr::null_mut(), Ordering::Relaxed);
         if runs.is_null() {
             return false;
         }
-        cede_driver::process_barrier();
+        barrier.execute();
         let taken = !self.inside.load(Ordering::Acquire) && pass_on(runs);
         if taken {
             self.gone.store(true, Ordering::Relaxed);

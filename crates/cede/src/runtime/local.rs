@@ -424,8 +424,13 @@ impl Scheduler {
             if self.shared.parts.panics_end_it && self.shared.parts.panicked.load(Ordering::SeqCst) {
                 panic!("a spawned task panicked and the runtime is configured to shut down on unhandled panic");
             }
-            if tick.polled == 0 && !signal.woken.load(Ordering::Acquire) {
-                self.park(signal);
+            if tick.polled == 0 {
+                if !signal.woken.load(Ordering::Acquire) {
+                    self.park(signal);
+                } else if self.shared.timers.driver().has_sources() {
+                    // The future alone keeps the thread busy: it may be asking for what only the driver can bring.
+                    self.turn(Some(0));
+                }
             }
         }
     }

@@ -29,6 +29,8 @@ pub(crate) struct Parts {
     pub(crate) hooks: Hooks,
     pub(crate) names: Names,
     pub(crate) simulated: bool,
+    /// Whether sockets, pipes, processes and signals may be used.
+    pub(crate) descriptors: bool,
     pub(crate) name: Option<Arc<str>>,
     /// Whether the panic of a task ends a one-thread runtime.
     pub(crate) panics_end_it: bool,

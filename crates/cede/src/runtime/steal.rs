@@ -50,9 +50,9 @@ use cede_core::task::{Cell as TaskCell, Home, TaskRef};
 use cede_core::transfer_stack::TransferStack;
 use cede_driver::Driver;
 
-use super::monitor::{self, Watch, Watched};
 use super::parts::Parts;
 use super::stats::Stats;
+use crate::monitor::{self, Watch, Watched};
 use crate::task::slab::{self, Slab};
 use crate::task::{Id, JoinError, JoinHandle};
 use crate::time::timers::Lease;

@@ -20,7 +20,6 @@ use std::task::{Context, Poll, ready};
 use cede_context::budget;
 use cede_context::wait::{WaitKind, waiting_for};
 
-use crate::runtime::context;
 use dispatch::{Dispatch, Listener};
 
 pub use kind::SignalKind;
@@ -53,7 +52,7 @@ pub struct Signal {
 /// Outside of a runtime.
 #[track_caller]
 pub fn signal(kind: SignalKind) -> io::Result<Signal> {
-    context::current().driver().check_descriptors()?;
+    crate::pollable::home()?;
     Ok(Signal { listener: listen(kind)? })
 }
 

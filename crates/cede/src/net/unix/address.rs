@@ -52,7 +52,8 @@ impl SocketAddr {
     /// An address that the kernel gave; `None` is unnamed.
     pub(super) fn of_kernel(address: Option<SocketAddrAny>) -> io::Result<Self> {
         let address = address.and_then(|address| SocketAddrUnix::try_from(address).ok());
-        let name = address.as_ref().and_then(SocketAddrUnix::abstract_name);
+        // An unnamed address comes as one with an empty abstract name, which the kernel gives to nobody.
+        let name = address.as_ref().and_then(SocketAddrUnix::abstract_name).filter(|name| !name.is_empty());
         let path = address.as_ref().and_then(SocketAddrUnix::path);
         match (name, path) {
             (Some(name), _) => net::SocketAddr::from_abstract_name(name),

@@ -60,7 +60,7 @@ impl Scheduler {
         self.collect_inbox();
     }
 
-    fn turn(&self, until: Option<u64>) {
+    pub(super) fn turn(&self, until: Option<u64>) {
         // A nested `block_on` inside a waker that the driver calls finds the driver borrowed; it must not park then, only go on looking.
         let Ok(mut driver) = self.driver.try_borrow_mut() else {
             thread::yield_now();

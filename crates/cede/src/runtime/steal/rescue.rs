@@ -3,23 +3,27 @@
 //! The protocol is that of the [desk](crate::runtime::desk) and of [`hand_over`](super::hand_over); the thread that is stuck comes back as a stray. There is a limit to the threads that
 //! are away at the same time: beyond it the runtime waits, as any other does.
 //!
-//! Invariants are H1–H4 of [`hand_over`](super::hand_over), and R1: the worker's cells are read here only after the desk said that its thread is outside.
+//! # Invariants
+//! Those of [`hand_over`](super::hand_over), and
+//! - I1: the worker's cells are read here only after the desk said that its thread is outside.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use cede_driver::ProcessBarrier;
+
 use super::seat::Seat;
 use super::spares::Offered;
 use super::{Shared, threads};
-use crate::runtime::monitor::{Stuck, Watched};
+use crate::monitor::{Stuck, Watched};
 
 impl Watched for Shared {
-    fn take_over(self: Arc<Self>, stuck: &Stuck) -> bool {
+    fn take_over(self: Arc<Self>, stuck: &Stuck, barrier: ProcessBarrier) -> bool {
         if self.closing.load(Ordering::Relaxed) || self.shutdown.away_count() >= self.parts.rescue.threads_max {
             return false;
         }
-        stuck.desk.take(|runs| {
-            // SAFETY: [R1] it was on the desk of a worker's thread.
+        stuck.desk.take(barrier, |runs| {
+            // SAFETY: [I1] it was on the desk of a worker's thread.
             let seat = unsafe { Seat::taken(runs) };
             let worker = seat.worker();
             if worker.holds() || worker.is_guest() {

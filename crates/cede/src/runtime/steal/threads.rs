@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::Shared;
 use super::seat::{self, Active, Seat};
+use crate::monitor;
+use crate::runtime::context;
 use crate::runtime::handle::{Handle, SchedulerHandle};
-use crate::runtime::{context, monitor};
 
 /// The body of a thread that begins with a worker, or as a spare.
 pub(super) fn main(shared: &Arc<Shared>, first: Option<Seat>) {

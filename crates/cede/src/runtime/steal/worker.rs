@@ -202,7 +202,7 @@ impl Worker {
     #[inline]
     pub(super) fn tick_until(&self, stop: impl Fn() -> bool) -> Tick {
         let mut tick = Tick::default();
-        // SAFETY: the desk of a worker is not left in a function of the worker.
+        // SAFETY: [I1] the desk of a worker is not left in a function of the worker.
         let desk = unsafe { desk::current() }.expect("a worker is run at a desk");
         while let Some(task) = self.next() {
             self.stop_searching();

@@ -48,19 +48,19 @@ impl Sender {
     /// Takes over an end of a pipe, which must be opened for this and be in non-blocking mode: nothing is checked.
     ///
     /// # Errors
-    /// In a simulated run.
+    /// `EPERM` if it is a file that cannot be waited for, and in a simulated run.
     ///
     /// # Panics
     /// Outside of a runtime.
     #[track_caller]
     pub fn from_file_unchecked(file: File) -> io::Result<Self> {
-        Ok(Self { io: Pollable::new(file)? })
+        Ok(Self { io: Pollable::registered(file, Interest::WRITABLE)? })
     }
 
     /// Takes over an end of a pipe, which must be opened for this and be in non-blocking mode: nothing is checked.
     ///
     /// # Errors
-    /// In a simulated run.
+    /// `EPERM` if it is a file that cannot be waited for, and in a simulated run.
     ///
     /// # Panics
     /// Outside of a runtime.

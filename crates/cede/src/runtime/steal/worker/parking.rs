@@ -7,8 +7,9 @@ use std::sync::atomic::Ordering;
 use cede_core::idle::{Role, Unparked};
 
 use super::{WATCH_NS, Worker};
+use crate::monitor;
+use crate::runtime::desk;
 use crate::runtime::run::shielded;
-use crate::runtime::{desk, monitor};
 use crate::task::slab::Slab;
 
 impl Worker {

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+use cede_driver::ProcessBarrier;
+
 use crate::runtime::desk::Desk;
 
 /// A poll that is taking too long.
@@ -18,7 +20,7 @@ pub(crate) struct Stuck {
 /// What is done for a runtime when the thread of a worker is stuck.
 pub(crate) trait Watched: Send + Sync {
     /// Has another thread go on with what the stuck one runs; says whether there is one.
-    fn take_over(self: Arc<Self>, stuck: &Stuck) -> bool;
+    fn take_over(self: Arc<Self>, stuck: &Stuck, barrier: ProcessBarrier) -> bool;
 }
 
 /// See the module's description.
@@ -66,7 +68,7 @@ impl Watch {
     }
 
     /// Looks at all desks. Returns whether nothing has happened since the last look, and nothing is under way.
-    pub(super) fn look(&self, now: Instant) -> bool {
+    pub(super) fn look(&self, now: Instant, barrier: ProcessBarrier) -> bool {
         let mut quiet = true;
         let mut stuck = Vec::new();
         for entry in &mut *self.entries() {
@@ -83,7 +85,7 @@ impl Watch {
             }
         }
         for stuck in stuck {
-            let taken = self.runtime.upgrade().is_some_and(|runtime| runtime.take_over(&stuck));
+            let taken = self.runtime.upgrade().is_some_and(|runtime| runtime.take_over(&stuck, barrier));
             if taken {
                 self.taken.fetch_add(1, Ordering::Relaxed);
                 let mut entries = self.entries();

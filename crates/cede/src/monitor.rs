@@ -1,7 +1,7 @@
 //! The thread that looks after all others: it finds polls that take too long.
 //!
 //! # What
-//! One thread for the process, started with the first runtime that wants to be watched; it ends soon after the last one. Every few milliseconds it glances at the [desks](super::desk) of all threads that run tasks. A poll
+//! One thread for the process, started with the first runtime that wants to be watched; it ends soon after the last one. Every few milliseconds it glances at the [desks](crate::runtime::desk) of all threads that run tasks. A poll
 //! that is still the same after the runtime's threshold is *stuck*: the [`Watch`] of that runtime is told, and has the worker taken over by another thread. A worker pays nothing for being watched but
 //! a store at each turn of a task.
 //!
@@ -31,7 +31,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::run::shielded;
+use cede_driver::ProcessBarrier;
+
+use crate::runtime::run::shielded;
 
 mod watch;
 
@@ -59,15 +61,13 @@ fn state() -> MutexGuard<'static, State> {
 
 /// From now on the monitor looks at the desks of `watch`, if the system lets it.
 pub(crate) fn begin(watch: &Arc<Watch>) {
-    if !cede_driver::has_process_barrier() {
-        return;
-    }
+    let Some(barrier) = ProcessBarrier::register() else { return };
     let mut state = state();
     state.watches.retain(|watch| watch.strong_count() > 0);
     state.watches.push(Arc::downgrade(watch));
     if !state.runs {
         // Without the thread nobody is watched, which is no reason to refuse a runtime; the next one tries again.
-        state.runs = thread::Builder::new().name("cede-monitor".into()).stack_size(256 * 1024).spawn(run).is_ok();
+        state.runs = thread::Builder::new().name("cede-monitor".into()).stack_size(256 * 1024).spawn(move || run(barrier)).is_ok();
     }
     drop(state);
     call();
@@ -89,10 +89,10 @@ fn call() {
     CALLED.notify_one();
 }
 
-fn run() {
+fn run(barrier: ProcessBarrier) {
     let mut quiet = 0;
     loop {
-        let round = look();
+        let round = look(barrier);
         quiet = if round.quiet { quiet + 1 } else { 0 };
         if quiet < QUIET_ROUNDS {
             thread::sleep(round.period);
@@ -103,8 +103,8 @@ fn run() {
             return;
         }
         ASLEEP.store(true, Ordering::SeqCst);
-        cede_driver::process_barrier();
-        if look().quiet {
+        barrier.execute();
+        if look(barrier).quiet {
             let mut state = state();
             while !state.called {
                 state = CALLED.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -130,13 +130,13 @@ struct Round {
     period: Duration,
 }
 
-fn look() -> Round {
+fn look(barrier: ProcessBarrier) -> Round {
     let watches: Vec<_> = state().watches.iter().filter_map(Weak::upgrade).collect();
     let now = Instant::now();
     let mut round = Round { quiet: true, period: PERIODS.1 };
     for watch in watches {
         // The last handle on a runtime may be dropped here, and the closures of its owner with it.
-        round.quiet &= shielded(|| watch.look(now)).unwrap_or(false);
+        round.quiet &= shielded(|| watch.look(now, barrier)).unwrap_or(false);
         round.period = round.period.min(watch.threshold() / 2);
     }
     round.period = round.period.max(PERIODS.0);
