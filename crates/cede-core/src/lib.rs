@@ -7,6 +7,7 @@
 extern crate std;
 
 pub mod choice;
+pub mod desk;
 #[cfg(not(loom))]
 pub mod executor;
 pub mod idle;

@@ -1,7 +1,7 @@
 //! The thread that looks after all others: it finds polls that take too long.
 //!
 //! # What
-//! One thread for the process, started with the first runtime that wants to be watched; it ends soon after the last one. Every few milliseconds it glances at the [desks](crate::runtime::desk) of all threads that run tasks. A poll
+//! One thread for the process, started with the first runtime that wants to be watched; it ends soon after the last one. Every few milliseconds it glances at the [desks](cede_core::desk) of all threads that run tasks. A poll
 //! that is still the same after the runtime's threshold is *stuck*: the [`Watch`] of that runtime is told, and has the worker taken over by another thread. A worker pays nothing for being watched but
 //! a store at each turn of a task.
 //!

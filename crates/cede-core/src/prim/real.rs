@@ -32,3 +32,9 @@ impl<T: ?Sized> UnsafeCell<T> {
         access(self.0.get())
     }
 }
+
+/// The frequent side of two barriers whose rare side is a process-wide one: only the compiler has to keep the order. In models it is a full fence.
+#[inline(always)]
+pub fn light_barrier() {
+    atomic::compiler_fence(atomic::Ordering::SeqCst);
+}

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use cede_driver::ProcessBarrier;
 
-use crate::runtime::desk::Desk;
+use cede_core::desk::Desk;
 
 /// A poll that is taking too long.
 #[derive(Clone, Debug)]

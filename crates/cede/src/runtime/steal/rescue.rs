@@ -1,6 +1,6 @@
 //! The monitor takes a worker from a thread that is stuck in a task.
 //!
-//! The protocol is that of the [desk](crate::runtime::desk) and of [`hand_over`](super::hand_over); the thread that is stuck comes back as a stray. There is a limit to the threads that
+//! The protocol is that of the [desk](cede_core::desk) and of [`hand_over`](super::hand_over); the thread that is stuck comes back as a stray. There is a limit to the threads that
 //! are away at the same time: beyond it the runtime waits, as any other does.
 //!
 //! # Invariants
@@ -22,26 +22,29 @@ impl Watched for Shared {
         if self.closing.load(Ordering::Relaxed) || self.shutdown.away_count() >= self.parts.rescue.threads_max {
             return false;
         }
-        stuck.desk.take(barrier, |runs| {
-            // SAFETY: [I1] it was on the desk of a worker's thread.
-            let seat = unsafe { Seat::taken(runs) };
-            let worker = seat.worker();
-            if worker.holds() || worker.is_guest() {
-                // Foreign code was called in the middle of the worker's own. (H2)
-                seat.forget();
-                return false;
-            }
-            self.shutdown.add_away(stuck.thread.clone(), worker.stats().polled_last());
-            let Offered { ticket, needs_thread } = self.spares.offer(seat);
-            if needs_thread
-                && !threads::start_spare(&self)
-                && let Some(seat) = self.spares.take_back(ticket)
-            {
-                seat.forget();
-                self.came_back_of(stuck.thread.id());
-                return false;
-            }
-            true
-        })
+        stuck.desk.take(
+            || barrier.execute(),
+            |runs| {
+                // SAFETY: [I1] it was on the desk of a worker's thread.
+                let seat = unsafe { Seat::taken(runs) };
+                let worker = seat.worker();
+                if worker.holds() || worker.is_guest() {
+                    // Foreign code was called in the middle of the worker's own. (H2)
+                    seat.forget();
+                    return false;
+                }
+                self.shutdown.add_away(stuck.thread.clone(), worker.stats().polled_last());
+                let Offered { ticket, needs_thread } = self.spares.offer(seat);
+                if needs_thread
+                    && !threads::start_spare(&self)
+                    && let Some(seat) = self.spares.take_back(ticket)
+                {
+                    seat.forget();
+                    self.came_back_of(stuck.thread.id());
+                    return false;
+                }
+                true
+            },
+        )
     }
 }

@@ -1,7 +1,7 @@
 //! Seats: who runs a worker.
 //!
 //! # What
-//! There is one seat for each worker. The thread that has it runs the worker, and has a pointer to it on its [desk](crate::runtime::desk). A seat can be given to another thread in the middle of a
+//! There is one seat for each worker. The thread that has it runs the worker, and has a pointer to it on its [desk](cede_core::desk). A seat can be given to another thread in the middle of a
 //! poll, by the thread itself or by a monitor, see [`hand_over`](super::hand_over); the thread that lost it still has frames of the worker's functions on its stack, and is a *stray* until it
 //! has left them.
 //!
@@ -18,8 +18,10 @@
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
+use cede_core::desk::Desk;
+
 use super::worker::Worker;
-use crate::runtime::desk::{self, Desk, Seated};
+use crate::runtime::desk::{self, Seated};
 
 /// Calls `access` with the worker that this thread runs.
 #[inline]
