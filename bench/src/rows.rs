@@ -98,11 +98,18 @@ pub const ROWS: &[Row] = &[
 ];
 
 /// Those whose measure is something else.
+const STUCK: &[&str] = &["timer_p50", "timer_p99", "timer_max", "echo_p50", "echo_p99", "echo_max"];
+
 pub const REPORTS: &[Row] = &[
     Row { workload: "memory_task", threads: 1, operations: 1_000_000, kind: Kind::Alone, reports: &["bytes"] },
     Row { workload: "memory_connection", threads: 1, operations: 0, kind: Kind::IdleConnections(8000), reports: &["bytes"] },
     Row { workload: "sleep_accuracy", threads: 1, operations: 1000, kind: Kind::Alone, reports: &["p50", "p99"] },
     Row { workload: "sleep_accuracy", threads: 2, operations: 1000, kind: Kind::Alone, reports: &["p50", "p99"] },
+    Row { workload: "hogs_1", threads: 2, operations: 1, kind: Kind::Alone, reports: &["p50", "p99", "max"] },
+    Row { workload: "hogs_2", threads: 2, operations: 1, kind: Kind::Alone, reports: &["p50", "p99", "max"] },
+    Row { workload: "hogs_4", threads: 2, operations: 1, kind: Kind::Alone, reports: &["p50", "p99", "max"] },
+    Row { workload: "stuck_asleep", threads: 4, operations: 1, kind: Kind::Alone, reports: STUCK },
+    Row { workload: "stuck_spinning", threads: 4, operations: 1, kind: Kind::Alone, reports: STUCK },
 ];
 
 /// One-thread workloads whose instructions are counted, with a small number of operations.

@@ -3,6 +3,8 @@
 
 #[path = "shaped/channels.rs"]
 mod channels;
+#[path = "shaped/hogs.rs"]
+pub mod hogs;
 #[path = "shaped/locks.rs"]
 mod locks;
 #[path = "shaped/mutexes.rs"]
@@ -19,18 +21,16 @@ use cede_bench::arguments::Arguments;
 use cede_bench::sample::{Plan, Sample, finish, measure};
 use cede_bench::{statistics, system};
 
-/// Does what the command line says; `block_on` runs a future on that many threads, `serve` is the echo server for messages of that size. Nothing is
-/// printed for a workload that is `not_offered`.
-pub fn main(block_on: fn(usize, Work) -> Option<Sample>, serve: Option<fn(usize) -> Work>, not_offered: fn(&str) -> bool) {
+/// Does what the command line says; `block_on` runs a future on that many threads, `networked` has the workloads that need sockets, with messages of
+/// that size. Nothing is printed for a workload that is `not_offered`.
+pub fn main(block_on: fn(usize, Work) -> Option<Sample>, networked: fn(&str, usize) -> Option<Work>, not_offered: fn(&str) -> bool) {
     let arguments = Arguments::of_process();
     system::pin(arguments.get("core", -1));
     let (name, plan, size) = (arguments.word.clone(), Plan::of(&arguments), arguments.get("size", 64));
-    let work: Work = match (name.as_str(), serve) {
-        ("serve", Some(serve)) => serve(size),
-        ("serve", None) => return,
-        (name, _) if not_offered(name) => return,
-        _ => Box::pin(run(name, plan)),
-    };
+    if not_offered(&name) {
+        return;
+    }
+    let work = networked(&name, size).unwrap_or_else(|| Box::pin(run(name, plan)));
     finish(block_on(arguments.get("threads", 1), work));
 }
 
@@ -68,6 +68,9 @@ async fn run(name: String, plan: Plan) -> Option<Sample> {
         "requests" => measure(plan, timers::requests).await,
         "blocking" => measure(plan, timers::blocking).await,
         "blocking_one" => measure(plan, timers::blocking_one).await,
+        "hogs_1" => hogs::hogs(1).await,
+        "hogs_2" => hogs::hogs(2).await,
+        "hogs_4" => hogs::hogs(4).await,
         "sleep_accuracy" => overshoot(plan).await,
         "memory_task" => Sample { extra: vec![("bytes".to_owned(), tasks::memory(plan.operations).await)], ..Sample::default() },
         _ => return None,

@@ -8,7 +8,18 @@ mod builder_shaped;
 mod network;
 #[path = "../shaped.rs"]
 mod shaped;
+#[path = "../shaped/stuck.rs"]
+mod stuck;
+
+fn networked(name: &str, size: usize) -> Option<shaped::Work> {
+    match name {
+        "serve" => Some(Box::pin(network::serve(size))),
+        "stuck_asleep" => Some(Box::pin(stuck::stuck(false))),
+        "stuck_spinning" => Some(Box::pin(stuck::stuck(true))),
+        _ => None,
+    }
+}
 
 fn main() {
-    shaped::main(builder_shaped::block_on, Some(|size| Box::pin(network::serve(size))), |_| false);
+    shaped::main(builder_shaped::block_on, networked, |_| false);
 }

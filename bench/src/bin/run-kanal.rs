@@ -55,5 +55,5 @@ mod builder_shaped;
 mod shaped;
 
 fn main() {
-    shaped::main(builder_shaped::block_on, None, |name| !name.starts_with("mpsc_"));
+    shaped::main(builder_shaped::block_on, |_, _| None, |name| !name.starts_with("mpsc_"));
 }

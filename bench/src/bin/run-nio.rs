@@ -48,5 +48,5 @@ fn block_on(threads: usize, work: shaped::Work) -> Option<cede_bench::sample::Sa
 }
 
 fn main() {
-    shaped::main(block_on, None, |name| name.ends_with("_block_on"));
+    shaped::main(block_on, |_, _| None, |name| name.ends_with("_block_on") || name == "serve" || name.starts_with("stuck"));
 }

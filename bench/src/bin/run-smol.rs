@@ -157,6 +157,8 @@ mod rt {
 mod network;
 #[path = "../shaped.rs"]
 mod shaped;
+#[path = "../shaped/stuck.rs"]
+mod stuck;
 
 fn block_on(threads: usize, work: shaped::Work) -> Option<cede_bench::sample::Sample> {
     use async_executor::StaticLocalExecutor;
@@ -173,6 +175,15 @@ fn block_on(threads: usize, work: shaped::Work) -> Option<cede_bench::sample::Sa
     smol::block_on(rt::SHARED.spawn(work))
 }
 
+fn networked(name: &str, size: usize) -> Option<shaped::Work> {
+    match name {
+        "serve" => Some(Box::pin(network::serve(size))),
+        "stuck_asleep" => Some(Box::pin(stuck::stuck(false))),
+        "stuck_spinning" => Some(Box::pin(stuck::stuck(true))),
+        _ => None,
+    }
+}
+
 fn main() {
-    shaped::main(block_on, Some(|size| Box::pin(network::serve(size))), |_| false);
+    shaped::main(block_on, networked, |_| false);
 }

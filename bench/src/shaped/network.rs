@@ -4,7 +4,7 @@ use crate::rt;
 use crate::rt::io::{AsyncReadExt, AsyncWriteExt};
 use crate::rt::net::{TcpListener, TcpStream};
 
-async fn echo(mut stream: TcpStream, size: usize) {
+pub async fn echo(mut stream: TcpStream, size: usize) {
     let mut buffer = vec![0; size];
     loop {
         match stream.read(&mut buffer).await {

@@ -137,7 +137,7 @@ fn look(barrier: ProcessBarrier) -> Round {
     for watch in watches {
         // The last handle on a runtime may be dropped here, and the closures of its owner with it.
         round.quiet &= shielded(|| watch.look(now, barrier)).unwrap_or(false);
-        round.period = round.period.min(watch.threshold() / 2);
+        round.period = round.period.min(watch.patience(Instant::now()) / 2);
     }
     round.period = round.period.max(PERIODS.0);
     round

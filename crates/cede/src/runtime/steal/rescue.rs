@@ -14,7 +14,7 @@ use cede_driver::ProcessBarrier;
 
 use super::seat::Seat;
 use super::spares::Offered;
-use super::{Shared, threads};
+use super::{Shared, priority, threads};
 use crate::monitor::{Stuck, Watched};
 
 impl Watched for Shared {
@@ -22,7 +22,7 @@ impl Watched for Shared {
         if self.closing.load(Ordering::Relaxed) || self.shutdown.away_count() >= self.parts.rescue.threads_max {
             return false;
         }
-        stuck.desk.take(
+        let taken = stuck.desk.take(
             || barrier.execute(),
             |runs| {
                 // SAFETY: [I1] it was on the desk of a worker's thread.
@@ -45,6 +45,10 @@ impl Watched for Shared {
                 }
                 true
             },
-        )
+        );
+        if taken {
+            priority::give_way(stuck.number);
+        }
+        taken
     }
 }

@@ -3,8 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
-use super::Shared;
 use super::seat::{self, Active, Seat};
+use super::{Shared, priority};
 use crate::monitor;
 use crate::runtime::context;
 use crate::runtime::handle::{Handle, SchedulerHandle};
@@ -20,8 +20,12 @@ pub(super) fn main(shared: &Arc<Shared>, first: Option<Seat>) {
         }
         let _inside = context::enter(Handle::new(SchedulerHandle::Steal(shared.clone())));
         let _driving = context::drive(context::Drive::Stealing);
+        let nice = priority::own();
         while let Some(seat) = next.take().or_else(|| shared.spares.wait()) {
             run(shared, seat);
+            if !priority::restore(nice) {
+                break;
+            }
         }
     }));
     if let Some(seat) = next {
