@@ -35,9 +35,11 @@ use cede_driver::ProcessBarrier;
 
 use crate::runtime::run::shielded;
 
+mod stall;
 mod watch;
 
-pub(crate) use watch::{Stuck, Watch, Watched};
+pub use stall::Stall;
+pub(crate) use watch::{Reports, Stuck, Watch, Watched};
 
 /// So many looks at which nothing was going on, then the monitor sleeps.
 const QUIET_ROUNDS: u32 = 20;

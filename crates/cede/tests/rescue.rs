@@ -253,3 +253,45 @@ fn rescued_workers_lose_no_task_under_load() {
     });
     assert_eq!(done.load(Ordering::SeqCst), count as usize);
 }
+
+#[test]
+fn a_stall_is_reported_once_with_the_task_that_causes_it() {
+    let (report, reports) = channel();
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(1).enable_all().thread_name("busy").rescue_after(Duration::from_millis(1)).stall_after(Duration::from_millis(3));
+    builder.on_stall(move |stall| report.send(stall.clone()).unwrap_or(()));
+    let runtime = builder.build().unwrap();
+    let (go_on, wait) = channel::<()>();
+    let line = line!() + 1;
+    let task = cede::task::Builder::new().name("export").spawn_on(async move { block_on_channel(&wait) }, runtime.handle()).unwrap();
+    let stall = reports.recv_timeout(PATIENCE).expect("nothing was said");
+    assert_eq!(stall.task().to_string(), task.id().to_string());
+    assert_eq!((stall.name(), stall.thread()), (Some("export"), Some("busy")));
+    assert_eq!((stall.spawned_at().file(), stall.spawned_at().line()), (file!(), line));
+    assert!(stall.is_rescued() && stall.lasts() >= Duration::from_millis(3));
+    let text = stall.to_string();
+    assert!(text.contains("\"export\"") && text.contains("rescue.rs") && text.contains("spawn_blocking"), "{text}");
+    drop(go_on);
+    runtime.block_on(task).unwrap();
+    assert_eq!(runtime.metrics().stalled_polls_count(), 1);
+    assert!(reports.try_recv().is_err());
+}
+
+#[test]
+fn what_is_allowed_to_block_is_not_reported() {
+    let (report, reports) = channel::<String>();
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(1).enable_all().rescue_after(Duration::from_millis(1)).stall_after(Duration::from_millis(100));
+    builder.on_stall(move |stall| report.send(stall.to_string()).unwrap_or(()));
+    let runtime = builder.build().unwrap();
+    // So long that it would be reported, and that a thread which just had to wait for its processor is not.
+    let long = Duration::from_millis(250);
+    runtime.block_on(async move {
+        let aside = cede::spawn(async move { cede::task::block_in_place(|| thread::sleep(long)) });
+        let elsewhere = cede::task::spawn_blocking(move || thread::sleep(long));
+        sleep(long).await;
+        aside.await.unwrap();
+        elsewhere.await.unwrap();
+    });
+    assert_eq!(reports.try_recv().ok(), None);
+}

@@ -6,13 +6,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+use cede_core::desk::Desk;
 use cede_driver::ProcessBarrier;
 use rustix::thread::{Pid, gettid};
 
-use cede_core::desk::Desk;
+use super::Stall;
+use crate::runtime::stats::TaskSite;
 
 /// So long after a worker was taken its runtime counts as in trouble.
 const TROUBLE: Duration = Duration::from_millis(100);
+/// Stalls are written to the error output this often at most.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// A poll may take at least so long.
 const PATIENCE_MIN: Duration = Duration::from_millis(1);
 
@@ -29,18 +33,49 @@ pub(crate) struct Stuck {
 pub(crate) trait Watched: Send + Sync {
     /// Has another thread go on with what the stuck one runs; says whether there is one.
     fn take_over(self: Arc<Self>, stuck: &Stuck, barrier: ProcessBarrier) -> bool;
+
+    /// The task that the stuck thread polls. Asked before what it runs is taken over.
+    fn task_of(&self, stuck: &Stuck, barrier: ProcessBarrier) -> Option<TaskSite>;
+
+    /// The name of a task, if it has one.
+    fn name_of(&self, task: u64) -> Option<Arc<str>>;
+}
+
+/// When to say something about a task that does not await, and to whom.
+#[derive(Clone)]
+pub(crate) struct Reports {
+    pub(crate) after: Duration,
+    /// `None`: to the error output.
+    pub(crate) to: Option<Arc<dyn Fn(&Stall) + Send + Sync>>,
+}
+
+impl Default for Reports {
+    fn default() -> Self {
+        Self { after: Duration::from_millis(100), to: None }
+    }
 }
 
 /// See the module's description.
 pub(crate) struct Watch {
     threshold: Duration,
+    reports: Reports,
     runtime: Weak<dyn Watched>,
     entries: Mutex<Vec<Entry>>,
     taken: AtomicU64,
-    /// When a worker was last taken.
-    last_taken: Mutex<Option<Instant>>,
+    stalls: AtomicU64,
+    recent: Mutex<Recent>,
 }
 
+/// What happened lately.
+#[derive(Default)]
+struct Recent {
+    taken: Option<Instant>,
+    reported: Option<Instant>,
+    /// Reports that were left out since then.
+    left_out: u64,
+}
+
+#[derive(Clone)]
 struct Entry {
     stuck: Stuck,
     turns: usize,
@@ -48,11 +83,26 @@ struct Entry {
     since: Instant,
     /// What the desk's thread ran is another one's.
     taken: bool,
+    /// The task of this turn, once it was asked for.
+    task: Option<TaskSite>,
+    reported: bool,
 }
 
 impl Watch {
-    pub(crate) fn new(threshold: Duration, runtime: Weak<dyn Watched>) -> Self {
-        Self { threshold, runtime, entries: Mutex::new(Vec::new()), taken: AtomicU64::new(0), last_taken: Mutex::new(None) }
+    pub(crate) fn new(threshold: Duration, reports: Reports, runtime: Weak<dyn Watched>) -> Self {
+        Self {
+            threshold,
+            reports,
+            runtime,
+            entries: Mutex::new(Vec::new()),
+            taken: AtomicU64::new(0),
+            stalls: AtomicU64::new(0),
+            recent: Mutex::default(),
+        }
+    }
+
+    fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
@@ -61,7 +111,7 @@ impl Watch {
 
     /// For so long a poll may take at the moment. Tasks that get stuck seldom come alone, and behind each that has been found the next is waiting; so after the first the monitor is less patient for a while.
     pub(super) fn patience(&self, now: Instant) -> Duration {
-        let last = *self.last_taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = self.recent().taken;
         match last {
             Some(last) if now.saturating_duration_since(last) < TROUBLE => (self.threshold / 8).max(PATIENCE_MIN),
             _ => self.threshold,
@@ -73,46 +123,96 @@ impl Watch {
         self.taken.load(Ordering::Relaxed)
     }
 
+    /// How many polls were found to take too long.
+    pub(crate) fn stalls(&self) -> u64 {
+        self.stalls.load(Ordering::Relaxed)
+    }
+
     /// The current thread sits at `desk`. It is watched until the result is dropped.
     pub(crate) fn add(self: &Arc<Self>, desk: Arc<Desk>) -> OnDuty {
         let turns = desk.glance().turns;
         let stuck = Stuck { desk: desk.clone(), thread: thread::current(), number: gettid() };
-        self.entries().push(Entry { stuck, turns, since: Instant::now(), taken: false });
+        self.entries().push(Entry { stuck, turns, since: Instant::now(), taken: false, task: None, reported: false });
         OnDuty { watch: self.clone(), desk }
     }
 
     /// Looks at all desks. Returns whether nothing has happened since the last look, and nothing is under way.
     pub(super) fn look(&self, now: Instant, barrier: ProcessBarrier) -> bool {
-        let mut quiet = true;
         let patience = self.patience(now);
-        let mut stuck = Vec::new();
-        for entry in &mut *self.entries() {
-            let glance = entry.stuck.desk.glance();
-            if glance.turns != entry.turns {
-                entry.turns = glance.turns;
-                entry.since = now;
-                quiet = false;
-            } else if glance.outside && !entry.taken {
-                quiet = false;
-                if now.duration_since(entry.since) >= patience && glance.seated {
-                    stuck.push(entry.stuck.clone());
-                }
-            }
-        }
+        let (quiet, stuck) = self.find_stuck(now, patience);
+        let Some(runtime) = self.runtime.upgrade().filter(|_| !stuck.is_empty()) else { return quiet };
         for stuck in stuck {
-            let taken = self.runtime.upgrade().is_some_and(|runtime| runtime.take_over(&stuck, barrier));
+            let task = runtime.task_of(&stuck, barrier);
+            let taken = runtime.clone().take_over(&stuck, barrier);
             if taken {
                 self.taken.fetch_add(1, Ordering::Relaxed);
-                *self.last_taken.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
-                let mut entries = self.entries();
-                let entry = entries.iter_mut().find(|entry| Arc::ptr_eq(&entry.stuck.desk, &stuck.desk));
-                // Without one, its thread has come round already.
-                if let Some(entry) = entry {
-                    entry.taken = true;
-                }
+                self.recent().taken = Some(now);
+            }
+            let mut entries = self.entries();
+            let entry = entries.iter_mut().find(|entry| Arc::ptr_eq(&entry.stuck.desk, &stuck.desk));
+            // Without one, its thread has come round already.
+            if let Some(entry) = entry {
+                entry.taken = taken;
+                entry.task = task.or(entry.task);
             }
         }
         quiet
+    }
+
+    /// Also says what has to be said.
+    fn find_stuck(&self, now: Instant, patience: Duration) -> (bool, Vec<Stuck>) {
+        let mut quiet = true;
+        let (mut stuck, mut stalls) = (Vec::new(), Vec::new());
+        for entry in &mut *self.entries() {
+            let glance = entry.stuck.desk.glance();
+            if glance.turns != entry.turns {
+                *entry = Entry { turns: glance.turns, since: now, task: None, reported: false, ..entry.clone() };
+                quiet = false;
+                continue;
+            }
+            if !glance.outside || !(glance.seated || entry.taken) {
+                continue;
+            }
+            let lasts = now.saturating_duration_since(entry.since);
+            if lasts >= self.reports.after && !entry.reported && entry.task.is_some() {
+                entry.reported = true;
+                stalls.push((entry.clone(), lasts));
+            }
+            // While a taken thread is not back, its report may be due.
+            quiet &= entry.taken && entry.reported;
+            if !entry.taken && lasts >= patience {
+                stuck.push(entry.stuck.clone());
+            }
+        }
+        for (entry, lasts) in stalls {
+            self.report(&entry, lasts, now);
+        }
+        (quiet, stuck)
+    }
+
+    fn report(&self, entry: &Entry, lasts: Duration, now: Instant) {
+        self.stalls.fetch_add(1, Ordering::Relaxed);
+        let Some((task, spawned_at)) = entry.task else { return };
+        let name = self.runtime.upgrade().and_then(|runtime| runtime.name_of(task));
+        let thread = entry.stuck.thread.name().map(str::to_owned);
+        let stall = Stall { task, name, spawned_at, thread, lasts, rescued: entry.taken };
+        if let Some(to) = &self.reports.to {
+            to(&stall);
+            return;
+        }
+        let left_out = {
+            let mut recent = self.recent();
+            if recent.reported.is_some_and(|last| now.saturating_duration_since(last) < REPORT_EVERY) {
+                recent.left_out += 1;
+                return;
+            }
+            recent.reported = Some(now);
+            std::mem::take(&mut recent.left_out)
+        };
+        match left_out {
+            0 => eprintln!("cede: {stall}"),
+            more => eprintln!("cede: {stall} ({more} more like this in between)"),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use super::handle::SchedulerHandle;
 use super::parts::{Hook, Hooks, Names, Parts, Rescue};
 use super::{Handle, Id, LocalOptions, LocalRuntime, Ready, Runtime, local, steal};
 use crate::blocking::{Blocking, pool};
+use crate::monitor::{Reports, Stall};
 
 type ThreadName = Arc<dyn Fn() -> String + Send + Sync>;
 
@@ -44,6 +45,7 @@ pub struct Builder {
     block_on_runs_tasks: Option<bool>,
     own_thread_name: bool,
     rescue: Rescue,
+    reports: Reports,
     descriptors: bool,
 }
 
@@ -93,6 +95,7 @@ impl Builder {
             block_on_runs_tasks: None,
             own_thread_name: false,
             rescue: Rescue::default(),
+            reports: Reports::default(),
             descriptors: true,
         }
     }
@@ -272,6 +275,22 @@ impl Builder {
         self
     }
 
+    /// How long a poll may take on a work-stealing runtime before something is said about it, 100 ms by default; see [`Stall`](super::Stall). At least as long as
+    /// [`Builder::rescue_after`].
+    pub fn stall_after(&mut self, after: Duration) -> &mut Self {
+        self.reports.after = after;
+        self
+    }
+
+    /// What is done with the reports. By default they are written to the error output, at most one in a second. The function is called by the thread that watches all runtimes, and should return soon.
+    pub fn on_stall<F>(&mut self, report: F) -> &mut Self
+    where
+        F: Fn(&Stall) + Send + Sync + 'static,
+    {
+        self.reports.to = Some(Arc::new(report));
+        self
+    }
+
     /// How many threads may be stuck at the same time before the runtime waits for them, 64 by default. With zero no worker is rescued or watched.
     pub fn max_rescued_threads(&mut self, count: usize) -> &mut Self {
         self.rescue.threads_max = count;
@@ -393,6 +412,7 @@ impl Builder {
             name: self.name.clone(),
             panics_end_it: self.unhandled_panic == UnhandledPanic::ShutdownRuntime,
             panicked: AtomicBool::new(false),
+            reports: self.reports.clone(),
             rescue: if simulated { Rescue { threads_max: 0, ..self.rescue } } else { self.rescue },
             draining: AtomicBool::new(false),
             drain_begins: Notify::new(),

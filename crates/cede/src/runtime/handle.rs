@@ -242,6 +242,13 @@ impl Handle {
         }
     }
 
+    pub(crate) fn stalled_polls(&self) -> u64 {
+        match &self.scheduler {
+            SchedulerHandle::Local(_) => 0,
+            SchedulerHandle::Steal(shared) => shared.watch.stalls(),
+        }
+    }
+
     pub(crate) fn rescued_workers(&self) -> u64 {
         match &self.scheduler {
             SchedulerHandle::Local(_) => 0,

@@ -75,6 +75,12 @@ impl RuntimeMetrics {
         self.handle.rescued_workers()
     }
 
+    /// How many polls took longer than [`Builder::stall_after`](super::Builder::stall_after), and did or do keep their thread for that time.
+    #[must_use]
+    pub fn stalled_polls_count(&self) -> u64 {
+        self.handle.stalled_polls()
+    }
+
     /// The number of threads for blocking closures.
     #[must_use]
     pub fn num_blocking_threads(&self) -> usize {

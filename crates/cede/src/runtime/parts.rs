@@ -10,6 +10,7 @@ use cede_driver::clock::Clock;
 use cede_sync::Notify;
 
 use crate::blocking::Blocking;
+use crate::monitor::Reports;
 use crate::runtime::run::shielded;
 use crate::runtime::{Id, context};
 use crate::sim::{BlockedTask, Deadlock};
@@ -36,6 +37,7 @@ pub(crate) struct Parts {
     pub(crate) panics_end_it: bool,
     pub(crate) panicked: AtomicBool,
     pub(crate) rescue: Rescue,
+    pub(crate) reports: Reports,
     /// A graceful shutdown has begun: nothing is accepted from outside.
     pub(crate) draining: AtomicBool,
     /// Those who want to know when that begins.

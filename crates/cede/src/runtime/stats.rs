@@ -12,6 +12,9 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::time::Duration;
 
+/// The id of a task, and where it was spawned.
+pub(crate) type TaskSite = (u64, &'static Location<'static>);
+
 /// See the module's description.
 #[derive(Debug, Default)]
 pub(crate) struct Stats {

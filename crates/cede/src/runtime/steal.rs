@@ -143,7 +143,7 @@ fn assemble(parts: Parts, drivers: &[Driver], threads: Threads) -> Arc<Shared> {
     let workers = drivers.len();
     let remotes = drivers.iter().map(|driver| remote(Some(Lease::new(driver.handle().clone())))).chain([remote(None)]).collect();
     let shared = Arc::new_cyclic(|shared: &Weak<Shared>| Shared {
-        watch: Arc::new(Watch::new(parts.rescue.after, shared.clone() as Weak<dyn Watched>)),
+        watch: Arc::new(Watch::new(parts.rescue.after, parts.reports.clone(), shared.clone() as Weak<dyn Watched>)),
         parts,
         remotes,
         workers,

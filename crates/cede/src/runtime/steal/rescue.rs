@@ -16,8 +16,26 @@ use super::seat::Seat;
 use super::spares::Offered;
 use super::{Shared, priority, threads};
 use crate::monitor::{Stuck, Watched};
+use crate::runtime::stats::TaskSite;
 
 impl Watched for Shared {
+    fn task_of(&self, stuck: &Stuck, barrier: ProcessBarrier) -> Option<TaskSite> {
+        let mut task = None;
+        let look = |runs| {
+            // SAFETY: [I1] it was on the desk of a worker's thread, and goes back there.
+            let seat = unsafe { Seat::taken(runs) };
+            task = seat.worker().stats().polled_last();
+            seat.forget();
+            false
+        };
+        stuck.desk.take(|| barrier.execute(), look);
+        task
+    }
+
+    fn name_of(&self, task: u64) -> Option<Arc<str>> {
+        self.parts.names.get(task)
+    }
+
     fn take_over(self: Arc<Self>, stuck: &Stuck, barrier: ProcessBarrier) -> bool {
         if self.closing.load(Ordering::Relaxed) || self.shutdown.away_count() >= self.parts.rescue.threads_max {
             return false;

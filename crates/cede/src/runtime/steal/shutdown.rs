@@ -4,7 +4,6 @@
 //! `stopped`: workers, and the guest's, are put there; `away`: threads that poll a task of a worker that was given away (see [`hand_over`](super::hand_over)). Who makes the first complete
 //! and the second empty takes all out and drops the futures, with nobody else running tasks. `done` is set after that.
 
-use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle, Thread, ThreadId};
@@ -14,6 +13,7 @@ use super::Shared;
 use super::seat::{Seat, with_active};
 use super::worker::Worker;
 use crate::runtime::handle::{Handle, SchedulerHandle};
+use crate::runtime::stats::TaskSite;
 use crate::runtime::{context, run};
 use crate::task::slab::Slab;
 
@@ -41,9 +41,6 @@ struct Away {
     thread: Thread,
     task: Option<TaskSite>,
 }
-
-/// The id of a task, and where it was spawned.
-pub(crate) type TaskSite = (u64, &'static Location<'static>);
 
 impl Shutdown {
     pub(super) fn new(workers: usize) -> Self {
