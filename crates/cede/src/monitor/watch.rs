@@ -41,12 +41,15 @@ pub(crate) trait Watched: Send + Sync {
     fn name_of(&self, task: u64) -> Option<Arc<str>>;
 }
 
+/// A function of the user's that gets the reports.
+type Listener = Arc<dyn Fn(&Stall) + Send + Sync>;
+
 /// When to say something about a task that does not await, and to whom.
 #[derive(Clone)]
 pub(crate) struct Reports {
     pub(crate) after: Duration,
     /// `None`: to the error output.
-    pub(crate) to: Option<Arc<dyn Fn(&Stall) + Send + Sync>>,
+    pub(crate) to: Option<Listener>,
 }
 
 impl Default for Reports {
