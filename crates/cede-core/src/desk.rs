@@ -19,19 +19,19 @@
 //! `runs` is null in all but the first.
 //!
 //! # Who may touch what
-//! * `inside`, `turns`: written by the thread, read by the monitor.
+//! * `state`, that is the count of turns and whether the thread is outside: written by the thread, read by the monitor.
 //! * `runs`: read by the thread at any time, written under `decision`.
-//! * what `runs` points to: the thread while `inside` is set and it has read a pointer since; the monitor after a [`Desk::take`] that succeeded.
+//! * what `runs` points to: the thread while it is inside and has read a pointer since it came in; the monitor after a [`Desk::take`] that succeeded.
 //!
 //! # Invariants
 //! - I1: `runs` points to what the thread runs, or is null.
-//! - I2: who sets `inside` and then reads a pointer from `runs` keeps it from being taken until `inside` is clear again. The argument, of steps `[enter]` and `[take]`: the thread stores `inside`,
-//!   then loads `runs`. The monitor stores null to `runs`, then executes a barrier on all processors, then loads `inside`. Had the thread loaded the pointer and the monitor read a clear `inside`, then
+//! - I2: who says that it is inside and then reads a pointer from `runs` keeps it from being taken until it is outside again. The argument, of steps `[enter]` and `[take]`: the thread stores "inside",
+//!   then loads `runs`. The monitor stores null to `runs`, then executes a barrier on all processors, then loads the state. Had the thread loaded the pointer and the monitor read "outside", then
 //!   the load would be before the barrier and the store after it, against the thread's program order.
-//! - I3: the thread that finds null waits for the decision, by the lock, before it believes it: a monitor that found `inside` set puts the pointer back.
+//! - I3: the thread that finds null waits for the decision, by the lock, before it believes it: a monitor that found it inside puts the pointer back.
 //!
 //! # Orderings
-//! `inside` is cleared with Release and read with Acquire: the monitor sees all that the thread did. A pointer is put back with Release and read with Acquire: the thread sees that the monitor only
+//! "Outside" is stored with Release and read with Acquire: the monitor sees all that the thread did. A pointer is put back with Release and read with Acquire: the thread sees that the monitor only
 //! looked. `take` hands the pointer over by the lock of whoever passes it on. The barriers are [`light_barrier`] on the thread's side and `barrier` on the monitor's.
 
 use crate::lock::{Guard, Lock};
@@ -41,16 +41,26 @@ use crate::prim::light_barrier;
 #[cfg(all(test, loom))]
 mod model;
 
+/// The thread is in code of the user.
+const OUTSIDE: usize = 1;
+/// One turn.
+const TURN: usize = 2;
+
 /// See the module's description. What is run is the business of the scheduler; here it is a pointer.
 #[derive(Debug)]
 pub struct Desk {
     runs: AtomicPtr<()>,
-    inside: AtomicBool,
-    turns: AtomicUsize,
+    /// The number of turns so far, times two, and [`OUTSIDE`].
+    state: AtomicUsize,
     /// Taken or left, for good.
     gone: AtomicBool,
     decision: Lock<()>,
 }
+
+/// Where a thread was before it entered; see [`Desk::enter`].
+#[derive(Clone, Copy, Debug)]
+#[must_use = "the thread is inside until it exits"]
+pub struct Before(usize);
 
 /// What a monitor sees of a desk.
 #[derive(Clone, Copy, Debug)]
@@ -67,13 +77,7 @@ impl Desk {
     /// The desk of a thread that begins to run something; it is inside of it.
     #[must_use]
     pub fn new(runs: *mut ()) -> Self {
-        Self {
-            runs: AtomicPtr::new(runs),
-            inside: AtomicBool::new(true),
-            turns: AtomicUsize::new(0),
-            gone: AtomicBool::new(false),
-            decision: Lock::new(()),
-        }
+        Self { runs: AtomicPtr::new(runs), state: AtomicUsize::new(0), gone: AtomicBool::new(false), decision: Lock::new(()) }
     }
 
     /// The thread runs nothing here any more.
@@ -87,30 +91,31 @@ impl Desk {
         self.decision.lock()
     }
 
-    /// The thread of this desk is inside from now on; returns whether it was before.
+    /// The thread of this desk is inside from now on; returns where it was.
     #[inline]
-    pub fn enter(&self) -> bool {
+    pub fn enter(&self) -> Before {
         // [enter]
-        let before = self.inside.load(Ordering::Relaxed);
-        self.inside.store(true, Ordering::Relaxed);
+        let before = self.state.load(Ordering::Relaxed);
+        self.state.store(before & !OUTSIDE, Ordering::Relaxed);
         light_barrier();
-        before
+        Before(before)
     }
 
     /// The thread of this desk is where it was before it entered.
     #[inline]
-    pub fn exit(&self, before: bool) {
-        self.inside.store(before, Ordering::Release);
+    pub fn exit(&self, before: Before) {
+        self.state.store(before.0, Ordering::Release);
     }
 
     /// A turn of a task: code of the user runs, and what the thread runs may be taken from it meanwhile. For the thread of this desk, when it is inside.
     #[inline]
     pub fn turn<R>(&self, task: impl FnOnce() -> R) -> R {
-        self.stir();
-        self.inside.store(false, Ordering::Release);
+        // Turns within this one are forgotten when it ends, which makes the monitor believe in progress at worst.
+        let state = self.state.load(Ordering::Relaxed).wrapping_add(TURN);
+        self.state.store(state | OUTSIDE, Ordering::Release);
         let result = task();
         // [enter]
-        self.inside.store(true, Ordering::Relaxed);
+        self.state.store(state, Ordering::Relaxed);
         light_barrier();
         result
     }
@@ -150,17 +155,14 @@ impl Desk {
 
     /// What can be seen from afar.
     pub fn glance(&self) -> Glance {
-        Glance {
-            turns: self.turns.load(Ordering::Relaxed),
-            outside: !self.inside.load(Ordering::Relaxed),
-            seated: !self.runs.load(Ordering::Relaxed).is_null(),
-        }
+        let state = self.state.load(Ordering::Relaxed);
+        Glance { turns: state / TURN, outside: state & OUTSIDE != 0, seated: !self.runs.load(Ordering::Relaxed).is_null() }
     }
 
     /// Something begins at this desk. For its thread.
     #[inline]
     pub fn stir(&self) {
-        self.turns.store(self.turns.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        self.state.store(self.state.load(Ordering::Relaxed).wrapping_add(TURN), Ordering::Relaxed);
     }
 
     /// Takes what the thread runs, if it is in code of the user: `pass_on` gets it, and says whether it took it. `barrier` has all processors that run threads of this process execute a
@@ -173,7 +175,7 @@ impl Desk {
             return false;
         }
         barrier();
-        let taken = !self.inside.load(Ordering::Acquire) && pass_on(runs);
+        let taken = self.state.load(Ordering::Acquire) & OUTSIDE != 0 && pass_on(runs);
         if taken {
             self.gone.store(true, Ordering::Relaxed);
         } else {

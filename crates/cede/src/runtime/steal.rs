@@ -59,7 +59,7 @@ use crate::task::{Id, JoinError, JoinHandle};
 use crate::time::timers::Lease;
 use guest::GuestPlace;
 use inject::Inject;
-use seat::{Seat, with_active};
+use seat::{Inside, Seat, with_active};
 use shared_list::SharedList;
 use shutdown::Shutdown;
 use spares::Spares;
@@ -235,7 +235,9 @@ where
 {
     let layout = TaskCell::<F, StealHome>::LAYOUT;
     let id = Id::next();
-    with_active(|active| match active {
+    // No closure, which would own the future: a large one would be moved once more.
+    let inside = Inside::enter();
+    match inside.worker() {
         Some(worker) if worker.is_of(shared) && !worker.slab(|slab| slab.is_frozen()) => {
             let memory = worker.slab(|slab| slab.allocate(layout));
             // SAFETY: the memory is new, and the future is `Send`.
@@ -245,7 +247,7 @@ where
             JoinHandle::new(join)
         }
         _ => spawn_from_elsewhere(shared, future, id, site),
-    })
+    }
 }
 
 #[cold]

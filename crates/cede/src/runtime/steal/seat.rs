@@ -18,22 +18,49 @@
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
-use cede_core::desk::Desk;
+use cede_core::desk::{Before, Desk};
 
 use super::worker::Worker;
 use crate::runtime::desk::{self, Seated};
 
+/// The thread is inside of the worker that it runs, if any, until this is dropped: that worker is not taken from it meanwhile.
+pub(super) struct Inside<'a> {
+    desk: Option<(&'a Desk, Before)>,
+    worker: Option<&'a Worker>,
+}
+
+impl<'a> Inside<'a> {
+    #[inline(always)]
+    pub(super) fn enter() -> Self {
+        // SAFETY: [I2] the desk is not left while the thread is inside.
+        let Some(desk) = (unsafe { desk::current() }) else { return Self { desk: None, worker: None } };
+        let before = desk.enter();
+        // SAFETY: [I1] [I2] it is this thread's as long as it is inside.
+        let worker = if desk.runs().is_null() { None } else { unsafe { desk::runs().cast::<Worker>().as_ref() } };
+        Self { desk: Some((desk, before)), worker }
+    }
+
+    /// The worker. The reference is not kept.
+    #[inline(always)]
+    pub(super) fn worker(&self) -> Option<&'a Worker> {
+        self.worker
+    }
+}
+
+impl Drop for Inside<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if let Some((desk, before)) = self.desk {
+            desk.exit(before);
+        }
+    }
+}
+
 /// Calls `access` with the worker that this thread runs.
 #[inline]
 pub(super) fn with_active<'a, R>(access: impl FnOnce(Option<&'a Worker>) -> R) -> R {
-    // SAFETY: [I2] the desk is not left during the access.
-    let Some(desk) = (unsafe { desk::current() }) else { return access(None) };
-    // No closures around the access: it may own a large future, which would be moved into each.
-    let before = desk.enter();
-    // SAFETY: [I1] [I2] it is this thread's as long as the access lasts, and callers do not keep the reference.
-    let result = access(unsafe { desk.runs().cast::<Worker>().as_ref() });
-    desk.exit(before);
-    result
+    let inside = Inside::enter();
+    access(inside.worker())
 }
 
 /// Whether the worker whose function asks is not this thread's any more: it must return without touching it.
