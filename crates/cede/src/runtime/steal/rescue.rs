@@ -40,33 +40,36 @@ impl Watched for Shared {
         if self.closing.load(Ordering::Relaxed) || self.shutdown.away_count() >= self.parts.rescue.threads_max {
             return false;
         }
-        let taken = stuck.desk.take(
-            || barrier.execute(),
-            |runs| {
-                // SAFETY: [I1] it was on the desk of a worker's thread.
-                let seat = unsafe { Seat::taken(runs) };
-                let worker = seat.worker();
-                if worker.holds() || worker.is_guest() {
-                    // Foreign code was called in the middle of the worker's own. (H2)
-                    seat.forget();
-                    return false;
-                }
-                self.shutdown.add_away(stuck.thread.clone(), worker.stats().polled_last());
-                let Offered { ticket, needs_thread } = self.spares.offer(seat);
-                if needs_thread
-                    && !threads::start_spare(&self)
-                    && let Some(seat) = self.spares.take_back(ticket)
-                {
-                    seat.forget();
-                    self.came_back_of(stuck.thread.id());
-                    return false;
-                }
-                true
-            },
-        );
-        if taken {
-            priority::give_way(stuck.number);
+        // Before the desk is locked, because naming a thread is the user's code.
+        let started = !self.spares.has_idle();
+        if started && !threads::start_spare(&self) {
+            return false;
         }
-        taken
+        let pass_on = |runs| {
+            // SAFETY: [I1] it was on the desk of a worker's thread.
+            let seat = unsafe { Seat::taken(runs) };
+            let worker = seat.worker();
+            if worker.holds() || worker.is_guest() {
+                // Foreign code was called in the middle of the worker's own. (H2)
+                seat.forget();
+                return false;
+            }
+            self.shutdown.add_away(stuck.thread.clone(), worker.stats().polled_last());
+            let Offered { ticket, needs_thread } = self.spares.offer(seat);
+            // Only if the idle spare has got another offer meanwhile.
+            if needs_thread
+                && !started
+                && !threads::start_spare(&self)
+                && let Some(seat) = self.spares.take_back(ticket)
+            {
+                seat.forget();
+                self.came_back_of(stuck.thread.id());
+                return false;
+            }
+            // While the desk is locked, so that the thread cannot have come back before.
+            priority::give_way(stuck.number);
+            true
+        };
+        stuck.desk.take(|| barrier.execute(), pass_on)
     }
 }

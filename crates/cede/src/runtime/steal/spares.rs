@@ -75,6 +75,12 @@ impl Spares {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether a spare waits that no offer is meant for.
+    pub(super) fn has_idle(&self) -> bool {
+        let state = self.state();
+        state.idle > state.offers.len()
+    }
+
     /// Offers a seat to the spare threads.
     pub(super) fn offer(&self, seat: Seat) -> Offered {
         let (ticket, needs_thread) = {
