@@ -123,9 +123,10 @@ fn names(error: AskError) -> Vec<String> {
     }
 }
 
-async fn run(first: &Address<Knot>, path: &[&Address<Knot>]) -> Result<(), AskError> {
+fn run(first: &Address<Knot>, path: &[&Address<Knot>]) -> impl Future<Output = Result<(), AskError>> + use<> {
+    let first = first.clone();
     let path = path.iter().map(|address| (*address).clone()).collect();
-    first.ask(|reply| Pull::Chain(path, reply)).await?
+    async move { first.ask(|reply| Pull::Chain(path, reply)).await? }
 }
 
 #[test]
