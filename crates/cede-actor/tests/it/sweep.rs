@@ -63,7 +63,7 @@ fn senders_and_askers_may_be_dropped_at_any_await() {
                     3 => drop(up_to(k, actor.ask_once("key", |reply| Order::Echo(2, reply))).await),
                     4 => drop(up_to(k, actor.ask_retry(&retry, "key", |reply| Order::Echo(2, reply))).await),
                     5 => drop(up_to(k, actor.tell_once("key", Order::Note(2))).await),
-                    _ => drop(up_to(k, actor.ended()).await),
+                    _ => drop(up_to(0, actor.ended()).await),
                 }
                 opening.await.unwrap();
                 gate.add_permits(5);
