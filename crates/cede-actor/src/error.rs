@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use crate::{ActorId, Circle};
 
-/// Why a message was not put into a mailbox; it comes back.
+/// Why a message was not put into a mailbox; it comes back. With `?` it becomes a [`BoxError`](crate::BoxError) if the message is `Sync`; else take the [message out](TellError::without_message)
+/// before.
 #[non_exhaustive]
 pub enum TellError<M> {
     /// The actor has ended for good.

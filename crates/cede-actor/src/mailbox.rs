@@ -56,7 +56,8 @@ impl Mailbox {
         self
     }
 
-    /// Remembers at most so many keys of [idempotent](crate::Key) messages, each for this time after its answer. The default is 10,000 keys for ten minutes.
+    /// Remembers at most so many keys of [idempotent](crate::Key) messages, each for this time after it was told, and in any case until it is known how it ends. The default is 10,000 keys for ten
+    /// minutes. When there are too many, new ones are refused: to forget one early would be to see it twice.
     pub fn remember(mut self, keys: usize, time: Duration) -> Self {
         (self.keys, self.remember) = (keys, time);
         self

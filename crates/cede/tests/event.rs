@@ -47,7 +47,7 @@ fn a_completion_is_completed_by_the_first_call_from_whatever_thread() {
 #[test]
 fn a_callback_that_is_dropped_is_an_error_with_the_site_and_so_is_a_future_that_is_dropped() {
     everywhere(|| async {
-        let error = event::from_callback::<u32>(|completer| drop(completer)).await.unwrap_err();
+        let error = event::from_callback::<u32>(drop).await.unwrap_err();
         assert!(error.to_string().contains("event.rs:"), "{error}");
         let (completer, completion) = event::completion();
         assert!(completer.is_awaited());

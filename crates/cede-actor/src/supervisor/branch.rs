@@ -125,7 +125,8 @@ impl Branch {
             }
             let ended = self.slots.iter().position(|slot| slot.exit.is_some());
             match ended {
-                None => drop(self.event().await),
+                // It is written down.
+                None => _ = self.event().await,
                 Some(place) => {
                     if let Err(limit) = self.see_to(place).await {
                         self.stop_all(false).await;

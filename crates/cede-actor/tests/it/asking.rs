@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cede::sync::Barrier;
+use cede::task::yield_now;
 use cede_actor::{Actor, Address, AskError, BoxError, Context, Reply, System, TellError};
 
 use crate::everywhere::{Log, Order, Worker, everywhere, room, virtually};
@@ -153,7 +154,7 @@ fn circles_of_one_and_of_three_are_seen_and_chains_without_a_circle_are_none() {
         assert_eq!(names(run(&a, &[&b, &c, &a]).await.unwrap_err()), ["c", "a", "b"]);
         assert_eq!(names(run(&a, &[&b, &c, &b]).await.unwrap_err()), ["c", "b"]);
         let (one, two, three) = cede::join!(run(&a, &[&b, &c]), run(&a, &[&c]), run(&b, &[&c]));
-        (one.unwrap(), two.unwrap(), three.unwrap());
+        one.and(two).and(three).unwrap();
     });
 }
 
@@ -227,5 +228,33 @@ fn asking_on_a_task_of_its_own_after_the_answer_or_after_deferring_is_no_circle(
 
         b.ask(|reply| Pull::Pass(a.clone(), c.clone(), reply)).await.unwrap().unwrap();
         b.ask(Pull::Last).await.unwrap().unwrap().unwrap();
+    });
+}
+
+#[test]
+fn a_sender_that_was_given_room_a_moment_ago_does_not_wait_any_more() {
+    everywhere(|| async {
+        let (system, meet) = (System::new(), Arc::new(Barrier::new(2)));
+        let (a, b) = (knot(&system, "a", None), knot(&system, "b", Some(&meet)));
+        b.tell(Pull::Ping).await.unwrap();
+        while b.queued() > 0 {
+            yield_now().await;
+        }
+        // In b's mailbox: a question to a, and one ping of two. When b takes the question, a gets room; b asks a before that has noticed.
+        let chained = cede::spawn(run(&b, &[&a]));
+        while b.queued() < 1 {
+            yield_now().await;
+        }
+        let (flooder, flooded) = (a.clone(), b.clone());
+        let flood = cede::spawn(async move { flooder.ask(|reply| Pull::Flood(flooded, 2, reply)).await });
+        while b.queued() < 2 {
+            yield_now().await;
+        }
+        for _ in 0..5 {
+            yield_now().await;
+        }
+        meet.wait().await;
+        chained.await.unwrap().unwrap();
+        assert_eq!(flood.await.unwrap().unwrap(), None);
     });
 }

@@ -25,7 +25,6 @@ use cede_sync::oneshot;
 /// # });
 /// ```
 #[track_caller]
-#[must_use]
 pub fn completion<T>() -> (Completer<T>, Completion<T>) {
     let (sender, receiver) = oneshot::channel();
     let place = Arc::new(Lock::new(Some(sender)));
