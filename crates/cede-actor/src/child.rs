@@ -1,6 +1,7 @@
 //! What a supervisor supervises: actors and other supervisors.
 
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,15 +29,18 @@ pub struct ChildSpec {
     pub(crate) restart: Restart,
     pub(crate) stop: Stop,
     pub(crate) start_within: Duration,
+    /// Where it was described.
+    pub(crate) site: &'static Location<'static>,
 }
 
 impl ChildSpec {
+    #[track_caller]
     pub(crate) fn new(child: Box<dyn Child>, restart: Restart) -> Self {
         if restart == Restart::Permanent {
             child.node().set_restarts();
         }
         let stop = Stop::drain().within(Duration::from_secs(5));
-        Self { child, restart, stop, start_within: Duration::from_secs(60) }
+        Self { child, restart, stop, start_within: Duration::from_secs(60), site: Location::caller() }
     }
 
     /// How its supervisor stops it for good. The default is to drain its mail within 5 s, and for supervisors without a limit. If it is stopped in order to be restarted, its mail is kept, and the

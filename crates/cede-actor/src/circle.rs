@@ -7,6 +7,8 @@
 //! *Answer*: from the asking until the [`Reply`](crate::Reply) is used, dropped, deferred or left over when its handler returned. All of these take the edge out before anything else, so while it is there
 //! the target must run its handler to end the wait.
 //!
+//! *Start*: from before the one ahead is started until it is up.
+//!
 //! *Room*: a waiter may have been given room and not have been polled since. So such an edge counts only as *confirmed*: its waiter has found itself without room after the target began to
 //! wait. Whoever begins to wait wakes those that wait for room in its own mailbox; each of these, when polled and still without room, looks for a circle. A waiter leaves its waker and takes the
 //! number of the moment *before* it asks for room, so whoever begins to wait later either wakes it or is seen to be later.
@@ -22,11 +24,14 @@ use crate::node::Node;
 
 /// What an actor waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum WaitFor {
     /// The answer to a question.
     Answer,
     /// Room in a mailbox.
     Room,
+    /// The start of a child ahead of it in their supervisor. The site is where the one behind was described.
+    Start,
 }
 
 /// One wait in a circle.
@@ -55,6 +60,7 @@ impl fmt::Display for Circle {
             let what = match step.wait {
                 WaitFor::Answer => "an answer of",
                 WaitFor::Room => "room in the mailbox of",
+                WaitFor::Start => "the start of",
             };
             let and = if i == 0 { "" } else { ", " };
             write!(f, "{and}\"{}\" waits for {what} \"{next}\" at {}", step.name, step.site)?;

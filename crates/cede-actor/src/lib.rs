@@ -42,7 +42,8 @@
 //! *Unbounded mailboxes* turn a slow actor into a full memory. Here each is bounded, and a sender waits by default, which is how slowness travels back to where the work comes from.
 //!
 //! *Waiting in circles*: an actor that waits for an answer handles nothing meanwhile. If A asks B, which asks A, both would wait for ever; so would two that wait for room in each other's full mailboxes.
-//! Detecting it by the chain of calls was rejected: it misses circles that two independent messages close. Here each wait is an edge in a graph, and who would close a circle gets an error with all sites.
+//! Detecting it by the chain of calls was rejected: it misses circles that two independent messages close. Here each wait is an edge in a graph, and who would close a circle gets an error with all sites. Children that wait for those ahead
+//! of them to start are in it, too. (What the graph does not know: that a handler waits for something else at the same time, in a `select!` or with a time limit. It counts as waiting all the same.)
 //!
 //! *Restarting by aborting tasks* was rejected: what an abort drops, and when, belongs to nobody. An incarnation is one future inside of its cell's task; when it ends, fails, panics or is killed, the cell
 //! is there to say so.

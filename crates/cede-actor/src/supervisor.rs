@@ -8,6 +8,7 @@
 
 mod branch;
 mod intensity;
+mod line;
 mod slot;
 
 use std::error::Error;
@@ -90,6 +91,7 @@ impl Supervisor {
     }
 
     /// Makes it a child of another supervisor. When it fails there, it is restarted with all its children, which keep their mail.
+    #[track_caller]
     pub fn into_child(self, restart: Restart) -> ChildSpec {
         ChildSpec::new(Box::new(self.branch), restart).stop(Stop::drain())
     }

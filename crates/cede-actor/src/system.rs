@@ -55,6 +55,7 @@ impl System {
     }
 
     /// Describes a child of a supervisor, which is made by `factory` for each incarnation. Its address is right from now on: what is told before the start waits in the mailbox.
+    #[track_caller]
     pub fn child<A: Actor>(
         &self,
         name: &str,

@@ -25,15 +25,17 @@ pub(crate) struct Ticket {
 
 impl Ticket {
     pub(crate) fn begin(target: &Arc<Node>, wait: WaitFor, site: &'static Location<'static>) -> Result<Self, Circle> {
-        let mut edge = None;
-        if let Ok(current) = CURRENT.try_get()
-            && current.system().is(target.system())
-        {
-            let (key, wakers) = locked(target.system().waits()).enter(&current, target, wait, site)?;
-            edge = Some(key);
-            wakers.into_iter().for_each(Waker::wake);
+        match CURRENT.try_get() {
+            Ok(current) if current.system().is(target.system()) => Self::between(&current, target, wait, site),
+            _ => Ok(Self { target: Arc::clone(target), edge: None, seen: AtomicBool::new(false) }),
         }
-        Ok(Self { target: Arc::clone(target), edge, seen: AtomicBool::new(false) })
+    }
+
+    /// A wait of one for another in the same system.
+    pub(crate) fn between(from: &Arc<Node>, target: &Arc<Node>, wait: WaitFor, site: &'static Location<'static>) -> Result<Self, Circle> {
+        let (key, wakers) = locked(target.system().waits()).enter(from, target, wait, site)?;
+        wakers.into_iter().for_each(Waker::wake);
+        Ok(Self { target: Arc::clone(target), edge: Some(key), seen: AtomicBool::new(false) })
     }
 
     /// Before looking for room; see [`crate::circle`].

@@ -16,6 +16,7 @@ use cede::time::{Instant, sleep};
 use futures_util::future::BoxFuture;
 
 use super::intensity::Intensity;
+use super::line::Line;
 use super::slot::{Exit, Slot, State};
 use super::{StartError, Strategy};
 use crate::child::Child;
@@ -107,9 +108,10 @@ impl Branch {
     }
 
     async fn run(&mut self, started: Box<dyn FnOnce() + Send>) -> ExitReason {
+        let mut line = Line::of(&self.slots, 0..self.slots.len());
         for place in 0..self.slots.len() {
             match self.start(place).await {
-                Start::Up => {}
+                Start::Up => line.up(place),
                 Start::Interrupted => return self.end().await,
                 Start::Failed(reason) => {
                     let child = self.slots[place].node.name();
@@ -222,6 +224,7 @@ impl Branch {
         for place in concerned.clone().rev() {
             self.stop_child(place, false).await;
         }
+        let mut line = Line::of(&self.slots, concerned.clone());
         for place in concerned {
             if self.must_end() {
                 return Ok(());
@@ -233,6 +236,7 @@ impl Branch {
             if let Start::Failed(reason) = self.start(place).await {
                 return Err((place, reason));
             }
+            line.up(place);
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The place of a child in its supervisor.
 
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ pub(super) struct Slot {
     pub(super) restart: Restart,
     pub(super) stop: Stop,
     pub(super) start_within: Duration,
+    pub(super) site: &'static Location<'static>,
     pub(super) state: State,
     /// It has ended, and nobody has seen to that yet.
     pub(super) exit: Option<ExitReason>,
@@ -31,8 +33,8 @@ pub(super) type Exit = (usize, Box<dyn Child>, ExitReason);
 
 impl Slot {
     pub(super) fn new(spec: ChildSpec) -> Self {
-        let ChildSpec { child, restart, stop, start_within } = spec;
-        Self { node: Arc::clone(child.node()), restart, stop, start_within, state: State::Idle(child), exit: None }
+        let ChildSpec { child, restart, stop, start_within, site } = spec;
+        Self { node: Arc::clone(child.node()), restart, stop, start_within, site, state: State::Idle(child), exit: None }
     }
 
     pub(super) fn is_running(&self) -> bool {

@@ -276,3 +276,50 @@ fn random_failures_lose_no_message_that_was_not_in_hand() {
         assert!(notes + ended.unhandled >= 24, "{notes} noted, {ended}");
     });
 }
+
+/// Needs another one while it starts.
+struct Impatient {
+    other: Address<Worker>,
+    asks: bool,
+}
+
+impl Actor for Impatient {
+    type Message = ();
+
+    async fn started(&mut self, _: &mut Context<Self>) -> Result<(), BoxError> {
+        if self.asks {
+            self.other.ask(|reply| Order::Echo(1, reply)).await?;
+        }
+        for n in 0..9 {
+            self.other.tell(Order::Note(n)).await.map_err(|error| error.without_message())?;
+        }
+        Ok(())
+    }
+
+    async fn handle(&mut self, (): (), _: &mut Context<Self>) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_child_that_needs_one_behind_it_in_order_to_start_is_told_at_once() {
+    virtually(|| async {
+        for asks in [true, false] {
+            let (system, log) = (System::new(), Log::default());
+            let (between, _) = worker(&system, &log, "between", Restart::Permanent);
+            let (behind, other) = worker(&system, &log, "behind", Restart::Permanent);
+            let make = move || Impatient { other: other.clone(), asks };
+            let (ahead, _) = system.child("ahead", room(2), Restart::Permanent, make);
+            let start = cede::time::Instant::now();
+            let error = Supervisor::new(&system, "top").child(ahead).child(between).child(behind).start().await.unwrap_err();
+            let text = error.to_string();
+            assert!(
+                text.contains("\"behind\" waits for the start of \"between\"")
+                    && text.contains("\"between\" waits for the start of \"ahead\""),
+                "{text}"
+            );
+            assert!(start.elapsed() < SECOND, "it did not wait until the time for starting was over");
+            assert!(log.take().is_empty());
+        }
+    });
+}
