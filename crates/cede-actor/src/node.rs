@@ -149,6 +149,16 @@ impl Node {
         }
     }
 
+    /// Its supervisor has got it back: what that asked of the life that is over does not concern the next one.
+    pub(crate) fn forget_requests(&self) {
+        self.change(|control| {
+            control.kill = None;
+            if control.stop.is_none_or(|request| request.by_supervisor) {
+                (control.stop, control.kill_at) = (None, None);
+            }
+        });
+    }
+
     /// There are no more incarnations. Only the first call counts.
     pub(crate) fn close(self: &Arc<Self>, ended: Ended) {
         let reason = ended.reason.clone();

@@ -91,6 +91,7 @@ impl Branch {
         }
         match self.exits.poll_recv(cx) {
             Poll::Ready(Some((place, child, reason))) => {
+                child.node().forget_requests();
                 self.slots[place].state = State::Idle(child);
                 self.slots[place].exit = Some(reason);
                 Poll::Ready(Event::Exit(place))

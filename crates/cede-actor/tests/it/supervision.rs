@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use cede::runtime::Builder;
+use cede::sync::Semaphore;
 use cede::time::sleep;
 use cede_actor::{Actor, Address, BoxError, ChildSpec, Context, ExitReason, Restart, Stop, Strategy, Supervisor, System};
 
@@ -321,5 +323,28 @@ fn a_child_that_needs_one_behind_it_in_order_to_start_is_told_at_once() {
             assert!(start.elapsed() < SECOND, "it did not wait until the time for starting was over");
             assert!(log.take().is_empty());
         }
+    });
+}
+
+#[test]
+fn a_stop_that_came_too_late_for_one_life_does_not_concern_the_next() {
+    // One thread runs what was woken in that order, so both have failed before the supervisor sees the first, and asks the second, which has ended, to stop.
+    Builder::new_current_thread().start_paused(true).build().unwrap().block_on(async {
+        let (system, log, gate) = (System::new(), Log::default(), Arc::new(Semaphore::new(0)));
+        let [(a, to_a), (b, to_b)] = ["a", "b"].map(|name| {
+            let (log, gate) = (log.clone(), gate.clone());
+            system.child(name, room(8), Restart::Permanent, move || Worker::gated(&log, &gate))
+        });
+        let top = Supervisor::new(&system, "top").strategy(Strategy::OneForAll).intensity(1, SECOND);
+        let top = top.child(a).child(b).start().await.unwrap();
+        for address in [&to_a, &to_b] {
+            address.tell(Order::Fail).await.unwrap();
+        }
+        sleep(SECOND).await;
+        gate.add_permits(2);
+        // Longer than a stop may take.
+        sleep(60 * SECOND).await;
+        assert_eq!(log.take(), ["gated up"; 4], "one restart for both");
+        assert!(!top.is_closed());
     });
 }
