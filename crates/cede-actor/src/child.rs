@@ -36,7 +36,8 @@ pub struct ChildSpec {
 impl ChildSpec {
     #[track_caller]
     pub(crate) fn new(child: Box<dyn Child>, restart: Restart) -> Self {
-        if restart == Restart::Permanent {
+        // A transient one may yet fail while it drains.
+        if restart != Restart::Temporary {
             child.node().set_restarts();
         }
         let stop = Stop::drain().within(Duration::from_secs(5));

@@ -121,7 +121,7 @@ impl Node {
         value
     }
 
-    /// A supervisor restarts it after a normal exit, too.
+    /// A supervisor may restart it, so its mailbox stays open until that has decided.
     pub(crate) fn set_restarts(&self) {
         locked(&self.control).restarts = true;
     }

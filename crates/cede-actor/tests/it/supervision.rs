@@ -348,3 +348,18 @@ fn a_stop_that_came_too_late_for_one_life_does_not_concern_the_next() {
         assert!(!top.is_closed());
     });
 }
+
+#[test]
+fn a_transient_child_that_fails_while_it_drains_is_restarted_and_can_be_reached() {
+    virtually(|| async {
+        let (system, log) = (System::new(), Log::default());
+        let (child, address) = worker(&system, &log, "w", Restart::Transient);
+        address.tell(Order::Fail).await.unwrap();
+        address.stop(Stop::drain());
+        let top = Supervisor::new(&system, "top").child(child).start().await.unwrap();
+        sleep(SECOND).await;
+        assert_eq!(address.ask(|reply| Order::Echo(1, reply)).await.unwrap(), 1);
+        assert_eq!(log.take(), ["w up", "w up"]);
+        top.stop(Stop::drain()).await;
+    });
+}
