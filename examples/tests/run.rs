@@ -52,3 +52,10 @@ fn back_pressure() {
     let text = run("back_pressure");
     assert!(text.contains("at most 8 were waiting") && text.ends_with("1 thread\n"), "{text}");
 }
+
+#[test]
+fn supervised_pipeline() {
+    let text = run("supervised_pipeline");
+    assert!(text.starts_with("42 numbers, 6 crashes, sum 25585; at most "), "{text}");
+    assert!(text.ends_with("waited in the worker's mailbox; stopped; 0 messages were not handled\n"), "{text}");
+}

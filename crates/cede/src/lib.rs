@@ -14,6 +14,7 @@
 mod adapters;
 mod block_on;
 mod blocking;
+pub mod event;
 pub mod fs;
 pub mod group;
 pub mod io;

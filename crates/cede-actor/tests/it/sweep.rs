@@ -1,0 +1,104 @@
+//! Each public future is dropped at each of its pending polls; afterwards everything still works.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use cede::stream::Backoff;
+use cede::sync::Semaphore;
+use cede_actor::{Address, Restart, Retry, Stop, Supervisor, System};
+
+use crate::everywhere::{Log, Order, Worker, room, virtually};
+
+/// Polls until the future was pending `k` times and drops it then. Whether it was ready before.
+async fn up_to<F: Future>(k: usize, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut left = k;
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending if left == 0 => Poll::Ready(None),
+        Poll::Pending => {
+            left -= 1;
+            Poll::Pending
+        }
+    })
+    .await
+}
+
+async fn still_works(actor: &Address<Worker>, gate: &Semaphore) {
+    gate.add_permits(20);
+    assert_eq!(actor.ask(|reply| Order::Echo(5, reply)).await.unwrap(), 5);
+    actor.stop(Stop::drain());
+    assert!(actor.ended().await.reason.is_normal());
+    assert_eq!(actor.queued(), 0);
+}
+
+#[test]
+fn senders_and_askers_may_be_dropped_at_any_await() {
+    virtually(|| async {
+        for k in 0..6 {
+            for what in 0..7 {
+                let (log, gate, system) = (Log::default(), Arc::new(Semaphore::new(0)), System::new());
+                let actor = system.spawn("gated", room(1), Worker::gated(&log, &gate));
+                actor.tell(Order::Note(0)).await.unwrap();
+                while actor.queued() > 0 {
+                    cede::task::yield_now().await;
+                }
+                actor.tell(Order::Note(1)).await.unwrap();
+                // The gate lets one message through now and then, so the futures get on.
+                let opener = gate.clone();
+                let opening = cede::spawn(async move {
+                    for _ in 0..3 {
+                        cede::time::sleep(Duration::from_millis(1)).await;
+                        opener.add_permits(1);
+                    }
+                });
+                let retry = Retry::new(Backoff::new(Duration::from_millis(1)).attempts(3)).each_within(Duration::from_millis(2));
+                match what {
+                    0 => drop(up_to(k, actor.tell(Order::Note(2))).await),
+                    1 => drop(up_to(k, actor.tell_within(Duration::from_millis(1), Order::Note(2))).await),
+                    2 => drop(up_to(k, actor.ask(|reply| Order::Echo(2, reply))).await),
+                    3 => drop(up_to(k, actor.ask_once("key", |reply| Order::Echo(2, reply))).await),
+                    4 => drop(up_to(k, actor.ask_retry(&retry, "key", |reply| Order::Echo(2, reply))).await),
+                    5 => drop(up_to(k, actor.tell_once("key", Order::Note(2))).await),
+                    _ => drop(up_to(0, actor.ended()).await),
+                }
+                opening.await.unwrap();
+                gate.add_permits(5);
+                // What was given up has left nothing behind that blocks its key.
+                let told = actor.tell_once("other key", Order::Note(3)).await.unwrap();
+                assert!(matches!(told, cede_actor::Told::Now(_)));
+                if what != 5 {
+                    assert_eq!(actor.ask_once("key", |reply| Order::Echo(2, reply)).await.unwrap(), 2);
+                }
+                still_works(&actor, &gate).await;
+            }
+        }
+    });
+}
+
+#[test]
+fn starting_and_stopping_a_supervisor_may_be_dropped_at_any_await() {
+    virtually(|| async {
+        for k in 0..6 {
+            let (system, log) = (System::new(), Log::default());
+            let [(a, to_a), (b, to_b)] = ["a", "b"].map(|name| {
+                let log = log.clone();
+                system.child(name, room(2), Restart::Permanent, move || Worker::new(name, &log))
+            });
+            let started = up_to(k, Supervisor::new(&system, "top").child(a).child(b).start()).await;
+            if let Some(top) = started {
+                let top = top.unwrap();
+                drop(up_to(k, top.stop(Stop::drain())).await);
+            }
+            to_a.ended().await;
+            to_b.ended().await;
+            assert!(system.shutdown(Stop::drain()).await.len() <= 1);
+            let lines = log.take();
+            let count = |end| lines.iter().filter(|line| line.ends_with(end)).count();
+            assert_eq!(count("up"), count("down"), "{lines:?}");
+        }
+    });
+}
