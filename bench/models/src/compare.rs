@@ -9,6 +9,7 @@ use crate::job::{Model, PIECE};
 use crate::measure::{self, Task};
 use crate::models;
 use crate::report::{ModelRows, Report, Row, median};
+use crate::shard::Sample;
 
 /// What is compared.
 #[derive(Args, Debug)]
@@ -30,33 +31,41 @@ pub(crate) struct Choice {
     megabytes: u64,
 }
 
-/// Measures everything, and says on the way where it is.
+/// Measures everything, and says on the way where it is. In each round each model runs once, so that whatever else the machine does hits all alike.
 pub(crate) fn run(choice: &Choice) -> io::Result<Report> {
     let (most, rounds, megabytes) = if choice.quick { (100, 1, 8) } else { (choice.most, choice.rounds.max(1), choice.megabytes) };
-    let sizes: Vec<usize> = (0..).map(|power| 10_usize.pow(power)).take_while(|&n| n <= most).collect();
-    let measured = models::ALL.iter().filter(|model| model.name().contains(&choice.only));
-    let rows = measured.map(|&model| {
-        let requests = sizes.iter().map(|&n| row(model, Task::Requests(n), rounds)).collect::<io::Result<_>>()?;
-        let hash = row(model, Task::Hash(megabytes * (1 << 20) / PIECE), rounds)?;
-        Ok(ModelRows { name: model.name().to_owned(), lines: models::lines(model), requests, hash })
-    });
-    Ok(Report {
-        processors: thread::available_parallelism()?.get(),
-        share: measure::share()?,
-        rounds,
-        models: rows.collect::<io::Result<_>>()?,
-    })
+    let measured: Vec<&dyn Model> = models::ALL.iter().copied().filter(|model| model.name().contains(&choice.only)).collect();
+    let mut rows: Vec<ModelRows> = Vec::new();
+    let pieces = megabytes * (1 << 20) / PIECE;
+    for (model, hash) in measured.iter().zip(all_rows(&measured, Task::Hash(pieces), rounds)?) {
+        rows.push(ModelRows { name: model.name().to_owned(), lines: models::lines(*model), requests: Vec::new(), hash });
+    }
+    for n in (0..).map(|power| 10_usize.pow(power)).take_while(|&n| n <= most) {
+        for (model, row) in rows.iter_mut().zip(all_rows(&measured, Task::Requests(n), rounds)?) {
+            model.requests.push(row);
+        }
+    }
+    Ok(Report { processors: thread::available_parallelism()?.get(), share: measure::share()?, rounds, models: rows })
 }
 
-fn row(model: &dyn Model, task: Task, rounds: usize) -> io::Result<Row> {
+/// The row of each model for one task.
+fn all_rows(measured: &[&dyn Model], task: Task, rounds: usize) -> io::Result<Vec<Row>> {
     let units = match task {
         Task::Requests(n) => n,
         Task::Hash(pieces) => usize::try_from(pieces).unwrap_or(usize::MAX),
     };
-    eprintln!("{}: {task:?}", model.name());
-    if let Some(reason) = model.refuses(units).filter(|_| matches!(task, Task::Requests(_))) {
-        return Ok(Row { units, outcome: Err(reason) });
+    let refusal = |model: &dyn Model| model.refuses(units).filter(|_| matches!(task, Task::Requests(_)));
+    let mut outcomes: Vec<Result<Vec<Sample>, String>> =
+        measured.iter().map(|model| refusal(*model).map_or_else(|| Ok(Vec::new()), Err)).collect();
+    for round in 1..=rounds {
+        eprintln!("{task:?}, round {round}");
+        for (model, outcome) in measured.iter().zip(&mut outcomes) {
+            let Ok(samples) = outcome else { continue };
+            match measure::once(*model, task)? {
+                Ok(sample) => samples.push(sample),
+                Err(reason) => *outcome = Err(reason),
+            }
+        }
     }
-    let samples = (0..rounds).map(|_| measure::once(model, task)).collect::<io::Result<Result<Vec<_>, _>>>()?;
-    Ok(Row { units, outcome: samples.map(|samples| median(&samples)) })
+    Ok(outcomes.into_iter().map(|outcome| Row { units, outcome: outcome.map(|samples| median(&samples)) }).collect())
 }

@@ -18,7 +18,12 @@ pub(crate) fn of(report: &Report) -> String {
     // Writing to a String does not fail.
     if let Some((units, sample)) = tasks.and_then(largest) {
         let each = bytes(sample.bytes / units as u64);
-        let _ = writeln!(text, "Tasks (cede, pool) held {units} requests at a time on {} threads, in {each} each.", sample.threads);
+        let _ = writeln!(
+            text,
+            "Tasks (cede, pool) held {units} requests at a time on {} threads of {} processes, in {each} each.",
+            sample.threads,
+            units.div_ceil(report.share)
+        );
     }
     if let Some((units, sample)) = threads.and_then(largest) {
         let each = bytes(sample.bytes / units as u64);
@@ -28,7 +33,12 @@ pub(crate) fn of(report: &Report) -> String {
     }
     let speed = |model: &ModelRows| Some(megabytes_per_second(model.hash.outcome.as_ref().ok()?, &model.hash));
     if let (Some(tasks), Some(pool)) = (tasks.and_then(speed), pool.and_then(speed)) {
-        let _ = writeln!(text, "Hashing: tasks {tasks:.0} MB/s, a pool of {} threads {pool:.0} MB/s: {:.2} times as fast.", report.processors, tasks / pool);
+        let _ = writeln!(
+            text,
+            "Hashing: tasks {tasks:.0} MB/s, a pool of {} threads {pool:.0} MB/s: {:.2} times as fast.",
+            report.processors,
+            tasks / pool
+        );
     }
     text
 }

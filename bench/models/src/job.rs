@@ -2,7 +2,8 @@
 #![forbid(unsafe_code)]
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
@@ -13,6 +14,33 @@ pub(crate) const REQUEST: [u8; MESSAGE] = [7; MESSAGE];
 /// Bytes of a piece of the input to hash.
 pub(crate) const PIECE: u64 = 1 << 20;
 
+/// An origin listens at so many addresses, because the queue of each is bounded (net.core.somaxconn), and one that overflows costs a client a second.
+pub(crate) const LISTENERS: u8 = 4;
+
+/// Where an origin is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    first: Ipv4Addr,
+    port: u16,
+}
+
+impl Origin {
+    /// The address that a unit connects to.
+    pub(crate) fn of(self, unit: usize) -> SocketAddr {
+        let [a, b, c, d] = self.first.octets();
+        (Ipv4Addr::new(a, b, c, d + (unit % usize::from(LISTENERS)) as u8), self.port).into()
+    }
+}
+
+impl FromStr for Origin {
+    type Err = std::net::AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let first = std::net::SocketAddrV4::from_str(text)?;
+        Ok(Self { first: *first.ip(), port: first.port() })
+    }
+}
+
 /// A way to do many things at once.
 pub(crate) trait Model: Sync {
     /// What it is called.
@@ -21,8 +49,8 @@ pub(crate) trait Model: Sync {
     /// Its source, whose lines are counted.
     fn source(&self) -> &'static str;
 
-    /// The I/O-bound job: connects `n` times to `origin`, sends [`REQUEST`] and reads the answer, all at the same time.
-    fn requests(&self, origin: SocketAddr, n: usize) -> io::Result<Elsewhere>;
+    /// The I/O-bound job: connects `n` times, to where the [`Origin`] says, sends [`REQUEST`] and reads the answer, all at the same time.
+    fn requests(&self, origin: Origin, n: usize) -> io::Result<Elsewhere>;
 
     /// The CPU-bound job: [`hash_of`] each piece, and the sum of these.
     fn hash(&self, pieces: u64) -> io::Result<u64>;

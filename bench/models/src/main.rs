@@ -15,7 +15,7 @@ mod report;
 mod shard;
 mod table;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::{fs, io};
 
@@ -41,7 +41,7 @@ struct Arguments {
 enum Role {
     /// Answers requests.
     #[command(hide = true)]
-    Origin { address: SocketAddr, hold: usize },
+    Origin { first: Ipv4Addr, hold: usize },
     /// Runs one model once.
     #[command(hide = true)]
     Shard(shard::Order),
@@ -56,7 +56,7 @@ enum Role {
 fn main() -> io::Result<()> {
     let arguments = Arguments::parse();
     match arguments.role {
-        Some(Role::Origin { address, hold }) => return origin::serve(address, hold),
+        Some(Role::Origin { first, hold }) => return origin::serve(first, hold),
         Some(Role::Shard(order)) => return shard::run(&order),
         Some(Role::Request { origin }) => return models::processes::unit_request(origin),
         Some(Role::Hash { piece }) => return models::processes::unit_hash(piece),

@@ -1,10 +1,9 @@
 //! One measurement: origins and shards started, set off together, watched, summed up.
 //!
-//! A process may have a limited number of descriptors, so requests are spread over as many shards as are needed, of every model alike, each with an origin at an address of its own.
+//! A process may have a limited number of descriptors, so requests are spread over as many shards as are needed, of every model alike, each with an origin at addresses of its own.
 #![forbid(unsafe_code)]
 
 use std::io::{self, BufRead, BufReader, Write};
-use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -61,7 +60,7 @@ pub(crate) fn once(model: &dyn Model, task: Task) -> io::Result<Result<Sample, S
         if matches!(task, Task::Requests(_)) {
             let (origin, address) = start_origin(index, hold)?;
             origins.push(origin);
-            command.args(["--origin", &address.to_string()]);
+            command.args(["--origin", address.trim()]);
         }
         shards.push(start_shard(command)?);
     }
@@ -71,14 +70,14 @@ pub(crate) fn once(model: &dyn Model, task: Task) -> io::Result<Result<Sample, S
     collect(shards)
 }
 
-fn start_origin(index: usize, hold: usize) -> io::Result<(Program, SocketAddr)> {
-    let address = format!("127.0.0.{}:0", index + 2);
+fn start_origin(index: usize, hold: usize) -> io::Result<(Program, String)> {
+    let address = format!("127.0.{}.1", index + 1);
     let mut child = Command::new(env::current_exe()?).args(["origin", &address, &hold.to_string()]).stdout(Stdio::piped()).spawn()?;
     let stdout = child.stdout.take().expect("it was asked for");
     let origin = Program(child);
     let mut line = String::new();
     BufReader::new(stdout).read_line(&mut line)?;
-    Ok((origin, line.trim().parse().map_err(io::Error::other)?))
+    Ok((origin, line))
 }
 
 type Shard = (Program, ChildStdin, BufReader<ChildStdout>);

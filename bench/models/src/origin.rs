@@ -6,22 +6,23 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Read, Write};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::job::{MESSAGE, REQUEST};
+use crate::job::{LISTENERS, MESSAGE, REQUEST};
 
 /// So long each request takes.
 pub(crate) const DELAY: Duration = Duration::from_millis(50);
+/// Of all listeners, which are looked at together.
 const LISTENER: Token = Token(usize::MAX);
 
 struct Origin {
     poll: Poll,
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
     connections: HashMap<Token, (TcpStream, usize)>,
     next: usize,
     /// Who is answered, and when at the earliest.
@@ -30,17 +31,17 @@ struct Origin {
     hold: usize,
 }
 
-/// Prints its address and serves until it is killed.
-pub(crate) fn serve(address: SocketAddr, hold: usize) -> io::Result<()> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(i32::from(u16::MAX))?;
-    let mut listener = TcpListener::from_std(socket.into());
-    println!("{}", listener.local_addr()?);
+/// Prints its first address and serves until it is killed.
+pub(crate) fn serve(first: Ipv4Addr, hold: usize) -> io::Result<()> {
     let poll = Poll::new()?;
-    poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
-    let mut origin = Origin { poll, listener, connections: HashMap::new(), next: 0, due: VecDeque::new(), arrived: 0, hold };
+    let [a, b, c, d] = first.octets();
+    let mut listeners = vec![listen(&poll, (first, 0).into())?];
+    let address = listeners[0].local_addr()?;
+    for more in 1..LISTENERS {
+        listeners.push(listen(&poll, (Ipv4Addr::new(a, b, c, d + more), address.port()).into())?);
+    }
+    println!("{address}");
+    let mut origin = Origin { poll, listeners, connections: HashMap::new(), next: 0, due: VecDeque::new(), arrived: 0, hold };
     let mut events = Events::with_capacity(1024);
     loop {
         let timeout = origin.time_left();
@@ -59,6 +60,16 @@ pub(crate) fn serve(address: SocketAddr, hold: usize) -> io::Result<()> {
     }
 }
 
+fn listen(poll: &Poll, address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(i32::from(u16::MAX))?;
+    let mut listener = TcpListener::from_std(socket.into());
+    poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+    Ok(listener)
+}
+
 impl Origin {
     fn time_left(&self) -> Option<Duration> {
         let (time, _) = self.due.front().filter(|_| self.arrived >= self.hold)?;
@@ -66,19 +77,22 @@ impl Origin {
     }
 
     fn accept(&mut self) -> io::Result<()> {
-        loop {
-            match self.listener.accept() {
-                Ok((mut stream, _)) => {
-                    let token = Token(self.next);
-                    self.next += 1;
-                    self.poll.registry().register(&mut stream, token, Interest::READABLE)?;
-                    self.connections.insert(token, (stream, 0));
+        for listener in &self.listeners {
+            loop {
+                match listener.accept() {
+                    Ok((mut stream, _)) => {
+                        let token = Token(self.next);
+                        self.next += 1;
+                        self.poll.registry().register(&mut stream, token, Interest::READABLE)?;
+                        self.connections.insert(token, (stream, 0));
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                    Err(error) => return Err(error),
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                Err(error) => return Err(error),
             }
         }
+        Ok(())
     }
 
     fn read(&mut self, token: Token) {

@@ -1,7 +1,6 @@
 //! One run of one model in a process of its own, measured by itself.
 #![forbid(unsafe_code)]
 
-use std::net::SocketAddr;
 use std::time::Instant;
 use std::{fs, io};
 
@@ -9,7 +8,7 @@ use clap::Args;
 use nix::sys::resource::{Resource, Usage, UsageWho, getrlimit, getrusage, setrlimit};
 use serde::{Deserialize, Serialize};
 
-use crate::job::Elsewhere;
+use crate::job::{Elsewhere, Origin};
 use crate::models;
 
 /// What a shard shall do.
@@ -22,7 +21,7 @@ pub(crate) struct Order {
     pub(crate) units: usize,
     /// Where to send requests; without it, pieces are hashed.
     #[arg(long)]
-    pub(crate) origin: Option<SocketAddr>,
+    pub(crate) origin: Option<Origin>,
 }
 
 /// What a shard found.

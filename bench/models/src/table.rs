@@ -24,7 +24,7 @@ pub(crate) fn of(report: &Report) -> String {
                 Err(reason) => format!("{reason} | – | – | – | – | –"),
             };
             // Writing to a String does not fail.
-            let _ = writeln!(text, "| {:>7} | {:<24} | {:>3} | {cells} |", row.units, model.name, model.lines);
+            let _ = writeln!(text, "| {:>7} | {:<25} | {:>3} | {cells} |", row.units, model.name, model.lines);
         }
     }
     text += "\n| hashing | model | wall ms | CPU ms | MB/s | threads | switches |\n|--:|---|--:|--:|--:|--:|--:|\n";
@@ -34,7 +34,7 @@ pub(crate) fn of(report: &Report) -> String {
             Ok(sample) => hash_cells(sample, &model.hash),
             Err(reason) => format!("{reason} | – | – | – | –"),
         };
-        let _ = writeln!(text, "| {megabytes} MiB | {:<24} | {cells} |", model.name);
+        let _ = writeln!(text, "| {megabytes} MiB | {:<25} | {cells} |", model.name);
     }
     text
 }

@@ -9,7 +9,7 @@ use cede::net::TcpStream;
 use cede::runtime::Runtime;
 use cede::sync::{mpsc, oneshot};
 
-use crate::job::{Elsewhere, MESSAGE, Model, REQUEST, check, hash_of};
+use crate::job::{Elsewhere, MESSAGE, Model, Origin, REQUEST, check, hash_of};
 
 pub(crate) struct Actors;
 
@@ -22,12 +22,12 @@ impl Model for Actors {
         include_str!("actors.rs")
     }
 
-    fn requests(&self, origin: SocketAddr, n: usize) -> io::Result<Elsewhere> {
+    fn requests(&self, origin: Origin, n: usize) -> io::Result<Elsewhere> {
         Runtime::new()?.block_on(async move {
             let mut answers = Vec::with_capacity(n);
-            for _ in 0..n {
+            for unit in 0..n {
                 let (answer, answered) = oneshot::channel();
-                ask(&start(), Message::Request { origin, answer }).await?;
+                ask(&start(), Message::Request { origin: origin.of(unit), answer }).await?;
                 answers.push(answered);
             }
             for answered in answers {

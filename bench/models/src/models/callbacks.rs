@@ -2,12 +2,11 @@
 #![forbid(unsafe_code)]
 
 use std::io::{self, Read, Write};
-use std::net::SocketAddr;
 
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
-use crate::job::{Elsewhere, MESSAGE, Model, REQUEST, check, hash_of};
+use crate::job::{Elsewhere, MESSAGE, Model, Origin, REQUEST, check, hash_of};
 
 pub(crate) struct Callbacks;
 
@@ -20,10 +19,10 @@ impl Model for Callbacks {
         include_str!("callbacks.rs")
     }
 
-    fn requests(&self, origin: SocketAddr, n: usize) -> io::Result<Elsewhere> {
+    fn requests(&self, origin: Origin, n: usize) -> io::Result<Elsewhere> {
         let mut run = Loop { poll: Poll::new()?, next: (0..n).map(|_| None).collect(), done: 0 };
         for id in 0..n {
-            let mut stream = TcpStream::connect(origin)?;
+            let mut stream = TcpStream::connect(origin.of(id))?;
             run.poll.registry().register(&mut stream, Token(id), Interest::READABLE | Interest::WRITABLE)?;
             run.next[id] = Some(Box::new(move |run| on_writable(run, id, stream)));
         }

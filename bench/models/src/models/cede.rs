@@ -8,7 +8,7 @@ use cede::io::{AsyncReadExt, AsyncWriteExt};
 use cede::net::TcpStream;
 use cede::runtime::{Builder, Runtime};
 
-use crate::job::{Elsewhere, MESSAGE, Model, REQUEST, check, hash_of};
+use crate::job::{Elsewhere, MESSAGE, Model, Origin, REQUEST, check, hash_of};
 
 pub(crate) enum Cede {
     OneThread,
@@ -27,9 +27,9 @@ impl Model for Cede {
         include_str!("cede.rs")
     }
 
-    fn requests(&self, origin: SocketAddr, n: usize) -> io::Result<Elsewhere> {
+    fn requests(&self, origin: Origin, n: usize) -> io::Result<Elsewhere> {
         self.runtime()?.block_on(async move {
-            let tasks: Vec<_> = (0..n).map(|_| cede::spawn(request(origin))).collect();
+            let tasks: Vec<_> = (0..n).map(|unit| cede::spawn(request(origin.of(unit)))).collect();
             for task in tasks {
                 task.await??;
             }

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use may::coroutine::{JoinHandle, spawn};
 use may::net::TcpStream;
 
-use crate::job::{Elsewhere, MESSAGE, Model, REQUEST, check, hash_of};
+use crate::job::{Elsewhere, MESSAGE, Model, Origin, REQUEST, check, hash_of};
 
 pub(crate) struct Coroutines;
 
@@ -22,9 +22,9 @@ impl Model for Coroutines {
         include_str!("coroutines.rs")
     }
 
-    fn requests(&self, origin: SocketAddr, n: usize) -> io::Result<Elsewhere> {
+    fn requests(&self, origin: Origin, n: usize) -> io::Result<Elsewhere> {
         // SAFETY: [I1] a connection, 64 bytes each way.
-        let units: Vec<_> = (0..n).map(|_| unsafe { spawn(move || request(origin)) }).collect();
+        let units: Vec<_> = (0..n).map(|unit| unsafe { spawn(move || request(origin.of(unit))) }).collect();
         units.into_iter().try_for_each(|unit| join(unit)?)?;
         Ok(Elsewhere::default())
     }

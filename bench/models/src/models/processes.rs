@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::{env, fs};
 
-use crate::job::{Elsewhere, MESSAGE, Model, REQUEST, check, hash_of, refuses_more_than_a_third_of_the_ids};
+use crate::job::{Elsewhere, MESSAGE, Model, Origin, REQUEST, check, hash_of, refuses_more_than_a_third_of_the_ids};
 
 pub(crate) struct Processes;
 
@@ -19,8 +19,8 @@ impl Model for Processes {
         include_str!("processes.rs")
     }
 
-    fn requests(&self, origin: SocketAddr, n: usize) -> io::Result<Elsewhere> {
-        let sizes = run_all((0..n).map(|_| ["request".to_owned(), origin.to_string()]))?;
+    fn requests(&self, origin: Origin, n: usize) -> io::Result<Elsewhere> {
+        let sizes = run_all((0..n).map(|unit| ["request".to_owned(), origin.of(unit).to_string()]))?;
         Ok(Elsewhere { processes: sizes.len() as u64, bytes: sizes.iter().sum() })
     }
 

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Builder};
 
-use crate::job::{Elsewhere, MESSAGE, Model, REQUEST, check, hash_of};
+use crate::job::{Elsewhere, MESSAGE, Model, Origin, REQUEST, check, hash_of};
 
 pub(crate) struct ThreadPool;
 
@@ -22,8 +22,8 @@ impl Model for ThreadPool {
         include_str!("thread_pool.rs")
     }
 
-    fn requests(&self, origin: SocketAddr, n: usize) -> io::Result<Elsewhere> {
-        run_all(THREADS.min(n), (0..n).map(|_| move || request(origin)))?.into_iter().collect::<io::Result<()>>()?;
+    fn requests(&self, origin: Origin, n: usize) -> io::Result<Elsewhere> {
+        run_all(THREADS.min(n), (0..n).map(|unit| move || request(origin.of(unit))))?.into_iter().collect::<io::Result<()>>()?;
         Ok(Elsewhere::default())
     }
 

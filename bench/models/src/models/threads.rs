@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread::{Builder, JoinHandle};
 
-use crate::job::{Elsewhere, MESSAGE, Model, REQUEST, check, hash_of, refuses_more_than_a_third_of_the_ids};
+use crate::job::{Elsewhere, MESSAGE, Model, Origin, REQUEST, check, hash_of, refuses_more_than_a_third_of_the_ids};
 
 pub(crate) struct Threads;
 
@@ -18,8 +18,8 @@ impl Model for Threads {
         include_str!("threads.rs")
     }
 
-    fn requests(&self, origin: SocketAddr, n: usize) -> io::Result<Elsewhere> {
-        let threads = (0..n).map(|_| Builder::new().spawn(move || request(origin))).collect::<io::Result<Vec<_>>>()?;
+    fn requests(&self, origin: Origin, n: usize) -> io::Result<Elsewhere> {
+        let threads = (0..n).map(|unit| Builder::new().spawn(move || request(origin.of(unit)))).collect::<io::Result<Vec<_>>>()?;
         threads.into_iter().try_for_each(|thread| join(thread)?)?;
         Ok(Elsewhere::default())
     }

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::job::{Elsewhere, MESSAGE, Model, REQUEST, check, hash_of};
+use crate::job::{Elsewhere, MESSAGE, Model, Origin, REQUEST, check, hash_of};
 
 pub(crate) enum Tokio {
     OneThread,
@@ -27,9 +27,9 @@ impl Model for Tokio {
         include_str!("tokio.rs")
     }
 
-    fn requests(&self, origin: SocketAddr, n: usize) -> io::Result<Elsewhere> {
+    fn requests(&self, origin: Origin, n: usize) -> io::Result<Elsewhere> {
         self.runtime()?.block_on(async move {
-            let tasks: Vec<_> = (0..n).map(|_| tokio::spawn(request(origin))).collect();
+            let tasks: Vec<_> = (0..n).map(|unit| tokio::spawn(request(origin.of(unit)))).collect();
             for task in tasks {
                 task.await??;
             }
