@@ -52,3 +52,12 @@ fn back_pressure() {
     let text = run("back_pressure");
     assert!(text.contains("at most 8 were waiting") && text.ends_with("1 thread\n"), "{text}");
 }
+
+#[test]
+fn export() {
+    let text = run("export");
+    assert!(text.contains("uploads: 33554432 bytes\n"), "{text}");
+    let prompt = text.lines().find_map(|line| line.strip_prefix("prompt: ")).unwrap();
+    let answers: usize = prompt.split_whitespace().next().unwrap().parse().unwrap();
+    assert!(answers >= 3 && prompt.contains(", p99 "), "it answers while all processors are busy: {text}");
+}
