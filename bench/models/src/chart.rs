@@ -1,4 +1,4 @@
-//! The numbers as a drawing: time and memory of the requests by their number, and the speed of hashing.
+//! The numbers as a drawing: time, processor time and memory of the requests by their number, and the speed of hashing.
 #![forbid(unsafe_code)]
 
 use std::error::Error;
@@ -8,7 +8,7 @@ use plotters::chart::SeriesLabelPosition;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use crate::report::Report;
+use crate::report::{Report, Row};
 use crate::shard::Sample;
 use crate::table::megabytes_per_second;
 
@@ -30,13 +30,16 @@ const COLORS: [RGBColor; 10] = [
 
 /// Draws the chart into a file.
 pub(crate) fn draw(report: &Report, path: &Path) -> Result<()> {
-    let area = SVGBackend::new(path, (1320, 460)).into_drawing_area();
+    let area = SVGBackend::new(path, (1720, 460)).into_drawing_area();
     area.fill(&WHITE)?;
-    let (requests, hashing) = area.split_horizontally(1000);
-    let (time, memory) = requests.split_horizontally(500);
-    let wall = |sample: &Sample, _| sample.wall_nanos as f64 / 1e6;
+    let (time, rest) = area.split_horizontally(470);
+    let (processor, rest) = rest.split_horizontally(470);
+    let (memory, hashing) = rest.split_horizontally(470);
+    let wall = |sample: &Sample, _: &Row| sample.wall_nanos as f64 / 1e6;
     lines(&time, report, ("requests at a time: ms until all are answered", 40.0..100_000.0), wall, true)?;
-    let each = |sample: &Sample, units| sample.bytes as f64 / units as f64;
+    let cpu = |sample: &Sample, row: &Row| sample.cpu_nanos as f64 / 1e3 / row.units as f64;
+    lines(&processor, report, ("requests at a time: µs of processor time for each", 20.0..20_000.0), cpu, false)?;
+    let each = |sample: &Sample, row: &Row| sample.bytes as f64 / row.at_once as f64;
     lines(&memory, report, ("requests at a time: bytes of memory for each", 50.0..20_000_000.0), each, false)?;
     bars(&hashing, report)?;
     area.present()?;
@@ -48,7 +51,7 @@ fn lines(
     area: &Area<'_>,
     report: &Report,
     (caption, range): (&str, std::ops::Range<f64>),
-    value: impl Fn(&Sample, usize) -> f64,
+    value: impl Fn(&Sample, &Row) -> f64,
     legend: bool,
 ) -> Result<()> {
     let mut chart = ChartBuilder::on(area)
@@ -59,8 +62,8 @@ fn lines(
         .build_cartesian_2d((1.0..100_000.0).log_scale(), range.log_scale())?;
     chart.configure_mesh().light_line_style(WHITE).x_label_formatter(&|x| number(*x)).y_label_formatter(&|y| number(*y)).draw()?;
     for (model, color) in report.models.iter().zip(COLORS.iter().cycle()) {
-        let measured = model.requests.iter().filter_map(|row| Some((row.units, row.outcome.as_ref().ok()?)));
-        let points: Vec<(f64, f64)> = measured.map(|(units, sample)| (units as f64, value(sample, units))).collect();
+        let measured = model.requests.iter().filter_map(|row| Some((row, row.outcome.as_ref().ok()?)));
+        let points: Vec<(f64, f64)> = measured.map(|(row, sample)| (row.units as f64, value(sample, row))).collect();
         let dots = points.iter().map(|&point| Circle::new(point, 3, color.filled()));
         chart.draw_series(dots)?;
         let line = chart.draw_series(LineSeries::new(points.iter().copied(), color.stroke_width(2)))?;
@@ -75,24 +78,22 @@ fn lines(
     Ok(())
 }
 
-/// A bar for each model: how fast it hashed.
+/// A bar for each model: how fast it hashed. The processor time is beside it, because the time that passes depends on what else the machine does.
 fn bars(area: &Area<'_>, report: &Report) -> Result<()> {
-    let speeds: Vec<f64> = report
-        .models
-        .iter()
-        .map(|model| model.hash.outcome.as_ref().map_or(0.0, |sample| megabytes_per_second(sample, &model.hash)))
-        .collect();
-    let most = speeds.iter().copied().fold(1.0, f64::max) * 1.1;
+    let of = |row: &Row| row.outcome.as_ref().map_or((0.0, 0), |sample| (megabytes_per_second(sample, row), sample.cpu_nanos / 1_000_000));
+    let speeds: Vec<(f64, u64)> = report.models.iter().map(|model| of(&model.hash)).collect();
+    let most = speeds.iter().map(|speed| speed.0).fold(1.0, f64::max) * 1.3;
     let mut chart = ChartBuilder::on(area)
         .caption("hashing: MB/s", ("sans-serif", 16))
         .margin(10)
+        .margin_left(20)
         .x_label_area_size(30)
         .build_cartesian_2d(0.0..most, -(speeds.len() as f64)..0.0)?;
-    chart.configure_mesh().disable_mesh().disable_y_axis().x_labels(4).draw()?;
-    for (index, (speed, color)) in speeds.iter().zip(COLORS.iter().cycle()).enumerate() {
+    chart.configure_mesh().disable_mesh().disable_y_axis().x_labels(4).x_label_formatter(&|x| format!("{x:.0}")).draw()?;
+    for (index, ((speed, cpu), color)) in speeds.iter().zip(COLORS.iter().cycle()).enumerate() {
         let top = -(index as f64);
         chart.draw_series([Rectangle::new([(0.0, top - 0.1), (*speed, top - 0.9)], color.mix(0.5).filled())])?;
-        let text = format!("{} {speed:.0}", report.models[index].name);
+        let text = format!("{}: {speed:.0}, {cpu} ms of CPU", report.models[index].name);
         chart.draw_series([Text::new(text, (most * 0.01, top - 0.35), ("sans-serif", 13))])?;
     }
     Ok(())

@@ -67,5 +67,10 @@ fn all_rows(measured: &[&dyn Model], task: Task, rounds: usize) -> io::Result<Ve
             }
         }
     }
-    Ok(outcomes.into_iter().map(|outcome| Row { units, outcome: outcome.map(|samples| median(&samples)) }).collect())
+    let row = |(model, outcome): (&&dyn Model, Result<Vec<Sample>, String>)| Row {
+        units,
+        at_once: model.in_flight(units),
+        outcome: outcome.map(|samples| median(&samples)),
+    };
+    Ok(measured.iter().zip(outcomes).map(row).collect())
 }

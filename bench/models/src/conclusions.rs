@@ -20,7 +20,7 @@ pub(crate) fn of(report: &Report) -> String {
         let each = bytes(sample.bytes / units as u64);
         let _ = writeln!(
             text,
-            "Tasks (cede, pool) held {units} requests at a time on {} threads of {} processes, in {each} each.",
+            "Tasks (cede, pool) held {units} requests at a time on {} threads in {} process(es), in {each} each.",
             sample.threads,
             units.div_ceil(report.share)
         );
@@ -31,13 +31,16 @@ pub(crate) fn of(report: &Report) -> String {
         let stop = threads.into_iter().flat_map(|model| &model.requests).find_map(|row| Some((row.units, row.outcome.as_ref().err()?)));
         let _ = writeln!(text, "{}.", stop.map_or(String::new(), |(units, reason)| format!("; not {units}: {reason}")));
     }
-    let speed = |model: &ModelRows| Some(megabytes_per_second(model.hash.outcome.as_ref().ok()?, &model.hash));
-    if let (Some(tasks), Some(pool)) = (tasks.and_then(speed), pool.and_then(speed)) {
+    let hashed = |model: &ModelRows| {
+        let sample = model.hash.outcome.as_ref().ok()?;
+        Some((megabytes_per_second(sample, &model.hash), sample.cpu_nanos as f64 / 1e6))
+    };
+    if let (Some(tasks), Some(pool)) = (tasks.and_then(hashed), pool.and_then(hashed)) {
+        let faster = tasks.0 / pool.0;
         let _ = writeln!(
             text,
-            "Hashing: tasks {tasks:.0} MB/s, a pool of {} threads {pool:.0} MB/s: {:.2} times as fast.",
-            report.processors,
-            tasks / pool
+            "Hashing: tasks {:.0} MB/s in {:.0} ms of processor time, a pool of {} threads {:.0} MB/s in {:.0} ms: {faster:.2} times as fast.",
+            tasks.0, tasks.1, report.processors, pool.0, pool.1
         );
     }
     text

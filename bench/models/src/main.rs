@@ -31,6 +31,9 @@ struct Arguments {
     /// Write all numbers to this file.
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Measure nothing, and show the numbers of this file.
+    #[arg(long)]
+    from: Option<PathBuf>,
     /// Draw a chart into this file.
     #[arg(long)]
     svg: Option<PathBuf>,
@@ -62,7 +65,10 @@ fn main() -> io::Result<()> {
         Some(Role::Hash { piece }) => return models::processes::unit_hash(piece),
         None => {}
     }
-    let report = compare::run(&arguments.choice)?;
+    let report = match arguments.from {
+        Some(path) => serde_json::from_slice(&fs::read(path)?)?,
+        None => compare::run(&arguments.choice)?,
+    };
     print!("{}{}", table::of(&report), conclusions::of(&report));
     if let Some(path) = arguments.json {
         fs::write(path, serde_json::to_string_pretty(&report)?)?;

@@ -31,6 +31,8 @@ pub(crate) struct ModelRows {
 pub(crate) struct Row {
     /// Requests, or pieces.
     pub(crate) units: usize,
+    /// So many of them at the same time; by these the memory is divided.
+    pub(crate) at_once: usize,
     /// The medians, or why there are none.
     pub(crate) outcome: Result<Sample, String>,
 }

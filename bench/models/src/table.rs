@@ -41,7 +41,7 @@ pub(crate) fn of(report: &Report) -> String {
 
 fn request_cells(sample: &Sample, row: &Row) -> String {
     let each = sample.cpu_nanos as f64 / 1e3 / row.units as f64;
-    let memory = bytes(sample.bytes / row.units as u64);
+    let memory = bytes(sample.bytes / row.at_once as u64);
     let [wall, cpu] = [sample.wall_nanos, sample.cpu_nanos].map(|nanos| nanos as f64 / 1e6);
     format!("{wall:>8.1} | {cpu:>8.1} | {each:>7.1} | {memory:>9} | {:>6} | {:>8}", sample.threads, sample.switches)
 }
