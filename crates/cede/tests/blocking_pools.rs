@@ -119,6 +119,23 @@ async fn a_thread_that_the_system_refuses_is_an_error_and_not_a_hang() {
     assert_eq!(pool.jobs(), 0);
 }
 
+#[test]
+fn what_was_accepted_runs_though_its_runtime_has_ended() {
+    let door = Door::default();
+    let pool = BlockingPool::builder().max_threads(1).build();
+    let runtime = cede::runtime::Runtime::new().unwrap();
+    let (ran, runs) = std::sync::mpsc::channel();
+    runtime.block_on(async {
+        // Both handles are dropped, which detaches the jobs.
+        drop(pool.try_spawn(door.stuck_job()).unwrap());
+        drop(pool.try_spawn(move || ran.send("ran")).unwrap());
+    });
+    drop(runtime);
+    door.open();
+    assert_eq!(runs.recv(), Ok("ran"));
+    assert!(pool.shutdown(None));
+}
+
 #[cede::test]
 async fn threads_carry_the_name_and_the_runtime() {
     let pool = BlockingPool::builder().name("disks").max_threads(1).build();

@@ -36,8 +36,8 @@ pub use builder::Builder;
 
 /// A pool of threads for closures that block, with a name and bounds. Clones are the same pool.
 ///
-/// Dropping it ends nothing: what was accepted runs, and its threads end when they were idle for the keep-alive. To end it at once, call
-/// [`shutdown`](Self::shutdown).
+/// Dropping it ends nothing: what was accepted runs, even if the runtime that spawned it has ended, and its threads end when they were idle for the keep-alive. To end
+/// it at once, call [`shutdown`](Self::shutdown).
 ///
 /// ```
 /// # cede::block_on(async {
