@@ -1,6 +1,6 @@
 //! Closures that may block, on threads of their own.
 //!
-//! A closure is a task like any other, so that its handle is a [`JoinHandle`](crate::task::JoinHandle); its cell comes from the allocator because no worker
+//! A closure is a task like any other, so that its handle is a [`JoinHandle`]; its cell comes from the allocator because no worker
 //! owns it. The threads are those of [`pool`]: each runtime has some for [`spawn_blocking`](crate::task::spawn_blocking), and a [`BlockingPool`] has its own. In a
 //! simulated run there are no threads: the closure runs as a task, at a moment that the schedule chooses.
 //!
