@@ -30,6 +30,8 @@
 //! nothing to such work (see "The models compared" in the benchmark), so it leaves the workers alone. A pool of our own would be another work-stealing scheduler for closures; rayon is that.
 //! The progress is a watch channel and not a queue, since only the last value matters and a slow reader must not hold the work up.
 //!
+//! The queue before the pool has no bound. Who accepts work from outside bounds it there, with a [`Semaphore`](cede_sync::Semaphore) or a bounded channel.
+//!
 //! # Cancellation
 //! Work that has not begun when its [`Computation`] is dropped never begins. Work that has begun is asked to stop: [`Work::check`] fails from then on, and the closure decides where to look.
 //! Nothing can stop a closure that does not look. To let it run on, [`detach`](Computation::detach) it.
