@@ -59,3 +59,12 @@ fn supervised_pipeline() {
     assert!(text.starts_with("42 numbers, 6 crashes, sum 25585; at most "), "{text}");
     assert!(text.ends_with("waited in the worker's mailbox; stopped; 0 messages were not handled\n"), "{text}");
 }
+
+#[test]
+fn export() {
+    let text = run("export");
+    assert!(text.contains("uploads: 33554432 bytes\n"), "{text}");
+    let prompt = text.lines().find_map(|line| line.strip_prefix("prompt: ")).unwrap();
+    let answers: usize = prompt.split_whitespace().next().unwrap().parse().unwrap();
+    assert!(answers >= 3 && prompt.contains(", p99 "), "it answers while all processors are busy: {text}");
+}

@@ -62,7 +62,9 @@ fn bench() -> Result<(), String> {
     if !tree::root().join("bench/Cargo.toml").exists() {
         return Ok(());
     }
-    run(&mut command("cargo", &["check", "--quiet", "--locked", "--manifest-path", "bench/Cargo.toml"]))
+    run(&mut command("cargo", &["check", "--quiet", "--locked", "--manifest-path", "bench/Cargo.toml"]))?;
+    // The comparison of models, in its quick mode.
+    run(&mut command("cargo", &["test", "--quiet", "--locked", "--manifest-path", "bench/Cargo.toml", "--package", "cede-bench-models"]))
 }
 
 /// The crates that have models: those that depend on loom.

@@ -47,7 +47,10 @@ pub(crate) fn check(if_available: bool, update: bool) -> Result<(), String> {
         eprintln!("{message}");
         return if if_available { Ok(()) } else { Err(message) };
     }
-    run(&mut command("cargo", &["build", "--release", "--quiet", "--locked", "--manifest-path", "bench/Cargo.toml"]))?;
+    run(&mut command(
+        "cargo",
+        &["build", "--release", "--quiet", "--locked", "--manifest-path", "bench/Cargo.toml", "--package", "cede-bench"],
+    ))?;
     let rows = rows(&output("bench/target/release/bench", &["instructions"]));
     if update {
         return std::fs::write(&path, print(&Record { compiler, processor, rows }))

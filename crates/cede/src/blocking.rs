@@ -1,9 +1,42 @@
 //! Closures that may block, on threads of their own.
 //!
-//! A closure is a task like any other, so that its handle is a [`JoinHandle`](crate::task::JoinHandle); its cell comes from the allocator because no worker
-//! owns it. The threads are those of [`pool`]. In a simulated run there are no threads: the closure runs as a task, at a moment that the schedule chooses.
+//! A closure is a task like any other, so that its handle is a [`JoinHandle`]; its cell comes from the allocator because no worker
+//! owns it. The threads are those of [`pool`]: each runtime has some for [`spawn_blocking`](crate::task::spawn_blocking), and a [`BlockingPool`] has its own. In a
+//! simulated run there are no threads: the closure runs as a task, at a moment that the schedule chooses.
+//!
+//! # Threads of your own
+//! A thread that lives as long as the program, or that a library started, is better spoken to by channels. Each end of a channel can be with a task or with a plain thread: the
+//! thread calls the methods that begin with `blocking_`, which park it and need no runtime. (On a thread that runs tasks they panic.)
+//!
+//! ```
+//! use cede::sync::{mpsc, oneshot};
+//!
+//! // To the thread: lines, each with a place for the answer. At most eight wait; then `send` waits.
+//! let (lines, mut inbox) = mpsc::channel::<(String, oneshot::Sender<usize>)>(8);
+//! // From the thread: what it has to say without being asked.
+//! let (tell, mut told) = mpsc::channel(8);
+//! let thread = std::thread::spawn(move || {
+//!     while let Some((line, answer)) = inbox.blocking_recv() {
+//!         let _ = answer.send(line.len()); // the asker may have gone
+//!         if tell.blocking_send(format!("measured {line:?}")).is_err() {
+//!             break; // nobody listens any more
+//!         }
+//!     }
+//! });
+//! cede::block_on(async {
+//!     let (answer, answered) = oneshot::channel();
+//!     lines.send(("seven!!".to_owned(), answer)).await.unwrap();
+//!     assert_eq!(answered.await, Ok(7));
+//!     assert_eq!(told.recv().await.as_deref(), Some("measured \"seven!!\""));
+//! });
+//! drop(lines); // the thread's loop ends
+//! thread.join().unwrap();
+//! ```
 
+mod named;
 pub(crate) mod pool;
+
+pub use named::{BlockingPool, Builder, SpawnError};
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::collections::BTreeMap;
@@ -76,10 +109,10 @@ where
     R: Send + 'static,
 {
     if handle.parts().simulated {
-        return Ok(handle.spawn_at(Once(Some(job)), site));
+        return Ok(spawn_simulated(handle, job, site));
     }
     // If the runtime has ended, the handle gives a cancelled error.
-    Ok(submit(handle, job, site, false)?.0)
+    Ok(submit(&handle.parts().blocking.pool, handle, job, site, false)?.0)
 }
 
 /// Runs `job` where it may block, even if the runtime is shut down before its turn: what it does has been promised to somebody. `None` if it will never run,
@@ -92,12 +125,31 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let (join, accepted) = submit(handle, job, site, true)?;
+    let (join, accepted) = submit(&handle.parts().blocking.pool, handle, job, site, true)?;
     Ok(accepted.then_some(join))
 }
 
-/// Gives a job to the pool; says whether it was accepted, which it is not by a pool that is shut down.
-fn submit<F, R>(handle: &Handle, job: F, site: &'static Location<'static>, mandatory: bool) -> io::Result<(JoinHandle<R>, bool)>
+/// Gives a job to a pool; says whether it was accepted, which it is not by a pool that is shut down.
+fn submit<F, R>(
+    pool: &pool::Pool<BlockingJob>,
+    handle: &Handle,
+    job: F,
+    site: &'static Location<'static>,
+    mandatory: bool,
+) -> io::Result<(JoinHandle<R>, bool)>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let (job, join) = prepare(handle, job, site, mandatory);
+    let Err(refused) = pool.submit(job) else { return Ok((join, true)) };
+    let (job, no_thread) = refused.into_parts();
+    job.abandon();
+    no_thread.map_or(Ok((join, false)), Err)
+}
+
+/// A closure as a job that some thread shall run, and the handle on it.
+pub(crate) fn prepare<F, R>(handle: &Handle, job: F, site: &'static Location<'static>, mandatory: bool) -> (BlockingJob, JoinHandle<R>)
 where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
@@ -105,11 +157,16 @@ where
     let parts = handle.parts();
     let hold = parts.clock.is_paused().then(|| PausedClock { hold: Some(parts.clock.hold()), driver: handle.driver() });
     let (task, join) = emplace(Once(Some(job)), Id::next(), site);
-    let job = BlockingJob { task, handle: handle.clone(), mandatory, _hold: hold };
-    let Err(refused) = parts.blocking.pool.submit(job) else { return Ok((JoinHandle::new(join), true)) };
-    let (job, no_thread) = refused.into_parts();
-    job.abandon();
-    no_thread.map_or(Ok((JoinHandle::new(join), false)), Err)
+    (BlockingJob { task, handle: handle.clone(), mandatory, _hold: hold }, JoinHandle::new(join))
+}
+
+/// Runs a closure as a task of a simulated runtime, which has no threads.
+pub(crate) fn spawn_simulated<F, R>(handle: &Handle, job: F, site: &'static Location<'static>) -> JoinHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    handle.spawn_at(Once(Some(job)), site)
 }
 
 /// Ends a task before it began, because its runtime is being shut down.

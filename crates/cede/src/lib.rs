@@ -13,7 +13,9 @@
 
 mod adapters;
 mod block_on;
-mod blocking;
+pub mod blocking;
+#[cfg(feature = "compute")]
+pub mod compute;
 pub mod event;
 pub mod fs;
 pub mod group;
