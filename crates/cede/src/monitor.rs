@@ -35,6 +35,7 @@ use cede_driver::ProcessBarrier;
 
 use crate::runtime::run::shielded;
 
+mod processor;
 mod stall;
 mod watch;
 

@@ -10,7 +10,7 @@ use cede_core::desk::Desk;
 use cede_driver::ProcessBarrier;
 use rustix::thread::{Pid, gettid};
 
-use super::Stall;
+use super::{Stall, processor};
 use crate::runtime::stats::TaskSite;
 
 /// So long after a worker was taken its runtime counts as in trouble.
@@ -84,6 +84,8 @@ struct Entry {
     turns: usize,
     /// When these turns were first seen.
     since: Instant,
+    /// For how long the thread had waited for a processor, all in all, when it was seen in the same turn a second time.
+    waited: Option<Duration>,
     /// What the desk's thread ran is another one's.
     taken: bool,
     /// The task of this turn, once it was asked for.
@@ -135,7 +137,7 @@ impl Watch {
     pub(crate) fn add(self: &Arc<Self>, desk: Arc<Desk>) -> OnDuty {
         let turns = desk.glance().turns;
         let stuck = Stuck { desk: desk.clone(), thread: thread::current(), number: gettid() };
-        self.entries().push(Entry { stuck, turns, since: Instant::now(), taken: false, task: None, reported: false });
+        self.entries().push(Entry { stuck, turns, since: Instant::now(), waited: None, taken: false, task: None, reported: false });
         OnDuty { watch: self.clone(), desk }
     }
 
@@ -169,7 +171,7 @@ impl Watch {
         for entry in &mut *self.entries() {
             let glance = entry.stuck.desk.glance();
             if glance.turns != entry.turns {
-                *entry = Entry { turns: glance.turns, since: now, task: None, reported: false, ..entry.clone() };
+                *entry = Entry { turns: glance.turns, since: now, waited: None, task: None, reported: false, ..entry.clone() };
                 quiet = false;
                 continue;
             }
@@ -183,7 +185,7 @@ impl Watch {
             }
             // While a taken thread is not back, its report may be due.
             quiet &= entry.taken && entry.reported;
-            if !entry.taken && lasts >= patience {
+            if !entry.taken && entry.lasts_but_for_waiting(lasts) >= patience {
                 stuck.push(entry.stuck.clone());
             }
         }
@@ -216,6 +218,16 @@ impl Watch {
             0 => eprintln!("cede: {stall}"),
             more => eprintln!("cede: {stall} ({more} more like this in between)"),
         }
+    }
+}
+
+impl Entry {
+    /// How long the turn has lasted without the time in which its thread was runnable but had no processor. A thread that only waits for its share of a busy machine is not stuck, and another one would have to
+    /// wait, too.
+    fn lasts_but_for_waiting(&mut self, lasts: Duration) -> Duration {
+        let waited = processor::waited_for(self.stuck.number);
+        let before = *self.waited.get_or_insert(waited);
+        lasts.saturating_sub(waited.saturating_sub(before))
     }
 }
 
