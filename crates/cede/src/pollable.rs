@@ -33,7 +33,7 @@ pub(crate) fn driver() -> Option<DriverHandle> {
 /// In a simulated run.
 ///
 /// # Panics
-/// Outside of a runtime, and in one that was told to have no descriptors.
+/// Outside of a runtime, and in one whose builder did not enable I/O.
 #[track_caller]
 pub(crate) fn home() -> io::Result<DriverHandle> {
     let home = context::with_current(|handle| handle.parts().descriptors.then(|| handle.driver()));

@@ -1,7 +1,7 @@
 //! Runtimes: what runs tasks, timers, sockets and blocking closures.
 //!
 //! ```
-//! let runtime = cede::runtime::Builder::new_multi_thread().worker_threads(2).build()?;
+//! let runtime = cede::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
 //! let answer = runtime.block_on(async { cede::spawn(async { 42 }).await });
 //! assert_eq!(answer?, 42);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -59,7 +59,7 @@ pub struct Runtime {
 ///
 /// ```
 /// assert_eq!(cede::runtime::worker_index(), None);
-/// # let runtime = cede::runtime::Builder::new_current_thread().build().unwrap();
+/// # let runtime = cede::runtime::Builder::new_current_thread().enable_all().build().unwrap();
 /// assert_eq!(runtime.block_on(async { cede::runtime::worker_index() }), Some(0));
 /// ```
 #[must_use]
@@ -219,10 +219,10 @@ impl Runtime {
         if !context::is_driving() {
             let drained = async {
                 while self.handle.alive_tasks() > 0 {
-                    crate::time::sleep(LOOK_EVERY).await;
+                    crate::time::sleep_of_runtime(LOOK_EVERY).await;
                 }
             };
-            let _over = self.block_on(async { crate::time::timeout(drain, drained).await });
+            let _over = self.block_on(async { crate::time::timeout_of_runtime(drain, drained).await });
         }
         self.shutdown_report(timeout)
     }

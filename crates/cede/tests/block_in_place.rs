@@ -12,7 +12,7 @@ use cede::sim::Sim;
 use cede::task::{JoinSet, block_in_place, yield_now};
 
 fn workers(count: usize) -> Runtime {
-    Builder::new_multi_thread().worker_threads(count).build().unwrap()
+    Builder::new_multi_thread().worker_threads(count).enable_all().build().unwrap()
 }
 
 #[test]
@@ -86,7 +86,8 @@ fn code_that_is_no_task_keeps_the_worker() {
         block_in_place(|| ());
         let _ = tell.send(());
     };
-    let runtime = Builder::new_multi_thread().worker_threads(2).on_thread_park(hook.clone()).on_thread_start(hook).build().unwrap();
+    let runtime =
+        Builder::new_multi_thread().worker_threads(2).on_thread_park(hook.clone()).on_thread_start(hook).enable_all().build().unwrap();
     assert_eq!(runtime.block_on(runtime.spawn(async { block_in_place(|| 1) })).unwrap(), 1);
     told.recv().unwrap();
 }

@@ -11,11 +11,11 @@ use cede::runtime::{Builder, Handle, LocalOptions, Runtime, is_rt_shutdown_err, 
 use cede::task::yield_now;
 
 fn one_thread() -> Runtime {
-    Builder::new_current_thread().build().unwrap()
+    Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 fn workers(count: usize) -> Runtime {
-    Builder::new_multi_thread().worker_threads(count).build().unwrap()
+    Builder::new_multi_thread().worker_threads(count).enable_all().build().unwrap()
 }
 
 /// Waits without a clock for what another thread is about to do.
@@ -27,7 +27,7 @@ fn until(condition: impl Fn() -> bool) {
 
 #[test]
 fn ids_and_names_tell_runtimes_apart() {
-    let (a, b) = (one_thread(), Builder::new_multi_thread().worker_threads(1).name("b").build().unwrap());
+    let (a, b) = (one_thread(), Builder::new_multi_thread().worker_threads(1).name("b").enable_all().build().unwrap());
     assert_ne!(a.handle().id(), b.handle().id());
     assert_eq!(a.block_on(async { Handle::current().id() }), a.handle().id());
     assert_eq!((a.handle().name(), b.handle().name()), (None, Some("b")));
@@ -236,7 +236,7 @@ fn outputs_are_dropped_as_their_tasks_and_their_panics_go_nowhere() {
 
 #[test]
 fn local_runtimes_take_what_is_not_send_on_their_thread_only() {
-    let runtime = Builder::new_current_thread().build_local(LocalOptions::default()).unwrap();
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).unwrap();
     let number = std::rc::Rc::new(1);
     let task = runtime.spawn_local({
         let number = number.clone();

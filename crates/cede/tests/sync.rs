@@ -16,8 +16,8 @@ fn everywhere<F>(body: impl Fn() -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    Builder::new_current_thread().build().unwrap().block_on(body());
-    let runtime = Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    Builder::new_current_thread().enable_all().build().unwrap().block_on(body());
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(body());
     let inside = runtime.spawn(body());
     runtime.block_on(inside).unwrap();
@@ -42,7 +42,7 @@ fn blocking_methods_refuse_in_tasks_and_work_in_blocking_closures() {
         assert!(catch_unwind(AssertUnwindSafe(|| drop(mutex.blocking_lock()))).is_err(), "the mark is back");
     });
     // `enter` alone runs no tasks on the thread.
-    let runtime = Builder::new_current_thread().build().unwrap();
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let _inside = runtime.enter();
     assert_eq!(*Mutex::new(1).blocking_lock(), 1);
 }

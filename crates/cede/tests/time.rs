@@ -8,7 +8,7 @@ use cede::sim::Sim;
 use cede::time::{self, Instant, MissedTickBehavior};
 
 fn paused<F: Future>(body: F) -> F::Output {
-    Builder::new_current_thread().start_paused(true).build().unwrap().block_on(body)
+    Builder::new_current_thread().start_paused(true).enable_all().build().unwrap().block_on(body)
 }
 
 #[test]
@@ -24,7 +24,10 @@ fn a_sleep_lasts_exactly_as_long_as_it_should() {
 
 #[test]
 fn real_sleeps_are_never_early() {
-    for runtime in [Builder::new_current_thread().build().unwrap(), Builder::new_multi_thread().worker_threads(2).build().unwrap()] {
+    for runtime in [
+        Builder::new_current_thread().enable_all().build().unwrap(),
+        Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap(),
+    ] {
         let task = runtime.spawn(async {
             for micros in [0, 1, 50, 300, 1000] {
                 let start = std::time::Instant::now();
@@ -143,7 +146,7 @@ fn advance_fires_what_is_due() {
 
 #[test]
 fn pausing_and_resuming() {
-    Builder::new_current_thread().build().unwrap().block_on(async {
+    Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
         time::pause();
         let start = Instant::now();
         time::advance(Duration::from_secs(1000)).await;
@@ -175,12 +178,25 @@ fn many_timers_come_and_go() {
 
 #[test]
 fn a_runtime_with_armed_timers_can_be_dropped() {
-    let runtime = Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     for i in 0..100 {
         runtime.spawn(async move { time::sleep(Duration::from_secs(i + 1)).await });
     }
     runtime.block_on(async { time::sleep(Duration::from_millis(2)).await });
     drop(runtime);
+}
+
+#[test]
+#[should_panic(expected = "timers are disabled. Call `enable_time`")]
+fn a_runtime_without_timers_says_so() {
+    Builder::new_current_thread().enable_io().build().unwrap().block_on(async { drop(time::sleep(Duration::from_secs(1))) });
+}
+
+#[test]
+fn a_runtime_without_timers_ends_gracefully() {
+    let runtime = Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    runtime.spawn(cede::runtime::shutdown_begins());
+    assert!(runtime.shutdown_gracefully(Duration::from_secs(60), Duration::from_secs(60)).is_complete());
 }
 
 #[test]

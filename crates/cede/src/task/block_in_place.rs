@@ -15,7 +15,7 @@ use crate::runtime::steal;
 /// On a one-thread runtime and in a [`LocalSet`](crate::task::LocalSet), whose tasks cannot go to another thread. And if the closure does.
 ///
 /// ```
-/// # let runtime = cede::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+/// # let runtime = cede::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
 /// runtime.block_on(async {
 ///     let text = cede::task::block_in_place(|| std::fs::read_to_string("Cargo.toml"));
 ///     assert!(text.is_ok());
