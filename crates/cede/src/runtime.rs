@@ -66,7 +66,7 @@ pub struct Runtime {
 pub fn worker_index() -> Option<usize> {
     match context::driving() {
         context::Drive::Nothing => None,
-        _ if local::is_any_driven_here() => Some(0),
+        _ if local::is_any_driven_here() => (!context::is_beside_tasks()).then_some(0),
         _ => steal::worker_index(),
     }
 }
@@ -148,7 +148,7 @@ impl Runtime {
     /// If the future panics.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        self.handle.block_on(future)
+        context::beside_tasks(false, || self.handle.run_to_end(future))
     }
 
     /// Makes this the current runtime of the thread, so that [`cede::spawn`](crate::spawn) and others find it.

@@ -267,3 +267,30 @@ fn errors_of_a_runtime_that_is_gone_are_known_as_such() {
     assert!(is_rt_shutdown_err(&accepted.unwrap_err()));
     assert!(!is_rt_shutdown_err(&std::io::Error::other("something else")));
 }
+
+#[test]
+fn a_runtime_that_is_gone_takes_no_sockets() {
+    for runtime in [one_thread(), workers(1)] {
+        let _inside = runtime.enter();
+        let handle = runtime.handle().clone();
+        runtime.shutdown_timeout(Duration::from_secs(60));
+        let refused = handle.block_on(cede::net::TcpListener::bind("127.0.0.1:0")).unwrap_err();
+        assert!(is_rt_shutdown_err(&refused), "{refused}");
+        let refused = handle.block_on(async { cede::io::AsyncWriteExt::write_all(&mut cede::io::stdout(), b"x").await }).unwrap_err();
+        assert!(is_rt_shutdown_err(&refused), "{refused}");
+    }
+}
+
+#[test]
+fn the_future_of_a_handle_is_beside_the_tasks() {
+    let runtime = one_thread();
+    assert_eq!(runtime.handle().block_on(async { cede::runtime::worker_index() }), None);
+    assert_eq!(runtime.block_on(async { cede::runtime::worker_index() }), Some(0));
+    let sum = runtime.handle().block_on(async {
+        let task = cede::spawn(async { cede::runtime::worker_index().map_or(0, |index| index + 1) });
+        cede::task::block_in_place(|| Handle::current().block_on(task).unwrap() + 1)
+    });
+    assert_eq!(sum, 2);
+    let task = runtime.handle().spawn(async { cede::task::block_in_place(|| ()) });
+    assert!(runtime.handle().block_on(task).unwrap_err().is_panic());
+}

@@ -77,6 +77,23 @@ fn ctrl_c_does_not_end_the_process() {
 }
 
 #[test]
+fn a_signal_between_two_listeners_is_not_lost() {
+    let kind = SignalKind::io();
+    cede::block_on(async {
+        drop(signal(kind).unwrap());
+        send(kind);
+        let (mut next, mut later) = (signal(kind).unwrap(), signal(kind).unwrap());
+        soon(&mut next).await;
+        assert!(is_pending(&mut next), "once");
+        drop(next);
+        send(kind);
+        soon(&mut later).await;
+        drop(later);
+        assert!(is_pending(&mut signal(kind).unwrap()), "somebody heard that one");
+    });
+}
+
+#[test]
 fn giving_up_loses_no_signal() {
     let kind = SignalKind::window_change();
     cede::block_on(async {
