@@ -14,8 +14,7 @@ use crate::command::{command, run, succeeds};
 use crate::tree;
 
 /// Files of tokio's tests that build quickly and reach into every part.
-const FAST_FILES: &str =
-    "sync_*,rt_basic,rt_panic,rt_handle,macros_*,time_*,task_*,io_async_fd,io_copy*,io_split,tcp_*,udp,uds_stream,fs_file,process_smoke,signal_usr1";
+const FAST_FILES: &str = "sync_*,rt_basic,rt_panic,rt_handle,macros_*,time_*,task_*,io_async_fd,io_copy*,io_split,tcp_*,udp,uds_stream,fs_file,process_smoke,signal_usr1";
 const FAST_CRATES: &str = "tokio-stream,tokio-test";
 
 /// Runs a suite; `arguments` are its name and what the script is given beside.

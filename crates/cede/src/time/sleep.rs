@@ -20,7 +20,7 @@ use cede_context::wait::{WaitKind, waiting_for};
 use cede_core::wheel::{Entry, EntryState};
 use pin_project_lite::pin_project;
 
-use super::timers::Timers;
+use super::timers::{Moved, Timers};
 use super::{Duration, Instant};
 use crate::runtime::context;
 
@@ -135,12 +135,22 @@ impl Sleep {
         self.state == State::Over || (self.armed.is_some() && self.entry.is_fired())
     }
 
-    /// Waits for another deadline instead, also if the first one has come already.
-    pub fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
-        self.as_mut().disarm();
+    /// Waits for another deadline instead, also if the first one has come already. A task that waits need not poll again: it is woken at the new deadline.
+    pub fn reset(self: Pin<&mut Self>, deadline: Instant) {
         let this = self.project();
         *this.deadline = deadline;
         *this.state = State::Unchecked;
+        let Some(timers) = *this.armed else { return };
+        // SAFETY: [I1] armed here, if at all.
+        match unsafe { timers.reset(this.entry.as_ref(), deadline.into_std()) } {
+            Moved::Armed => {}
+            Moved::Over => *this.armed = None,
+            Moved::Due(waker) => {
+                *this.armed = None;
+                *this.state = State::Over;
+                waker.wake();
+            }
+        }
     }
 
     fn disarm(self: Pin<&mut Self>) {
