@@ -164,7 +164,7 @@ impl Timers {
                 return waker.map_or(Moved::Over, Moved::Due);
             }
             let at = if clock.is_paused() && !clock.is_simulated() { clock.round_up(at) } else { at };
-            // SAFETY: as above.
+            // SAFETY: [I2] the caller's contract.
             if !unsafe { state.wheel.reset(entry, at) } {
                 return Moved::Over;
             }
