@@ -25,7 +25,7 @@ pub(crate) fn suite(arguments: &[String]) -> Result<(), String> {
     match name.as_str() {
         "tokio" => script("tokio_conformance.py", "tokio", &with(&["--unprivileged", "--exceptions", EXCEPTIONS], &rest)),
         "docs" => script("tokio_doctests.py", "docs", &with(&["--against-real", "--exceptions", EXCEPTIONS], &rest)),
-        "api" => script("tokio_api_diff.py", "api", &with(&["--features", "full,test-util"], &rest)),
+        "api" => script("tokio_api_diff.py", "api", &with(&["--features", "full,test-util", "--exceptions", EXCEPTIONS], &rest)),
         "crates" => script("crates.py", "crates", &with(&["--shared-target", "--exceptions", EXCEPTIONS], &rest)),
         "fast" => fast(),
         other => Err(format!("conformance: no such suite: {other}")),
