@@ -678,13 +678,13 @@ def main():
         junit = os.path.join(out, "nextest/conf/junit.xml")
         burners = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(a.load)]
         try:
-            for round in range(a.repeat):
+            for turn in range(a.repeat):
                 if os.path.exists(junit): os.remove(junit)
                 rc, seconds = sh(["cargo", "nextest", "run", "--profile", "conf", "--no-fail-fast", "--no-tests", "pass"] + sel + a.cargo_arg, ws, env,
-                                 os.path.join(out, f"run-{round + 1}.log"), timeout=a.total_timeout + 300)
+                                 os.path.join(out, f"run-{turn + 1}.log"), timeout=a.total_timeout + 300)
                 run_s += seconds
                 if not os.path.exists(junit): continue
-                shutil.copy2(junit, os.path.join(out, f"junit-{round + 1}.xml"))
+                shutil.copy2(junit, os.path.join(out, f"junit-{turn + 1}.xml"))
                 for (suite, test), v in parse_junit(junit).items():
                     key2 = (suite.split("::")[-1], test)
                     if key2 not in results or results[key2][0] == "pass": results[key2] = v
