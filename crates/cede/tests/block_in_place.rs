@@ -1,6 +1,7 @@
 //! Blocking in the middle of a task: the worker goes on elsewhere.
 
 use std::collections::HashSet;
+use std::future::Future;
 use std::io::{Read, Write};
 use std::sync::mpsc as std_mpsc;
 use std::sync::{Arc, Barrier};
@@ -225,4 +226,40 @@ fn outside_of_runtimes_the_closure_is_just_called() {
 #[should_panic(expected = "can call blocking only when running on the multi-threaded runtime")]
 fn one_thread_cannot_go_on_elsewhere() {
     cede::block_on(async { block_in_place(|| ()) });
+}
+
+#[test]
+fn a_shutdown_drops_the_sleeping_task_that_a_blocked_one_waits_for() {
+    for from_outside in [false, true] {
+        let runtime = workers(2);
+        let (held, wait) = std_mpsc::channel::<()>();
+        let sleeper = async move {
+            std::future::pending::<()>().await;
+            drop(held);
+        };
+        let (asleep, blocks) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+        let is_asleep = asleep.clone();
+        let mut first = true;
+        let mut sleeper = Box::pin(sleeper);
+        let sleeper = std::future::poll_fn(move |cx| {
+            let polled = sleeper.as_mut().poll(cx);
+            if std::mem::take(&mut first) {
+                is_asleep.wait();
+            }
+            polled
+        });
+        let spawned = if from_outside { runtime.spawn(sleeper) } else { runtime.block_on(async { cede::spawn(sleeper) }) };
+        asleep.wait();
+        let is_blocked = blocks.clone();
+        let blocked = runtime.spawn(async move {
+            block_in_place(|| {
+                is_blocked.wait();
+                wait.recv().unwrap_err()
+            })
+        });
+        blocks.wait();
+        drop(runtime);
+        assert!(cede::block_on(spawned).unwrap_err().is_cancelled());
+        assert!(blocked.is_finished());
+    }
 }
