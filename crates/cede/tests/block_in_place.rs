@@ -248,7 +248,12 @@ fn a_shutdown_drops_the_sleeping_task_that_a_blocked_one_waits_for() {
             }
             polled
         });
-        let spawned = if from_outside { runtime.spawn(sleeper) } else { runtime.block_on(async { cede::spawn(sleeper) }) };
+        let spawned = if from_outside {
+            runtime.spawn(sleeper)
+        } else {
+            let inside = runtime.spawn(async { (cede::spawn(sleeper),) });
+            runtime.block_on(inside).unwrap().0
+        };
         asleep.wait();
         let is_blocked = blocks.clone();
         let blocked = runtime.spawn(async move {
