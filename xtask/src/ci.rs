@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::command::{command, output, run, succeeds};
+use crate::conformance;
 use crate::instructions;
 use crate::tidy;
 use crate::tree;
@@ -23,6 +24,7 @@ const STEPS: &[Step] = &[
     ("no-std", no_std),
     ("loom", loom),
     ("bench", bench),
+    ("conformance", conformance::fast_if_available),
     ("asan", || asan(true)),
     ("instructions", || instructions::check(true, false)),
 ];

@@ -6,12 +6,14 @@
 //! | `loom` | runs all loom models |
 //! | `asan` | runs the tests under the address sanitizer (needs a nightly toolchain; `--if-available` makes that no failure) |
 //! | `no-std` | proves that `cede-core` links neither `std` nor `alloc` |
+//! | `conformance` | runs the tests of tokio, and of crates that are written against it, on the facade: `tokio`, `docs`, `api`, `crates`, `fast` |
 //! | `instructions` | counts instructions per operation and compares with `bench/instructions.toml`; `--update` rewrites it |
 //! | `ci` | all of the above and the rest of what continuous integration runs; `--skip NAME` leaves a step out |
 #![forbid(unsafe_code)]
 
 mod ci;
 mod command;
+mod conformance;
 mod instructions;
 mod source;
 mod tidy;
@@ -27,9 +29,10 @@ fn main() -> ExitCode {
         Some("loom") => ci::loom(),
         Some("asan") => ci::asan(has("--if-available")),
         Some("no-std") => ci::no_std(),
+        Some("conformance") => conformance::suite(&arguments[1..]),
         Some("instructions") => instructions::check(has("--if-available"), has("--update")),
         Some("ci") => ci::all(&arguments[1..]),
-        _ => Err("usage: cargo xtask tidy [--tighten] | loom | asan [--if-available] | no-std | instructions [--if-available] [--update] | ci [--skip STEP]…".to_owned()),
+        _ => Err("usage: cargo xtask tidy [--tighten] | loom | asan [--if-available] | no-std | conformance SUITE | instructions [--if-available] [--update] | ci [--skip STEP]…".to_owned()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Get(GetArgs),
     /// Show concurrent downloads from a server inside this process; needs no network
     Demo(DemoArgs),
+    /// Let an existing Cargo project that uses tokio run on cede
+    Adopt(AdoptArgs),
 }
 
 #[derive(Args, Debug)]
@@ -101,6 +103,25 @@ pub(crate) struct DemoArgs {
     /// How to show progress
     #[arg(long, value_enum, default_value_t = Wish::Auto, value_name = "HOW")]
     pub(crate) progress: Wish,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AdoptArgs {
+    /// Say whether the project runs on cede, and change nothing
+    #[arg(long, conflicts_with = "undo")]
+    pub(crate) check: bool,
+
+    /// Take the patch out again
+    #[arg(long)]
+    pub(crate) undo: bool,
+
+    /// The project, instead of the current directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) project: Option<PathBuf>,
+
+    /// cede's package `tokio`, instead of that of the sources that this program was built from
+    #[arg(long, value_name = "DIR")]
+    pub(crate) facade: Option<PathBuf>,
 }
 
 /// Where a file name comes from.

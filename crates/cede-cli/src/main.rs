@@ -4,11 +4,13 @@
 //! cli ─→ plan ─→ get ─→ transfer ─→ request ─→ connect      what moves bytes
 //!                 │        ├──────→ destination, writer     what keeps them
 //!                 └→ progress (board) ─→ view (bars, lines) what shows them
+//! adopt (patch, graph)                                      another matter: projects of others run on cede
 //! ```
 //! `name`, `redirect`, `plan`, `exit`, `units` and the board decide without doing anything, so they are tested without a network.
 
 #![forbid(unsafe_code)]
 
+mod adopt;
 mod cli;
 mod connect;
 mod demo;
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
     match cli.command {
         cli::Command::Get(args) => get::run(&args),
         cli::Command::Demo(args) => demo::run(&args),
+        cli::Command::Adopt(args) => adopt::run(&args),
     }
     .into()
 }

@@ -11,7 +11,7 @@ use std::boxed::Box;
 use crate::cells;
 
 /// A future that is ready when the time has passed.
-pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 
 /// Makes futures that are ready after so much time.
 pub type Maker = fn(Duration) -> Sleep;
@@ -30,7 +30,9 @@ pub fn install(maker: Maker) {
 pub fn maker() -> Maker {
     match cells::timer() {
         Some(maker) => maker,
-        None => panic!("there is no timer running, must be called from the context of a runtime: call it in a task, or inside `block_on`"),
+        None => panic!(
+            "there is no reactor running, must be called from the context of a Tokio 1.x runtime: call it in a task, or inside `block_on`"
+        ),
     }
 }
 

@@ -211,6 +211,22 @@ impl Take<'_> {
         }
     }
 
+    /// The task has no budget left to take anything, but if it has to wait it takes its place in the queue, before those who come while it lets others run. Says whether
+    /// it did.
+    #[cold]
+    fn line_up(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
+        let (permits, wanted) = (self.permits, self.claim.wanted());
+        if self.claim.is_queued() || permits.available() >= wanted {
+            return false;
+        }
+        let polled = self.poll_queue(cx);
+        if let Poll::Ready(Ok(())) = polled {
+            // They have just become available, and nobody waits.
+            permits.give(wanted);
+        }
+        polled.is_pending()
+    }
+
     #[cold]
     fn poll_queue(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), AcquireError>> {
         let (permits, kind, mut claim) = self.parts();
@@ -278,7 +294,10 @@ impl Future for Take<'_> {
     type Output = Result<(), AcquireError>;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if !budget::has_remaining() && self.as_mut().line_up(cx) {
+            return Poll::Pending;
+        }
         let unit = ready!(budget::poll_proceed(cx));
         let outcome = if self.claim.is_queued() {
             ready!(self.poll_queue(cx))

@@ -56,7 +56,7 @@ use node::{Force, NODE};
 /// Tasks in parallel that end together; see the [module](self).
 ///
 /// ```
-/// # cede::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap().block_on(async {
+/// # cede::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(async {
 /// use cede::group::{CancelReason, TaskGroup};
 ///
 /// let mut group = TaskGroup::new();
@@ -213,7 +213,7 @@ impl<E> fmt::Debug for Spawner<E> {
 /// *Cancel safety*: dropping it has no effect.
 ///
 /// ```
-/// # cede::runtime::Builder::new_current_thread().start_paused(true).build().unwrap().block_on(async {
+/// # cede::runtime::Builder::new_current_thread().start_paused(true).enable_all().build().unwrap().block_on(async {
 /// use std::time::Duration;
 /// use cede::group::{self, CancelReason, TaskGroup};
 ///

@@ -15,7 +15,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::BufMut;
 use cede_context::budget;
-use cede_driver::{Attempt, Direction, Handle as DriverHandle, Interest, Ready, Source, Trust};
+use cede_driver::{Attempt, Direction, Handle as DriverHandle, Interest, Ready, Source, Trust, shut_down_error};
 use cede_io::ReadBuf;
 
 use crate::runtime::{Handle, context};
@@ -30,10 +30,10 @@ pub(crate) fn driver() -> Option<DriverHandle> {
 /// The driver of the runtime that the thread is in, if it serves descriptors.
 ///
 /// # Errors
-/// In a simulated run.
+/// In a simulated run, and when the runtime has been shut down.
 ///
 /// # Panics
-/// Outside of a runtime, and in one that was told to have no descriptors.
+/// Outside of a runtime, and in one whose builder did not enable I/O.
 #[track_caller]
 pub(crate) fn home() -> io::Result<DriverHandle> {
     let home = context::with_current(|handle| handle.parts().descriptors.then(|| handle.driver()));
@@ -42,6 +42,9 @@ pub(crate) fn home() -> io::Result<DriverHandle> {
         panic!("A Tokio 1.x context was found, but IO is disabled. Call `enable_io` on the runtime builder to enable IO.");
     };
     driver.check_descriptors()?;
+    if driver.is_shut_down() {
+        return Err(shut_down_error());
+    }
     Ok(driver)
 }
 

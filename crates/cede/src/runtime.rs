@@ -1,7 +1,7 @@
 //! Runtimes: what runs tasks, timers, sockets and blocking closures.
 //!
 //! ```
-//! let runtime = cede::runtime::Builder::new_multi_thread().worker_threads(2).build()?;
+//! let runtime = cede::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
 //! let answer = runtime.block_on(async { cede::spawn(async { 42 }).await });
 //! assert_eq!(answer?, 42);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -60,14 +60,14 @@ pub struct Runtime {
 ///
 /// ```
 /// assert_eq!(cede::runtime::worker_index(), None);
-/// # let runtime = cede::runtime::Builder::new_current_thread().build().unwrap();
+/// # let runtime = cede::runtime::Builder::new_current_thread().enable_all().build().unwrap();
 /// assert_eq!(runtime.block_on(async { cede::runtime::worker_index() }), Some(0));
 /// ```
 #[must_use]
 pub fn worker_index() -> Option<usize> {
     match context::driving() {
         context::Drive::Nothing => None,
-        _ if local::is_any_driven_here() => Some(0),
+        _ if local::is_any_driven_here() => (!context::is_beside_tasks()).then_some(0),
         _ => steal::worker_index(),
     }
 }
@@ -149,7 +149,7 @@ impl Runtime {
     /// If the future panics.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        self.handle.block_on(future)
+        context::beside_tasks(false, || self.handle.run_to_end(future))
     }
 
     /// Makes this the current runtime of the thread, so that [`cede::spawn`](crate::spawn) and others find it.
@@ -220,10 +220,10 @@ impl Runtime {
         if !context::is_driving() {
             let drained = async {
                 while self.handle.alive_tasks() > 0 {
-                    crate::time::sleep(LOOK_EVERY).await;
+                    crate::time::sleep_of_runtime(LOOK_EVERY).await;
                 }
             };
-            let _over = self.block_on(async { crate::time::timeout(drain, drained).await });
+            let _over = self.block_on(async { crate::time::timeout_of_runtime(drain, drained).await });
         }
         self.shutdown_report(timeout)
     }

@@ -39,7 +39,7 @@ type ChildFuture<'env> = Pin<Box<dyn Future<Output = ()> + Send + 'env>>;
 ///
 /// ```
 /// use std::time::Duration;
-/// # cede::runtime::Builder::new_current_thread().start_paused(true).build().unwrap().block_on(async {
+/// # cede::runtime::Builder::new_current_thread().start_paused(true).enable_all().build().unwrap().block_on(async {
 /// let text = String::from("borrowed, not moved");
 /// let words = cede::scope(async |s| {
 ///     let count = s.spawn(async { text.split(' ').count() });

@@ -15,6 +15,8 @@ pub(crate) mod timers;
 pub use clock::{advance, pause, resume};
 pub use instant::Instant;
 pub use interval::{Interval, MissedTickBehavior, interval, interval_at};
+pub(crate) use sleep::sleep_of_runtime;
 pub use sleep::{Sleep, sleep, sleep_until};
 pub use std::time::Duration;
+pub(crate) use timeout::timeout_of_runtime;
 pub use timeout::{Elapsed, Timeout, timeout, timeout_at};

@@ -77,7 +77,7 @@ fn runtimes_spawn_for_the_futures_crates() {
         let count = count.clone();
         async move { _ = count.fetch_add(1, Ordering::SeqCst) }
     };
-    let runtime = cede::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = cede::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.spawn_obj(FutureObj::new(Box::new(add(&count)))).unwrap();
     runtime.handle().spawn_obj(FutureObj::new(Box::new(add(&count)))).unwrap();
     runtime.block_on(cede::task::yield_now());

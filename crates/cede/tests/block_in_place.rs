@@ -1,6 +1,7 @@
 //! Blocking in the middle of a task: the worker goes on elsewhere.
 
 use std::collections::HashSet;
+use std::future::Future;
 use std::io::{Read, Write};
 use std::sync::mpsc as std_mpsc;
 use std::sync::{Arc, Barrier};
@@ -12,7 +13,7 @@ use cede::sim::Sim;
 use cede::task::{JoinSet, block_in_place, yield_now};
 
 fn workers(count: usize) -> Runtime {
-    Builder::new_multi_thread().worker_threads(count).build().unwrap()
+    Builder::new_multi_thread().worker_threads(count).enable_all().build().unwrap()
 }
 
 #[test]
@@ -86,7 +87,8 @@ fn code_that_is_no_task_keeps_the_worker() {
         block_in_place(|| ());
         let _ = tell.send(());
     };
-    let runtime = Builder::new_multi_thread().worker_threads(2).on_thread_park(hook.clone()).on_thread_start(hook).build().unwrap();
+    let runtime =
+        Builder::new_multi_thread().worker_threads(2).on_thread_park(hook.clone()).on_thread_start(hook).enable_all().build().unwrap();
     assert_eq!(runtime.block_on(runtime.spawn(async { block_in_place(|| 1) })).unwrap(), 1);
     told.recv().unwrap();
 }
@@ -224,4 +226,45 @@ fn outside_of_runtimes_the_closure_is_just_called() {
 #[should_panic(expected = "can call blocking only when running on the multi-threaded runtime")]
 fn one_thread_cannot_go_on_elsewhere() {
     cede::block_on(async { block_in_place(|| ()) });
+}
+
+#[test]
+fn a_shutdown_drops_the_sleeping_task_that_a_blocked_one_waits_for() {
+    for from_outside in [false, true] {
+        let runtime = workers(2);
+        let (held, wait) = std_mpsc::channel::<()>();
+        let sleeper = async move {
+            std::future::pending::<()>().await;
+            drop(held);
+        };
+        let (asleep, blocks) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+        let is_asleep = asleep.clone();
+        let mut first = true;
+        let mut sleeper = Box::pin(sleeper);
+        let sleeper = std::future::poll_fn(move |cx| {
+            let polled = sleeper.as_mut().poll(cx);
+            if std::mem::take(&mut first) {
+                is_asleep.wait();
+            }
+            polled
+        });
+        let spawned = if from_outside {
+            runtime.spawn(sleeper)
+        } else {
+            let inside = runtime.spawn(async { (cede::spawn(sleeper),) });
+            runtime.block_on(inside).unwrap().0
+        };
+        asleep.wait();
+        let is_blocked = blocks.clone();
+        let blocked = runtime.spawn(async move {
+            block_in_place(|| {
+                is_blocked.wait();
+                wait.recv().unwrap_err()
+            })
+        });
+        blocks.wait();
+        drop(runtime);
+        assert!(cede::block_on(spawned).unwrap_err().is_cancelled());
+        assert!(blocked.is_finished());
+    }
 }

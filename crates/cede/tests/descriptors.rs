@@ -23,7 +23,7 @@ fn limit_descriptors(count: u64) {
 #[test]
 fn accepting_without_descriptors_reports_once_waits_and_recovers() {
     limit_descriptors(64);
-    let runtime = cede::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = cede::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

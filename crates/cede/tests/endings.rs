@@ -12,7 +12,10 @@ use std::time::Duration;
 use cede::runtime::{Builder, Runtime};
 
 fn runtimes() -> [Runtime; 2] {
-    [Builder::new_current_thread().build().unwrap(), Builder::new_multi_thread().worker_threads(2).build().unwrap()]
+    [
+        Builder::new_current_thread().enable_all().build().unwrap(),
+        Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap(),
+    ]
 }
 
 /// Counts its drops.
@@ -72,7 +75,7 @@ fn wakers_closed(wakers: &Receiver<Waker>) -> bool {
 
 #[test]
 fn the_end_waits_for_a_poll_on_the_thread_of_a_block_on() {
-    let runtime = Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let on = Arc::new(Mutex::new(None));
     let (waker, wakers) = channel();
     let (polled, is_polled) = channel();
@@ -158,7 +161,7 @@ fn a_runtime_dropped_inside_its_own_task_drops_its_tasks() {
 /// A waker of a thread that has already taken its `park` token elsewhere.
 #[test]
 fn a_second_block_on_survives_a_future_that_takes_the_park_token() {
-    let runtime = Builder::new_current_thread().build().unwrap();
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let (finish, finished) = cede::sync::oneshot::channel::<()>();
     let handle = runtime.handle().clone();
     let (inside, is_inside) = channel();

@@ -17,8 +17,8 @@ fn everywhere<F>(body: impl Fn() -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    Builder::new_current_thread().start_paused(true).build().unwrap().block_on(body());
-    let runtime = Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    Builder::new_current_thread().start_paused(true).enable_all().build().unwrap().block_on(body());
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(body());
     let inside = runtime.spawn(body());
     runtime.block_on(inside).unwrap();
@@ -204,7 +204,7 @@ fn a_cancel_reaches_groups_below_with_its_reason_and_join_waits_for_them() {
 
 #[test]
 fn a_group_of_a_runtime_that_is_gone_ends() {
-    let runtime = Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let mut group = {
         let _inside = runtime.enter();
         let group = TaskGroup::<()>::new();
@@ -318,7 +318,7 @@ fn no_random_cancel_of_a_tree_leaves_anything_simulated() {
 
 #[test]
 fn no_random_cancel_of_a_tree_leaves_anything_on_threads() {
-    let runtime = Builder::new_multi_thread().worker_threads(3).build().unwrap();
+    let runtime = Builder::new_multi_thread().worker_threads(3).enable_all().build().unwrap();
     let task = runtime.spawn(async {
         let mut random = Random(7);
         for _ in 0..if cfg!(debug_assertions) { TREES / 5 } else { TREES } {

@@ -11,11 +11,11 @@ use cede::runtime::{Builder, Handle, LocalOptions, Runtime, is_rt_shutdown_err, 
 use cede::task::yield_now;
 
 fn one_thread() -> Runtime {
-    Builder::new_current_thread().build().unwrap()
+    Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 fn workers(count: usize) -> Runtime {
-    Builder::new_multi_thread().worker_threads(count).build().unwrap()
+    Builder::new_multi_thread().worker_threads(count).enable_all().build().unwrap()
 }
 
 /// Waits without a clock for what another thread is about to do.
@@ -27,7 +27,7 @@ fn until(condition: impl Fn() -> bool) {
 
 #[test]
 fn ids_and_names_tell_runtimes_apart() {
-    let (a, b) = (one_thread(), Builder::new_multi_thread().worker_threads(1).name("b").build().unwrap());
+    let (a, b) = (one_thread(), Builder::new_multi_thread().worker_threads(1).name("b").enable_all().build().unwrap());
     assert_ne!(a.handle().id(), b.handle().id());
     assert_eq!(a.block_on(async { Handle::current().id() }), a.handle().id());
     assert_eq!((a.handle().name(), b.handle().name()), (None, Some("b")));
@@ -236,7 +236,7 @@ fn outputs_are_dropped_as_their_tasks_and_their_panics_go_nowhere() {
 
 #[test]
 fn local_runtimes_take_what_is_not_send_on_their_thread_only() {
-    let runtime = Builder::new_current_thread().build_local(LocalOptions::default()).unwrap();
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).unwrap();
     let number = std::rc::Rc::new(1);
     let task = runtime.spawn_local({
         let number = number.clone();
@@ -266,4 +266,31 @@ fn errors_of_a_runtime_that_is_gone_are_known_as_such() {
     let (accepted, _listener) = second.block_on(accepting);
     assert!(is_rt_shutdown_err(&accepted.unwrap_err()));
     assert!(!is_rt_shutdown_err(&std::io::Error::other("something else")));
+}
+
+#[test]
+fn a_runtime_that_is_gone_takes_no_sockets() {
+    for runtime in [one_thread(), workers(1)] {
+        let _inside = runtime.enter();
+        let handle = runtime.handle().clone();
+        runtime.shutdown_timeout(Duration::from_secs(60));
+        let refused = handle.block_on(cede::net::TcpListener::bind("127.0.0.1:0")).unwrap_err();
+        assert!(is_rt_shutdown_err(&refused), "{refused}");
+        let refused = handle.block_on(async { cede::io::AsyncWriteExt::write_all(&mut cede::io::stdout(), b"x").await }).unwrap_err();
+        assert!(is_rt_shutdown_err(&refused), "{refused}");
+    }
+}
+
+#[test]
+fn the_future_of_a_handle_is_beside_the_tasks() {
+    let runtime = one_thread();
+    assert_eq!(runtime.handle().block_on(async { cede::runtime::worker_index() }), None);
+    assert_eq!(runtime.block_on(async { cede::runtime::worker_index() }), Some(0));
+    let sum = runtime.handle().block_on(async {
+        let task = cede::spawn(async { cede::runtime::worker_index().map_or(0, |index| index + 1) });
+        cede::task::block_in_place(|| Handle::current().block_on(task).unwrap() + 1)
+    });
+    assert_eq!(sum, 2);
+    let task = runtime.handle().spawn(async { cede::task::block_in_place(|| ()) });
+    assert!(runtime.handle().block_on(task).unwrap_err().is_panic());
 }

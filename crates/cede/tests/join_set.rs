@@ -13,8 +13,8 @@ fn everywhere<F>(body: impl Fn() -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    Builder::new_current_thread().build().unwrap().block_on(body());
-    let runtime = Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    Builder::new_current_thread().enable_all().build().unwrap().block_on(body());
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(body());
     let inside = runtime.spawn(body());
     runtime.block_on(inside).unwrap();
@@ -123,7 +123,7 @@ fn names_and_blocking_closures_belong_to_the_set() {
 #[test]
 #[should_panic(expected = "as planned")]
 fn join_all_passes_a_panic_on() {
-    let runtime = Builder::new_current_thread().build().unwrap();
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let mut set = JoinSet::new();
         set.spawn(async { panic!("as planned") as () });

@@ -15,11 +15,11 @@ use cede::sync::{mpsc, oneshot};
 use cede::task::{LocalSet, spawn_local, yield_now};
 
 fn one_thread() -> Runtime {
-    Builder::new_current_thread().start_paused(true).build().unwrap()
+    Builder::new_current_thread().start_paused(true).enable_all().build().unwrap()
 }
 
 fn two_workers() -> Runtime {
-    Builder::new_multi_thread().worker_threads(2).build().unwrap()
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
 /// Runs a body in a set on both kinds of runtime.

@@ -41,11 +41,11 @@ fn alone() -> MutexGuard<'static, ()> {
 }
 
 fn one_thread() -> Runtime {
-    Builder::new_current_thread().build().unwrap()
+    Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 fn two_workers() -> Runtime {
-    Builder::new_multi_thread().worker_threads(2).build().unwrap()
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
 /// Runs a load of a fifth, which fills what the runtime keeps for the next burst, then the whole, and compares the live memory after both.

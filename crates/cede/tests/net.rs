@@ -15,8 +15,8 @@ fn everywhere<F>(body: impl Fn() -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    Builder::new_current_thread().build().unwrap().block_on(body());
-    let runtime = Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    Builder::new_current_thread().enable_all().build().unwrap().block_on(body());
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(body());
     let inside = runtime.spawn(body());
     runtime.block_on(inside).unwrap();
@@ -263,7 +263,7 @@ fn socket_options_are_set() {
 
 #[test]
 fn a_socket_outlives_its_runtime_without_hanging() {
-    let runtime = Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let (mut a, _b) = runtime.block_on(async {
         let (mut a, b) = pair().await;
         assert!(timeout(Duration::from_millis(1), a.read(&mut [0; 1])).await.is_err());

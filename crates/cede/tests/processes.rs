@@ -17,8 +17,8 @@ fn everywhere<F>(body: impl Fn() -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    Builder::new_current_thread().build().unwrap().block_on(body());
-    let runtime = Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    Builder::new_current_thread().enable_all().build().unwrap().block_on(body());
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(body());
     let inside = runtime.spawn(body());
     runtime.block_on(inside).unwrap();
@@ -136,9 +136,13 @@ fn many_children_end_at_once() {
 
 #[test]
 fn a_child_may_be_waited_for_in_another_runtime() {
-    let mut child =
-        Builder::new_current_thread().build().unwrap().block_on(async { shell("read line").stdin(Stdio::piped()).spawn().unwrap() });
-    let status = Builder::new_multi_thread().worker_threads(1).build().unwrap().block_on(async move { child.wait().await.unwrap() });
+    let mut child = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(async { shell("read line").stdin(Stdio::piped()).spawn().unwrap() });
+    let status =
+        Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap().block_on(async move { child.wait().await.unwrap() });
     assert_eq!(status.code(), Some(1), "its input came to an end");
 }
 

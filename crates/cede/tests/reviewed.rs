@@ -10,7 +10,10 @@ use cede::runtime::{Builder, Runtime, UnhandledPanic};
 use cede::time::{sleep, timeout};
 
 fn runtimes() -> [Runtime; 2] {
-    [Builder::new_current_thread().build().unwrap(), Builder::new_multi_thread().worker_threads(2).build().unwrap()]
+    [
+        Builder::new_current_thread().enable_all().build().unwrap(),
+        Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap(),
+    ]
 }
 
 const LONG: Duration = Duration::from_secs(20);
@@ -54,7 +57,7 @@ fn waiters_that_give_up_leave_nothing_behind() {
 
 #[test]
 fn a_paused_clock_goes_on_after_blocking_closures() {
-    let runtime = Builder::new_current_thread().start_paused(true).build().unwrap();
+    let runtime = Builder::new_current_thread().start_paused(true).enable_all().build().unwrap();
     runtime.block_on(async {
         for _ in 0..200 {
             cede::task::spawn_blocking(|| ()).await.unwrap();
@@ -74,6 +77,7 @@ fn the_park_hook_may_spawn() {
         let first = spawned.clone();
         let runtime = builder
             .worker_threads(1)
+            .enable_all()
             .on_thread_park(move || {
                 if !first.swap(true, Ordering::SeqCst)
                     && let Some(done) = done.lock().unwrap().take()
@@ -89,7 +93,7 @@ fn the_park_hook_may_spawn() {
 
 #[test]
 fn a_panicking_park_hook_ends_no_worker() {
-    let runtime = Builder::new_multi_thread().worker_threads(1).on_thread_park(|| panic!("hook")).build().unwrap();
+    let runtime = Builder::new_multi_thread().worker_threads(1).on_thread_park(|| panic!("hook")).enable_all().build().unwrap();
     for _ in 0..3 {
         let task = runtime.spawn(sleep_a_little());
         runtime.block_on(async { timeout(LONG, task).await.expect("the worker lives").unwrap() });
@@ -102,7 +106,7 @@ async fn sleep_a_little() {
 
 #[test]
 fn a_guest_gives_its_overflow_to_busy_workers() {
-    let runtime = Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let stop = Arc::new(AtomicBool::new(false));
     let busy: Vec<_> = (0..4)
         .map(|_| {
@@ -143,7 +147,7 @@ fn futures_of_any_alignment_can_be_spawned() {
 
 #[test]
 fn a_shutdown_limit_holds_for_the_whole() {
-    let runtime = Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let started = Arc::new(AtomicUsize::new(0));
     let (in_task, in_closure) = (started.clone(), started.clone());
     runtime.spawn(async move {
@@ -165,7 +169,7 @@ fn a_shutdown_limit_holds_for_the_whole() {
 
 #[test]
 fn a_panicking_closure_does_not_end_the_runtime() {
-    let runtime = Builder::new_current_thread().unhandled_panic(UnhandledPanic::ShutdownRuntime).build().unwrap();
+    let runtime = Builder::new_current_thread().unhandled_panic(UnhandledPanic::ShutdownRuntime).enable_all().build().unwrap();
     runtime.block_on(async {
         assert!(cede::task::spawn_blocking(|| panic!("closure")).await.unwrap_err().is_panic());
     });
@@ -180,14 +184,14 @@ fn a_panicking_closure_does_not_end_the_runtime() {
 
 #[test]
 fn block_on_can_be_kept_from_running_tasks() {
-    let runtime = Builder::new_multi_thread().worker_threads(1).block_on_runs_tasks(false).build().unwrap();
+    let runtime = Builder::new_multi_thread().worker_threads(1).block_on_runs_tasks(false).enable_all().build().unwrap();
     let main = std::thread::current().id();
     runtime.block_on(async {
         for _ in 0..50 {
             assert_ne!(cede::spawn(async { std::thread::current().id() }).await.unwrap(), main);
         }
     });
-    let named = Builder::new_multi_thread().worker_threads(1).thread_name("own").build().unwrap();
+    let named = Builder::new_multi_thread().worker_threads(1).thread_name("own").enable_all().build().unwrap();
     named.block_on(async {
         let name = cede::spawn(async { std::thread::current().name().map(str::to_owned) }).await.unwrap();
         assert_eq!(name.as_deref(), Some("own"));
@@ -202,7 +206,7 @@ fn spawning_on_a_dead_runtime_may_enter_another_in_the_drop_of_its_future() {
             assert_eq!(cede::block_on(async { 1 }), 1);
         }
     }
-    let runtime = Builder::new_current_thread().build().unwrap();
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let handle = runtime.handle().clone();
     drop(runtime);
     let _inside = handle.enter();
@@ -214,7 +218,7 @@ fn spawning_on_a_dead_runtime_may_enter_another_in_the_drop_of_its_future() {
 #[test]
 fn memory_of_tasks_spawned_from_outside_comes_back() {
     let resident = || std::fs::read_to_string("/proc/self/statm").unwrap().split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096;
-    let runtime = Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let before = resident();
     for _ in 0..3 {
         let tasks: Vec<_> = (0..100_000).map(|_| runtime.spawn(pending::<()>())).collect();

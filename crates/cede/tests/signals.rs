@@ -25,8 +25,8 @@ async fn soon(signal: &mut Signal) {
 #[test]
 fn all_listeners_of_all_runtimes_hear_it() {
     let kind = SignalKind::user_defined1();
-    let one = Builder::new_current_thread().build().unwrap();
-    let many = Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let one = Builder::new_current_thread().enable_all().build().unwrap();
+    let many = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let (mut a, mut b) = one.block_on(async { (signal(kind).unwrap(), signal(kind).unwrap()) });
     let mut c = many.block_on(async { signal(kind).unwrap() });
     let waiting = many.spawn(async move {
@@ -68,11 +68,28 @@ fn signals_that_nobody_fetched_are_one() {
 
 #[test]
 fn ctrl_c_does_not_end_the_process() {
-    Builder::new_multi_thread().worker_threads(2).build().unwrap().block_on(async {
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(async {
         let mut first = pin!(cede::signal::ctrl_c());
         assert!(first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         send(SignalKind::interrupt());
         timeout(Duration::from_secs(10), first).await.expect("no signal came").unwrap();
+    });
+}
+
+#[test]
+fn a_signal_between_two_listeners_is_not_lost() {
+    let kind = SignalKind::io();
+    cede::block_on(async {
+        drop(signal(kind).unwrap());
+        send(kind);
+        let (mut next, mut later) = (signal(kind).unwrap(), signal(kind).unwrap());
+        soon(&mut next).await;
+        assert!(is_pending(&mut next), "once");
+        drop(next);
+        send(kind);
+        soon(&mut later).await;
+        drop(later);
+        assert!(is_pending(&mut signal(kind).unwrap()), "somebody heard that one");
     });
 }
 

@@ -12,11 +12,11 @@ use cede::runtime::{Builder, Runtime};
 use cede::task::{AbortHandle, JoinHandle};
 
 fn one_thread() -> Runtime {
-    Builder::new_current_thread().build().unwrap()
+    Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 fn two_workers() -> Runtime {
-    Builder::new_multi_thread().worker_threads(2).build().unwrap()
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
 /// Keeps the expected panics out of the output.
@@ -416,7 +416,7 @@ fn spawn_and_join_from_a_block_on_interrupt_few_workers() {
 
 #[test]
 fn two_tasks_that_talk_in_one_worker_interrupt_nobody() {
-    let runtime = Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let metrics = runtime.handle().metrics();
     let talk = runtime.spawn(async move {
         let (ping, mut pings) = cede::sync::mpsc::channel::<u32>(1);

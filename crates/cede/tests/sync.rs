@@ -16,8 +16,8 @@ fn everywhere<F>(body: impl Fn() -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    Builder::new_current_thread().build().unwrap().block_on(body());
-    let runtime = Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    Builder::new_current_thread().enable_all().build().unwrap().block_on(body());
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(body());
     let inside = runtime.spawn(body());
     runtime.block_on(inside).unwrap();
@@ -42,7 +42,7 @@ fn blocking_methods_refuse_in_tasks_and_work_in_blocking_closures() {
         assert!(catch_unwind(AssertUnwindSafe(|| drop(mutex.blocking_lock()))).is_err(), "the mark is back");
     });
     // `enter` alone runs no tasks on the thread.
-    let runtime = Builder::new_current_thread().build().unwrap();
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let _inside = runtime.enter();
     assert_eq!(*Mutex::new(1).blocking_lock(), 1);
 }
@@ -65,7 +65,7 @@ fn a_send_with_a_time_limit() {
 }
 
 #[test]
-#[should_panic(expected = "there is no timer running")]
+#[should_panic(expected = "there is no reactor running")]
 fn a_time_limit_needs_a_runtime() {
     let (tx, _rx) = mpsc::channel(1);
     let _sent = futures_util::FutureExt::now_or_never(tx.send_timeout(1, Duration::ZERO));
@@ -146,5 +146,32 @@ fn a_send_with_a_time_limit_that_is_dropped_sends_nothing_and_keeps_no_room() {
             assert!(rx.try_recv().is_err());
             assert_eq!(tx.capacity(), 1);
         }
+    });
+}
+
+#[test]
+fn a_task_without_budget_keeps_its_place_and_takes_nothing() {
+    cede::block_on(async {
+        let spent = || async {
+            while cede::task::coop::has_budget_remaining() {
+                cede::task::coop::consume_budget().await;
+            }
+        };
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        let mutex = Mutex::new(());
+        let held = mutex.lock().await;
+        spent().await;
+        let mut first = Box::pin(mutex.lock());
+        assert!(first.as_mut().poll(&mut cx).is_pending());
+        cede::task::yield_now().await;
+        let mut second = Box::pin(mutex.lock());
+        assert!(second.as_mut().poll(&mut cx).is_pending());
+        drop(held);
+        assert!(second.as_mut().poll(&mut cx).is_pending());
+        assert!(first.as_mut().poll(&mut cx).is_ready());
+        drop((first, second));
+        spent().await;
+        assert!(Box::pin(mutex.lock()).as_mut().poll(&mut cx).is_pending());
+        assert!(mutex.try_lock().is_ok(), "what was free stays free");
     });
 }

@@ -21,7 +21,7 @@ fn run<F: Future + Send + 'static>(body: F) -> F::Output
 where
     F::Output: Send,
 {
-    let runtime = Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let task = runtime.spawn(body);
     runtime.block_on(task).unwrap()
 }

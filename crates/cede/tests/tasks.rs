@@ -15,7 +15,7 @@ fn everywhere<F>(body: impl Fn() -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    Builder::new_current_thread().build().unwrap().block_on(body());
+    Builder::new_current_thread().enable_all().build().unwrap().block_on(body());
     two_workers().block_on(body());
     let runtime = two_workers();
     let inside = runtime.spawn(body());
@@ -27,7 +27,7 @@ where
 }
 
 fn two_workers() -> Runtime {
-    Builder::new_multi_thread().worker_threads(2).build().unwrap()
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
 /// Counts its drops.
@@ -92,7 +92,7 @@ fn abort_drops_the_future_and_cancels_the_handle() {
 
 #[test]
 fn abort_before_the_first_poll_never_polls() {
-    let runtime = Builder::new_current_thread().build().unwrap();
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let polled = Arc::new(AtomicUsize::new(0));
         let count = polled.clone();
@@ -204,7 +204,7 @@ fn a_self_waking_task_does_not_starve_others() {
 #[test]
 fn a_wake_from_a_foreign_thread_arrives() {
     for _ in 0..200 {
-        for runtime in [Builder::new_current_thread().build().unwrap(), two_workers()] {
+        for runtime in [Builder::new_current_thread().enable_all().build().unwrap(), two_workers()] {
             let waited = runtime.spawn(async {
                 let mut spawned = false;
                 let ready = Arc::new(AtomicUsize::new(0));
@@ -229,7 +229,7 @@ fn a_wake_from_a_foreign_thread_arrives() {
 #[test]
 fn wakers_outlive_task_and_runtime() {
     let kept = Arc::new(std::sync::Mutex::new(Vec::<Waker>::new()));
-    for runtime in [Builder::new_current_thread().build().unwrap(), two_workers()] {
+    for runtime in [Builder::new_current_thread().enable_all().build().unwrap(), two_workers()] {
         let keep = kept.clone();
         let task = runtime.spawn(poll_fn(move |cx| {
             keep.lock().unwrap().push(cx.waker().clone());
@@ -250,7 +250,7 @@ fn wakers_outlive_task_and_runtime() {
 
 #[test]
 fn dropping_the_runtime_drops_all_futures_once() {
-    for runtime in [Builder::new_current_thread().build().unwrap(), two_workers()] {
+    for runtime in [Builder::new_current_thread().enable_all().build().unwrap(), two_workers()] {
         let drops = Arc::new(AtomicUsize::new(0));
         let handles: Vec<_> = (0..1000)
             .map(|_| {
@@ -270,7 +270,7 @@ fn dropping_the_runtime_drops_all_futures_once() {
 
 #[test]
 fn spawning_on_a_dead_runtime_gives_a_cancelled_task() {
-    for runtime in [Builder::new_current_thread().build().unwrap(), two_workers()] {
+    for runtime in [Builder::new_current_thread().enable_all().build().unwrap(), two_workers()] {
         let handle = runtime.handle().clone();
         drop(runtime);
         let task = handle.spawn(async { 1 });
@@ -282,7 +282,7 @@ fn spawning_on_a_dead_runtime_gives_a_cancelled_task() {
 
 #[test]
 fn a_runtime_may_be_dropped_inside_a_task() {
-    for inner in [Builder::new_current_thread().build().unwrap(), two_workers()] {
+    for inner in [Builder::new_current_thread().enable_all().build().unwrap(), two_workers()] {
         inner.spawn(pending::<()>());
         cede::block_on(async move { drop(inner) });
     }
@@ -299,7 +299,7 @@ fn a_runtime_may_be_dropped_inside_a_task() {
 
 #[test]
 fn block_on_nests() {
-    for runtime in [Builder::new_current_thread().build().unwrap(), two_workers()] {
+    for runtime in [Builder::new_current_thread().enable_all().build().unwrap(), two_workers()] {
         let handle = runtime.handle().clone();
         let nested = runtime.spawn(async move {
             let inner = handle.clone();
@@ -314,7 +314,7 @@ fn block_on_nests() {
 
 #[test]
 fn two_threads_may_block_on_one_runtime() {
-    for runtime in [Builder::new_current_thread().build().unwrap(), two_workers()] {
+    for runtime in [Builder::new_current_thread().enable_all().build().unwrap(), two_workers()] {
         let runtime = Arc::new(runtime);
         let threads: Vec<_> = (0..4)
             .map(|i| {
@@ -379,7 +379,7 @@ fn a_local_future_is_dropped_on_its_own_thread() {
 #[test]
 #[should_panic(expected = "spawn_local")]
 fn spawn_local_needs_a_local_runtime() {
-    Builder::new_current_thread().build().unwrap().block_on(async {
+    Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
         cede::task::spawn_local(async {});
     });
 }
@@ -414,7 +414,7 @@ fn wakers_that_panic_hurt_nobody_else() {
             panic!("waker");
         }
     }
-    let runtime = Builder::new_current_thread().build().unwrap();
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let mut task = runtime.spawn(async { 1 });
     let waker = Waker::from(Arc::new(PanicsOnWake));
     assert!(Pin::new(&mut task).poll(&mut Context::from_waker(&waker)).is_pending());

@@ -1,6 +1,7 @@
 //! Timers, with a clock that stands still.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cede::runtime::Builder;
@@ -8,7 +9,7 @@ use cede::sim::Sim;
 use cede::time::{self, Instant, MissedTickBehavior};
 
 fn paused<F: Future>(body: F) -> F::Output {
-    Builder::new_current_thread().start_paused(true).build().unwrap().block_on(body)
+    Builder::new_current_thread().start_paused(true).enable_all().build().unwrap().block_on(body)
 }
 
 #[test]
@@ -24,7 +25,10 @@ fn a_sleep_lasts_exactly_as_long_as_it_should() {
 
 #[test]
 fn real_sleeps_are_never_early() {
-    for runtime in [Builder::new_current_thread().build().unwrap(), Builder::new_multi_thread().worker_threads(2).build().unwrap()] {
+    for runtime in [
+        Builder::new_current_thread().enable_all().build().unwrap(),
+        Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap(),
+    ] {
         let task = runtime.spawn(async {
             for micros in [0, 1, 50, 300, 1000] {
                 let start = std::time::Instant::now();
@@ -143,7 +147,7 @@ fn advance_fires_what_is_due() {
 
 #[test]
 fn pausing_and_resuming() {
-    Builder::new_current_thread().build().unwrap().block_on(async {
+    Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
         time::pause();
         let start = Instant::now();
         time::advance(Duration::from_secs(1000)).await;
@@ -175,7 +179,7 @@ fn many_timers_come_and_go() {
 
 #[test]
 fn a_runtime_with_armed_timers_can_be_dropped() {
-    let runtime = Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     for i in 0..100 {
         runtime.spawn(async move { time::sleep(Duration::from_secs(i + 1)).await });
     }
@@ -184,7 +188,83 @@ fn a_runtime_with_armed_timers_can_be_dropped() {
 }
 
 #[test]
+#[should_panic(expected = "timers are disabled. Call `enable_time`")]
+fn a_runtime_without_timers_says_so() {
+    Builder::new_current_thread().enable_io().build().unwrap().block_on(async { drop(time::sleep(Duration::from_secs(1))) });
+}
+
+#[test]
+fn a_runtime_without_timers_ends_gracefully() {
+    let runtime = Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    runtime.spawn(cede::runtime::shutdown_begins());
+    assert!(runtime.shutdown_gracefully(Duration::from_secs(60), Duration::from_secs(60)).is_complete());
+}
+
+#[test]
 #[should_panic(expected = "there is no reactor running")]
 fn a_sleep_needs_a_runtime() {
     drop(time::sleep(Duration::from_secs(1)));
+}
+
+#[test]
+fn a_reset_sleep_wakes_who_waits_for_it() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Wake, Waker};
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    paused(async {
+        let wakes = Arc::new(Count::default());
+        let woken = || wakes.0.swap(0, Ordering::SeqCst);
+        let waker = Waker::from(wakes.clone());
+        let mut cx = Context::from_waker(&waker);
+        let start = Instant::now();
+        let mut sleep = Box::pin(time::sleep(Duration::from_millis(100)));
+        assert!(sleep.as_mut().poll(&mut cx).is_pending());
+        sleep.as_mut().reset(start + Duration::from_millis(20));
+        time::sleep(Duration::from_millis(20)).await;
+        assert_eq!((woken(), sleep.is_elapsed()), (1, true), "earlier");
+
+        sleep.as_mut().reset(start + Duration::from_millis(40));
+        assert!(!sleep.is_elapsed());
+        assert!(sleep.as_mut().poll(&mut cx).is_pending());
+        sleep.as_mut().reset(start + Duration::from_millis(60));
+        time::sleep(Duration::from_millis(20)).await;
+        assert_eq!((woken(), sleep.is_elapsed()), (0, false), "later: not yet");
+        time::sleep(Duration::from_millis(20)).await;
+        assert_eq!((woken(), sleep.is_elapsed()), (1, true), "later");
+
+        sleep.as_mut().reset(start + Duration::from_millis(100));
+        assert!(sleep.as_mut().poll(&mut cx).is_pending());
+        sleep.as_mut().reset(start);
+        assert_eq!((woken(), sleep.is_elapsed()), (1, true), "at once");
+        assert!(sleep.as_mut().poll(&mut cx).is_ready());
+    });
+}
+
+#[test]
+fn a_sleep_reset_from_elsewhere_wakes_a_worker_that_sleeps_too_long() {
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let sleep = Arc::new(std::sync::Mutex::new(Box::pin({
+        let _inside = runtime.enter();
+        time::sleep(Duration::from_secs(3600))
+    })));
+    let (armed, is_armed) = std::sync::mpsc::channel();
+    let task = runtime.spawn({
+        let sleep = sleep.clone();
+        std::future::poll_fn(move |cx| {
+            let polled = std::future::Future::poll(sleep.lock().unwrap().as_mut(), cx);
+            let _seen = armed.send(());
+            polled
+        })
+    });
+    is_armed.recv().unwrap();
+    sleep.lock().unwrap().as_mut().reset(Instant::now() + Duration::from_millis(2));
+    runtime.block_on(task).unwrap();
 }

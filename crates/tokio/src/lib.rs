@@ -16,3 +16,9 @@ pub use cede_macros::{tokio_main as main, tokio_test as test};
 
 /// Streams are in the crates `tokio-stream` and `futures`, as with tokio.
 pub mod stream {}
+
+/// What tokio's macros expand to, as far as others use it.
+#[doc(hidden)]
+pub mod macros {
+    pub use cede::macros::support;
+}

@@ -305,6 +305,16 @@ impl TaskRef {
         !before.is_complete()
     }
 
+    /// Claims a task that is asleep, as [`TaskRef::claim_for_shutdown`] does, while a task that is not may still be polled. Returns false if it is not asleep; then
+    /// it may be marked as cancelled.
+    ///
+    /// # Safety
+    /// What is woken is not run any more: the caller owns all queues of this runtime.
+    #[must_use]
+    pub unsafe fn claim_asleep_for_shutdown(self) -> bool {
+        self.state().is_asleep() && self.header().state.cancel().is_asleep()
+    }
+
     /// One more reference.
     #[inline]
     pub fn retain(self) {

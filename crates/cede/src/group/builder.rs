@@ -19,7 +19,7 @@ use crate::time::Instant;
 /// use std::time::Duration;
 /// use cede::group::TaskGroup;
 ///
-/// # cede::runtime::Builder::new_current_thread().start_paused(true).build().unwrap().block_on(async {
+/// # cede::runtime::Builder::new_current_thread().start_paused(true).enable_all().build().unwrap().block_on(async {
 /// let builder = TaskGroup::<std::io::Error>::builder().timeout(Duration::from_secs(5)).limit(2)?;
 /// let mut group = builder.build();
 /// for _ in 0..10 {
@@ -72,7 +72,7 @@ impl<E: Send + 'static> Builder<E> {
     ///
     /// ```
     /// cede::task_local! { static REQUEST: u32; }
-    /// # cede::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
     /// let mut group = cede::group::TaskGroup::<()>::builder().inherit(&REQUEST).build();
     /// REQUEST.sync_scope(7, || group.spawn(async { Ok(assert_eq!(REQUEST.get(), 7)) }));
     /// group.join().await.unwrap();

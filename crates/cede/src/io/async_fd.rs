@@ -206,7 +206,7 @@ impl<T: AsRawFd> AsyncFd<T> {
     /// # Errors
     /// If the runtime is shut down.
     pub async fn ready_mut(&mut self, interest: Interest) -> io::Result<AsyncFdReadyMutGuard<'_, T>> {
-        let event = WaitReady::new(&self.source, interest).await?;
+        let event = WaitReady::new(&mut self.source, interest).await?;
         Ok(AsyncFdReadyMutGuard::new(self, event))
     }
 
@@ -278,7 +278,7 @@ impl<T: AsRawFd> AsyncFd<T> {
     /// Those of the operation, and if the runtime is shut down.
     pub async fn async_io_mut<R>(&mut self, interest: Interest, mut operation: impl FnMut(&mut T) -> io::Result<R>) -> io::Result<R> {
         loop {
-            let event = WaitReady::new(&self.source, interest).await?;
+            let event = WaitReady::new(&mut self.source, interest).await?;
             let unit = poll_fn(budget::poll_proceed).await;
             match operation(self.get_mut()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.source.clear(event),

@@ -65,7 +65,10 @@ pub(crate) fn start<R: Send + 'static>(operation: impl FnOnce() -> R + Send + 's
     crate::blocking::try_spawn(&runtime()?, operation, Location::caller()).map(Operation)
 }
 
-/// Starts an operation of which somebody was told that it succeeded, such as a write from a buffer: it is done even if the runtime is shut down.
+/// Starts an operation of which somebody was told that it succeeded, such as a write from a buffer: it is done even if the runtime is shut down meanwhile.
+///
+/// # Errors
+/// If the runtime has been shut down already: `background task failed`, as callers of file operations know it.
 #[track_caller]
 pub(crate) fn start_mandatory<R: Send + 'static>(operation: impl FnOnce() -> R + Send + 'static) -> io::Result<Operation<R>> {
     let join = crate::blocking::spawn_mandatory(&runtime()?, operation, Location::caller())?;

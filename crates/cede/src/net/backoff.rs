@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use cede_core::lock::Lock;
 
-use crate::time::{Sleep, sleep};
+use crate::time::{Sleep, sleep_of_runtime};
 
 const FIRST: Duration = Duration::from_millis(10);
 const LONGEST: Duration = Duration::from_secs(1);
@@ -29,7 +29,7 @@ struct Shortage {
 
 impl Shortage {
     fn new(delay: Duration) -> Self {
-        Self { wait: Box::pin(sleep(delay)), delay }
+        Self { wait: Box::pin(sleep_of_runtime(delay)), delay }
     }
 }
 

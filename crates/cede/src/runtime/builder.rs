@@ -47,6 +47,7 @@ pub struct Builder {
     rescue: Rescue,
     reports: Reports,
     descriptors: bool,
+    timers: bool,
 }
 
 /// What a runtime does when a task panics.
@@ -67,13 +68,13 @@ enum Flavor {
 }
 
 impl Builder {
-    /// A runtime whose tasks run on the thread that calls `block_on`.
+    /// A runtime whose tasks run on the thread that calls `block_on`; without sockets and timers until they are enabled.
     #[must_use]
     pub fn new_current_thread() -> Self {
         Self::new(Flavor::CurrentThread)
     }
 
-    /// A runtime with several workers, which steal tasks from each other.
+    /// A runtime with several workers, which steal tasks from each other; without sockets and timers until they are enabled.
     #[must_use]
     pub fn new_multi_thread() -> Self {
         Self::new(Flavor::MultiThread)
@@ -96,30 +97,25 @@ impl Builder {
             own_thread_name: false,
             rescue: Rescue::default(),
             reports: Reports::default(),
-            descriptors: true,
+            descriptors: false,
+            timers: false,
         }
     }
 
-    /// Kept for those who know tokio: timers and sockets are always there and cost nothing until they are used.
+    /// Allows sockets and timers: what nearly every program wants. Both cost nothing until they are used.
     pub fn enable_all(&mut self) -> &mut Self {
-        self.enable_io()
+        self.enable_io().enable_time()
     }
 
-    /// See [`Builder::enable_all`].
+    /// Allows what needs descriptors of the operating system: sockets, pipes, child processes, signals. Without it they panic.
     pub fn enable_io(&mut self) -> &mut Self {
         self.descriptors = true;
         self
     }
 
-    /// As tokio's builders begin: until [`Builder::enable_io`], what needs descriptors of the operating system panics.
-    #[doc(hidden)]
-    pub fn disable_io(&mut self) -> &mut Self {
-        self.descriptors = false;
-        self
-    }
-
-    /// See [`Builder::enable_all`].
+    /// Allows what needs timers: `sleep`, `timeout`, `interval`. Without it they panic.
     pub fn enable_time(&mut self) -> &mut Self {
+        self.timers = true;
         self
     }
 
@@ -408,7 +404,8 @@ impl Builder {
             hooks: self.hooks.clone(),
             names: Names::default(),
             simulated,
-            descriptors: self.descriptors,
+            descriptors: self.descriptors || simulated,
+            timers: self.timers || simulated,
             name: self.name.clone(),
             panics_end_it: self.unhandled_panic == UnhandledPanic::ShutdownRuntime,
             panicked: AtomicBool::new(false),

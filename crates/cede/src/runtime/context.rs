@@ -18,6 +18,7 @@ thread_local! {
     static YIELDED: Cell<bool> = const { Cell::new(false) };
     static HANDLE: RefCell<Option<Handle>> = const { RefCell::new(None) };
     static DEPTH: Cell<usize> = const { Cell::new(0) };
+    static BESIDE: Cell<bool> = const { Cell::new(false) };
     static DRIVING: Cell<Drive> = const { Cell::new(Drive::Nothing) };
 }
 
@@ -54,6 +55,23 @@ pub(crate) fn yield_task(waker: &Waker) {
     } else {
         waker.wake_by_ref();
     }
+}
+
+/// Whether the thread runs the future of [`Handle::block_on`], and no task: it belongs to no worker, even if it drives a one-thread runtime meanwhile.
+pub(crate) fn is_beside_tasks() -> bool {
+    BESIDE.try_with(Cell::get).unwrap_or(false) && current_task_id().is_none()
+}
+
+/// Runs `body`, of which [`is_beside_tasks`] says so.
+pub(crate) fn beside_tasks<R>(beside: bool, body: impl FnOnce() -> R) -> R {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            BESIDE.set(self.0);
+        }
+    }
+    let _restore = Restore(BESIDE.replace(beside));
+    body()
 }
 
 /// The runtime that the thread is in.

@@ -145,9 +145,16 @@ impl Handle {
         crate::blocking::spawn(self, job, Location::caller())
     }
 
-    /// Runs a future to its end on this thread; see [`Runtime::block_on`](super::Runtime::block_on).
+    /// Runs a future to its end on this thread; see [`Runtime::block_on`](super::Runtime::block_on). The future counts as none of the runtime's: it has no
+    /// [`worker_index`](super::worker_index), and may call [`block_in_place`](crate::task::block_in_place).
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        context::beside_tasks(true, || self.run_to_end(future))
+    }
+
+    /// Runs a future to its end on this thread.
+    #[track_caller]
+    pub(crate) fn run_to_end<F: Future>(&self, future: F) -> F::Output {
         let _inside = self.enter();
         match &self.scheduler {
             SchedulerHandle::Local(shared) => shared.block_on(future),

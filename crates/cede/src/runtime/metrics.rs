@@ -7,7 +7,7 @@ use super::Handle;
 /// Numbers about a runtime as it is at the moment of each call.
 ///
 /// ```
-/// let runtime = cede::runtime::Builder::new_multi_thread().worker_threads(2).build()?;
+/// let runtime = cede::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
 /// assert_eq!(runtime.handle().metrics().num_workers(), 2);
 /// # Ok::<(), std::io::Error>(())
 /// ```

@@ -32,6 +32,8 @@ pub(crate) struct Parts {
     pub(crate) simulated: bool,
     /// Whether sockets, pipes, processes and signals may be used.
     pub(crate) descriptors: bool,
+    /// Whether futures may wait for moments.
+    pub(crate) timers: bool,
     pub(crate) name: Option<Arc<str>>,
     /// Whether the panic of a task ends a one-thread runtime.
     pub(crate) panics_end_it: bool,

@@ -42,7 +42,7 @@ pub struct Signal {
     listener: Listener,
 }
 
-/// Listens for signals of a kind that come from now on. In a child made by `fork(2)` without `exec`, earlier listeners are silent; make new ones.
+/// Listens for signals of a kind that come from now on. If one came while nobody listened any more (there were listeners, and all are gone), it is received too. In a child made by `fork(2)` without `exec`, earlier listeners are silent; make new ones.
 ///
 /// # Errors
 /// If the signal cannot be handled (`SIGKILL`, `SIGSTOP`, `SIGSEGV`, `SIGFPE`, `SIGILL`, or no such number), if the first listener cannot have its thread, and in a

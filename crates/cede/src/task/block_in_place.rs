@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::runtime::context::{Drive, driving};
+use crate::runtime::context::{self, Drive, driving};
 use crate::runtime::steal;
 
 /// Runs a closure that may block, in the middle of a task, on this thread. The worker that the thread runs (its tasks, sockets and timers) goes to another thread meanwhile, so nobody waits
@@ -12,10 +12,10 @@ use crate::runtime::steal;
 /// nothing to be handed over, the closure is just called. When the runtime is shut down meanwhile, the shutdown waits for the closure.
 ///
 /// # Panics
-/// On a one-thread runtime and in a [`LocalSet`](crate::task::LocalSet), whose tasks cannot go to another thread. And if the closure does.
+/// On a one-thread runtime and in a [`LocalSet`](crate::task::LocalSet), whose tasks cannot go to another thread; the future of [`Handle::block_on`](crate::runtime::Handle::block_on) itself may. And if the closure does.
 ///
 /// ```
-/// # let runtime = cede::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+/// # let runtime = cede::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
 /// runtime.block_on(async {
 ///     let text = cede::task::block_in_place(|| std::fs::read_to_string("Cargo.toml"));
 ///     assert!(text.is_ok());
@@ -27,6 +27,10 @@ where
     F: FnOnce() -> R,
 {
     match driving() {
+        Drive::OneThread if context::is_beside_tasks() => {
+            let _may_block = context::drive(Drive::Nothing);
+            job()
+        }
         Drive::OneThread => panic!("can call blocking only when running on the multi-threaded runtime"),
         Drive::Nothing => job(),
         Drive::Stealing => steal::block_in_place(job),

@@ -15,7 +15,7 @@ use crate::runtime::{Handle, context};
 /// Starts a task with properties.
 ///
 /// ```
-/// # cede::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// let task = cede::task::Builder::new().name("answer").spawn(async { 42 }).unwrap();
 /// assert_eq!(task.await.unwrap(), 42);
 /// # });

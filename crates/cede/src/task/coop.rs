@@ -31,7 +31,7 @@ pub fn has_budget_remaining() -> bool {
 /// *Cancel safety*: dropping it has no effect.
 ///
 /// ```
-/// # cede::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// let mut sum = 0_u64;
 /// for i in 0..10_000 {
 ///     sum += i;
@@ -96,7 +96,7 @@ impl Drop for RestoreOnPending {
 /// Runs `future` without a budget: it never gives way by itself. Others on its thread wait until it does.
 ///
 /// ```
-/// # cede::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// let (sender, mut receiver) = cede::sync::mpsc::unbounded_channel();
 /// (0..1000).for_each(|i| sender.send(i).unwrap());
 /// cede::task::coop::unconstrained(async { for _ in 0..1000 { receiver.recv().await; } }).await;
@@ -127,7 +127,7 @@ impl<F: Future> Future for Unconstrained<F> {
 /// Makes a leaf future that is not cede's take part: it takes one unit of the budget when it is ready, and is not polled when there is none.
 ///
 /// ```
-/// # cede::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// assert_eq!(cede::task::coop::cooperative(std::future::ready(1)).await, 1);
 /// # });
 /// ```

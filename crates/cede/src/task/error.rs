@@ -10,7 +10,7 @@ use super::Id;
 /// The error of a [`JoinHandle`](super::JoinHandle): the task panicked, or was aborted, or its runtime was shut down before it ended.
 ///
 /// ```
-/// # cede::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// let error = cede::spawn(async { panic!("oh no") }).await.unwrap_err();
 /// assert!(error.is_panic());
 /// assert_eq!(error.into_panic().downcast_ref::<&str>(), Some(&"oh no"));

@@ -22,7 +22,7 @@ use super::{Id, JoinError, nesting};
 /// *Cancel safety*: awaiting `&mut handle` and dropping that loses nothing; the output waits in the task.
 ///
 /// ```
-/// # cede::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// let handle = cede::spawn(async { 6 * 7 });
 /// assert_eq!(handle.await.unwrap(), 42);
 /// # });
@@ -116,7 +116,7 @@ impl<T> fmt::Debug for JoinHandle<T> {
 /// The right to abort a task, without the right to its output.
 ///
 /// ```
-/// # cede::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// let task = cede::spawn(std::future::pending::<()>());
 /// let abort = task.abort_handle();
 /// abort.abort();

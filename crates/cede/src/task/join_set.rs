@@ -21,7 +21,7 @@ use crate::runtime::Handle;
 /// Tasks with outputs of one type, awaited in the order in which they end. Dropping the set aborts those that have not.
 ///
 /// ```
-/// # cede::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// let mut set = cede::task::JoinSet::new();
 /// for i in 1..=3 {
 ///     set.spawn(async move { i * 10 });
@@ -65,7 +65,7 @@ impl<T: 'static> JoinSet<T> {
     /// Starts a task with properties.
     ///
     /// ```
-    /// # cede::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
     /// let mut set = cede::task::JoinSet::new();
     /// set.build_task().name("answer").spawn(async { 42 }).unwrap();
     /// assert_eq!(set.join_all().await, [42]);

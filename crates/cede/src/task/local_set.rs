@@ -38,7 +38,7 @@ thread_local! {
 ///
 /// ```
 /// use std::rc::Rc;
-/// # let runtime = cede::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+/// # let runtime = cede::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
 /// let local = cede::task::LocalSet::new();
 /// let sum = local.block_on(&runtime, async {
 ///     let number = Rc::new(20);
@@ -200,7 +200,7 @@ impl Drop for Entered {
 ///
 /// ```
 /// # use std::rc::Rc;
-/// let runtime = cede::runtime::Builder::new_current_thread().build_local(Default::default()).unwrap();
+/// let runtime = cede::runtime::Builder::new_current_thread().enable_all().build_local(Default::default()).unwrap();
 /// runtime.block_on(async {
 ///     let shared = Rc::new(5);
 ///     let task = cede::task::spawn_local({ let shared = shared.clone(); async move { *shared } });

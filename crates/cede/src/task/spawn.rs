@@ -12,7 +12,7 @@ use crate::runtime::{Handle, context};
 /// Outside of a runtime.
 ///
 /// ```
-/// # cede::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// let doubled = cede::spawn(async { 21 * 2 });
 /// assert_eq!(doubled.await.unwrap(), 42);
 /// # });
@@ -42,7 +42,7 @@ where
 /// Outside of a runtime, and if no thread for it can be created and none exists.
 ///
 /// ```
-/// # cede::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// let sum = cede::task::spawn_blocking(|| (1..=1000_u64).sum::<u64>());
 /// assert_eq!(sum.await.unwrap(), 500_500);
 /// # });

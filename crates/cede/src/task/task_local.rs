@@ -23,7 +23,7 @@ use pin_project_lite::pin_project;
 ///     static REQUEST: u32;
 /// }
 ///
-/// # cede::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// async fn log() -> String {
 ///     format!("request {}", REQUEST.get())
 /// }
@@ -214,7 +214,7 @@ where
     ///
     /// ```
     /// cede::task_local! { static NAME: String; }
-    /// # cede::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
     /// let mut future = Box::pin(NAME.scope("a".to_owned(), async { NAME.with(String::len) }));
     /// assert_eq!(future.as_mut().await, 1);
     /// assert_eq!(future.as_mut().take_value().as_deref(), Some("a"));

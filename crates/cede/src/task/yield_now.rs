@@ -12,7 +12,7 @@ use crate::runtime::context;
 /// *Cancel safety*: dropping it has no effect.
 ///
 /// ```
-/// # cede::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// cede::spawn(async { println!("runs first") });
 /// cede::task::yield_now().await;
 /// println!("runs second");

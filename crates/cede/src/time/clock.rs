@@ -22,7 +22,7 @@ fn current(verb: &str) -> Clock {
 /// If the clock is stopped already, outside of a runtime, and in a work-stealing runtime.
 ///
 /// ```
-/// # cede::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// use cede::time::{self, Duration, Instant};
 /// time::pause();
 /// let start = Instant::now();

@@ -47,7 +47,7 @@ pub struct Interval {
 /// If the period is zero, and outside of a runtime.
 ///
 /// ```
-/// # cede::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// let mut interval = cede::time::interval(std::time::Duration::from_micros(100));
 /// for _ in 0..3 {
 ///     interval.tick().await;

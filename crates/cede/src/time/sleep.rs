@@ -20,7 +20,7 @@ use cede_context::wait::{WaitKind, waiting_for};
 use cede_core::wheel::{Entry, EntryState};
 use pin_project_lite::pin_project;
 
-use super::timers::Timers;
+use super::timers::{Moved, Timers};
 use super::{Duration, Instant};
 use crate::runtime::context;
 
@@ -61,16 +61,31 @@ enum State {
 /// *Cancel safety*: dropping it has no effect.
 ///
 /// # Panics
-/// Outside of a runtime.
+/// Outside of a runtime, and in one whose builder did not enable timers.
 ///
 /// ```
-/// # cede::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// cede::time::sleep(std::time::Duration::from_micros(200)).await;
 /// # });
 /// ```
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
+    match context::with_current(|handle| handle.parts().timers.then(|| handle.parts().clock.instant())) {
+        Some(Some(now)) => sleep_from(now, duration),
+        Some(None) => disabled(),
+        None => no_timers(),
+    }
+}
+
+/// As [`sleep`], for what the runtime waits for by itself: it does not ask whether users may have timers.
+#[track_caller]
+pub(crate) fn sleep_of_runtime(duration: Duration) -> Sleep {
     let Some(now) = context::with_current(|handle| handle.parts().clock.instant()) else { no_timers() };
+    sleep_from(now, duration)
+}
+
+#[inline]
+fn sleep_from(now: std::time::Instant, duration: Duration) -> Sleep {
     let now = Instant::from_std(now);
     let deadline = now.checked_add(duration).unwrap_or_else(Instant::far_future);
     let state = if duration.is_zero() { State::Over } else { State::Ahead };
@@ -82,11 +97,13 @@ pub fn sleep(duration: Duration) -> Sleep {
 /// *Cancel safety*: dropping it has no effect.
 ///
 /// # Panics
-/// Outside of a runtime.
+/// Outside of a runtime, and in one whose builder did not enable timers.
 #[track_caller]
 pub fn sleep_until(deadline: Instant) -> Sleep {
-    if context::with_current(|_| ()).is_none() {
-        no_timers();
+    match context::with_current(|handle| handle.parts().timers) {
+        Some(true) => {}
+        Some(false) => disabled(),
+        None => no_timers(),
     }
     Sleep { deadline, entry: Entry::new(), armed: None, state: State::Unchecked }
 }
@@ -97,6 +114,12 @@ fn no_timers() -> ! {
     panic!(
         "there is no reactor running, must be called from the context of a Tokio 1.x runtime: timers belong to a runtime, so make them inside `block_on` or a task"
     )
+}
+
+#[track_caller]
+#[cold]
+fn disabled() -> ! {
+    panic!("A Tokio 1.x context was found, but timers are disabled. Call `enable_time` on the runtime builder to enable timers.")
 }
 
 impl Sleep {
@@ -112,12 +135,22 @@ impl Sleep {
         self.state == State::Over || (self.armed.is_some() && self.entry.is_fired())
     }
 
-    /// Waits for another deadline instead, also if the first one has come already.
-    pub fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
-        self.as_mut().disarm();
+    /// Waits for another deadline instead, also if the first one has come already. A task that waits need not poll again: it is woken at the new deadline.
+    pub fn reset(self: Pin<&mut Self>, deadline: Instant) {
         let this = self.project();
         *this.deadline = deadline;
         *this.state = State::Unchecked;
+        let Some(timers) = *this.armed else { return };
+        // SAFETY: [I1] armed here, if at all.
+        match unsafe { timers.reset(this.entry.as_ref(), deadline.into_std()) } {
+            Moved::Armed => {}
+            Moved::Over => *this.armed = None,
+            Moved::Due(waker) => {
+                *this.armed = None;
+                *this.state = State::Over;
+                waker.wake();
+            }
+        }
     }
 
     fn disarm(self: Pin<&mut Self>) {

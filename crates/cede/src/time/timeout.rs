@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use cede_context::budget;
 use pin_project_lite::pin_project;
 
-use super::{Duration, Instant, Sleep, sleep, sleep_until};
+use super::{Duration, Instant, Sleep, sleep, sleep_of_runtime, sleep_until};
 
 pin_project! {
     /// A future with a time limit. See [`timeout`].
@@ -30,10 +30,10 @@ pin_project! {
 /// *Cancel safety*: dropping it drops the future inside.
 ///
 /// # Panics
-/// Outside of a runtime.
+/// Outside of a runtime, and in one whose builder did not enable timers.
 ///
 /// ```
-/// # cede::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// use cede::time::{Duration, timeout};
 /// assert_eq!(timeout(Duration::from_millis(1), async { 5 }).await, Ok(5));
 /// assert!(timeout(Duration::from_millis(1), std::future::pending::<()>()).await.is_err());
@@ -44,10 +44,15 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
     Timeout { value: future.into_future(), delay: sleep(duration) }
 }
 
+/// As [`timeout`], for what the runtime waits for by itself: it does not ask whether users may have timers.
+pub(crate) fn timeout_of_runtime<F: Future>(duration: Duration, future: F) -> Timeout<F> {
+    Timeout { value: future, delay: sleep_of_runtime(duration) }
+}
+
 /// Runs a future until `deadline` at most; see [`timeout`].
 ///
 /// # Panics
-/// Outside of a runtime.
+/// Outside of a runtime, and in one whose builder did not enable timers.
 #[track_caller]
 pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
     Timeout { value: future.into_future(), delay: sleep_until(deadline) }

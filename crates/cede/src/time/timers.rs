@@ -53,7 +53,8 @@ impl Lease {
     pub(crate) fn new(driver: DriverHandle) -> Self {
         let free = FREE.lock().pop();
         let timers = free.unwrap_or_else(|| Box::leak(Box::new(Timers { state: Lock::new(State::new()) })));
-        *timers.state.lock() = State::new();
+        let before = std::mem::replace(&mut *timers.state.lock(), State { driver: Some(driver.clone()), ..State::new() });
+        drop(before);
         Self { timers, driver }
     }
 
@@ -91,6 +92,8 @@ impl Drop for Lease {
     fn drop(&mut self) {
         // Of a runtime that ended as it should, this finds nothing. (I3)
         while shielded(|| self.timers.shut_down()).is_none() {}
+        let driver = self.timers.state.lock().driver.take();
+        drop(driver);
         FREE.lock().push(self.timers);
     }
 }
@@ -100,6 +103,18 @@ struct State {
     parked_until: u64,
     /// The worker does not wake for timers before this.
     not_before: u64,
+    /// What the worker parks in, for the time of a lease.
+    driver: Option<DriverHandle>,
+}
+
+/// What became of an entry that was to be moved to another deadline.
+pub(crate) enum Moved {
+    /// It is armed for that.
+    Armed,
+    /// That has come: it is not armed any more, and this is to be woken.
+    Due(Waker),
+    /// It was not armed.
+    Over,
 }
 
 /// The runtime is being shut down and its timers are gone.
@@ -131,6 +146,34 @@ impl Timers {
         // SAFETY: [I2] the caller's contract.
         let waker = unsafe { self.state.lock().wheel.remove(entry) };
         drop(waker);
+    }
+
+    /// Moves an armed entry to another deadline; its task stays the one that is woken. If the deadline has come, the entry is disarmed.
+    ///
+    /// # Safety
+    /// The entry was armed here.
+    pub(crate) unsafe fn reset(&self, entry: Pin<&Entry>, deadline: std::time::Instant) -> Moved {
+        let late = {
+            let mut state = self.state.lock();
+            let Some(clock) = state.driver.as_ref().map(DriverHandle::clock) else { return Moved::Over };
+            let at = clock.at(deadline);
+            if clock.now() >= at {
+                // SAFETY: [I2] the caller's contract.
+                let waker = unsafe { state.wheel.remove(entry) };
+                drop(state);
+                return waker.map_or(Moved::Over, Moved::Due);
+            }
+            let at = if clock.is_paused() && !clock.is_simulated() { clock.round_up(at) } else { at };
+            // SAFETY: [I2] the caller's contract.
+            if !unsafe { state.wheel.reset(entry, at) } {
+                return Moved::Over;
+            }
+            if at < state.parked_until { state.driver.clone() } else { None }
+        };
+        if let Some(driver) = late {
+            driver.unpark();
+        }
+        Moved::Armed
     }
 
     /// Sees to it that `waker` is woken when the entry fires. Returns false if it is not armed any more.
@@ -215,7 +258,7 @@ impl Timers {
 
 impl State {
     fn new() -> Self {
-        Self { wheel: Wheel::new(), parked_until: AWAKE, not_before: 0 }
+        Self { wheel: Wheel::new(), parked_until: AWAKE, not_before: 0, driver: None }
     }
 
     /// Moves wakers of fired entries into the batch while there is room; returns how many.

@@ -77,7 +77,7 @@ fn what_cannot_be_waited_for_comes_back() {
 
 #[test]
 fn one_descriptor_twice_is_an_error_and_not_a_hang() {
-    let runtime = Builder::new_current_thread().build().unwrap();
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let (a, _b) = non_blocking_pair();
         let first = register(a.as_raw_fd());
@@ -92,7 +92,7 @@ fn one_descriptor_twice_is_an_error_and_not_a_hang() {
 #[test]
 #[expect(deprecated, reason = "the former constructor does not ask for a promise")]
 fn a_descriptor_that_is_closed_behind_its_back_does_no_harm() {
-    let runtime = Builder::new_current_thread().build().unwrap();
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let (a, mut b) = non_blocking_pair();
         let number = a.as_raw_fd();
@@ -152,7 +152,7 @@ fn operations_are_repeated_until_they_do_not_block() {
 
 #[test]
 fn a_runtime_that_ends_wakes_who_waits() {
-    let runtime = Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let (a, _b) = non_blocking_pair();
     let fd = {
         let _inside = runtime.enter();
@@ -174,7 +174,7 @@ fn outside_of_a_runtime_is_said_so() {
 #[test]
 #[should_panic(expected = "IO is disabled")]
 fn a_runtime_without_descriptors_says_so() {
-    let runtime = Builder::new_current_thread().disable_io().build().unwrap();
+    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
     let (a, _b) = non_blocking_pair();
     runtime.block_on(async { register(a) });
 }

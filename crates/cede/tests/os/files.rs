@@ -107,7 +107,7 @@ fn what_is_cached_is_read_without_a_thread() {
     let scratch = Scratch::new();
     let path = scratch.path("file");
     std::fs::write(&path, b"cached").unwrap();
-    let runtime = Builder::new_current_thread().build().unwrap();
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let mut file = File::from_std(std::fs::File::open(&path).unwrap());
         let mut buffer = [0; 6];
@@ -125,7 +125,7 @@ fn a_write_that_was_accepted_is_done_even_if_the_runtime_ends() {
     let path = scratch.path("file");
     for limit in [None, Some(Duration::from_secs(10))] {
         std::fs::write(&path, "").unwrap();
-        let runtime = Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+        let runtime = Builder::new_current_thread().max_blocking_threads(1).enable_all().build().unwrap();
         runtime.block_on(async {
             let mut file = File::from_std(std::fs::File::options().write(true).open(&path).unwrap());
             let watched = path.clone();
@@ -147,7 +147,7 @@ fn a_write_that_was_accepted_is_done_even_if_the_runtime_ends() {
 fn a_runtime_that_has_ended_refuses_and_leaves_the_file_usable() {
     let scratch = Scratch::new();
     let path = scratch.path("file");
-    let ended = Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let ended = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let handle = ended.handle().clone();
     drop(ended);
     let mut file = File::from_std(std::fs::File::create(&path).unwrap());

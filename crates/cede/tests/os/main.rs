@@ -19,8 +19,8 @@ fn everywhere<F>(body: impl Fn() -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    Builder::new_current_thread().build().unwrap().block_on(body());
-    let runtime = Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    Builder::new_current_thread().enable_all().build().unwrap().block_on(body());
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(body());
     let inside = runtime.spawn(body());
     runtime.block_on(inside).unwrap();

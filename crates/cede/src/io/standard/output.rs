@@ -92,7 +92,7 @@ impl Writing {
     ) -> Poll<io::Result<usize>> {
         let mut buffer = std::mem::take(ready!(self.poll_idle(cx))?);
         let count = buffer.fill_from_all(bytes, DEFAULT_MAX_BUF_SIZE);
-        self.state = State::Busy(pooled::start_mandatory(move || (buffer.write(&mut target), buffer))?);
+        self.state = State::Busy(start(move || (buffer.write(&mut target), buffer))?);
         self.unflushed = true;
         Poll::Ready(Ok(count))
     }
@@ -103,10 +103,18 @@ impl Writing {
             self.state = State::Idle(buffer);
             return Poll::Ready(Ok(()));
         }
-        self.state = State::Busy(pooled::start_mandatory(move || (target.flush(), buffer))?);
+        self.state = State::Busy(start(move || (target.flush(), buffer))?);
         self.unflushed = false;
         self.poll_idle(cx).map_ok(drop)
     }
+}
+
+/// As for files, but a runtime that has gone is said to be the reason, as with sockets.
+fn start<R: Send + 'static>(operation: impl FnOnce() -> R + Send + 'static) -> io::Result<Operation<R>> {
+    if crate::pollable::driver().is_some_and(|driver| driver.is_shut_down()) {
+        return Err(cede_driver::shut_down_error());
+    }
+    pooled::start_mandatory(operation)
 }
 
 macro_rules! output {

@@ -3,11 +3,16 @@
 //! # Who may touch what
 //! `stopped`: workers, and the guest's, are put there; `away`: threads that poll a task of a worker that was given away (see [`hand_over`](super::hand_over)). Who makes the first complete
 //! and the second empty takes all out and drops the futures, with nobody else running tasks. `done` is set after that.
+//!
+//! What a thread that is away waits for may be held by a future that sleeps. So when all workers have stopped and somebody is still away, the last to stop takes the seats out once and
+//! drops the futures that are asleep: nobody polls them, and nobody will.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle, Thread, ThreadId};
 use std::time::{Duration, Instant};
+
+use cede_core::task::TaskRef;
 
 use super::Shared;
 use super::seat::{Seat, with_active};
@@ -33,6 +38,8 @@ struct State {
     stopped: Vec<Seat>,
     away: Vec<Away>,
     threads: Vec<JoinHandle<()>>,
+    /// The futures that were asleep are dropped.
+    swept: bool,
     done: bool,
 }
 
@@ -95,6 +102,13 @@ impl Shutdown {
         complete.then(|| std::mem::take(&mut state.stopped))
     }
 
+    /// All workers, if they have stopped while threads are away, for the first who asks.
+    fn take_to_sweep(&self) -> Option<Vec<Seat>> {
+        let mut state = self.state();
+        let all = state.stopped.len() == self.expected.load(Ordering::SeqCst);
+        (all && !std::mem::replace(&mut state.swept, true)).then(|| std::mem::take(&mut state.stopped))
+    }
+
     /// Waits for the end; returns what is left of the time.
     fn wait(&self, timeout: Option<Duration>) -> Option<Duration> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
@@ -141,7 +155,14 @@ impl Shared {
     }
 
     pub(super) fn worker_stopped(self: &Arc<Self>, seat: Seat) {
-        if let Some(seats) = self.shutdown.take_if_complete(|state| state.stopped.push(seat)) {
+        let mut complete = self.shutdown.take_if_complete(|state| state.stopped.push(seat));
+        if complete.is_none()
+            && let Some(seats) = self.shutdown.take_to_sweep()
+        {
+            self.end_sleeping(&seats);
+            complete = self.shutdown.take_if_complete(|state| state.stopped = seats);
+        }
+        if let Some(seats) = complete {
             self.finish(seats);
         }
     }
@@ -159,6 +180,42 @@ impl Shared {
         });
         if let Some(seats) = complete {
             self.finish(seats);
+        }
+    }
+
+    /// Drops the futures that are asleep. Threads may be away, each in the poll of a task, which is not asleep.
+    fn end_sleeping(self: &Arc<Self>, seats: &[Seat]) {
+        let _inside = context::enter(Handle::new(SchedulerHandle::Steal(self.clone())));
+        for seat in seats {
+            let worker = seat.worker();
+            worker.slab(Slab::freeze);
+            let chunks = worker.slab(|slab| slab.chunk_count());
+            self.end_each(chunks, |chunk, index| worker.slab(|slab| slab.task_at(chunk, index)));
+        }
+        let mut foreign = self.foreign_slab.lock().take();
+        if let Some(slab) = &mut foreign {
+            slab.freeze();
+            self.end_each(slab.chunk_count(), |chunk, index| slab.task_at(chunk, index));
+        }
+        *self.foreign_slab.lock() = foreign;
+    }
+
+    fn end_each(&self, chunks: usize, task_at: impl Fn(usize, usize) -> Option<Option<TaskRef>>) {
+        for chunk in 0..chunks {
+            let mut index = 0;
+            while let Some(place) = task_at(chunk, index) {
+                index += 1;
+                // SAFETY: [I2 of the parent module] all workers and the guest have stopped, so what is woken stays in queues that nobody takes from; a task that was asleep is this
+                // thread's from here on.
+                unsafe {
+                    if let Some(task) = place
+                        && task.claim_asleep_for_shutdown()
+                    {
+                        run::cancel(task);
+                        self.foreign_stats.completed_anywhere();
+                    }
+                }
+            }
         }
     }
 

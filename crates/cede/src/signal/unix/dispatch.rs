@@ -46,6 +46,9 @@ struct State {
     has_handler: bool,
     /// How often the signal was seen.
     count: u64,
+    listeners: usize,
+    /// One was seen while nobody listened.
+    unheard: bool,
     next_key: u64,
     waiting: Vec<(u64, Waker)>,
 }
@@ -84,7 +87,10 @@ impl Dispatch {
             state.has_handler = true;
         }
         state.next_key += 1;
-        let (key, seen) = (state.next_key, state.count);
+        state.listeners += 1;
+        // Once there is a handler the signal has no other effect: one that came between two listeners would be lost.
+        let missed = u64::from(std::mem::take(&mut state.unheard));
+        let (key, seen) = (state.next_key, state.count - missed);
         drop(state);
         Ok(Listener { dispatch: self, index, key, seen })
     }
@@ -132,6 +138,7 @@ impl Slot {
         let waiting = {
             let mut state = self.lock();
             state.count += 1;
+            state.unheard = state.listeners == 0;
             std::mem::take(&mut state.waiting)
         };
         let mut wakers = waiting.into_iter();
@@ -180,6 +187,7 @@ impl Drop for Listener {
     fn drop(&mut self) {
         let removed = {
             let mut state = self.dispatch.slots[self.index].lock();
+            state.listeners -= 1;
             let found = state.waiting.iter().position(|(key, _)| *key == self.key);
             found.map(|place| state.waiting.swap_remove(place))
         };

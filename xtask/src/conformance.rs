@@ -1,0 +1,76 @@
+//! The facade against tests that nobody here wrote: `cargo xtask conformance <suite>`.
+//!
+//! | suite | runs |
+//! |---|---|
+//! | `tokio` | the integration tests of the published tokio; `--filter 'sync_*,time_*'` for a part, `--repeat N` and `--load N` to look for races |
+//! | `docs` | the examples of tokio's documentation |
+//! | `api` | nothing: compares the public items, their signatures and auto traits |
+//! | `crates` | the tests of the crates of `conformance/crates.toml`; `--only NAME,NAME` for some |
+//! | `fast` | what continuous integration runs: a part of the first and of the last |
+//!
+//! The work is done by scripts in `conformance/`, which read published crates from Cargo's download at run time. Results, a table and a JSON each, are in `target/conformance/`.
+
+use crate::command::{command, run, succeeds};
+use crate::tree;
+
+/// Files of tokio's tests that build quickly and reach into every part.
+const FAST_FILES: &str = "sync_*,rt_basic,rt_panic,rt_handle,macros_*,time_*,task_*,io_async_fd,io_copy*,io_split,tcp_*,udp,uds_stream,fs_file,process_smoke,signal_usr1";
+const FAST_CRATES: &str = "tokio-stream,tokio-test";
+
+/// Runs a suite; `arguments` are its name and what the script is given beside.
+pub(crate) fn suite(arguments: &[String]) -> Result<(), String> {
+    let (name, rest) = arguments.split_first().ok_or("conformance: which suite? tokio, docs, api, crates or fast")?;
+    let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
+    needs(name)?;
+    match name.as_str() {
+        "tokio" => script("tokio_conformance.py", "tokio", &with(&["--unprivileged", "--exceptions", EXCEPTIONS], &rest)),
+        "docs" => script("tokio_doctests.py", "docs", &with(&["--against-real", "--exceptions", EXCEPTIONS], &rest)),
+        "api" => script("tokio_api_diff.py", "api", &with(&["--features", "full,test-util", "--exceptions", EXCEPTIONS], &rest)),
+        "crates" => script("crates.py", "crates", &with(&["--shared-target", "--exceptions", EXCEPTIONS], &rest)),
+        "fast" => fast(),
+        other => Err(format!("conformance: no such suite: {other}")),
+    }
+}
+
+/// The step of continuous integration: nothing where the tools are missing.
+pub(crate) fn fast_if_available() -> Result<(), String> {
+    match needs("fast") {
+        Ok(()) => fast(),
+        Err(message) => {
+            eprintln!("{message}; skipped");
+            Ok(())
+        }
+    }
+}
+
+const EXCEPTIONS: &str = "conformance/exceptions.toml";
+
+fn fast() -> Result<(), String> {
+    let tokio = ["--unprivileged", "--exceptions", EXCEPTIONS, "--filter", FAST_FILES];
+    script("tokio_conformance.py", "tokio", &tokio)?;
+    script("crates.py", "crates", &["--shared-target", "--exceptions", EXCEPTIONS, "--only", FAST_CRATES])
+}
+
+fn needs(suite: &str) -> Result<(), String> {
+    if !succeeds("python3", &["-c", "import sys, tomllib"]) {
+        return Err("conformance: python3 (3.11 or later) is not installed".to_owned());
+    }
+    if !matches!(suite, "api" | "docs") && !succeeds("cargo", &["nextest", "--version"]) {
+        return Err("conformance: cargo-nextest is not installed".to_owned());
+    }
+    if suite == "api" && !succeeds("cargo", &["+nightly", "--version"]) {
+        return Err("conformance: no nightly toolchain is installed".to_owned());
+    }
+    Ok(())
+}
+
+fn with<'a>(first: &[&'a str], rest: &[&'a str]) -> Vec<&'a str> {
+    [first, rest].concat()
+}
+
+fn script(file: &str, folder: &str, arguments: &[&str]) -> Result<(), String> {
+    let (file, facade) = (format!("conformance/{file}"), "crates/tokio");
+    let out = tree::root().join("target/conformance").join(folder).display().to_string();
+    let all = with(&[file.as_str(), "--facade", facade, "--out", out.as_str()], arguments);
+    run(&mut command("python3", &all))
+}
