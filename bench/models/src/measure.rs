@@ -72,7 +72,11 @@ pub(crate) fn once(model: &dyn Model, task: Task) -> io::Result<Result<Sample, S
 
 fn start_origin(index: usize, hold: usize) -> io::Result<(Program, String)> {
     let address = format!("127.0.{}.1", index + 1);
-    let mut child = Command::new(env::current_exe()?).args(["origin", &address, &hold.to_string()]).stdout(Stdio::piped()).spawn()?;
+    let mut child = Command::new(env::current_exe()?)
+        .args(["origin", &address, &hold.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
     let stdout = child.stdout.take().expect("it was asked for");
     let origin = Program(child);
     let mut line = String::new();

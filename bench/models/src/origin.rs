@@ -8,6 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
+use std::{process, thread};
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
@@ -31,8 +32,12 @@ struct Origin {
     hold: usize,
 }
 
-/// Prints its first address and serves until it is killed.
+/// Prints its first address and serves until it is killed, or nobody is left at the other end of its standard input.
 pub(crate) fn serve(first: Ipv4Addr, hold: usize) -> io::Result<()> {
+    thread::spawn(|| {
+        let _ = io::stdin().read(&mut [0]);
+        process::exit(0);
+    });
     let poll = Poll::new()?;
     let [a, b, c, d] = first.octets();
     let mut listeners = vec![listen(&poll, (first, 0).into())?];
