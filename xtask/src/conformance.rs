@@ -46,7 +46,7 @@ pub(crate) fn fast_if_available() -> Result<(), String> {
 const EXCEPTIONS: &str = "conformance/exceptions.toml";
 
 fn fast() -> Result<(), String> {
-    let tokio = ["--unprivileged", "--exceptions", EXCEPTIONS, "--filter", FAST_FILES];
+    let tokio = ["--unprivileged", "--timeout", "30", "--exceptions", EXCEPTIONS, "--filter", FAST_FILES];
     script("tokio_conformance.py", "tokio", &tokio)?;
     script("crates.py", "crates", &["--shared-target", "--exceptions", EXCEPTIONS, "--only", FAST_CRATES])
 }
