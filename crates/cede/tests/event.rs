@@ -14,8 +14,8 @@ fn everywhere<F>(body: impl Fn() -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    Builder::new_current_thread().start_paused(true).build().unwrap().block_on(body());
-    let runtime = Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(body());
+    let runtime = Builder::new_multi_thread().enable_all().worker_threads(2).build().unwrap();
     for _ in 0..20 {
         let inside = runtime.spawn(body());
         runtime.block_on(inside).unwrap();

@@ -14,7 +14,7 @@ pub(crate) fn virtually<F>(body: impl Fn() -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    Builder::new_current_thread().start_paused(true).build().unwrap().block_on(body());
+    Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(body());
     for seed in 0..200 {
         Sim::new(seed).run(body()).unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
         Sim::new(seed).workers(3).run(body()).unwrap_or_else(|failure| panic!("seed {seed}, three workers: {failure}"));
@@ -26,7 +26,7 @@ pub(crate) fn everywhere<F>(body: impl Fn() -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let runtime = Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let runtime = Builder::new_multi_thread().enable_all().worker_threads(2).build().unwrap();
     for _ in 0..20 {
         let inside = runtime.spawn(body());
         runtime.block_on(inside).unwrap();

@@ -77,11 +77,11 @@ fn a_system_stops_the_last_actor_first() {
 #[test]
 fn actors_of_a_runtime_that_ends_are_closed() {
     let (system, log) = (System::new(), Log::default());
-    let runtime = cede::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = cede::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let actor = runtime.block_on(async { system.spawn("w", room(8), Worker::new("w", &log)) });
     actor.try_tell(Order::Hang).unwrap();
     runtime.block_on(cede::task::yield_now());
     drop(runtime);
-    let ended = cede::runtime::Builder::new_current_thread().build().unwrap().block_on(actor.ended());
+    let ended = cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(actor.ended());
     assert!(matches!(ended.reason, ExitReason::Killed));
 }

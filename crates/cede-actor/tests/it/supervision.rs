@@ -329,7 +329,7 @@ fn a_child_that_needs_one_behind_it_in_order_to_start_is_told_at_once() {
 #[test]
 fn a_stop_that_came_too_late_for_one_life_does_not_concern_the_next() {
     // One thread runs what was woken in that order, so both have failed before the supervisor sees the first, and asks the second, which has ended, to stop.
-    Builder::new_current_thread().start_paused(true).build().unwrap().block_on(async {
+    Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(async {
         let (system, log, gate) = (System::new(), Log::default(), Arc::new(Semaphore::new(0)));
         let [(a, to_a), (b, to_b)] = ["a", "b"].map(|name| {
             let (log, gate) = (log.clone(), gate.clone());

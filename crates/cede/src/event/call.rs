@@ -12,7 +12,7 @@ use crate::task::{JoinError, JoinHandle};
 ///
 /// ```
 /// use cede::event;
-/// # cede::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// let listener = event::call_when_ready(async { 6 * 7 }, |answer| assert_eq!(answer, 42));
 /// listener.join().await.unwrap();
 /// # });
@@ -33,7 +33,7 @@ where
 ///
 /// ```
 /// use cede::{event, stream};
-/// # cede::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// let mut sum = 0;
 /// let (completer, completion) = event::completion();
 /// event::call_for_each(stream::iter(1..=4), move |n| {
