@@ -113,11 +113,8 @@ impl Desk {
         // Turns within this one are forgotten when it ends, which makes the monitor believe in progress at worst.
         let state = self.state.load(Ordering::Relaxed).wrapping_add(TURN);
         self.state.store(state | OUTSIDE, Ordering::Release);
-        let result = task();
-        // [enter]
-        self.state.store(state, Ordering::Relaxed);
-        light_barrier();
-        result
+        let _back = Back { desk: self, state };
+        task()
     }
 
     /// What the thread runs. For that thread, when it is inside.
@@ -166,21 +163,48 @@ impl Desk {
     }
 
     /// Takes what the thread runs, if it is in code of the user: `pass_on` gets it, and says whether it took it. `barrier` has all processors that run threads of this process execute a
-    /// full memory barrier. Called by the monitor.
-    pub fn take(&self, barrier: impl FnOnce(), pass_on: impl FnOnce(*mut ()) -> bool) -> bool {
+    /// full memory barrier, and says whether it could. Called by the monitor.
+    pub fn take(&self, barrier: impl FnOnce() -> bool, pass_on: impl FnOnce(*mut ()) -> bool) -> bool {
         let _decided = self.decide();
         // [take]
         let runs = self.runs.swap(core::ptr::null_mut(), Ordering::Relaxed);
         if runs.is_null() {
             return false;
         }
-        barrier();
-        let taken = self.state.load(Ordering::Acquire) & OUTSIDE != 0 && pass_on(runs);
-        if taken {
-            self.gone.store(true, Ordering::Relaxed);
+        let mut taken = Taken { desk: self, runs, passed_on: false };
+        taken.passed_on = barrier() && self.state.load(Ordering::Acquire) & OUTSIDE != 0 && pass_on(runs);
+        taken.passed_on
+    }
+}
+
+/// The thread is back from a turn when this is dropped, however the turn ended.
+struct Back<'a> {
+    desk: &'a Desk,
+    state: usize,
+}
+
+impl Drop for Back<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // [enter]
+        self.desk.state.store(self.state, Ordering::Relaxed);
+        light_barrier();
+    }
+}
+
+/// What was on the desk; goes back there unless it was passed on.
+struct Taken<'a> {
+    desk: &'a Desk,
+    runs: *mut (),
+    passed_on: bool,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if self.passed_on {
+            self.desk.gone.store(true, Ordering::Relaxed);
         } else {
-            self.runs.store(runs, Ordering::Release);
+            self.desk.runs.store(self.runs, Ordering::Release);
         }
-        taken
     }
 }

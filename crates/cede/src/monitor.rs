@@ -40,7 +40,7 @@ mod stall;
 mod watch;
 
 pub use stall::Stall;
-pub(crate) use watch::{Reports, Stuck, Watch, Watched};
+pub(crate) use watch::{Reports, Stuck, TakenOver, Watch, Watched};
 
 /// So many looks at which nothing was going on, then the monitor sleeps.
 const QUIET_ROUNDS: u32 = 20;
@@ -106,8 +106,7 @@ fn run(barrier: ProcessBarrier) {
             return;
         }
         ASLEEP.store(true, Ordering::SeqCst);
-        barrier.execute();
-        if look(barrier).quiet {
+        if barrier.execute() && look(barrier).quiet {
             let mut state = state();
             while !state.called {
                 state = CALLED.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -139,8 +138,13 @@ fn look(barrier: ProcessBarrier) -> Round {
     let mut round = Round { quiet: true, period: PERIODS.1 };
     for watch in watches {
         // The last handle on a runtime may be dropped here, and the closures of its owner with it.
-        round.quiet &= shielded(|| watch.look(now, barrier)).unwrap_or(false);
-        round.period = round.period.min(watch.patience(Instant::now()) / 2);
+        let patience = shielded(move || {
+            let quiet = watch.look(now, barrier);
+            (quiet, watch.patience(now))
+        });
+        let (quiet, patience) = patience.unwrap_or((false, PERIODS.1));
+        round.quiet &= quiet;
+        round.period = round.period.min(patience / 2);
     }
     round.period = round.period.max(PERIODS.0);
     round

@@ -295,3 +295,63 @@ fn what_is_allowed_to_block_is_not_reported() {
     });
     assert_eq!(reports.try_recv().ok(), None);
 }
+
+/// A task that waits for one that it has spawned, which only runs if the worker goes on elsewhere.
+fn needs_a_rescue(runtime: &Runtime) -> Receiver<()> {
+    let (sender, rescued) = channel();
+    runtime.spawn(async move {
+        let (first, wait) = channel::<()>();
+        cede::spawn(async move { drop(first) });
+        block_on_channel(&wait);
+        sender.send(()).unwrap();
+    });
+    rescued
+}
+
+#[test]
+fn a_spare_thread_that_ends_at_once_loses_no_worker() {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(1).enable_all().rescue_after(Duration::from_millis(1)).thread_keep_alive(Duration::ZERO);
+    let runtime = builder.build().unwrap();
+    for _ in 0..60 {
+        needs_a_rescue(&runtime).recv_timeout(PATIENCE).expect("the worker was lost");
+    }
+}
+
+#[test]
+fn a_runtime_may_end_while_its_worker_is_being_rescued() {
+    for round in 0..150_u64 {
+        let runtime = runtime(1);
+        let (begun, begins) = channel();
+        runtime.spawn(async move {
+            begun.send(()).unwrap();
+            thread::sleep(Duration::from_millis(3));
+        });
+        begins.recv_timeout(PATIENCE).unwrap();
+        // About when the monitor finds out.
+        thread::sleep(Duration::from_micros(900 + round * 37 % 900));
+        let (ended, end) = channel();
+        thread::spawn(move || {
+            drop(runtime);
+            ended.send(()).unwrap();
+        });
+        end.recv_timeout(PATIENCE).expect("the end waits for a worker that nobody has");
+    }
+}
+
+#[test]
+fn a_rescued_task_that_then_blocks_in_place_is_not_reported() {
+    let (report, reports) = channel::<String>();
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(1).enable_all().rescue_after(Duration::from_millis(1)).stall_after(Duration::from_millis(100));
+    builder.on_stall(move |stall| report.send(stall.to_string()).unwrap_or(()));
+    let runtime = builder.build().unwrap();
+    let task = runtime.spawn(async {
+        let (first, wait) = channel::<()>();
+        cede::spawn(async move { drop(first) });
+        block_on_channel(&wait);
+        cede::task::block_in_place(|| thread::sleep(Duration::from_millis(250)));
+    });
+    runtime.block_on(task).unwrap();
+    assert_eq!(reports.try_recv().ok(), None);
+}

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use loom::cell::UnsafeCell;
-use loom::sync::atomic::{Ordering, fence};
+use loom::sync::atomic::Ordering;
 use loom::thread;
 
 use super::Desk;
@@ -54,6 +54,12 @@ fn run(scheduler: &Scheduler) -> bool {
     scheduler.touch_if_here()
 }
 
+/// Stands for the process-wide one: the thread's side is a full fence in models.
+fn barrier() -> bool {
+    loom::sync::atomic::fence(Ordering::SeqCst);
+    true
+}
+
 fn model(check: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(3);
@@ -67,13 +73,10 @@ fn loom_a_scheduler_is_taken_whole_or_not_at_all() {
         let monitor = {
             let scheduler = scheduler.clone();
             thread::spawn(move || {
-                let taken = scheduler.desk.take(
-                    || fence(Ordering::SeqCst),
-                    |_| {
-                        scheduler.touch();
-                        true
-                    },
-                );
+                let taken = scheduler.desk.take(barrier, |_| {
+                    scheduler.touch();
+                    true
+                });
                 if taken {
                     scheduler.touch();
                 }
@@ -92,13 +95,10 @@ fn loom_a_monitor_that_only_looks_gives_it_back() {
         let monitor = {
             let scheduler = scheduler.clone();
             thread::spawn(move || {
-                scheduler.desk.take(
-                    || fence(Ordering::SeqCst),
-                    |_| {
-                        scheduler.touch();
-                        false
-                    },
-                )
+                scheduler.desk.take(barrier, |_| {
+                    scheduler.touch();
+                    false
+                })
             })
         };
         assert!(run(&scheduler));
@@ -113,7 +113,7 @@ fn loom_stepping_aside_and_a_monitor() {
         let monitor = {
             let scheduler = scheduler.clone();
             thread::spawn(move || {
-                let taken = scheduler.desk.take(|| fence(Ordering::SeqCst), |_| true);
+                let taken = scheduler.desk.take(barrier, |_| true);
                 if taken {
                     scheduler.touch();
                 }

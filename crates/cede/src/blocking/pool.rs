@@ -62,6 +62,7 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
+use crate::runtime::steal::priority;
 use state::{Act, State, Worker};
 
 /// What a pool runs.
@@ -314,7 +315,11 @@ impl<J: Job> Shared<J> {
     fn start(self: &Arc<Self>, worker: Arc<Worker<J>>) -> Option<(J, io::Error)> {
         let body = {
             let (shared, worker) = (self.clone(), worker.clone());
-            Box::new(move || worker::main(&shared, &worker))
+            Box::new(move || {
+                // The thread that asks may have been made less important.
+                priority::restore();
+                worker::main(&shared, &worker);
+            })
         };
         let mut result = Err(io::Error::other("the closure that names or creates threads of the blocking pool panicked"));
         contain(|| {

@@ -1,26 +1,39 @@
-//! How long a thread had to wait for a processor.
+//! Whether a thread had a processor.
 
 use std::fs;
 use std::time::Duration;
 
 use rustix::thread::Pid;
 
-/// For how long a thread of this process has been runnable without running, all in all; zero where the kernel does not say.
-pub(super) fn waited_for(thread: Pid) -> Duration {
-    // Time on the processor, time waiting for it, in nanoseconds, and how often it got it.
-    let text = fs::read_to_string(format!("/proc/self/task/{}/schedstat", thread.as_raw_nonzero())).unwrap_or_default();
-    Duration::from_nanos(text.split_ascii_whitespace().nth(1).and_then(|nanos| nanos.parse().ok()).unwrap_or(0))
+/// What the kernel says of a thread.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Had {
+    /// For how long it has had a processor, all in all.
+    pub(super) time: Duration,
+    /// It has one or waits for one. If not, it waits for something else.
+    pub(super) runnable: bool,
+}
+
+/// Asks about a thread of this process. Where the kernel does not say, it counts as waiting for something.
+pub(super) fn had(thread: Pid) -> Had {
+    let number = thread.as_raw_nonzero();
+    let read = |name: &str| fs::read_to_string(format!("/proc/self/task/{number}/{name}")).unwrap_or_default();
+    // Nanoseconds on the processor, waiting for it, and how often it got it.
+    let time = read("schedstat").split_ascii_whitespace().next().and_then(|nanos| nanos.parse().ok()).map(Duration::from_nanos);
+    // The state comes after the name, which is in parentheses and may contain some.
+    let runnable = read("stat").rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('R'));
+    Had { time: time.unwrap_or_default(), runnable: runnable && time.is_some() }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::waited_for;
+    use super::had;
 
     #[test]
-    fn it_never_goes_back() {
+    fn a_thread_that_asks_is_running() {
         let own = rustix::thread::gettid();
-        let before = waited_for(own);
-        std::thread::yield_now();
-        assert!(waited_for(own) >= before);
+        let before = had(own);
+        assert!(before.runnable);
+        assert!(had(own).time >= before.time);
     }
 }

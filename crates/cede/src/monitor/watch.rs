@@ -31,14 +31,19 @@ pub(crate) struct Stuck {
 
 /// What is done for a runtime when the thread of a worker is stuck.
 pub(crate) trait Watched: Send + Sync {
-    /// Has another thread go on with what the stuck one runs; says whether there is one.
-    fn take_over(self: Arc<Self>, stuck: &Stuck, barrier: ProcessBarrier) -> bool;
-
-    /// The task that the stuck thread polls. Asked before what it runs is taken over.
-    fn task_of(&self, stuck: &Stuck, barrier: ProcessBarrier) -> Option<TaskSite>;
+    /// Has another thread go on with what the stuck one runs, if there is one.
+    fn take_over(self: Arc<Self>, stuck: &Stuck, barrier: ProcessBarrier) -> TakenOver;
 
     /// The name of a task, if it has one.
     fn name_of(&self, task: u64) -> Option<Arc<str>>;
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct TakenOver {
+    pub(crate) taken: bool,
+    /// The task that the stuck thread polls.
+    pub(crate) task: Option<TaskSite>,
 }
 
 /// A function of the user's that gets the reports.
@@ -84,8 +89,8 @@ struct Entry {
     turns: usize,
     /// When these turns were first seen.
     since: Instant,
-    /// For how long the thread had waited for a processor, all in all, when it was seen in the same turn a second time.
-    waited: Option<Duration>,
+    /// When it was seen in the same turn a second time, and for how long the thread had had a processor by then, all in all.
+    again: Option<(Instant, Duration)>,
     /// What the desk's thread ran is another one's.
     taken: bool,
     /// The task of this turn, once it was asked for.
@@ -137,18 +142,17 @@ impl Watch {
     pub(crate) fn add(self: &Arc<Self>, desk: Arc<Desk>) -> OnDuty {
         let turns = desk.glance().turns;
         let stuck = Stuck { desk: desk.clone(), thread: thread::current(), number: gettid() };
-        self.entries().push(Entry { stuck, turns, since: Instant::now(), waited: None, taken: false, task: None, reported: false });
+        self.entries().push(Entry { stuck, turns, since: Instant::now(), again: None, taken: false, task: None, reported: false });
         OnDuty { watch: self.clone(), desk }
     }
 
     /// Looks at all desks. Returns whether nothing has happened since the last look, and nothing is under way.
     pub(super) fn look(&self, now: Instant, barrier: ProcessBarrier) -> bool {
         let patience = self.patience(now);
-        let (quiet, stuck) = self.find_stuck(now, patience);
-        let Some(runtime) = self.runtime.upgrade().filter(|_| !stuck.is_empty()) else { return quiet };
-        for stuck in stuck {
-            let task = runtime.task_of(&stuck, barrier);
-            let taken = runtime.clone().take_over(&stuck, barrier);
+        let (quiet, stuck, stalls) = self.find_stuck(now, patience);
+        let runtime = self.runtime.upgrade();
+        for (stuck, runtime) in stuck.into_iter().zip(runtime.iter().cycle()) {
+            let TakenOver { taken, task } = runtime.clone().take_over(&stuck, barrier);
             if taken {
                 self.taken.fetch_add(1, Ordering::Relaxed);
                 self.recent().taken = Some(now);
@@ -161,17 +165,21 @@ impl Watch {
                 entry.task = task.or(entry.task);
             }
         }
+        // After the rescues, because this calls the user's code.
+        for (entry, lasts) in stalls {
+            self.report(&entry, lasts, now);
+        }
         quiet
     }
 
-    /// Also says what has to be said.
-    fn find_stuck(&self, now: Instant, patience: Duration) -> (bool, Vec<Stuck>) {
+    /// Whether nothing is going on; who is stuck; about whom something is to be said.
+    fn find_stuck(&self, now: Instant, patience: Duration) -> (bool, Vec<Stuck>, Vec<(Entry, Duration)>) {
         let mut quiet = true;
         let (mut stuck, mut stalls) = (Vec::new(), Vec::new());
         for entry in &mut *self.entries() {
             let glance = entry.stuck.desk.glance();
             if glance.turns != entry.turns {
-                *entry = Entry { turns: glance.turns, since: now, waited: None, task: None, reported: false, ..entry.clone() };
+                *entry = Entry { turns: glance.turns, since: now, again: None, task: None, reported: false, ..entry.clone() };
                 quiet = false;
                 continue;
             }
@@ -185,14 +193,11 @@ impl Watch {
             }
             // While a taken thread is not back, its report may be due.
             quiet &= entry.taken && entry.reported;
-            if !entry.taken && entry.lasts_but_for_waiting(lasts) >= patience {
+            if !entry.taken && entry.is_stuck(now, patience) {
                 stuck.push(entry.stuck.clone());
             }
         }
-        for (entry, lasts) in stalls {
-            self.report(&entry, lasts, now);
-        }
-        (quiet, stuck)
+        (quiet, stuck, stalls)
     }
 
     fn report(&self, entry: &Entry, lasts: Duration, now: Instant) {
@@ -214,20 +219,21 @@ impl Watch {
             recent.reported = Some(now);
             std::mem::take(&mut recent.left_out)
         };
-        match left_out {
-            0 => eprintln!("cede: {stall}"),
-            more => eprintln!("cede: {stall} ({more} more like this in between)"),
-        }
+        let more = if left_out == 0 { String::new() } else { format!(" ({left_out} more like this in between)") };
+        // Not here: the task that is stuck may be the one that holds the lock of the error output, or the reader of that.
+        let _not_said = thread::Builder::new().name("cede-report".into()).spawn(move || eprintln!("cede: {stall}{more}"));
     }
 }
 
 impl Entry {
-    /// How long the turn has lasted without the time in which its thread was runnable but had no processor. A thread that only waits for its share of a busy machine is not stuck, and another one would have to
-    /// wait, too.
-    fn lasts_but_for_waiting(&mut self, lasts: Duration) -> Duration {
-        let waited = processor::waited_for(self.stuck.number);
-        let before = *self.waited.get_or_insert(waited);
-        lasts.saturating_sub(waited.saturating_sub(before))
+    /// Whether the turn has lasted too long, without the time in which its thread was runnable but had no processor: a thread that only waits for its share of a busy machine is not stuck, and another
+    /// one would have to wait, too.
+    fn is_stuck(&mut self, now: Instant, patience: Duration) -> bool {
+        let lasts = now.saturating_duration_since(self.since);
+        let had = processor::had(self.stuck.number);
+        let (again, had_then) = *self.again.get_or_insert((now, had.time));
+        let computed = again.saturating_duration_since(self.since) + had.time.saturating_sub(had_then);
+        lasts >= patience && (!had.runnable || computed >= patience)
     }
 }
 

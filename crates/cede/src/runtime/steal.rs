@@ -26,7 +26,7 @@
 mod guest;
 mod hand_over;
 mod inject;
-mod priority;
+pub(crate) mod priority;
 mod rescue;
 mod seat;
 mod shared_list;

@@ -2,7 +2,7 @@
 //!
 //! # What
 //! Nothing in a worker is bound to its thread: ring, slot, slab, driver, wheel. When a task is about to block its thread ([`block_in_place`]), the thread gives the worker's [`Seat`] away,
-//! and a spare thread goes on with the worker while the task blocks. Who gives seats away is one matter (today: the thread itself), who takes them another
+//! and a spare thread goes on with the worker while the task blocks. Who gives seats away is one matter (the thread itself, or the monitor, see `rescue`), who takes them another
 //! ([`Spares`](super::spares::Spares)); a monitor that rescues workers whose threads are stuck has only to be another giver.
 //!
 //! # Why not the obvious way
@@ -17,7 +17,7 @@
 //! ```
 //!
 //! # What a stray does
-//! `ACTIVE` is null, so all that its task does (wakes, spawns, frees, timers) goes the way of foreign threads. When the poll returns, the frames of the worker's functions that are left on the
+//! Its desk is empty, so all that its task does (wakes, spawns, frees, timers) goes the way of foreign threads. When the poll returns, the frames of the worker's functions that are left on the
 //! stack ([`Worker::tick_until`], nested `block_on`, [`Worker::run`]) find [`is_stray`](super::seat::is_stray) and return at once; a task that is runnable again goes to the injection queue.
 //!
 //! # Who may touch what
@@ -39,7 +39,7 @@ use std::thread;
 
 use cede_context::{budget, inside};
 
-use super::seat::{SteppedAside, with_active};
+use super::seat::{Inside, SteppedAside, with_active};
 use super::spares::Offered;
 use super::worker::Worker;
 use super::{Shared, threads};
@@ -48,6 +48,8 @@ use crate::runtime::context;
 /// Runs a closure that may block; the worker of this thread, if any, goes on elsewhere.
 pub(crate) fn block_in_place<F: FnOnce() -> R, R>(job: F) -> R {
     let aside = with_active(|active| active.and_then(step_aside));
+    // A thread without a worker to give away, as one that was rescued from this task before, is not stuck either.
+    let _not_stuck = aside.is_none().then(Inside::enter);
     let outside = inside::leave();
     let result = budget::unconstrained(job);
     drop(outside);

@@ -1,28 +1,57 @@
 //! Rescued work goes before the task that was in its way.
 //!
 //! When threads are stuck because their tasks compute, there are more of them than processors, and the thread that goes on with a worker would have to wait for its share. So the thread that is stuck
-//! is made less important, which the kernel allows to anybody; the way back is a privilege, so a thread that does not get it ends when it has finished its task.
+//! is made less important for the rest of its poll. Anybody may do that, but the way back is a privilege (`CAP_SYS_NICE`, or a limit of niceness); without it nothing is done here.
+//!
+//! A thread inherits this from the one that starts it, and so do threads that the stuck task has the runtime start: the runtime's own threads begin with [`restore`].
 
 #![forbid(unsafe_code)]
 
-use rustix::process::{getpriority_process, setpriority_process};
+use std::fs;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::process::{Resource, getpriority_process, getrlimit, setpriority_process};
 use rustix::thread::{Pid, gettid};
 
 /// How much nicer a thread is made, of at most 19 in all. A thread that is nicer by ten gets about a tenth.
 const NICER: i32 = 10;
+/// Its number in the sets of capabilities.
+const CAP_SYS_NICE: u32 = 23;
 
-/// The thread with this number is less important from now on.
+/// What threads of the process have that were not made nicer here.
+static NORMAL: OnceLock<Option<i32>> = OnceLock::new();
+/// Whether any thread was ever made nicer.
+static USED: AtomicBool = AtomicBool::new(false);
+
+/// The normal niceness, if threads may go back to it. Asked by the monitor first, whose own is the normal one.
+fn normal() -> Option<i32> {
+    *NORMAL.get_or_init(|| {
+        let nice = getpriority_process(Some(gettid())).ok()?;
+        may_go_back_to(nice).then_some(nice)
+    })
+}
+
+fn may_go_back_to(nice: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:")).and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
+    let ceiling = getrlimit(Resource::Nice).current.map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
+    effective.unwrap_or(0) >> CAP_SYS_NICE & 1 == 1 || 20 - i64::from(nice) <= ceiling
+}
+
+/// The thread with this number is less important from now on, if it can be undone.
 pub(super) fn give_way(thread: Pid) {
+    let Some(nice) = normal() else { return };
+    USED.store(true, Ordering::Relaxed);
     // The thread may be gone, and then there is nothing to do.
-    let _gone = getpriority_process(Some(thread)).and_then(|nice| setpriority_process(Some(thread), (nice + NICER).min(19)));
+    let _gone = setpriority_process(Some(thread), (nice + NICER).min(19));
 }
 
-/// What the current thread's importance is; to be compared with later.
-pub(super) fn own() -> i32 {
-    getpriority_process(Some(gettid())).unwrap_or(0)
-}
-
-/// The current thread is as important as it was again, if the kernel allows it.
-pub(super) fn restore(nice: i32) -> bool {
-    own() == nice || setpriority_process(Some(gettid()), nice).is_ok()
+/// The current thread is as important as others.
+pub(crate) fn restore() {
+    if USED.load(Ordering::Relaxed)
+        && let Some(nice) = normal()
+    {
+        let _unchanged = setpriority_process(Some(gettid()), nice);
+    }
 }

@@ -15,50 +15,29 @@ use cede_driver::ProcessBarrier;
 use super::seat::Seat;
 use super::spares::Offered;
 use super::{Shared, priority, threads};
-use crate::monitor::{Stuck, Watched};
-use crate::runtime::stats::TaskSite;
+use crate::monitor::{Stuck, TakenOver, Watched};
 
 impl Watched for Shared {
-    fn task_of(&self, stuck: &Stuck, barrier: ProcessBarrier) -> Option<TaskSite> {
-        let mut task = None;
-        let look = |runs| {
-            // SAFETY: [I1] it was on the desk of a worker's thread, and goes back there.
-            let seat = unsafe { Seat::taken(runs) };
-            task = seat.worker().stats().polled_last();
-            seat.forget();
-            false
-        };
-        stuck.desk.take(|| barrier.execute(), look);
-        task
-    }
-
-    fn name_of(&self, task: u64) -> Option<Arc<str>> {
-        self.parts.names.get(task)
-    }
-
-    fn take_over(self: Arc<Self>, stuck: &Stuck, barrier: ProcessBarrier) -> bool {
-        if self.closing.load(Ordering::Relaxed) || self.shutdown.away_count() >= self.parts.rescue.threads_max {
-            return false;
-        }
+    fn take_over(self: Arc<Self>, stuck: &Stuck, barrier: ProcessBarrier) -> TakenOver {
+        let mut result = TakenOver::default();
+        let wanted = !self.closing.load(Ordering::Relaxed) && self.shutdown.away_count() < self.parts.rescue.threads_max;
         // Before the desk is locked, because naming a thread is the user's code.
-        let started = !self.spares.has_idle();
-        if started && !threads::start_spare(&self) {
-            return false;
-        }
+        let ready = wanted && (self.spares.has_idle() || threads::start_spare(&self));
         let pass_on = |runs| {
             // SAFETY: [I1] it was on the desk of a worker's thread.
             let seat = unsafe { Seat::taken(runs) };
             let worker = seat.worker();
-            if worker.holds() || worker.is_guest() {
-                // Foreign code was called in the middle of the worker's own. (H2)
+            let task = worker.stats().polled_last();
+            result.task = task;
+            if !ready || worker.holds() || worker.is_guest() {
+                // If it holds, foreign code was called in the middle of the worker's own. (H2)
                 seat.forget();
                 return false;
             }
-            self.shutdown.add_away(stuck.thread.clone(), worker.stats().polled_last());
+            self.shutdown.add_away(stuck.thread.clone(), task);
             let Offered { ticket, needs_thread } = self.spares.offer(seat);
-            // Only if the idle spare has got another offer meanwhile.
+            // Only if the spare that was ready has got another offer meanwhile, or has ended.
             if needs_thread
-                && !started
                 && !threads::start_spare(&self)
                 && let Some(seat) = self.spares.take_back(ticket)
             {
@@ -70,6 +49,11 @@ impl Watched for Shared {
             priority::give_way(stuck.number);
             true
         };
-        stuck.desk.take(|| barrier.execute(), pass_on)
+        result.taken = stuck.desk.take(|| barrier.execute(), pass_on);
+        result
+    }
+
+    fn name_of(&self, task: u64) -> Option<Arc<str>> {
+        self.parts.names.get(task)
     }
 }

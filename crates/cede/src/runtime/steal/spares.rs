@@ -9,7 +9,7 @@
 //!
 //! # Invariants
 //! - I1: a seat is here only between [`Spares::offer`] and the one [`Spares::take_back`] or [`Spares::wait`] that takes it out.
-//! - I2: for each offer a spare is idle, or on its way from being idle or started; a spare ends only when it has seen no offer under the lock.
+//! - I2: for each offer a spare is idle, or on its way from being idle, or `coming`; a spare ends only when it has seen no offer under the lock, or takes what would be left with it.
 
 #![forbid(unsafe_code)]
 
@@ -50,6 +50,8 @@ struct State {
     offers: VecDeque<Offer>,
     next_ticket: u64,
     idle: usize,
+    /// Spares that were started and have not waited yet.
+    coming: usize,
     closed: bool,
 }
 
@@ -78,14 +80,14 @@ impl Spares {
     /// Whether a spare waits that no offer is meant for.
     pub(super) fn has_idle(&self) -> bool {
         let state = self.state();
-        state.idle > state.offers.len()
+        state.idle + state.coming > state.offers.len()
     }
 
     /// Offers a seat to the spare threads.
     pub(super) fn offer(&self, seat: Seat) -> Offered {
         let (ticket, needs_thread) = {
             let mut state = self.state();
-            let needs_thread = state.idle <= state.offers.len();
+            let needs_thread = state.idle + state.coming <= state.offers.len();
             let ticket = state.next_ticket;
             state.next_ticket += 1;
             state.offers.push_back(Offer { ticket, seat });
@@ -102,6 +104,22 @@ impl Spares {
         let mut state = self.state();
         let place = state.offers.iter().position(|offer| offer.ticket == ticket)?;
         state.offers.remove(place).map(|offer| offer.seat)
+    }
+
+    /// A spare is being started. It has to be [`Spares::arrived`], or counts for ever.
+    pub(super) fn expect(&self) {
+        self.state().coming += 1;
+    }
+
+    /// The spare that was expected is there, or will never be.
+    pub(super) fn arrived(&self) {
+        self.state().coming -= 1;
+    }
+
+    /// A spare leaves without having waited to the end: an offer that no other spare will take, if there is one.
+    pub(super) fn take_uncovered(&self) -> Option<Seat> {
+        let mut state = self.state();
+        if state.offers.len() > state.idle + state.coming { state.offers.pop_front().map(|offer| offer.seat) } else { None }
     }
 
     /// Waits for a seat. `None`: the spare thread is to end.

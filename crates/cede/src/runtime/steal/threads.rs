@@ -6,13 +6,15 @@ use std::sync::Arc;
 use super::seat::{self, Active, Seat};
 use super::{Shared, priority};
 use crate::monitor;
-use crate::runtime::context;
 use crate::runtime::handle::{Handle, SchedulerHandle};
+use crate::runtime::{context, desk, run};
 
 /// The body of a thread that begins with a worker, or as a spare.
 pub(super) fn main(shared: &Arc<Shared>, first: Option<Seat>) {
     cede_driver::tighten_timer_slack();
+    priority::restore();
     let mut next = first;
+    let coming = next.is_none().then(|| Coming(shared));
     // A panic in a hook ends this thread, but the runtime must still be able to end.
     let ended = catch_unwind(AssertUnwindSafe(|| {
         if let Some(hook) = &shared.parts.hooks.thread_start {
@@ -20,15 +22,13 @@ pub(super) fn main(shared: &Arc<Shared>, first: Option<Seat>) {
         }
         let _inside = context::enter(Handle::new(SchedulerHandle::Steal(shared.clone())));
         let _driving = context::drive(context::Drive::Stealing);
-        let nice = priority::own();
+        drop(coming);
         while let Some(seat) = next.take().or_else(|| shared.spares.wait()) {
-            run(shared, seat);
-            if !priority::restore(nice) {
-                break;
-            }
+            carry(shared, seat);
+            priority::restore();
         }
     }));
-    if let Some(seat) = next {
+    if let Some(seat) = next.or_else(|| shared.spares.take_uncovered()) {
         shared.worker_stopped(seat);
     }
     if let Err(panic) = ended {
@@ -39,11 +39,21 @@ pub(super) fn main(shared: &Arc<Shared>, first: Option<Seat>) {
     }
 }
 
+/// A spare that was started and has not come to wait yet; also if its hook panics.
+struct Coming<'a>(&'a Arc<Shared>);
+
+impl Drop for Coming<'_> {
+    fn drop(&mut self) {
+        self.0.spares.arrived();
+    }
+}
+
 /// Runs a worker until the runtime ends, or until it is another thread's.
-fn run(shared: &Arc<Shared>, seat: Seat) {
+fn carry(shared: &Arc<Shared>, seat: Seat) {
     // SAFETY: [I1 of `seat`] this thread has the seat, and the worker stays where it is.
     let active = unsafe { Active::set(seat.worker()) };
     let watched = shared.watch.add(active.desk().clone());
+    desk::stir();
     monitor::wake();
     let ended = catch_unwind(AssertUnwindSafe(|| seat.worker().run()));
     // The frames of the worker are left.
@@ -68,11 +78,16 @@ pub(super) fn start_spare(shared: &Arc<Shared>) -> bool {
         let shared = shared.clone();
         move || main(&shared, None)
     };
-    match shared.threads.start(body) {
-        Ok(thread) => {
+    shared.spares.expect();
+    // The name is the user's code.
+    match run::shielded(|| shared.threads.start(body)) {
+        Some(Ok(thread)) => {
             shared.shutdown.keep_one(thread);
             true
         }
-        Err(_) => false,
+        _ => {
+            shared.spares.arrived();
+            false
+        }
     }
 }
