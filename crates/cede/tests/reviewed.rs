@@ -231,5 +231,7 @@ fn memory_of_tasks_spawned_from_outside_comes_back() {
         });
     }
     let after = resident();
-    assert!(after < before + (30 << 20), "{before} bytes before, {after} after");
+    // The address sanitizer keeps what was freed for a while.
+    let allowed = if std::env::var_os("LSAN_OPTIONS").is_some() { 200 << 20 } else { 30 << 20 };
+    assert!(after < before + allowed, "{before} bytes before, {after} after");
 }

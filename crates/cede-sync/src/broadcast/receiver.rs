@@ -91,8 +91,7 @@ impl<T: Clone> Receiver<T> {
             Err(TryRecvError::Closed) => Some(Err(RecvError::Closed)),
             Err(TryRecvError::Lagged(missed)) => Some(Err(RecvError::Lagged(missed))),
         };
-        let value = cooperative(shared.sent.until(WaitKind::Receive, object, look)).await?;
-        Ok(clone(&value))
+        Ok(copy_of(cooperative(shared.sent.until(WaitKind::Receive, object, look)).await?))
     }
 
     /// Receives the next value if it is there.
@@ -100,13 +99,16 @@ impl<T: Clone> Receiver<T> {
     /// # Errors
     /// It is not there yet, or will never be, or the receiver was too slow and missed values.
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
-        Ok(clone(&self.shared.take(&mut self.cursor)?))
+        Ok(copy_of(self.shared.take(&mut self.cursor)?))
     }
 }
 
 /// A copy; receivers of the same value wait for each other.
-fn clone<T: Clone>(value: &Value<T>) -> T {
-    value.lock().clone()
+fn copy_of<T: Clone>(value: Value<T>) -> T {
+    let copy = value.lock().clone();
+    // If this is the last one and its destructor panics, the copy is dropped, too.
+    drop(value);
+    copy
 }
 
 impl<T> Drop for Receiver<T> {
