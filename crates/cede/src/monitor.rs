@@ -2,8 +2,8 @@
 //!
 //! # What
 //! One thread for the process, started with the first runtime that wants to be watched; it ends soon after the last one. Every few milliseconds it glances at the [desks](cede_core::desk) of all threads that run tasks. A poll
-//! that is still the same after the runtime's threshold is *stuck*: the [`Watch`] of that runtime is told, and has the worker taken over by another thread. A worker pays nothing for being watched but
-//! a store at each turn of a task.
+//! that is still the same after the runtime's threshold is *stuck*: the [`Watch`] of that runtime is told, and has the worker taken over by another thread. A worker pays for being watched with a
+//! few plain stores at each turn of a task and each wake.
 //!
 //! # Why not the obvious way
 //! A time stamp at each poll costs a reading of the clock, which is more than many polls take. A timer signal for each worker interrupts system calls. A monitor that always runs keeps an idle

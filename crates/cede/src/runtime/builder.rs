@@ -265,14 +265,14 @@ impl Builder {
     /// How long a poll may take on a work-stealing runtime before its worker is taken from the thread that is stuck in it, and goes on with its tasks, timers and sockets on another one. 10 ms by
     /// default, at least 1 ms. It is noticed up to half that time later.
     ///
-    /// The thread that is stuck finishes the poll, and is then kept for the next rescue. Not on a one-thread runtime, whose tasks cannot go anywhere, nor where the kernel has no `membarrier`.
+    /// The thread that is stuck finishes the poll, and is then kept for the next rescue. Meanwhile it is less important than others (its niceness grows by ten) where the process may undo that. Not on a one-thread runtime, whose tasks cannot go anywhere, nor where the kernel has no `membarrier`.
     pub fn rescue_after(&mut self, after: Duration) -> &mut Self {
         self.rescue.after = after.max(Duration::from_millis(1));
         self
     }
 
     /// How long a poll may take on a work-stealing runtime before something is said about it, 100 ms by default; see [`Stall`](super::Stall). At least as long as
-    /// [`Builder::rescue_after`].
+    /// [`Builder::rescue_after`]. Tasks that run on the thread in [`Runtime::block_on`](super::Runtime::block_on) are not watched.
     pub fn stall_after(&mut self, after: Duration) -> &mut Self {
         self.reports.after = after;
         self

@@ -3,7 +3,7 @@
 //! # What
 //! Nothing in a worker is bound to its thread: ring, slot, slab, driver, wheel. When a task is about to block its thread ([`block_in_place`]), the thread gives the worker's [`Seat`] away,
 //! and a spare thread goes on with the worker while the task blocks. Who gives seats away is one matter (the thread itself, or the monitor, see `rescue`), who takes them another
-//! ([`Spares`](super::spares::Spares)); a monitor that rescues workers whose threads are stuck has only to be another giver.
+//! ([`Spares`](super::spares::Spares)).
 //!
 //! # Why not the obvious way
 //! Moving the queued tasks to others leaves the worker's timers and sockets deaf. Moving the blocking closure to another thread would need it to be `Send + 'static`. Waiting for the
