@@ -170,7 +170,7 @@ fn many_stuck_tasks_each_get_a_thread() {
 }
 
 #[test]
-fn beyond_the_limit_the_runtime_waits_and_then_goes_on() {
+fn without_rescue_the_runtime_waits_and_then_goes_on() {
     let mut builder = Builder::new_multi_thread();
     builder.worker_threads(1).enable_all().rescue_after(Duration::from_millis(1)).max_rescued_threads(0).block_on_runs_tasks(false);
     let runtime = builder.build().unwrap();
@@ -179,6 +179,23 @@ fn beyond_the_limit_the_runtime_waits_and_then_goes_on() {
     assert_eq!(runtime.metrics().rescued_workers_count(), 0);
     drop(stuck);
     assert_eq!(runtime.block_on(task).unwrap(), 7);
+}
+
+#[test]
+fn beyond_the_limit_nobody_is_rescued() {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(1).enable_all().rescue_after(Duration::from_millis(1)).max_rescued_threads(1).block_on_runs_tasks(false);
+    let runtime = builder.build().unwrap();
+    let first = Stuck::all_of(&runtime, 1);
+    // This one can only begin because the worker was rescued from the first.
+    let second = Stuck::all_of(&runtime, 1);
+    let third = runtime.spawn(async { 7 });
+    // Without the limit it would be rescued again many times over.
+    thread::sleep(Duration::from_millis(30));
+    assert_eq!((runtime.metrics().rescued_workers_count(), third.is_finished()), (1, false));
+    drop(second);
+    assert_eq!(runtime.block_on(third).unwrap(), 7);
+    drop(first);
 }
 
 #[test]
