@@ -5,6 +5,7 @@
 //! * the **budget**: how many more operations the running task may complete before it must cede ([`budget`]);
 //! * the **wait**: a leaf future that returns `Pending` says what it waits for, and the executor stores it with the task, so that dumps
 //!   and deadlock reports can be read without polling anything ([`wait`]);
+//! * the **holder** of a lock, for those who wait for it ([`holder`]);
 //! * whether the thread is **inside** an executor, so that what blocks it can refuse ([`inside`]);
 //! * a **timer**, for what has a time limit (with `std`: module `timer`);
 //! * how to **relax** while another thread holds a short lock ([`relax`]);
@@ -21,6 +22,7 @@
 extern crate std;
 
 pub mod budget;
+pub mod holder;
 pub mod inside;
 mod persist;
 #[cfg(feature = "std")]

@@ -96,17 +96,25 @@ pub struct Wait {
     pub kind: WaitKind,
     /// Which one: an address, a descriptor, a deadline or an id, by kind.
     pub object: u64,
+    /// The leaf was not polled by the task itself but by something in it that polls several, with wakers of its own.
+    pub indirect: bool,
 }
 
 impl Wait {
     /// Nothing recorded.
-    pub const NONE: Wait = Wait { kind: WaitKind::Unknown, object: 0 };
+    pub const NONE: Wait = Wait { kind: WaitKind::Unknown, object: 0, indirect: false };
 }
 
 /// Records that the running task waits for `object`. Called by a leaf that is about to return `Pending`.
 #[inline]
 pub fn waiting_for(kind: WaitKind, object: u64) {
-    cells::set_wait(Wait { kind, object });
+    cells::set_wait(Wait { kind, object, indirect: false });
+}
+
+/// Like [`waiting_for`], for a leaf that knows whether it was polled with the task's own waker, or by way of another.
+#[inline]
+pub fn waiting_for_by_way(kind: WaitKind, object: u64, indirect: bool) {
+    cells::set_wait(Wait { kind, object, indirect });
 }
 
 /// Takes the record of the poll that just ended. Called by executors.

@@ -32,7 +32,8 @@
 //! * `next`: the queue that the task is in; it is in one at most. After COMPLETE it is in none, and the link is the join handle's ([`Leftovers`]).
 //! * `join_waker`: while the task is not COMPLETE, the join handle; it sets `JOIN_WAKER` when a waker is in place and may take the bit back. If the bit is set at the
 //!   moment of completion, the runner moves the waker out and resets the bit. If it is set after that (the handle was late), the last reference drops the waker.
-//! * `vtable`: written when the cell is initialized, and to null when it is vacated; a walk over the memory recognizes live cells by it.
+//! * `vtable`, `id`, `site`, `born`: written when a task moves in, the vtable to null when it is vacated; `wait`, `polls`: written by the runner. All of these may be read by anybody at any
+//!   time as long as the memory is there, see [`Sighting`].
 //!
 //! # Invariants
 //! - I1: at most one party has the right to poll.
@@ -48,6 +49,7 @@
 mod cell;
 mod header;
 mod join;
+mod sighting;
 pub mod state;
 mod waker;
 
@@ -57,4 +59,5 @@ mod model;
 pub use cell::{Cell, Home};
 pub use header::{Header, TaskRef, Vtable};
 pub use join::{Join, Leftover, Leftovers};
+pub use sighting::Sighting;
 pub use waker::{task_of, waker, with_waker};

@@ -31,6 +31,8 @@ pub(crate) struct Claim {
 struct Need {
     missing: usize,
     granted: usize,
+    /// The task, if it is to be noted as the holder; else zero.
+    sole: usize,
 }
 
 /// What became of a claim.
@@ -46,7 +48,7 @@ pub(crate) enum Progress {
 
 impl Claim {
     pub(crate) fn new(wanted: usize) -> Self {
-        Self { wanted, queued: false, node: Node::new(Need { missing: wanted, granted: 0 }) }
+        Self { wanted, queued: false, node: Node::new(Need { missing: wanted, granted: 0, sole: 0 }) }
     }
 
     pub(crate) fn wanted(&self) -> usize {
@@ -82,16 +84,16 @@ impl Claims {
         self.list.is_empty()
     }
 
-    /// Queues a claim that got `granted` of its permits already.
+    /// Queues a claim that got `granted` of its permits already. `sole` is the task, if it is to be noted as the holder, else zero.
     ///
     /// # Safety
     /// The claim is not queued, and [`Claims::leave`] of these claims is called before it ends, if it is queued then.
-    pub(crate) unsafe fn join(&mut self, claim: Pin<&mut Claim>, granted: usize, waker: Waker) {
+    pub(crate) unsafe fn join(&mut self, claim: Pin<&mut Claim>, granted: usize, sole: usize, waker: Waker) {
         let (wanted, queued, node) = claim.parts();
         *queued = true;
         // SAFETY: [I1] the node is in no list, and the caller promises that it leaves this one in time.
         unsafe {
-            self.list.data(&node, |need| *need = Need { missing: wanted - granted, granted });
+            self.list.data(&node, |need| *need = Need { missing: wanted - granted, granted, sole });
             self.list.push_back(node, Some(waker));
         }
     }
@@ -135,8 +137,8 @@ impl Claims {
     }
 
     /// Hands up to `permits` to the waiters, oldest first; those that have all they want leave the queue. Returns what is left over: because nobody waits, or
-    /// because the batch is full.
-    pub(crate) fn hand_out(&mut self, mut permits: usize, batch: &mut WakeBatch) -> usize {
+    /// because the batch is full. `hold` is called with the task of one that has got all it wants, if that is to be noted as the holder.
+    pub(crate) fn hand_out(&mut self, mut permits: usize, batch: &mut WakeBatch, mut hold: impl FnMut(usize)) -> usize {
         while permits > 0 && batch.has_room() {
             let satisfied = self.list.front(|need| {
                 let part = permits.min(need.missing);
@@ -146,7 +148,7 @@ impl Claims {
                 need.missing == 0
             });
             match satisfied {
-                Some(true) => self.send_off(batch, |_| ()),
+                Some(true) => self.send_off(batch, |need| hold(need.sole)),
                 Some(false) => debug_assert_eq!(permits, 0),
                 None => break,
             }

@@ -18,7 +18,7 @@ use cede_context::wait::WaitKind;
 
 use crate::TryLockError;
 use crate::lease::{Lease, Leased, OwnedLease};
-use crate::permits::Permits;
+use crate::permits::{Permits, Take};
 
 mod guards;
 pub use guards::{MappedMutexGuard, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard};
@@ -70,7 +70,7 @@ impl<T: ?Sized> Mutex<T> {
     /// # Cancel safety
     /// Dropping the future loses the place in the queue.
     pub async fn lock(&self) -> MutexGuard<'_, T> {
-        self.take().await;
+        self.take(Permits::take_alone).await;
         self.guard()
     }
 
@@ -79,7 +79,8 @@ impl<T: ?Sized> Mutex<T> {
     /// # Cancel safety
     /// Dropping the future loses the place in the queue.
     pub async fn lock_owned(self: Arc<Self>) -> OwnedMutexGuard<T> {
-        self.take().await;
+        // The guard may go to another task, so nobody is noted as the holder.
+        self.take(Permits::take).await;
         OwnedMutexGuard::new(OwnedLease::new(self, 1))
     }
 
@@ -89,6 +90,7 @@ impl<T: ?Sized> Mutex<T> {
     /// Somebody does.
     pub fn try_lock(&self) -> Result<MutexGuard<'_, T>, TryLockError> {
         self.permits.try_take(1).map_err(|_| TryLockError(()))?;
+        self.permits.hold();
         Ok(self.guard())
     }
 
@@ -106,8 +108,8 @@ impl<T: ?Sized> Mutex<T> {
         self.value.get_mut()
     }
 
-    async fn take(&self) {
-        if self.permits.take(1, WaitKind::Mutex).await.is_err() {
+    async fn take<'a>(&'a self, how: fn(&'a Permits, usize, WaitKind) -> Take<'a>) {
+        if how(&self.permits, 1, WaitKind::Mutex).await.is_err() {
             unreachable!("the permits of a mutex are never closed");
         }
     }

@@ -123,7 +123,7 @@ impl<T> OnceCell<T> {
         if let Some(value) = self.get() {
             return Ok(value);
         }
-        if self.permits.take(1, WaitKind::Once).await.is_ok() {
+        if self.permits.take_alone(1, WaitKind::Once).await.is_ok() {
             let lease = Lease::new(&self.permits, 1);
             let value = f().await?;
             if let Ok(value) = self.fill(value, lease) {

@@ -32,9 +32,11 @@ use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
 use cede_context::budget;
-use cede_context::wait::{WaitKind, waiting_for};
+use cede_context::holder;
+use cede_context::wait::{WaitKind, waiting_for_by_way};
 use cede_core::lock::{Guard, Lock};
 use cede_core::prim::atomic::{AtomicUsize, Ordering};
+use cede_core::task::task_of;
 use cede_core::wake_batch::WakeBatch;
 
 use crate::claims::{Claim, Claims, Progress};
@@ -48,6 +50,8 @@ const SHIFT: u32 = 2;
 pub(crate) struct Permits {
     word: AtomicUsize,
     claims: Lock<Claims>,
+    /// The task that has what only one can have, zero if nobody knows. For reports only, so it is no part of the models.
+    holder: core::sync::atomic::AtomicUsize,
 }
 
 // A panic leaves the counts as they should be [I4].
@@ -61,7 +65,11 @@ impl Permits {
         #[track_caller]
         pub(crate) fn new(permits: usize) -> Self {
             assert!(permits <= Self::MAX, "a semaphore may not have more than MAX_PERMITS permits");
-            Self { word: AtomicUsize::new(permits << SHIFT), claims: Lock::new(Claims::new()) }
+            Self {
+                word: AtomicUsize::new(permits << SHIFT),
+                claims: Lock::new(Claims::new()),
+                holder: core::sync::atomic::AtomicUsize::new(0),
+            }
         }
     }
 
@@ -102,6 +110,7 @@ impl Permits {
         if permits == 0 {
             return;
         }
+        self.holder.store(0, Ordering::Relaxed);
         let mut word = self.word.load(Ordering::Relaxed);
         while word & WAITED == 0 {
             let given = Self::sum(word, permits);
@@ -118,6 +127,21 @@ impl Permits {
         let total = (word >> SHIFT).saturating_add(permits);
         assert!(total <= Self::MAX, "number of added permits ({permits}) would overflow MAX_PERMITS ({})", Self::MAX);
         total << SHIFT | word & (WAITED | CLOSED)
+    }
+
+    /// The task that runs has taken what only one can have.
+    #[inline]
+    pub(crate) fn hold(&self) {
+        self.holder.store(holder::current() as usize, Ordering::Relaxed);
+        if self.word.load(Ordering::Relaxed) & WAITED != 0 {
+            self.note_holder();
+        }
+    }
+
+    /// Tells those who look for deadlocks who holds what others wait for.
+    #[cold]
+    fn note_holder(&self) {
+        holder::note(core::ptr::from_ref(self).addr() as u64, self.holder.load(Ordering::Relaxed) as u64);
     }
 
     /// Gives permits to those who wait, and what is left to the word.
@@ -138,7 +162,8 @@ impl Permits {
     }
 
     fn hand_out_some(&self, mut claims: Guard<'_, Claims>, permits: &mut usize, batch: &mut WakeBatch) {
-        *permits = claims.hand_out(*permits, batch);
+        *permits = claims.hand_out(*permits, batch, |sole| self.holder.store(sole, Ordering::Relaxed));
+        self.note_holder();
         if claims.is_empty() {
             let rest = core::mem::take(permits);
             // Also clears the mark: the queue is empty [I1].
@@ -184,7 +209,12 @@ impl Permits {
 
     /// A future that takes `wanted` permits; it says that it waits for a `kind` at `object`.
     pub(crate) fn take(&self, wanted: usize, kind: WaitKind) -> Take<'_> {
-        Take { permits: self, kind, claim: Claim::new(wanted) }
+        Take { permits: self, kind, sole: false, claim: Claim::new(wanted) }
+    }
+
+    /// Like [`Permits::take`] for who wants what only one can have, and keeps it as long as the task goes on; so the task is noted as the holder.
+    pub(crate) fn take_alone(&self, wanted: usize, kind: WaitKind) -> Take<'_> {
+        Take { permits: self, kind, sole: true, claim: Claim::new(wanted) }
     }
 }
 
@@ -199,15 +229,17 @@ impl core::fmt::Debug for Permits {
 pub(crate) struct Take<'a> {
     permits: &'a Permits,
     kind: WaitKind,
+    /// Whether the task is to be noted as the holder.
+    sole: bool,
     claim: Claim,
 }
 
 impl Take<'_> {
-    fn parts(self: Pin<&mut Self>) -> (&Permits, WaitKind, Pin<&mut Claim>) {
+    fn parts(self: Pin<&mut Self>) -> (&Permits, (WaitKind, bool), Pin<&mut Claim>) {
         // SAFETY: the claim is only lent out pinned, and the other fields are `Unpin`.
         unsafe {
             let this = self.get_unchecked_mut();
-            (this.permits, this.kind, Pin::new_unchecked(&mut this.claim))
+            (this.permits, (this.kind, this.sole), Pin::new_unchecked(&mut this.claim))
         }
     }
 
@@ -229,7 +261,8 @@ impl Take<'_> {
 
     #[cold]
     fn poll_queue(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), AcquireError>> {
-        let (permits, kind, mut claim) = self.parts();
+        let (permits, (kind, sole), mut claim) = self.parts();
+        let task = holder::current();
         // Cloning is foreign code: never under the lock.
         let mut waker = (!claim.is_queued()).then(|| cx.waker().clone());
         loop {
@@ -260,14 +293,16 @@ impl Take<'_> {
                         return Poll::Ready(Ok(()));
                     }
                     // SAFETY: [I3] it is not queued, and `drop` takes it out.
-                    Ok(granted) => unsafe { claims.join(claim.as_mut(), granted, waker) },
+                    Ok(granted) => unsafe { claims.join(claim.as_mut(), granted, if sole { task as usize } else { 0 }, waker) },
                 }
+                permits.note_holder();
                 break;
             }
             drop(claims);
             waker = Some(cx.waker().clone());
         }
-        waiting_for(kind, core::ptr::from_ref(permits).addr() as u64);
+        let by_itself = task_of(cx.waker()).is_some_and(|polled| polled.id() == task);
+        waiting_for_by_way(kind, core::ptr::from_ref(permits).addr() as u64, !by_itself);
         Poll::Pending
     }
 }
@@ -300,15 +335,18 @@ impl Future for Take<'_> {
         }
         let unit = ready!(budget::poll_proceed(cx));
         let outcome = if self.claim.is_queued() {
-            ready!(self.poll_queue(cx))
+            ready!(self.as_mut().poll_queue(cx))
         } else {
             match self.permits.try_take(self.claim.wanted()) {
                 Ok(()) => Ok(()),
                 Err(TryAcquireError::Closed) => Err(AcquireError(())),
-                Err(TryAcquireError::NoPermits) => ready!(self.poll_queue(cx)),
+                Err(TryAcquireError::NoPermits) => ready!(self.as_mut().poll_queue(cx)),
             }
         };
         unit.spend();
+        if self.sole && outcome.is_ok() {
+            self.permits.hold();
+        }
         Poll::Ready(outcome)
     }
 }

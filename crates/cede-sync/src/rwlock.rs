@@ -141,7 +141,7 @@ impl<T: ?Sized> RwLock<T> {
     /// # Cancel safety
     /// Dropping the future loses the place in the queue.
     pub async fn write(&self) -> RwLockWriteGuard<'_, T> {
-        self.take(self.readers).await;
+        self.take_alone().await;
         RwLockWriteGuard::new(self.data(), Lease::new(&self.permits, self.readers))
     }
 
@@ -161,6 +161,7 @@ impl<T: ?Sized> RwLock<T> {
     /// Somebody does.
     pub fn try_write(&self) -> Result<RwLockWriteGuard<'_, T>, TryLockError> {
         self.try_take(self.readers)?;
+        self.permits.hold();
         Ok(RwLockWriteGuard::new(self.data(), Lease::new(&self.permits, self.readers)))
     }
 
@@ -181,6 +182,12 @@ impl<T: ?Sized> RwLock<T> {
 
     async fn take(&self, permits: u32) {
         if self.permits.take(permits as usize, WaitKind::RwLock).await.is_err() {
+            unreachable!("the permits of a lock are never closed");
+        }
+    }
+
+    async fn take_alone(&self) {
+        if self.permits.take_alone(self.readers as usize, WaitKind::RwLock).await.is_err() {
             unreachable!("the permits of a lock are never closed");
         }
     }

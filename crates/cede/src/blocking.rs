@@ -50,7 +50,7 @@ use std::time::Duration;
 
 use cede_context::{budget, inside};
 use cede_core::lock::Lock;
-use cede_core::task::{Cell, Home, TaskRef};
+use cede_core::task::{Cell, Header, Home, TaskRef};
 use cede_driver::clock::Hold;
 
 use crate::runtime::{Handle, context, run};
@@ -194,7 +194,10 @@ where
     // SAFETY: a cell is not of size zero.
     let memory = NonNull::new(unsafe { alloc(layout) }).unwrap_or_else(|| handle_alloc_error(layout));
     // SAFETY: the memory is new. What is not `Send` is ended on this thread at once.
-    unsafe { Cell::<F, AllocatedHome>::emplace(memory, future, id.number(), site) }
+    unsafe {
+        Header::vacant(memory.cast());
+        Cell::<F, AllocatedHome>::emplace(memory, future, id.number(), site, 0)
+    }
 }
 
 /// The home of tasks that no scheduler owns: they have one turn, and are never asleep.

@@ -19,6 +19,7 @@ pub mod compute;
 pub mod event;
 pub mod fs;
 pub mod group;
+pub mod inspect;
 pub mod io;
 #[doc(hidden)]
 pub mod macros;

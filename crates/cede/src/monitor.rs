@@ -1,7 +1,8 @@
-//! The thread that looks after all others: it finds polls that take too long.
+//! The thread that looks after all others: it finds polls that take too long, and tasks that wait for each other.
 //!
 //! # What
-//! One thread for the process, started with the first runtime that wants to be watched; it ends soon after the last one. Every few milliseconds it glances at the [desks](cede_core::desk) of all threads that run tasks. A poll
+//! One thread for the process, started with the first runtime that wants to be watched; it ends soon after the last one. (A one-thread runtime wants to be watched when it has run for a second, see
+//! [`Presence`]: a short program on one thread shall have one thread.) Every few milliseconds it glances at the [desks](cede_core::desk) of all threads that run tasks. A poll
 //! that is still the same after the runtime's threshold is *stuck*: the [`Watch`] of that runtime is told, and has the worker taken over by another thread. A worker pays for being watched with a
 //! few plain stores at each turn of a task and each wake.
 //!
@@ -12,13 +13,13 @@
 //! # Going to sleep, and being woken
 //! The monitor sleeps when all desks have been quiet for [`QUIET_ROUNDS`] looks. Whoever begins to run tasks after it was parked calls [`wake`]. Neither side may miss the other:
 //! ```text
-//! monitor: store ASLEEP ── barrier on all processors ── look at all desks ── sleep
-//! worker:  count the unpark on its desk ── (compiler's order) ── load ASLEEP
+//! monitor: load CALLS ── store ASLEEP ── barrier on all processors ── look at all desks ── sleep if CALLS is the same
+//! worker:  count the unpark on its desk or post ── (compiler's order) ── load ASLEEP ── if set: change CALLS, wake
 //! ```
 //! Either the worker sees ASLEEP, or the look sees that something happened.
 //!
 //! # Who may touch what
-//! `STATE`: under its lock, which is not held while desks are looked at. The list of a [`Watch`]: under its lock, by the threads that come and go and by the monitor.
+//! `STATE`: under its lock, which is not held while desks are looked at. `CALLS`, a futex: anybody, also in a signal handler. The list of a [`Watch`]: under its lock, by the threads that come and go and by the monitor.
 //!
 //! # Invariants
 //! - I1: a runtime is in the list for as long as it lives; the monitor keeps none alive.
@@ -26,37 +27,53 @@
 
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicBool, Ordering, compiler_fence};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, compiler_fence};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use cede_driver::ProcessBarrier;
+use rustix::thread::futex;
 
+use crate::inspect::deadlock::Search;
+use crate::inspect::{self, registry};
 use crate::runtime::run::shielded;
+use polls::LongPolls;
 
+mod polls;
 mod processor;
+mod report;
 mod stall;
 mod watch;
 
+pub(crate) use report::{Reported, Reports};
 pub use stall::Stall;
-pub(crate) use watch::{Reports, Stuck, TakenOver, Watch, Watched};
+pub(crate) use watch::{Stuck, Watch, Watched};
 
 /// So many looks at which nothing was going on, then the monitor sleeps.
 const QUIET_ROUNDS: u32 = 20;
 /// How often it looks, at most and at least.
 const PERIODS: (Duration, Duration) = (Duration::from_micros(500), Duration::from_millis(5));
 
-static STATE: Mutex<State> = Mutex::new(State { watches: Vec::new(), runs: false, called: false });
-static CALLED: Condvar = Condvar::new();
+static STATE: Mutex<State> = Mutex::new(State { watches: Vec::new(), others: Vec::new(), runs: false });
+/// Changes when the monitor shall wake up.
+static CALLS: AtomicU32 = AtomicU32::new(0);
 static ASLEEP: AtomicBool = AtomicBool::new(false);
+/// Whether the thread exists.
+static RUNS: AtomicBool = AtomicBool::new(false);
 
 struct State {
+    /// Runtimes whose workers can be taken over.
     watches: Vec<Weak<Watch>>,
+    /// Those of one thread.
+    others: Vec<Weak<Presence>>,
     /// Whether the thread exists.
     runs: bool,
-    called: bool,
 }
+
+/// A one-thread runtime is watched as long as this is there.
+#[derive(Debug)]
+pub(crate) struct Presence;
 
 fn state() -> MutexGuard<'static, State> {
     STATE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -64,40 +81,76 @@ fn state() -> MutexGuard<'static, State> {
 
 /// From now on the monitor looks at the desks of `watch`, if the system lets it.
 pub(crate) fn begin(watch: &Arc<Watch>) {
+    start(|state| {
+        state.watches.retain(|watch| watch.strong_count() > 0);
+        state.watches.push(Arc::downgrade(watch));
+    });
+}
+
+/// From now on there is a monitor, as long as the result is there, if the system lets it.
+pub(crate) fn begin_for_one_thread() -> Arc<Presence> {
+    let presence = Arc::new(Presence);
+    start(|state| {
+        state.others.retain(|presence| presence.strong_count() > 0);
+        state.others.push(Arc::downgrade(&presence));
+    });
+    presence
+}
+
+fn start(add: impl FnOnce(&mut State)) {
     let Some(barrier) = ProcessBarrier::register() else { return };
     let mut state = state();
-    state.watches.retain(|watch| watch.strong_count() > 0);
-    state.watches.push(Arc::downgrade(watch));
+    add(&mut state);
     if !state.runs {
         // Without the thread nobody is watched, which is no reason to refuse a runtime; the next one tries again.
         state.runs = thread::Builder::new().name("cede-monitor".into()).stack_size(256 * 1024).spawn(move || run(barrier)).is_ok();
+        RUNS.store(state.runs, Ordering::SeqCst);
     }
     drop(state);
-    call();
+    inspect::quit::install();
+    ring();
 }
 
-/// This thread begins to run tasks, and has noted so on its desk.
+/// Whether there is a monitor. Async-signal-safe.
+pub(crate) fn is_there() -> bool {
+    RUNS.load(Ordering::SeqCst)
+}
+
+/// This thread begins to run tasks, and has noted so on its desk or post.
 #[inline]
 pub(crate) fn wake() {
     compiler_fence(Ordering::SeqCst);
     if ASLEEP.load(Ordering::Relaxed) {
-        call();
+        ring();
     }
 }
 
+/// Wakes the monitor. Async-signal-safe.
 #[cold]
-fn call() {
+pub(crate) fn ring() {
     ASLEEP.store(false, Ordering::SeqCst);
-    state().called = true;
-    CALLED.notify_one();
+    CALLS.fetch_add(1, Ordering::SeqCst);
+    let _woken = futex::wake(&CALLS, futex::Flags::PRIVATE, 1);
+}
+
+/// What the monitor remembers from look to look.
+#[derive(Default)]
+struct Memory {
+    polls: LongPolls,
+    search: Search,
+    /// Something has happened since the last search for deadlocks.
+    stirred: bool,
 }
 
 fn run(barrier: ProcessBarrier) {
+    let mut memory = Memory::default();
     let mut quiet = 0;
     loop {
-        let round = look(barrier);
+        let calls = CALLS.load(Ordering::SeqCst);
+        let round = look(&mut memory, barrier);
+        inspect::quit::answer();
         quiet = if round.quiet { quiet + 1 } else { 0 };
-        if quiet < QUIET_ROUNDS {
+        if quiet < QUIET_ROUNDS || memory.search_before_sleep() {
             thread::sleep(round.period);
             continue;
         }
@@ -106,22 +159,21 @@ fn run(barrier: ProcessBarrier) {
             return;
         }
         ASLEEP.store(true, Ordering::SeqCst);
-        if barrier.execute() && look(barrier).quiet {
-            let mut state = state();
-            while !state.called {
-                state = CALLED.wait(state).unwrap_or_else(PoisonError::into_inner);
-            }
+        if barrier.execute() && look(&mut memory, barrier).quiet {
+            // Returns at once if it was called since; an interruption only makes it look again.
+            let _woken = futex::wait(&CALLS, futex::Flags::PRIVATE, calls, None);
         }
         ASLEEP.store(false, Ordering::SeqCst);
     }
 }
 
-/// Prepares to sleep; or there is no runtime any more, and the thread ends.
+/// There may be no runtime any more; then the thread ends.
 fn ends() -> bool {
     let mut state = state();
-    state.called = false;
     state.watches.retain(|watch| watch.strong_count() > 0);
-    state.runs = !state.watches.is_empty();
+    state.others.retain(|presence| presence.strong_count() > 0);
+    state.runs = !(state.watches.is_empty() && state.others.is_empty());
+    RUNS.store(state.runs, Ordering::SeqCst);
     !state.runs
 }
 
@@ -132,12 +184,12 @@ struct Round {
     period: Duration,
 }
 
-fn look(barrier: ProcessBarrier) -> Round {
+fn look(memory: &mut Memory, barrier: ProcessBarrier) -> Round {
     let watches: Vec<_> = state().watches.iter().filter_map(Weak::upgrade).collect();
     let now = Instant::now();
     let mut round = Round { quiet: true, period: PERIODS.1 };
-    for watch in watches {
-        // The last handle on a runtime may be dropped here, and the closures of its owner with it.
+    for watch in &watches {
+        let watch = watch.clone();
         let patience = shielded(move || {
             let quiet = watch.look(now, barrier);
             (quiet, watch.patience(now))
@@ -146,6 +198,35 @@ fn look(barrier: ProcessBarrier) -> Round {
         round.quiet &= quiet;
         round.period = round.period.min(patience / 2);
     }
+    // After the rescues, because this calls the user's code.
+    let is_rescued = |number| watches.iter().any(|watch| watch.has_taken_from(number));
+    round.quiet &= shielded(|| memory.polls.look(now, is_rescued)).unwrap_or(false);
+    memory.stirred |= !round.quiet;
+    memory.search_if_due(now);
     round.period = round.period.max(PERIODS.0);
+    // The last handle on a runtime may be dropped here, and the closures of its owner with it.
+    shielded(|| drop(watches));
     round
+}
+
+impl Memory {
+    fn search_if_due(&mut self, now: Instant) {
+        if !(self.stirred || self.search.suspects()) || !self.search.is_due(now) {
+            return;
+        }
+        self.stirred = false;
+        shielded(|| {
+            for (deadlock, runtime) in self.search.look(now) {
+                let runtime = runtime.and_then(registry::find).or_else(|| registry::all().into_iter().next());
+                if let Some(runtime) = runtime {
+                    runtime.parts().reported.deadlock(&deadlock, &runtime.parts().reports);
+                }
+            }
+        });
+    }
+
+    /// Whether the last word on deadlocks is not spoken yet: what happened last may have closed a circle.
+    fn search_before_sleep(&self) -> bool {
+        self.stirred || self.search.suspects()
+    }
 }

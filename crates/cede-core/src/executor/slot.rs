@@ -22,7 +22,7 @@ use cede_context::wait::{WaitKind, waiting_for};
 
 use super::Executor;
 use crate::prim::atomic::{AtomicBool, AtomicPtr, Ordering};
-use crate::task::{Cell, Home, Join, TaskRef};
+use crate::task::{Cell, Header, Home, Join, TaskRef};
 
 /// Memory for one task whose cell has at most `BYTES` bytes: 64 and the size of the future or of its output, rounded up to 64. A slot that is too small does not compile.
 ///
@@ -104,7 +104,10 @@ impl<const BYTES: usize> TaskSlot<BYTES> {
         // The pointer comes from the whole slot, so that the home can go back to the front [I3].
         let memory = NonNull::from(self).cast::<u8>().map_addr(|address| address.saturating_add(size_of::<Front>()));
         // SAFETY: [I1] the memory is ours; it is large enough and aligned as asserted above. What is `Send` may be polled anywhere.
-        let (task, join) = unsafe { Cell::<F, StaticHome>::emplace(memory, future, id, site) };
+        let (task, join) = unsafe {
+            Header::vacant(memory.cast());
+            Cell::<F, StaticHome>::emplace(memory, future, id, site, 0)
+        };
         executor.schedule(task);
         Ok(TaskHandle { join })
     }

@@ -36,7 +36,7 @@ enum Stage<F, T> {
 type StageOf<F, H> = Stage<F, Result<<F as Future>::Output, <H as Home>::Failure>>;
 
 /// A task's memory. Only its layout is public: an allocator asks for it.
-#[repr(C)]
+#[repr(C, align(64))]
 #[expect(missing_debug_implementations, reason = "never seen as a value: only behind a TaskRef, which has one")]
 pub struct Cell<F: Future, H: Home> {
     header: Header,
@@ -59,11 +59,11 @@ impl<F: Future, H: Home> Cell<F, H> {
         future_type: core::any::type_name::<F>,
     };
 
-    /// Makes a task of `future` in `memory`. It counts as queued: the caller has the right to poll and queues it. One reference is the
+    /// Makes a task of `future` in `memory`, `born` at a moment whose unit is the caller's. It counts as queued: the caller has the right to poll and queues it. One reference is the
     /// runtime's, the other the join handle's.
     ///
     /// # Safety
-    /// `memory` has at least [`Cell::LAYOUT`] and is nobody else's until [`Home::free`] gets it. If `F` is not `Send`, the task is polled and
+    /// `memory` has at least [`Cell::LAYOUT`], begins with a [vacant](Header::vacant) header, and is nobody else's until [`Home::free`] gets it, save for [sightings](super::Sighting). If `F` is not `Send`, the task is polled and
     /// dropped on this thread only; if it borrows, the memory is freed before the borrow ends.
     #[inline]
     pub unsafe fn emplace(
@@ -71,12 +71,13 @@ impl<F: Future, H: Home> Cell<F, H> {
         future: F,
         id: u64,
         site: &'static Location<'static>,
+        born: u32,
     ) -> (TaskRef, Join<F::Output, H::Failure>) {
         let cell = memory.cast::<Self>();
-        // SAFETY: the caller's contract: the memory is large enough, aligned and unused. Field by field, so that the future is moved once.
+        // SAFETY: the caller's contract: the memory is large enough, aligned and unused, and the header is initialized. Field by field, so that the future is moved once.
         unsafe {
             (&raw mut (*cell.as_ptr()).stage).write(UnsafeCell::new(Stage::Running(future)));
-            (&raw mut (*cell.as_ptr()).header).write(Header::new(Self::VTABLE, id, site));
+            (*cell.cast::<Header>().as_ptr()).occupy(Self::VTABLE, id, site, born);
         }
         // SAFETY: [I5] the cell was just initialized with two references: one for each of these.
         unsafe {

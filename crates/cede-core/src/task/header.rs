@@ -12,18 +12,22 @@ use cede_context::wait::{Wait, WaitKind};
 use super::join::Leftover;
 use super::state::{AfterComplete, AfterRelease, JOIN_WAKER, Snapshot, State};
 use crate::prim::UnsafeCell;
-use crate::prim::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use crate::prim::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence};
 
-/// The first cache line of a cell. Who may touch which field is said in the parent module.
-#[repr(C, align(64))]
+/// The head of a cell, which fills its first cache line and a little more. Who may touch which field is said in the parent module; whatever a
+/// [sighting](super::Sighting) reads is an atomic.
+#[repr(C)]
 pub struct Header {
     pub(super) state: State,
     next: AtomicPtr<Header>,
-    vtable: AtomicPtr<Vtable>,
-    id: u64,
+    pub(super) vtable: AtomicPtr<Vtable>,
+    /// On machines of 32 bits this is the lower half of the number.
+    pub(super) id: AtomicUsize,
     pub(super) join_waker: UnsafeCell<MaybeUninit<Waker>>,
-    site: &'static Location<'static>,
-    wait: AtomicUsize,
+    pub(super) site: AtomicPtr<Location<'static>>,
+    pub(super) wait: AtomicUsize,
+    pub(super) polls: AtomicU32,
+    pub(super) born: AtomicU32,
 }
 
 /// What a cell can do, by the types of its future, its output and its home.
@@ -39,25 +43,39 @@ pub struct Vtable {
 }
 
 impl Header {
-    pub(super) fn new(vtable: &'static Vtable, id: u64, site: &'static Location<'static>) -> Self {
-        Self {
-            state: State::new(),
-            next: AtomicPtr::new(core::ptr::null_mut()),
-            vtable: AtomicPtr::new(core::ptr::from_ref(vtable).cast_mut()),
-            id,
-            join_waker: UnsafeCell::new(MaybeUninit::uninit()),
-            site,
-            wait: AtomicUsize::new(0),
-        }
-    }
-
-    /// Marks new memory as holding no task, so that [`Header::is_vacant`] is true for it.
+    /// Prepares new memory for the tasks that will be in it, one after the other; it holds none yet.
     ///
     /// # Safety
     /// `cell` points to memory of at least the size of a header, aligned, that nobody else knows.
     pub unsafe fn vacant(cell: NonNull<Header>) {
-        // SAFETY: [I2] the caller's contract; the field is written without making a reference to the uninitialized rest.
-        unsafe { (&raw mut (*cell.as_ptr()).vtable).write(AtomicPtr::new(core::ptr::null_mut())) };
+        let header = Self {
+            state: State::new(),
+            next: AtomicPtr::new(core::ptr::null_mut()),
+            vtable: AtomicPtr::new(core::ptr::null_mut()),
+            id: AtomicUsize::new(0),
+            join_waker: UnsafeCell::new(MaybeUninit::uninit()),
+            site: AtomicPtr::new(core::ptr::null_mut()),
+            wait: AtomicUsize::new(0),
+            polls: AtomicU32::new(0),
+            born: AtomicU32::new(0),
+        };
+        // SAFETY: the caller's contract.
+        unsafe { cell.write(header) };
+    }
+
+    /// A task moves in. What it is stands behind the fence, and the vtable comes last: see [`Sighting`](super::Sighting).
+    #[inline]
+    pub(super) fn occupy(&self, vtable: &'static Vtable, id: u64, site: &'static Location<'static>, born: u32) {
+        // [occupy]
+        fence(Ordering::Release);
+        self.state.renew();
+        self.next.store(core::ptr::null_mut(), Ordering::Relaxed);
+        self.id.store(id as usize, Ordering::Relaxed);
+        self.site.store(core::ptr::from_ref(site).cast_mut(), Ordering::Relaxed);
+        self.wait.store(0, Ordering::Relaxed);
+        self.polls.store(0, Ordering::Relaxed);
+        self.born.store(born, Ordering::Relaxed);
+        self.vtable.store(core::ptr::from_ref(vtable).cast_mut(), Ordering::Release);
     }
 
     /// Marks the cell of a task as holding none any more.
@@ -87,7 +105,7 @@ impl Header {
 
 impl fmt::Debug for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Header").field("id", &self.id).field("state", &self.state.load()).field("site", &self.site).finish_non_exhaustive()
+        f.debug_struct("Header").field("id", &self.id).field("state", &self.state.load()).finish_non_exhaustive()
     }
 }
 
@@ -152,13 +170,14 @@ impl TaskRef {
     #[inline]
     #[must_use]
     pub fn id(self) -> u64 {
-        self.header().id
+        self.header().id.load(Ordering::Relaxed) as u64
     }
 
     /// Where the task was spawned.
     #[must_use]
     pub fn site(self) -> &'static Location<'static> {
-        self.header().site
+        // SAFETY: [I5] a live cell's site was set from a `&'static Location`.
+        unsafe { &*self.header().site.load(Ordering::Relaxed) }
     }
 
     /// The type of the task's future.
@@ -184,6 +203,13 @@ impl TaskRef {
     #[inline]
     pub fn set_wait(self, wait: Wait) {
         self.header().wait.store(pack(wait), Ordering::Relaxed);
+    }
+
+    /// One more poll begins. For the runner.
+    #[inline]
+    pub fn count_poll(self) {
+        let polls = &self.header().polls;
+        polls.store(polls.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     }
 
     /// Takes the right to poll; the caller popped the task from a queue. A cancelled task is not polled but ended with [`TaskRef::fail`].
@@ -364,13 +390,15 @@ impl Drop for Reference {
 }
 
 const KIND_BITS: u32 = 8;
+/// Within those bits, of which the kinds need fewer.
+const INDIRECT: usize = 1 << 7;
 
 #[inline]
 fn pack(wait: Wait) -> usize {
-    (wait.object as usize) << KIND_BITS | wait.kind as usize
+    (wait.object as usize) << KIND_BITS | if wait.indirect { INDIRECT } else { 0 } | wait.kind as usize
 }
 
-fn unpack(word: usize) -> Wait {
-    let kind = WaitKind::from_number((word & ((1 << KIND_BITS) - 1)) as u8);
-    Wait { kind, object: (word >> KIND_BITS) as u64 }
+pub(super) fn unpack(word: usize) -> Wait {
+    let kind = WaitKind::from_number((word & (INDIRECT - 1)) as u8);
+    Wait { kind, object: (word >> KIND_BITS) as u64, indirect: word & INDIRECT != 0 }
 }

@@ -16,7 +16,7 @@ use loom::sync::Notify;
 use loom::sync::mpsc::{Receiver, Sender, channel};
 use loom::thread;
 
-use super::{Cell, Home, Join, TaskRef, waker, with_waker};
+use super::{Cell, Header, Home, Join, TaskRef, waker, with_waker};
 
 fn model(check: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
@@ -118,7 +118,10 @@ fn spawn(ready_at: usize, left: Option<Sender<Waker>>) -> (TaskRef, Join<Output,
     // SAFETY: a cell is not of size zero.
     let memory = NonNull::new(unsafe { loom::alloc::alloc(layout) }).expect("there is memory");
     // SAFETY: the memory is new and the future is Send.
-    unsafe { Cell::<Waits, TestHome>::emplace(memory, Waits { ready_at, left }, 7, Location::caller()) }
+    unsafe {
+        Header::vacant(memory.cast());
+        Cell::<Waits, TestHome>::emplace(memory, Waits { ready_at, left }, 7, Location::caller(), 0)
+    }
 }
 
 /// Gives a task turns until it sleeps or ends; says whether it ended.

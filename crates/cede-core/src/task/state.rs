@@ -55,6 +55,12 @@ impl Snapshot {
         self.0 & RUN_MASK == NOTIFIED
     }
 
+    /// How many references are those of wakers, or of abort handles.
+    #[must_use]
+    pub fn waker_count(self) -> usize {
+        self.ref_count().saturating_sub(1 + usize::from(self.has(JOIN_INTEREST)))
+    }
+
     pub(super) fn has(self, bit: usize) -> bool {
         self.0 & bit != 0
     }
@@ -123,6 +129,12 @@ pub(super) struct State(AtomicUsize);
 impl State {
     pub(super) fn new() -> Self {
         Self(AtomicUsize::new(INITIAL))
+    }
+
+    /// The word of a new task, in a cell that nobody has a reference to.
+    #[inline]
+    pub(super) fn renew(&self) {
+        self.0.store(INITIAL, Ordering::Relaxed);
     }
 
     #[inline]

@@ -12,7 +12,7 @@ use loom::thread;
 
 use super::TransferStack;
 use crate::run_queue::RunQueue;
-use crate::task::{Cell, Home, TaskRef};
+use crate::task::{Cell, Header, Home, TaskRef};
 
 fn model(check: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
@@ -44,7 +44,10 @@ fn task(number: u64) -> TaskRef {
     // SAFETY: a cell is not of size zero.
     let memory = NonNull::new(unsafe { alloc(Moved::LAYOUT) }).expect("there is memory");
     // SAFETY: the memory is new.
-    let (task, join) = unsafe { Moved::emplace(memory, core::future::ready(()), number, Location::caller()) };
+    let (task, join) = unsafe {
+        Header::vacant(memory.cast());
+        Moved::emplace(memory, core::future::ready(()), number, Location::caller(), 0)
+    };
     drop(join);
     task
 }

@@ -236,7 +236,7 @@ impl<T> Chan<T> {
     #[cold]
     fn hand_out(&self, mut state: Guard<'_, State<T>>, mut places: usize) {
         let mut batch = WakeBatch::new();
-        places = state.claims.hand_out(places, &mut batch);
+        places = state.claims.hand_out(places, &mut batch, |_| ());
         if places == 0 {
             drop(state);
             return batch.wake_all();
@@ -244,7 +244,7 @@ impl<T> Chan<T> {
         let mut state = Some(state);
         cede_context::persist(|| {
             if let Some(mut state) = state.take().or_else(|| (places > 0).then(|| self.state.lock())) {
-                places = state.claims.hand_out(places, &mut batch);
+                places = state.claims.hand_out(places, &mut batch, |_| ());
                 if state.claims.is_empty() {
                     state.free += core::mem::take(&mut places);
                 }

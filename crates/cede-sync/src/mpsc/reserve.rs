@@ -118,7 +118,7 @@ impl<'a, T> Future for Reserve<'a, T> {
                 } else {
                     let granted = core::mem::take(&mut state.free);
                     // SAFETY: [I1] it is not queued, and `drop` takes it out.
-                    unsafe { state.claims.join(claim.as_mut(), granted, waker) };
+                    unsafe { state.claims.join(claim.as_mut(), granted, 0, waker) };
                 }
                 break;
             }

@@ -14,7 +14,8 @@ use super::handle::SchedulerHandle;
 use super::parts::{Hook, Hooks, Names, Parts, Rescue};
 use super::{Handle, Id, LocalOptions, LocalRuntime, Ready, Runtime, local, steal};
 use crate::blocking::{Blocking, pool};
-use crate::monitor::{Reports, Stall};
+use crate::inspect::Deadlock;
+use crate::monitor::{Reported, Reports, Stall};
 
 type ThreadName = Arc<dyn Fn() -> String + Send + Sync>;
 
@@ -271,10 +272,11 @@ impl Builder {
         self
     }
 
-    /// How long a poll may take on a work-stealing runtime before something is said about it, 100 ms by default; see [`Stall`](super::Stall). At least as long as
-    /// [`Builder::rescue_after`]. Tasks that run on the thread in [`Runtime::block_on`](super::Runtime::block_on) are not watched.
+    /// How long a poll may take before something is said about it, 100 ms by default; see [`Stall`](super::Stall). What runs on a one-thread runtime is watched from the first second on, so that short
+    /// programs get no second thread; from the beginning if this or [`Builder::on_stall`] was called.
     pub fn stall_after(&mut self, after: Duration) -> &mut Self {
-        self.reports.after = after;
+        self.reports.stall_after = after;
+        self.reports.asked_for = true;
         self
     }
 
@@ -283,7 +285,19 @@ impl Builder {
     where
         F: Fn(&Stall) + Send + Sync + 'static,
     {
-        self.reports.to = Some(Arc::new(report));
+        self.reports.on_stall = Some(Arc::new(report));
+        self.reports.asked_for = true;
+        self
+    }
+
+    /// What is done when tasks wait for each other in a circle; see [`Deadlock`]. By default that is written to the error output. The function is called by the thread that watches all
+    /// runtimes, within a second, for the runtime of the party with the smallest number, and should return soon.
+    pub fn on_deadlock<F>(&mut self, report: F) -> &mut Self
+    where
+        F: Fn(&Deadlock) + Send + Sync + 'static,
+    {
+        self.reports.on_deadlock = Some(Arc::new(report));
+        self.reports.asked_for = true;
         self
     }
 
@@ -410,6 +424,7 @@ impl Builder {
             panics_end_it: self.unhandled_panic == UnhandledPanic::ShutdownRuntime,
             panicked: AtomicBool::new(false),
             reports: self.reports.clone(),
+            reported: Reported::default(),
             rescue: if simulated { Rescue { threads_max: 0, ..self.rescue } } else { self.rescue },
             draining: AtomicBool::new(false),
             drain_begins: Notify::new(),

@@ -1,20 +1,24 @@
 //! What the current thread is doing: which runtime it is in, and which task it polls.
 //!
 //! # Who may touch what
-//! All of it is thread-local. `TASK` and `YIELDED` are written by [`run`](super::run) around each poll; `HANDLE` and `DEPTH` by [`enter`] and its guard.
+//! All of it is thread-local. The task being polled (which stands in [`posts`], for others to see) and `YIELDED` are written by [`run`](super::run) around each poll; `HANDLE` and `DEPTH` by [`enter`] and its guard.
+//!
+//! # Invariants
+//! - I1: the task in [`posts`] is being polled, or its future or output dropped, by a caller of [`polling`] further up this thread's stack, who keeps it alive. (Thread-local, hence no loom model.)
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::panic::Location;
+use std::ptr::NonNull;
 use std::task::Waker;
 
-use cede_context::{inside, timer};
-use cede_core::task::{TaskRef, task_of};
+use cede_context::{holder, inside, timer};
+use cede_core::task::{Header, TaskRef, task_of};
 
 use super::Handle;
+use crate::inspect::posts;
 
 thread_local! {
-    static TASK: Cell<Option<TaskRef>> = const { Cell::new(None) };
     static YIELDED: Cell<bool> = const { Cell::new(false) };
     static HANDLE: RefCell<Option<Handle>> = const { RefCell::new(None) };
     static DEPTH: Cell<usize> = const { Cell::new(0) };
@@ -25,32 +29,44 @@ thread_local! {
 /// Marks `task` as the one being polled for the duration of `poll`; the second value says whether it yielded.
 #[inline]
 pub(crate) fn polling<R>(task: TaskRef, poll: impl FnOnce() -> R) -> (R, bool) {
-    struct Restore(Option<TaskRef>, bool);
+    struct Restore(*mut Header, bool);
     impl Drop for Restore {
         fn drop(&mut self) {
-            TASK.set(self.0);
+            posts::replace(self.0);
             YIELDED.set(self.1);
         }
     }
-    let _restore = Restore(TASK.replace(Some(task)), YIELDED.replace(false));
+    let _restore = Restore(posts::replace(task.as_ptr().as_ptr()), YIELDED.replace(false));
     let result = poll();
     (result, YIELDED.get())
 }
 
+/// The task being polled.
+#[inline]
+fn polled() -> Option<TaskRef> {
+    // SAFETY: [I1] it is being polled on this thread.
+    NonNull::new(posts::current()).map(|task| unsafe { TaskRef::from_raw(task) })
+}
+
 /// The number of the task being polled.
 pub(crate) fn current_task_id() -> Option<u64> {
-    TASK.try_with(Cell::get).ok().flatten().map(TaskRef::id)
+    polled().map(TaskRef::id)
 }
 
 /// The number of the task being polled, and where it was spawned.
 pub(crate) fn current_task() -> Option<(u64, &'static Location<'static>)> {
-    TASK.try_with(Cell::get).ok().flatten().map(|task| (task.id(), task.site()))
+    polled().map(|task| (task.id(), task.site()))
+}
+
+/// Whether this is the waker of the task being polled itself, not one of a combinator in it.
+pub(crate) fn is_of_current_task(waker: &Waker) -> bool {
+    task_of(waker).is_some_and(|task| task.as_ptr().as_ptr() == posts::current())
 }
 
 /// Puts the task being polled to the back of its queue when its poll returns. If the waker is not that task's own (a combinator wakes its parts
 /// itself), it is woken instead.
 pub(crate) fn yield_task(waker: &Waker) {
-    if task_of(waker).is_some_and(|task| TASK.get() == Some(task)) {
+    if is_of_current_task(waker) {
         YIELDED.set(true);
     } else {
         waker.wake_by_ref();
@@ -116,18 +132,22 @@ pub struct EnterGuard<'a> {
 
 struct Entered {
     previous: Option<Handle>,
+    /// The number of that runtime, or zero.
+    previous_number: u64,
     depth: usize,
     /// Bound to its thread, but it may be looked at from others, as a mutex guard.
     not_send: PhantomData<std::sync::MutexGuard<'static, ()>>,
 }
 
 pub(crate) fn enter<'a>(handle: Handle) -> EnterGuard<'a> {
+    let previous_number = posts::enter(handle.id().number());
     // While the thread's locals are torn down nothing is entered, and nothing can ask.
     let previous = HANDLE.try_with(|current| current.borrow_mut().replace(handle)).ok().flatten();
     timer::install(|duration| Box::pin(crate::time::sleep(duration)));
+    holder::install(|| current_task_id().unwrap_or(0));
     let depth = DEPTH.get() + 1;
     DEPTH.set(depth);
-    EnterGuard { _entered: Entered { previous, depth, not_send: PhantomData }, runtime: PhantomData }
+    EnterGuard { _entered: Entered { previous, previous_number, depth, not_send: PhantomData }, runtime: PhantomData }
 }
 
 impl Drop for Entered {
@@ -142,6 +162,7 @@ impl Drop for Entered {
             return;
         }
         DEPTH.set(depth - 1);
+        posts::enter(self.previous_number);
         let left = HANDLE.try_with(|current| std::mem::replace(&mut *current.borrow_mut(), self.previous.take()));
         // Outside the borrow: this may be the last handle of its runtime.
         drop(left);
@@ -177,6 +198,9 @@ pub(crate) fn is_driving() -> bool {
 
 /// Marks the thread as running a scheduler, or as free to block, until the result is dropped.
 pub(crate) fn drive(what: Drive) -> Driving {
+    if what != Drive::Nothing {
+        posts::list();
+    }
     let before = DRIVING.try_with(|driving| driving.replace(what)).unwrap_or(Drive::Nothing);
     Driving { before, _mark: if what == Drive::Nothing { inside::leave() } else { inside::enter() } }
 }

@@ -14,6 +14,7 @@ use super::parts::Parts;
 use super::stats::Stats;
 use super::{Id, Refusal, RuntimeMetrics};
 use super::{local, steal};
+use crate::inspect::Dump;
 use crate::task::JoinHandle;
 use crate::time::timers::Lease;
 
@@ -77,6 +78,12 @@ impl Handle {
     /// Makes this the current runtime of the thread until the guard is dropped.
     pub fn enter(&self) -> EnterGuard<'_> {
         context::enter(self.clone())
+    }
+
+    /// Shows the tasks of this runtime: what each does, and what it waits for. Nothing is polled or stopped for that, and it works while all workers are stuck. See [`inspect`](crate::inspect).
+    #[must_use]
+    pub fn dump(&self) -> Dump {
+        Dump::of(Some(self.parts().id.number()))
     }
 
     /// Starts a task; see [`cede::spawn`](crate::spawn).
@@ -246,13 +253,6 @@ impl Handle {
         match &self.scheduler {
             SchedulerHandle::Local(shared) => &shared.parts,
             SchedulerHandle::Steal(shared) => &shared.parts,
-        }
-    }
-
-    pub(crate) fn stalled_polls(&self) -> u64 {
-        match &self.scheduler {
-            SchedulerHandle::Local(_) => 0,
-            SchedulerHandle::Steal(shared) => shared.watch.stalls(),
         }
     }
 

@@ -19,6 +19,7 @@
 //! the token), and only then sleep. The inbox was looked at before the announcement; a push after that look leaves its token before or after the
 //! announcement, and in both cases the thread does not stay asleep. All steps are SeqCst.
 
+mod attention;
 mod parking;
 mod report;
 mod shutdown;
@@ -30,7 +31,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::ptr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::thread::{self, Thread, ThreadId};
@@ -48,9 +49,12 @@ use super::ready::Ready;
 use super::run::{self, Outcome};
 use super::stats::Stats;
 use super::tick::Tick;
+use crate::inspect::{age, posts};
+use crate::inspect::registry::{self, Inspected};
 use crate::task::slab::{self, Slab};
 use crate::task::{Id, JoinError, JoinHandle};
 use crate::time::timers::Lease;
+use attention::Attention;
 use signal::{MainSignal, ThreadSignal};
 
 /// The slab that the driving thread allocates from, and the one for spawns from elsewhere.
@@ -93,6 +97,9 @@ pub(crate) struct Scheduler {
     polls: Cell<u32>,
     /// The clock's time when the driver was looked at last.
     looked_at: Cell<u64>,
+    /// A recent reading of the clock.
+    seen_at: Cell<u64>,
+    attention: Attention,
 }
 
 thread_local! {
@@ -102,6 +109,10 @@ thread_local! {
 impl slab::Shared for Shared {
     fn freed_elsewhere(&self, slab: usize) -> &TransferStack {
         &self.freed[slab]
+    }
+
+    fn runtime(&self) -> Option<u64> {
+        Some(self.parts.id.number())
     }
 }
 
@@ -121,6 +132,7 @@ pub(crate) fn build(parts: Parts, driver: Driver, ready: Ready, bound_to: Option
         main: Arc::new(MainSignal { woken: AtomicBool::new(false), driver: handle }),
         bound_to,
     });
+    registry::add(Arc::downgrade(&shared) as Weak<dyn Inspected>);
     *shared.foreign_slab.lock() = Some(Slab::new(shared.clone(), FOREIGN_SLAB));
     let scheduler = Box::new(Scheduler {
         ready: UnsafeCell::new(ready),
@@ -128,10 +140,22 @@ pub(crate) fn build(parts: Parts, driver: Driver, ready: Ready, bound_to: Option
         driver: RefCell::new(driver),
         polls: Cell::new(0),
         looked_at: Cell::new(0),
+        seen_at: Cell::new(shared.parts.clock.now()),
+        attention: Attention::new(&shared.parts),
         shared: shared.clone(),
     });
     shared.idle.lock().scheduler = Some(scheduler);
     shared
+}
+
+impl Inspected for Shared {
+    fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    fn workers(&self) -> usize {
+        0
+    }
 }
 
 /// The home of the tasks of one-thread schedulers.
@@ -190,7 +214,8 @@ where
         Some(scheduler) if Arc::ptr_eq(&scheduler.shared, shared) && !scheduler.slab(|slab| slab.is_frozen()) => {
             let memory = scheduler.slab(|slab| slab.allocate(layout));
             // SAFETY: the memory is new. A future that is not `Send` is only spawned by its scheduler's thread (I3).
-            let (task, join) = unsafe { TaskCell::<F, LocalHome>::emplace(memory, future, id.number(), site) };
+            let born = age::coarse(scheduler.seen_at.get());
+            let (task, join) = unsafe { TaskCell::<F, LocalHome>::emplace(memory, future, id.number(), site, born) };
             shared.stats.spawned();
             scheduler.push(task);
             JoinHandle::new(join)
@@ -215,7 +240,8 @@ where
     let memory = slab.allocate(layout);
     // SAFETY: [I3] the memory is new. A future that is not `Send` is only spawned by the thread that the scheduler is bound to. The slab is locked, so the walk of the shutdown sees the
     // task whole or not at all.
-    let (task, join) = unsafe { TaskCell::<F, LocalHome>::emplace(memory, future, id.number(), site) };
+    let born = age::coarse(shared.parts.clock.now());
+    let (task, join) = unsafe { TaskCell::<F, LocalHome>::emplace(memory, future, id.number(), site, born) };
     shared.foreign_stats.spawned_from_anywhere();
     let pushed = shared.push_to_inbox(task);
     drop(place);
@@ -410,6 +436,8 @@ impl Scheduler {
     /// The run loop: `future` in turns with the tasks.
     fn drive<F: Future>(&self, mut future: Pin<&mut F>, signal: &Arc<MainSignal>) -> F::Output {
         let _driving = context::drive(context::Drive::OneThread);
+        self.seen_at.set(self.shared.parts.clock.now());
+        self.attention.begin(self.seen_at.get());
         let waker = Waker::from(signal.clone());
         let mut cx = Context::from_waker(&waker);
         signal.woken.store(true, Ordering::Relaxed);
@@ -420,13 +448,14 @@ impl Scheduler {
                     return output;
                 }
             }
-            let tick = self.tick(signal);
+            // If this is a `block_on` inside a task of this runtime, then that is not stuck while others run.
+            let tick = posts::aside(|| self.tick(signal));
             if self.shared.parts.panics_end_it && self.shared.parts.panicked.load(Ordering::SeqCst) {
                 panic!("a spawned task panicked and the runtime is configured to shut down on unhandled panic");
             }
             if tick.polled == 0 {
                 if !signal.woken.load(Ordering::Acquire) {
-                    self.park(signal);
+                    posts::aside(|| self.park(signal));
                 } else if self.shared.timers.driver().has_sources() {
                     // The future alone keeps the thread busy: it may be asking for what only the driver can bring.
                     self.turn(Some(0));

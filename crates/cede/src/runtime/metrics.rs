@@ -78,7 +78,13 @@ impl RuntimeMetrics {
     /// How many polls took longer than [`Builder::stall_after`](super::Builder::stall_after), and did or do keep their thread for that time.
     #[must_use]
     pub fn stalled_polls_count(&self) -> u64 {
-        self.handle.stalled_polls()
+        self.handle.parts().reported.stalls()
+    }
+
+    /// How many [deadlocks](crate::inspect::Deadlock) were found.
+    #[must_use]
+    pub fn deadlocks_count(&self) -> u64 {
+        self.handle.parts().reported.deadlocks()
     }
 
     /// The number of threads for blocking closures.

@@ -10,7 +10,7 @@ use cede_driver::clock::Clock;
 use cede_sync::Notify;
 
 use crate::blocking::Blocking;
-use crate::monitor::Reports;
+use crate::monitor::{Reported, Reports};
 use crate::runtime::run::shielded;
 use crate::runtime::{Id, context};
 use crate::sim::{BlockedTask, Deadlock};
@@ -40,6 +40,7 @@ pub(crate) struct Parts {
     pub(crate) panicked: AtomicBool,
     pub(crate) rescue: Rescue,
     pub(crate) reports: Reports,
+    pub(crate) reported: Reported,
     /// A graceful shutdown has begun: nothing is accepted from outside.
     pub(crate) draining: AtomicBool,
     /// Those who want to know when that begins.

@@ -33,6 +33,7 @@ pub(crate) unsafe fn run(task: TaskRef, on_panic: impl FnOnce()) -> Outcome {
         unsafe { cancel(task) };
         return Outcome::Completed;
     }
+    task.count_poll();
     let polled = catch_unwind(AssertUnwindSafe(|| {
         context::polling(task, || {
             budget::with_initial(|| {

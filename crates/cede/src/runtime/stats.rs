@@ -3,13 +3,11 @@
 //! # Who may touch what
 //! All numbers are written by the thread that runs the worker, with a plain load and store, and read by anybody; only those marked so are added to by several threads. Nothing is ordered by
 //! them, so all is Relaxed. A reader takes `completed` before `spawned`.
-//!
-//! # Invariants
-//! - I1: `polling_site` is null or was made from a `&'static Location`. (No protocol, hence no loom model.)
+
+#![forbid(unsafe_code)]
 
 use std::panic::Location;
-use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// The id of a task, and where it was spawned.
@@ -24,18 +22,6 @@ pub(crate) struct Stats {
     transitions: AtomicU64,
     busy_ns: AtomicU64,
     awake_since_ns: AtomicU64,
-    polling_id: AtomicU64,
-    polling_site: Site,
-}
-
-/// Where the task that is polled was spawned.
-#[derive(Debug)]
-struct Site(AtomicPtr<Location<'static>>);
-
-impl Default for Site {
-    fn default() -> Self {
-        Self(AtomicPtr::new(ptr::null_mut()))
-    }
 }
 
 /// For the one thread that writes.
@@ -65,20 +51,6 @@ impl Stats {
     #[cold]
     pub(crate) fn completed_anywhere(&self) {
         self.completed.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// A task's turn begins.
-    #[inline]
-    pub(crate) fn polling(&self, id: u64, site: &'static Location<'static>) {
-        self.polling_id.store(id, Ordering::Relaxed);
-        self.polling_site.0.store(ptr::from_ref(site).cast_mut(), Ordering::Relaxed);
-    }
-
-    /// The id and the spawn site of the task whose turn began last. The two may belong to different tasks if its worker goes on meanwhile.
-    pub(crate) fn polled_last(&self) -> Option<(u64, &'static Location<'static>)> {
-        // SAFETY: [I1] null or from a `&'static`.
-        let site = unsafe { self.polling_site.0.load(Ordering::Relaxed).cast_const().as_ref() }?;
-        Some((self.polling_id.load(Ordering::Relaxed), site))
     }
 
     pub(crate) fn awake(&self, now: u64) {

@@ -53,6 +53,8 @@ use cede_driver::Driver;
 
 use super::parts::Parts;
 use super::stats::Stats;
+use crate::inspect::age;
+use crate::inspect::registry::{self, Inspected};
 use crate::monitor::{self, Watch, Watched};
 use crate::task::slab::{self, Slab};
 use crate::task::{Id, JoinError, JoinHandle};
@@ -106,6 +108,10 @@ impl slab::Shared for Shared {
     fn freed_elsewhere(&self, slab: usize) -> &TransferStack {
         self.remotes.get(slab).map_or(&self.foreign_freed, |remote| &remote.freed)
     }
+
+    fn runtime(&self) -> Option<u64> {
+        Some(self.parts.id.number())
+    }
 }
 
 /// Makes the runtime and starts its threads.
@@ -143,7 +149,7 @@ fn assemble(parts: Parts, drivers: &[Driver], threads: Threads) -> Arc<Shared> {
     let workers = drivers.len();
     let remotes = drivers.iter().map(|driver| remote(Some(Lease::new(driver.handle().clone())))).chain([remote(None)]).collect();
     let shared = Arc::new_cyclic(|shared: &Weak<Shared>| Shared {
-        watch: Arc::new(Watch::new(parts.rescue.after, parts.reports.clone(), shared.clone() as Weak<dyn Watched>)),
+        watch: Arc::new(Watch::new(parts.rescue.after, shared.clone() as Weak<dyn Watched>)),
         parts,
         remotes,
         workers,
@@ -159,10 +165,21 @@ fn assemble(parts: Parts, drivers: &[Driver], threads: Threads) -> Arc<Shared> {
         threads,
         next_timers: AtomicUsize::new(0),
     });
+    registry::add(Arc::downgrade(&shared) as Weak<dyn Inspected>);
     *shared.foreign_slab.lock() = Some(Slab::new(shared.clone(), workers + 1));
     let guest = Box::new(Worker::new(shared.clone(), workers, None));
     shared.guest.lock().put(guest);
     shared
+}
+
+impl Inspected for Shared {
+    fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    fn workers(&self) -> usize {
+        self.workers
+    }
 }
 
 /// The home of the tasks of work-stealing schedulers.
@@ -241,7 +258,8 @@ where
         Some(worker) if worker.is_of(shared) && !worker.slab(|slab| slab.is_frozen()) => {
             let memory = worker.slab(|slab| slab.allocate(layout));
             // SAFETY: the memory is new, and the future is `Send`.
-            let (task, join) = unsafe { TaskCell::<F, StealHome>::emplace(memory, future, id.number(), site) };
+            let born = age::coarse(worker.polled_at());
+            let (task, join) = unsafe { TaskCell::<F, StealHome>::emplace(memory, future, id.number(), site, born) };
             worker.stats().spawned();
             worker.push_woken(task);
             JoinHandle::new(join)
@@ -265,7 +283,8 @@ where
     };
     let memory = slab.allocate(layout);
     // SAFETY: the memory is new, and the future is `Send`. The slab is locked, so the walk of the shutdown sees the task whole or not at all.
-    let (task, join) = unsafe { TaskCell::<F, StealHome>::emplace(memory, future, id.number(), site) };
+    let born = age::coarse(shared.parts.clock.now());
+    let (task, join) = unsafe { TaskCell::<F, StealHome>::emplace(memory, future, id.number(), site, born) };
     shared.foreign_stats.spawned_from_anywhere();
     let pushed = shared.inject.push(task);
     drop(place);

@@ -12,10 +12,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
 use cede_context::budget;
-use cede_context::wait::{WaitKind, waiting_for};
+use cede_context::wait::{WaitKind, waiting_for_by_way};
 use cede_core::task::{Join, TaskRef};
 
 use super::{Id, JoinError, nesting};
+use crate::runtime::context;
 
 /// The right to await a task's output. Dropping it detaches the task, which goes on.
 ///
@@ -84,7 +85,7 @@ impl<T> Future for JoinHandle<T> {
                 Poll::Ready(result)
             }
             Poll::Pending => {
-                waiting_for(WaitKind::Join, self.join.task().id());
+                waiting_for_by_way(WaitKind::Join, self.join.task().id(), !context::is_of_current_task(cx.waker()));
                 Poll::Pending
             }
         }

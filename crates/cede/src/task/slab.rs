@@ -9,9 +9,10 @@
 //! completion. A global slab is shared by all workers; this one is touched by its owner only, except for [`TransferStack`], the inbox of cells freed elsewhere.
 //!
 //! # Who may touch what
-//! * a chunk's `live`, `free`, `carved`, links: the owner of the slab (whoever runs that scheduler at the moment; it may move between threads).
+//! * a chunk's `live`, `free`, links: the owner of the slab (whoever runs that scheduler at the moment; it may move between threads).
 //! * `remote` (in the scheduler's shared part): anybody pushes vacated cells, the owner takes them.
 //! * `abandoned`: anybody, once the slab is closed.
+//! * what a [`census`] shows of a chunk: read by anybody, written by the owner.
 //!
 //! # Invariants
 //! - I1: the memory of a chunk lives until the chunk has no live cell and no cell on the remote stack, and is no longer in its slab.
@@ -21,16 +22,19 @@
 //! # Orderings
 //! `abandoned` is one variable: AcqRel, so the one who frees a chunk sees all that others did with its cells.
 
+pub(crate) mod census;
 mod pages;
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::UnsafeCell;
+use std::num::NonZero;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicIsize, Ordering};
 
 use cede_core::task::{Header, TaskRef};
 use cede_core::transfer_stack::TransferStack;
+use census::{Census, Extent, cell_at};
 
 const CHUNK_BYTES: usize = pages::BYTES;
 const CHUNK_HEADER_BYTES: usize = 128;
@@ -61,6 +65,9 @@ const fn class_table() -> [u8; SIZE_MAX / 64] {
 pub(crate) trait Shared: Send + Sync + Sized + 'static {
     /// The inbox of freed cells of the slab with this number.
     fn freed_elsewhere(&self, slab: usize) -> &TransferStack;
+
+    /// The number of the runtime, if it is a runtime's scheduler.
+    fn runtime(&self) -> Option<u64>;
 }
 
 /// See the module's description. `S` is the shared part of the scheduler.
@@ -70,7 +77,7 @@ pub(crate) struct Slab<S: Shared> {
     current: [Option<NonNull<Chunk<S>>>; SIZES.len()],
     /// Chunks with free cells, other than `current`: heads of doubly linked lists.
     partial: [Option<NonNull<Chunk<S>>>; SIZES.len()],
-    chunks: Vec<NonNull<Chunk<S>>>,
+    census: Arc<Census>,
     spares: Vec<NonNull<u8>>,
     closed: bool,
 }
@@ -81,6 +88,8 @@ unsafe impl<S: Shared> Send for Slab<S> {}
 /// The head of a chunk. What other threads read stands apart from what only the owner touches.
 #[repr(C, align(64))]
 struct Chunk<S> {
+    /// First: the census knows the chunk by it.
+    extent: Extent,
     shared: Arc<S>,
     slab: usize,
     layout: Layout,
@@ -90,14 +99,10 @@ struct Chunk<S> {
 
 /// The owner's part of a chunk.
 struct Own<S> {
-    /// Where this chunk is in `Slab::chunks`.
+    /// Where this chunk is in the census.
     index: usize,
     class: usize,
-    /// Where the first cell is.
-    first: u32,
-    cell_bytes: u32,
     capacity: u32,
-    carved: u32,
     live: u32,
     free: Option<NonNull<FreeCell>>,
     previous: Option<NonNull<Chunk<S>>>,
@@ -148,10 +153,19 @@ pub(crate) unsafe fn free_elsewhere<S: Shared>(task: TaskRef) {
 #[inline]
 fn chunk_of<S>(cell: NonNull<Header>) -> NonNull<Chunk<S>> {
     cell.map_addr(|address| {
-        let base = address.get() & !(CHUNK_BYTES - 1);
-        std::num::NonZero::new(base).expect("chunks are not at address zero")
+        base(address)
     })
     .cast()
+}
+
+/// The address of the chunk that a cell is in.
+fn base_of(cell: NonNull<Header>) -> NonZero<usize> {
+    base(cell.addr())
+}
+
+#[inline]
+fn base(address: NonZero<usize>) -> NonZero<usize> {
+    NonZero::new(address.get() & !(CHUNK_BYTES - 1)).expect("chunks are not at address zero")
 }
 
 /// Adds to the count of cells that outlive the slab; frees the chunk if that makes it zero.
@@ -186,11 +200,11 @@ unsafe fn free_chunk<S>(chunk: NonNull<Chunk<S>>) {
 impl<S: Shared> Slab<S> {
     pub(crate) fn new(shared: Arc<S>, number: usize) -> Self {
         Self {
+            census: Census::begin(shared.runtime()),
             shared,
             number,
             current: [None; SIZES.len()],
             partial: [None; SIZES.len()],
-            chunks: Vec::new(),
             spares: Vec::new(),
             closed: false,
         }
@@ -270,24 +284,28 @@ impl<S: Shared> Slab<S> {
     ) -> NonNull<Chunk<S>> {
         const { assert!(size_of::<Chunk<()>>() <= CHUNK_HEADER_BYTES) };
         let chunk = memory.cast::<Chunk<S>>();
+        let mut chunks = self.census.chunks();
         let own = Own {
-            index: self.chunks.len(),
+            index: chunks.len(),
             class,
-            first: first as u32,
-            cell_bytes: cell_bytes as u32,
             capacity: capacity as u32,
-            carved: 0,
             live: 0,
             free: None,
             previous: None,
             next: None,
             in_partial: false,
         };
-        let head =
-            Chunk { shared: self.shared.clone(), slab: self.number, layout, abandoned: AtomicIsize::new(0), own: UnsafeCell::new(own) };
+        let head = Chunk {
+            extent: Extent::new(first as u32, cell_bytes as u32),
+            shared: self.shared.clone(),
+            slab: self.number,
+            layout,
+            abandoned: AtomicIsize::new(0),
+            own: UnsafeCell::new(own),
+        };
         // SAFETY: the memory is new, large enough and aligned.
         unsafe { chunk.write(head) };
-        self.chunks.push(chunk);
+        chunks.push(chunk.cast());
         chunk
     }
 
@@ -343,11 +361,13 @@ impl<S: Shared> Slab<S> {
         if in_partial {
             self.unlink(pointer);
         }
-        self.chunks.swap_remove(index);
-        if let Some(moved) = self.chunks.get(index) {
+        let mut chunks = self.census.chunks();
+        chunks.swap_remove(index);
+        if let Some(moved) = chunks.get(index) {
             // SAFETY: as above.
-            unsafe { own(*moved) }.index = index;
+            unsafe { own(moved.cast::<Chunk<S>>()) }.index = index;
         }
+        drop(chunks);
         if class < LARGE && self.spares.len() < SPARES_MAX {
             // SAFETY: the chunk has no live cells and has just left the slab; its memory becomes a spare.
             unsafe { ptr::drop_in_place(pointer.as_ptr()) };
@@ -392,13 +412,12 @@ impl<S: Shared> Slab<S> {
 
     /// A live task's reference by its place, for walks during which tasks come and go. `None` ends the chunk, then the slab.
     fn cell(&self, chunk: usize, index: usize) -> Option<Option<TaskRef>> {
-        let pointer = *self.chunks.get(chunk)?;
+        let pointer = *self.census.chunks().get(chunk)?;
         // SAFETY: [I2] we own the slab and so its chunks.
-        let carved = unsafe { own(pointer) }.carved as usize;
-        if index >= carved {
+        if index >= unsafe { pointer.as_ref() }.carved() as usize {
             return None;
         }
-        // SAFETY: the cell was carved, so it is within the chunk and its vtable field is initialized (I2).
+        // SAFETY: the cell was carved, so it is within the chunk and its header is initialized (I2).
         unsafe {
             let header = cell_at(pointer, index);
             Some(if Header::is_vacant(header) { None } else { Some(TaskRef::from_raw(header)) })
@@ -407,7 +426,7 @@ impl<S: Shared> Slab<S> {
 
     /// Calls `visit` with each task that is alive.
     pub(crate) fn for_each(&self, mut visit: impl FnMut(TaskRef)) {
-        for chunk in 0..self.chunks.len() {
+        for chunk in 0..self.chunk_count() {
             let mut index = 0;
             while let Some(task) = self.cell(chunk, index) {
                 task.into_iter().for_each(&mut visit);
@@ -429,7 +448,7 @@ impl<S: Shared> Slab<S> {
 
     /// The number of chunks, for a walk with [`Slab::task_at`].
     pub(crate) fn chunk_count(&self) -> usize {
-        self.chunks.len()
+        self.census.chunks().len()
     }
 
     /// The task in a place: `None` if the chunk has no such place, `Some(None)` if it is vacant. For walks of a frozen slab.
@@ -445,7 +464,8 @@ impl<S: Shared> Slab<S> {
             // SAFETY: [I2] the cell came from the inbox of this slab, vacated.
             unsafe { self.free_vacated(task) };
         }
-        for chunk in std::mem::take(&mut self.chunks) {
+        let chunks = std::mem::take(&mut *self.census.chunks());
+        for chunk in chunks.into_iter().map(NonNull::cast::<Chunk<S>>) {
             // SAFETY: [I3] the slab is closed; `live` cells are left, each of which will be subtracted once.
             unsafe {
                 let live = own(chunk).live as isize;
@@ -457,14 +477,6 @@ impl<S: Shared> Slab<S> {
             unsafe { pages::unmap(spare) };
         }
     }
-}
-
-/// # Safety
-/// The caller owns the chunk's slab, and `index` is below the chunk's capacity.
-#[inline]
-unsafe fn cell_at<S>(chunk: NonNull<Chunk<S>>, index: usize) -> NonNull<Header> {
-    // SAFETY: within the chunk's memory by the caller's contract.
-    unsafe { chunk.cast::<u8>().add(own(chunk).first as usize + index * own(chunk).cell_bytes as usize).cast() }
 }
 
 /// Takes a free cell of the chunk.
@@ -481,16 +493,17 @@ unsafe fn take<S>(chunk: NonNull<Chunk<S>>) -> Option<NonNull<u8>> {
         state.live += 1;
         return Some(cell.cast());
     }
-    if state.carved == state.capacity {
+    // SAFETY: the caller's contract.
+    let extent = unsafe { &(*chunk.as_ptr()).extent };
+    if extent.carved() == state.capacity {
         return None;
     }
-    let index = state.carved as usize;
-    state.carved += 1;
     state.live += 1;
     // SAFETY: below the capacity; the memory is the chunk's and was never used.
     unsafe {
-        let cell = cell_at(chunk, index);
+        let cell = cell_at(chunk.cast(), extent.carved() as usize);
         Header::vacant(cell);
+        extent.carve();
         Some(cell.cast())
     }
 }
@@ -513,6 +526,6 @@ fn allocate_aligned(layout: Layout) -> NonNull<u8> {
 
 impl<S: Shared> std::fmt::Debug for Slab<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Slab").field("chunks", &self.chunks.len()).field("spares", &self.spares.len()).finish_non_exhaustive()
+        f.debug_struct("Slab").field("chunks", &self.chunk_count()).field("spares", &self.spares.len()).finish_non_exhaustive()
     }
 }

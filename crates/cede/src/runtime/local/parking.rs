@@ -18,12 +18,13 @@ impl Scheduler {
     pub(super) fn look_around(&self) {
         self.polls.set(0);
         self.collect_inbox();
-        let clock = &self.shared.parts.clock;
+        let now = self.shared.parts.clock.now();
+        self.seen_at.set(now);
+        self.attention.at(now);
         let sources = self.shared.timers.driver().has_sources();
         if !sources && self.shared.timers.is_empty() {
             return;
         }
-        let now = clock.now();
         run::shielded(|| self.shared.timers.fire(now));
         if sources && now.saturating_sub(self.looked_at.get()) >= self.shared.parts.driver_interval_ns {
             self.looked_at.set(now);
@@ -38,7 +39,11 @@ impl Scheduler {
         self.slab(Slab::collect);
         self.shared.collect_foreign();
         let timers = &self.shared.timers;
-        let until = timers.before_park(self.shared.parts.clock.is_paused());
+        let paused = self.shared.parts.clock.is_paused();
+        let mut until = timers.before_park(paused);
+        if !paused {
+            until = self.attention.limit(until);
+        }
         if self.shared.inbox.is_empty() && !signal.woken.load(Ordering::SeqCst) {
             self.shared.parts.before_park();
             self.shared.stats.park(self.shared.parts.clock.now());
@@ -48,7 +53,11 @@ impl Scheduler {
             // The hook may have spawned or woken something.
             let nothing_new = self.ready(|ready| ready.is_empty()) && !signal.woken.load(Ordering::SeqCst);
             self.turn(if nothing_new { until } else { Some(0) });
-            self.shared.stats.unpark(self.shared.parts.clock.now());
+            let now = self.shared.parts.clock.now();
+            self.seen_at.set(now);
+            self.attention.at(now);
+            self.attention.stir();
+            self.shared.stats.unpark(now);
             self.shared.parts.after_park();
         }
         timers.awake();

@@ -22,6 +22,7 @@ use cede_context::budget;
 use super::Shared;
 use super::seat::{Active, Seat, is_stray, with_active};
 use super::worker::Worker;
+use crate::inspect::posts;
 use crate::runtime::{context, desk};
 
 impl Shared {
@@ -240,15 +241,15 @@ fn drive_nested<F: Future>(worker: &Worker, mut future: Pin<&mut F>) -> F::Outpu
         if is_stray() {
             continue;
         }
-        if worker.tick_until(|| signal.woken.load(Ordering::Relaxed)).polled > 0 || signal.is_set() {
+        if posts::aside(|| worker.tick_until(|| signal.woken.load(Ordering::Relaxed))).polled > 0 || signal.is_set() {
             continue;
         }
         assert!(!shared.closing.load(Ordering::SeqCst), "{ENDED_WHILE_NESTED}");
         if driver.is_some() {
-            worker.park(Some(&|| signal.is_set()));
+            posts::aside(|| worker.park(Some(&|| signal.is_set())));
         } else {
             // The guest: others may finish what it waits for.
-            thread::park();
+            posts::aside(thread::park);
         }
     }
 }

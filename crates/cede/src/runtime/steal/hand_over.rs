@@ -43,6 +43,7 @@ use super::seat::{Inside, SteppedAside, with_active};
 use super::spares::Offered;
 use super::worker::Worker;
 use super::{Shared, threads};
+use crate::inspect::posts;
 use crate::runtime::context;
 
 /// Runs a closure that may block; the worker of this thread, if any, goes on elsewhere.
@@ -51,7 +52,7 @@ pub(crate) fn block_in_place<F: FnOnce() -> R, R>(job: F) -> R {
     // A thread without a worker to give away, as one that was rescued from this task before, is not stuck either.
     let _not_stuck = aside.is_none().then(Inside::enter);
     let outside = inside::leave();
-    let result = budget::unconstrained(job);
+    let result = posts::excused(|| budget::unconstrained(job));
     drop(outside);
     drop(aside);
     result

@@ -15,11 +15,11 @@ use cede_driver::ProcessBarrier;
 use super::seat::Seat;
 use super::spares::Offered;
 use super::{Shared, priority, threads};
-use crate::monitor::{Stuck, TakenOver, Watched};
+use crate::inspect::posts;
+use crate::monitor::{Stuck, Watched};
 
 impl Watched for Shared {
-    fn take_over(self: Arc<Self>, stuck: &Stuck, barrier: ProcessBarrier) -> TakenOver {
-        let mut result = TakenOver::default();
+    fn take_over(self: Arc<Self>, stuck: &Stuck, barrier: ProcessBarrier) -> bool {
         let wanted = !self.closing.load(Ordering::Relaxed) && self.shutdown.away_count() < self.parts.rescue.threads_max;
         // Before the desk is locked, because naming a thread is the user's code.
         let ready = wanted && (self.spares.has_idle() || threads::start_spare(&self));
@@ -27,8 +27,7 @@ impl Watched for Shared {
             // SAFETY: [I1] it was on the desk of a worker's thread.
             let seat = unsafe { Seat::taken(runs) };
             let worker = seat.worker();
-            let task = worker.stats().polled_last();
-            result.task = task;
+            let task = posts::task_of(stuck.number);
             if !ready || worker.holds() || worker.is_guest() {
                 // If it holds, foreign code was called in the middle of the worker's own. (H2)
                 seat.forget();
@@ -49,11 +48,6 @@ impl Watched for Shared {
             priority::give_way(stuck.number);
             true
         };
-        result.taken = stuck.desk.take(|| barrier.execute(), pass_on);
-        result
-    }
-
-    fn name_of(&self, task: u64) -> Option<Arc<str>> {
-        self.parts.names.get(task)
+        stuck.desk.take(|| barrier.execute(), pass_on)
     }
 }

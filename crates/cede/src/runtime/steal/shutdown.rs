@@ -20,6 +20,7 @@ use super::worker::Worker;
 use crate::runtime::handle::{Handle, SchedulerHandle};
 use crate::runtime::stats::TaskSite;
 use crate::runtime::{context, run};
+use crate::inspect::posts;
 use crate::task::slab::Slab;
 
 /// The guest's worker stops like the others.
@@ -272,10 +273,8 @@ impl Shared {
         if state.done {
             return Vec::new();
         }
-        let has_stopped = |index: usize| state.stopped.iter().any(|seat| seat.worker().index() == index);
-        let running = self.remotes.iter().enumerate().filter(|(index, _)| !has_stopped(*index));
-        let polled = running.filter_map(|(_, remote)| remote.stats.polled_last());
-        let mut refusing: Vec<TaskSite> = polled.chain(state.away.iter().filter_map(|away| away.task)).collect();
+        let polled = posts::polled_in(self.parts.id.number());
+        let mut refusing: Vec<TaskSite> = polled.into_iter().chain(state.away.iter().filter_map(|away| away.task)).collect();
         refusing.sort_by_key(|&(id, _)| id);
         refusing.dedup_by_key(|&mut (id, _)| id);
         refusing

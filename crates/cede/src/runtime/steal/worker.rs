@@ -95,6 +95,12 @@ impl Worker {
         &self.shared
     }
 
+    /// A recent reading of the clock.
+    #[inline]
+    pub(super) fn polled_at(&self) -> u64 {
+        self.polled_at.get()
+    }
+
     pub(super) fn is_guest(&self) -> bool {
         self.driver.is_none()
     }
@@ -208,7 +214,6 @@ impl Worker {
             self.stop_searching();
             tick.polled += 1;
             self.polls.set(self.polls.get() + 1);
-            self.stats.polling(task.id(), task.site());
             // SAFETY: [I2] the task came from a queue, with the right to poll it; its home's failure is `JoinError`.
             let outcome = desk.turn(|| unsafe { run::run(task, || {}) });
             if desk.runs().is_null() {

@@ -103,6 +103,9 @@ impl Dispatch {
                 let _rung = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
             }
         };
+        if number == libc::SIGQUIT {
+            crate::inspect::quit::give_up();
+        }
         // SAFETY: [I1] the handler is safe in a signal.
         unsafe { signal_hook_registry::register(number, handler) }.map(drop)
     }

@@ -29,6 +29,7 @@ use cede_core::transfer_stack::TransferStack;
 use super::CURRENT;
 use crate::runtime::Id as RuntimeId;
 use crate::runtime::run::{self, Outcome, shielded};
+use crate::inspect::age;
 use crate::task::slab::{self, Slab};
 use crate::task::{Id, JoinError, JoinHandle};
 
@@ -63,6 +64,10 @@ pub(super) struct Shared {
 impl slab::Shared for Shared {
     fn freed_elsewhere(&self, _slab: usize) -> &TransferStack {
         &self.freed
+    }
+
+    fn runtime(&self) -> Option<u64> {
+        None
     }
 }
 
@@ -167,7 +172,7 @@ impl Tasks {
         let memory = self.slab.borrow_mut().as_mut().map(|slab| slab.allocate(TaskCell::<F, SetHome>::LAYOUT));
         let Some(memory) = memory else { return crate::task::spawn_cancelled(future, id, site) };
         // SAFETY: [I1] the memory is new, and the future stays on this thread.
-        let (task, join) = unsafe { TaskCell::<F, SetHome>::emplace(memory, future, id.number(), site) };
+        let (task, join) = unsafe { TaskCell::<F, SetHome>::emplace(memory, future, id.number(), site, age::UNKNOWN) };
         self.alive.set(self.alive.get() + 1);
         if !self.push(task) {
             self.shared.wake_pollers();

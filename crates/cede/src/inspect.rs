@@ -1,0 +1,36 @@
+//! What a program is doing: all tasks, what each waits for, and who keeps whom waiting.
+//!
+//! # What
+//! [`dump`] and [`Handle::dump`](crate::runtime::Handle::dump) list the tasks of the process or of a runtime. Nothing is polled, stopped or prepared for that: tasks are seen where they lie, in
+//! the memory of their schedulers, also when all workers are stuck. A program gets the same on its error output by `kill -QUIT`, see [`on_quit`].
+//!
+//! # Who waits for whom
+//! Each leaf that returns `Pending` says what it waits for. An end of a task waited for, and a lock whose holder is known, are edges from task to task; where these form a circle nothing
+//! will ever move, which is a [`Deadlock`]. A task that waits for a lock that a future of its own holds, and does not poll, is a circle of one (a *futurelock*).
+//!
+//! Holders are known of `Mutex`, of `RwLock` while it is locked for writing, and of `OnceCell` while it is being initialized; not of guards that are owned (they may go to another task), nor of
+//! read guards and of permits (there are many), nor of the other ends of channels.
+//!
+//! # How far it reaches
+//! To the leaf: a task shows its future's type, which names the `async fn`, and what the last leaf that it polled waits for. The `.await`s in between are not to be had without polling the task or
+//! without help of the compiler.
+//!
+//! # Invariants
+//! - I1: nothing here changes a task, or what it counts.
+//! - I2: what is reported as a deadlock was seen twice, with no party polled in between, each with one waker only: that of what it waits for.
+
+pub(crate) mod age;
+pub(crate) mod deadlock;
+mod descriptor;
+mod dump;
+mod object;
+pub(crate) mod posts;
+pub(crate) mod quit;
+pub(crate) mod registry;
+mod task;
+
+pub use cede_context::wait::{Wait, WaitKind};
+pub use deadlock::Deadlock;
+pub use dump::{Dump, dump};
+pub use quit::on_quit;
+pub use task::{State, TaskDump};

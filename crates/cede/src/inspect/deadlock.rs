@@ -1,0 +1,182 @@
+//! Circles of tasks that wait for each other.
+//!
+//! # What
+//! A task that waits has at most one edge: to the task that must end or unlock something first. So a walk along the edges ends, or comes back to where it was. The monitor looks for circles twice
+//! a second while anything happens, and once after; less often where there are so many tasks that this would cost more than a thousandth of a processor.
+//!
+//! # Why it is certain
+//! An edge counts only if the task has no other way to be woken: one waker of it exists, the leaf that said what it waits for was polled with that, and the task sleeps. A circle is
+//! reported when it is seen twice, [`CONFIRM`] apart, and no party has been polled in between. One thing remains: a guard that is not owned can be sent to another task where its lock is a static.
+
+#![forbid(unsafe_code)]
+
+use std::collections::HashMap;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use cede_core::task::Sighting;
+
+use super::dump::Describer;
+use super::{TaskDump, object};
+use crate::task::slab::census;
+
+/// A circle that is the same for so long will stay.
+const CONFIRM: Duration = Duration::from_millis(200);
+/// How often to look, and how many times as long as a look takes.
+const PERIOD: (Duration, u32) = (Duration::from_millis(400), 1000);
+
+/// Tasks that wait for each other in a circle, so that none of them will ever go on: each waits for the next, the last for the first.
+///
+/// If it is only one, the task waits for a lock that a future in it holds, which it does not poll any more: a *futurelock*.
+///
+/// ```
+/// use std::sync::{Arc, mpsc};
+/// use cede::sync::Mutex;
+///
+/// let (report, reports) = mpsc::channel();
+/// let runtime = cede::runtime::Builder::new_multi_thread()
+///     .worker_threads(1)
+///     .on_deadlock(move |deadlock| report.send(deadlock.parties().len()).unwrap_or(()))
+///     .build()?;
+/// let (a, b) = (Arc::new(Mutex::new(())), Arc::new(Mutex::new(())));
+/// for (first, second) in [(a.clone(), b.clone()), (b, a)] {
+///     runtime.spawn(async move {
+///         let _first = first.lock().await;
+///         cede::task::yield_now().await;
+///         let _second = second.lock().await;
+///     });
+/// }
+/// assert_eq!(reports.recv(), Ok(2));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Deadlock {
+    parties: Vec<TaskDump>,
+}
+
+impl Deadlock {
+    pub(super) fn of(parties: Vec<TaskDump>) -> Self {
+        Self { parties }
+    }
+
+    /// The tasks; each waits for the next, and the last for the first.
+    #[must_use]
+    pub fn parties(&self) -> &[TaskDump] {
+        &self.parties
+    }
+}
+
+impl fmt::Display for Deadlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let [task] = &self.parties[..] {
+            return write!(
+                f,
+                "futurelock: {task}\n  It waits for a lock that another future in the same task holds or is about to get, and does not poll that future meanwhile. Drop the other future before \
+                 the `.await`, or run it as a task of its own"
+            );
+        }
+        write!(f, "deadlock: {} tasks wait for each other and will never go on", self.parties.len())?;
+        for task in &self.parties {
+            write!(f, "\n  {task}")?;
+        }
+        f.write_str("\n  Take locks in the same order everywhere, and hold none while waiting for a task that wants it")
+    }
+}
+
+/// The circles among these tasks, each beginning with its smallest number.
+pub(super) fn circles(tasks: impl Iterator<Item = Sighting>) -> Vec<Vec<u64>> {
+    let edges: HashMap<u64, u64> = tasks.filter_map(|task| Some((task.id, waits_only_for(&task)?))).collect();
+    let mut circles: Vec<Vec<u64>> = Vec::new();
+    // In which walk a task was met first.
+    let mut met: HashMap<u64, u64> = HashMap::new();
+    for &start in edges.keys() {
+        let mut at = start;
+        while let Some(&next) = edges.get(&at)
+            && !met.contains_key(&at)
+        {
+            met.insert(at, start);
+            at = next;
+        }
+        if met.get(&at) == Some(&start) && edges.contains_key(&at) {
+            circles.push(circle_through(at, &edges));
+        }
+    }
+    circles.sort_unstable();
+    circles
+}
+
+fn circle_through(task: u64, edges: &HashMap<u64, u64>) -> Vec<u64> {
+    let mut circle = vec![task];
+    let mut at = edges[&task];
+    while at != task {
+        circle.push(at);
+        at = edges[&at];
+    }
+    let smallest = circle.iter().enumerate().min_by_key(|(_, id)| **id).map_or(0, |(index, _)| index);
+    circle.rotate_left(smallest);
+    circle
+}
+
+/// The task that this one waits for, if nobody else can wake it.
+fn waits_only_for(task: &Sighting) -> Option<u64> {
+    let alone = task.state.is_asleep() && !task.state.is_cancelled() && task.state.waker_count() == 1 && !task.wait.indirect;
+    if alone { object::holder_of(task.wait) } else { None }
+}
+
+/// Looks for deadlocks from time to time.
+#[derive(Default)]
+pub(crate) struct Search {
+    /// Circles that were seen, with how often each party had been polled; since when; and whether it has been reported.
+    seen: HashMap<Vec<(u64, u32)>, (Instant, bool)>,
+    next: Option<Instant>,
+}
+
+impl Search {
+    /// Whether it is time.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        self.next.is_none_or(|next| now >= next)
+    }
+
+    /// Whether a circle was seen that is to be confirmed.
+    pub(crate) fn suspects(&self) -> bool {
+        self.seen.values().any(|(_, reported)| !reported)
+    }
+
+    /// Looks at all tasks; returns the deadlocks that are new and certain, with the number of the first party's runtime.
+    pub(crate) fn look(&mut self, now: Instant) -> Vec<(Deadlock, Option<u64>)> {
+        let mut tasks = HashMap::new();
+        for census in census::of_all() {
+            census.visit(|task| {
+                // Few wait for a task.
+                if waits_only_for(&task).is_some() {
+                    tasks.insert(task.id, (task, census.runtime()));
+                }
+            });
+        }
+        let circles = circles(tasks.values().map(|(task, _)| *task));
+        let keyed = circles.iter().map(|circle| circle.iter().map(|id| (*id, tasks[id].0.polls)).collect::<Vec<_>>());
+        let mut certain = Vec::new();
+        let mut still = HashMap::new();
+        for key in keyed {
+            let (since, reported) = self.seen.get(&key).copied().unwrap_or((now, false));
+            let is_certain = now.saturating_duration_since(since) >= CONFIRM;
+            if is_certain && !reported {
+                certain.push(key.iter().map(|(id, _)| tasks[id]).collect::<Vec<_>>());
+            }
+            still.insert(key, (since, is_certain || reported));
+        }
+        self.seen = still;
+        let took = now.elapsed();
+        let wait = if self.suspects() { CONFIRM } else { PERIOD.0.max(took * PERIOD.1) };
+        self.next = now.checked_add(wait);
+        if certain.is_empty() {
+            return Vec::new();
+        }
+        let describer = Describer::new();
+        let describe = |parties: Vec<(Sighting, Option<u64>)>| {
+            let runtime = parties.first().and_then(|(_, runtime)| *runtime);
+            (Deadlock::of(parties.into_iter().map(|(task, runtime)| describer.describe(task, runtime)).collect()), runtime)
+        };
+        certain.into_iter().map(describe).collect()
+    }
+}

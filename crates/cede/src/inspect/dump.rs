@@ -1,0 +1,189 @@
+//! A picture of all tasks.
+
+#![forbid(unsafe_code)]
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use cede_context::wait::Wait;
+use cede_core::task::Sighting;
+
+use super::registry::Inspected;
+use super::{Deadlock, State, TaskDump, age, deadlock, object, posts, registry};
+use crate::task::slab::census;
+
+/// The tasks of the process or of a runtime as they were at some moment. `Display` shows them one a line, what is suspicious first.
+///
+/// ```
+/// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let sleeps = cede::spawn(cede::time::sleep(std::time::Duration::from_secs(60)));
+/// cede::task::yield_now().await;
+/// let dump = cede::runtime::Handle::current().dump();
+/// assert!(dump.to_string().contains("waits for a timer, due in"), "{dump}");
+/// # drop(sleeps);
+/// # });
+/// ```
+#[derive(Clone, Debug)]
+pub struct Dump {
+    tasks: Vec<TaskDump>,
+    /// Number and description of each runtime.
+    runtimes: Vec<(u64, String)>,
+    suspected: Vec<Deadlock>,
+}
+
+/// Shows all tasks of the process: those of all runtimes and local sets, and the closures that run on blocking threads.
+///
+/// It takes some ten milliseconds for a hundred thousand tasks, which go on meanwhile. So the dump is no snapshot: each task is shown as it was at some moment in that time.
+#[must_use]
+pub fn dump() -> Dump {
+    Dump::of(None)
+}
+
+impl Dump {
+    /// Of one runtime, or of all.
+    pub(crate) fn of(only: Option<u64>) -> Self {
+        let mut seen = Vec::new();
+        for census in census::of_all() {
+            if only.is_none() || census.runtime() == only {
+                census.visit(|task| seen.push((task, census.runtime())));
+            }
+        }
+        // A walk may meet a task twice.
+        seen.sort_by_key(|(task, _)| task.id);
+        seen.dedup_by_key(|(task, _)| task.id);
+        let describer = Describer::new();
+        let mut tasks: Vec<_> = seen.iter().map(|&(task, runtime)| describer.describe(task, runtime)).collect();
+        tasks.extend(describer.blocking(only));
+        let circles = deadlock::circles(seen.iter().map(|&(task, _)| task));
+        let party = |id: &u64| seen.binary_search_by_key(id, |(task, _)| task.id).ok().map(|index| tasks[index].clone());
+        let suspected = circles.iter().map(|circle| Deadlock::of(circle.iter().filter_map(party).collect())).collect();
+        Self { tasks, runtimes: describer.runtimes(), suspected }
+    }
+
+    /// The tasks, by number; then the closures on blocking threads.
+    #[must_use]
+    pub fn tasks(&self) -> &[TaskDump] {
+        &self.tasks
+    }
+
+    /// Circles of tasks that wait for each other. They were seen once, so a task that was just about to go on may be among them.
+    #[must_use]
+    pub fn suspected_deadlocks(&self) -> &[Deadlock] {
+        &self.suspected
+    }
+}
+
+impl fmt::Display for Dump {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} tasks", self.tasks.len())?;
+        for suspected in &self.suspected {
+            writeln!(f, "{suspected}")?;
+        }
+        let mut by_runtime: Vec<_> = self.tasks.iter().collect();
+        by_runtime.sort_by_key(|task| (task.runtime, rank(&task.state)));
+        let mut runtime = None;
+        for task in by_runtime {
+            if runtime != Some(task.runtime) {
+                runtime = Some(task.runtime);
+                let described = self.runtimes.iter().find(|(number, _)| task.runtime == Some(*number));
+                writeln!(f, "{}", described.map_or("tasks of local sets", |(_, text)| text))?;
+            }
+            writeln!(f, "  {task}")?;
+        }
+        Ok(())
+    }
+}
+
+fn rank(state: &State) -> u8 {
+    match state {
+        State::Running { .. } => 0,
+        State::Blocking => 1,
+        State::Runnable => 2,
+        State::Waiting => 3,
+    }
+}
+
+/// Puts what is known elsewhere to what was seen of a task.
+pub(super) struct Describer {
+    runtimes: Vec<Arc<dyn Inspected>>,
+    /// The tasks that are being polled, and the names of the threads.
+    running: HashMap<u64, Option<String>>,
+}
+
+impl Describer {
+    pub(super) fn new() -> Self {
+        let polled = posts::look().into_iter().filter_map(|polls| {
+            let task = posts::see(polls.task?)?;
+            Some((task.id, polls.thread.name().map(str::to_owned)))
+        });
+        Self { running: polled.collect(), runtimes: registry::all() }
+    }
+
+    pub(super) fn describe(&self, task: Sighting, runtime: Option<u64>) -> TaskDump {
+        let own = self.runtimes.iter().find(|own| Some(own.parts().id.number()) == runtime);
+        let now = own.map(|own| own.parts().clock.now());
+        let state = match self.running.get(&task.id) {
+            Some(thread) => State::Running { thread: thread.clone() },
+            None if task.state.is_asleep() => State::Waiting,
+            None => State::Runnable,
+        };
+        TaskDump {
+            id: task.id,
+            name: self.name_of(task.id),
+            runtime,
+            spawned_at: task.site,
+            future: task.future_type,
+            aborted: task.state.is_cancelled(),
+            waits_for: object::describe(task.wait, now),
+            waits_for_task: object::holder_of(task.wait).filter(|_| state == State::Waiting),
+            state,
+            wait: task.wait,
+            other_wakers: task.state.waker_count().saturating_sub(1),
+            polls: task.polls,
+            age: now.and_then(|now| age::since(task.born, now)),
+        }
+    }
+
+    fn runtimes(&self) -> Vec<(u64, String)> {
+        let describe = |runtime: &Arc<dyn Inspected>| {
+            let parts = runtime.parts();
+            let name = parts.name.as_ref().map(|name| format!(" \"{name}\"")).unwrap_or_default();
+            let kind = match runtime.workers() {
+                0 => "one thread".to_owned(),
+                workers => format!("{workers} workers"),
+            };
+            let simulated = if parts.simulated { ", simulated" } else { "" };
+            (parts.id.number(), format!("runtime {}{name}, {kind}{simulated}", parts.id))
+        };
+        self.runtimes.iter().map(describe).collect()
+    }
+
+    /// A task is named in the runtime that it runs on; one of a local set, in any.
+    fn name_of(&self, task: u64) -> Option<Arc<str>> {
+        self.runtimes.iter().find_map(|runtime| runtime.parts().names.get(task))
+    }
+
+    /// The closures that run on blocking threads.
+    fn blocking(&self, only: Option<u64>) -> impl Iterator<Item = TaskDump> + use<'_> {
+        let runtimes = self.runtimes.iter().filter(move |own| only.is_none_or(|only| own.parts().id.number() == only));
+        runtimes.flat_map(move |runtime| {
+            let number = runtime.parts().id.number();
+            runtime.parts().blocking.running().into_iter().map(move |(id, site)| TaskDump {
+                id,
+                name: self.name_of(id),
+                runtime: Some(number),
+                spawned_at: site,
+                future: "a closure",
+                state: State::Blocking,
+                aborted: false,
+                wait: Wait::NONE,
+                waits_for: String::new(),
+                waits_for_task: None,
+                other_wakers: 0,
+                polls: 0,
+                age: None,
+            })
+        })
+    }
+}

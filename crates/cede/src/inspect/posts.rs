@@ -1,0 +1,184 @@
+//! Which thread polls which task.
+//!
+//! # What
+//! A thread that polls tasks keeps a pointer to the one that it polls in a thread-local ([`context`](crate::runtime::context)), for its own use. Here are the addresses of these
+//! thread-locals, so that others can look at them. It costs the thread nothing but its entry, once in its life.
+//!
+//! # Who may touch what
+//! The list: under its lock. A thread adds itself, and takes itself out when its thread-locals are torn down.
+//!
+//! # Invariants
+//! - I1: the pointers of an entry lead to thread-locals of a thread that has not ended: it takes the entry out before. They are constant-initialized and have no destructor, so they last as long
+//!   as the thread's memory.
+//! - I2: what is read from there is a number to compare and to look up. It leads to a task only by way of a [`Census`](census::Census), which knows whether there is one.
+//!
+//! (A lock and two relaxed words: no loom model.)
+
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
+
+use cede_core::task::{Header, Sighting};
+use rustix::thread::{Pid, gettid};
+
+use crate::runtime::stats::TaskSite;
+use crate::task::slab::census;
+
+/// A thread that polls tasks, or did.
+struct Post {
+    thread: Thread,
+    number: Pid,
+    task: NonNull<AtomicPtr<Header>>,
+    runtime: NonNull<AtomicU64>,
+    excused: NonNull<AtomicBool>,
+    stirs: NonNull<AtomicUsize>,
+}
+
+// SAFETY: [I1] the pointers are used under the list's lock only, while the thread is there, and lead to atomics.
+unsafe impl Send for Post {}
+
+/// What a thread does at a moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Polls {
+    pub(crate) thread: Thread,
+    /// The kernel's number of that thread.
+    pub(crate) number: Pid,
+    /// The task that it polls; it may have ended since.
+    pub(crate) task: Option<NonNull<Header>>,
+    /// The number of the runtime that the thread is in; zero: none.
+    pub(crate) runtime: u64,
+    /// The task may block: it is in `block_in_place`.
+    pub(crate) excused: bool,
+    /// Changes when the thread begins to run tasks after it had none.
+    pub(crate) stirs: usize,
+}
+
+static POSTS: Mutex<Vec<Post>> = Mutex::new(Vec::new());
+
+thread_local! {
+    static TASK: AtomicPtr<Header> = const { AtomicPtr::new(std::ptr::null_mut()) };
+    static RUNTIME: AtomicU64 = const { AtomicU64::new(0) };
+    static EXCUSED: AtomicBool = const { AtomicBool::new(false) };
+    static STIRS: AtomicUsize = const { AtomicUsize::new(0) };
+    static LISTED: Listed = Listed::add();
+}
+
+fn posts() -> MutexGuard<'static, Vec<Post>> {
+    POSTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The entry of this thread; taken out when dropped.
+struct Listed(Pid);
+
+impl Listed {
+    fn add() -> Self {
+        let number = gettid();
+        let post = Post {
+            thread: thread::current(),
+            number,
+            task: TASK.with(|cell| NonNull::from(cell)),
+            runtime: RUNTIME.with(|cell| NonNull::from(cell)),
+            excused: EXCUSED.with(|cell| NonNull::from(cell)),
+            stirs: STIRS.with(|cell| NonNull::from(cell)),
+        };
+        posts().push(post);
+        Self(number)
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        posts().retain(|post| post.number != self.0);
+    }
+}
+
+/// This thread polls tasks from now on, now and then.
+pub(crate) fn list() {
+    // While the thread's locals are torn down it is not listed any more.
+    let _gone = LISTED.try_with(|_| ());
+}
+
+/// This thread begins to run tasks after it had none.
+pub(crate) fn stir() {
+    STIRS.with(|stirs| stirs.store(stirs.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed));
+}
+
+/// The task that this thread polls becomes `task`; returns what it was.
+#[inline]
+pub(crate) fn replace(task: *mut Header) -> *mut Header {
+    TASK.with(|current| {
+        let before = current.load(Ordering::Relaxed);
+        current.store(task, Ordering::Relaxed);
+        before
+    })
+}
+
+/// The task that this thread polls.
+#[inline]
+pub(crate) fn current() -> *mut Header {
+    TASK.with(|current| current.load(Ordering::Relaxed))
+}
+
+/// Runs `body`, during which this thread counts as polling nothing: a nested scheduler, or a sleep.
+pub(crate) fn aside<R>(body: impl FnOnce() -> R) -> R {
+    struct Restore(*mut Header);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            replace(self.0);
+        }
+    }
+    let _restore = Restore(replace(std::ptr::null_mut()));
+    body()
+}
+
+/// Runs `body`, which may block.
+pub(crate) fn excused<R>(body: impl FnOnce() -> R) -> R {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            EXCUSED.with(|excused| excused.store(self.0, Ordering::Relaxed));
+        }
+    }
+    let _restore = Restore(EXCUSED.with(|excused| excused.swap(true, Ordering::Relaxed)));
+    body()
+}
+
+/// The thread is in this runtime from now on; returns where it was. Zero: in none.
+pub(crate) fn enter(runtime: u64) -> u64 {
+    RUNTIME.with(|current| current.swap(runtime, Ordering::Relaxed))
+}
+
+/// What all threads do that are listed.
+pub(crate) fn look() -> Vec<Polls> {
+    let seen = |post: &Post| {
+        // SAFETY: [I1] the entry is in the list, and the lock is held.
+        let (task, runtime, excused, stirs) = unsafe { (post.task.as_ref(), post.runtime.as_ref(), post.excused.as_ref(), post.stirs.as_ref()) };
+        Polls {
+            thread: post.thread.clone(),
+            number: post.number,
+            task: NonNull::new(task.load(Ordering::Relaxed)),
+            runtime: runtime.load(Ordering::Relaxed),
+            excused: excused.load(Ordering::Relaxed),
+            stirs: stirs.load(Ordering::Relaxed),
+        }
+    };
+    posts().iter().map(seen).collect()
+}
+
+/// The task that a thread polls, as it lies in its scheduler's memory.
+pub(crate) fn task_of(number: Pid) -> Option<TaskSite> {
+    let address = look().into_iter().find(|polls| polls.number == number)?.task?;
+    see(address).map(|task| (task.id, task.site))
+}
+
+/// The tasks that are being polled on threads that are in this runtime, but not those that may block.
+pub(crate) fn polled_in(runtime: u64) -> Vec<TaskSite> {
+    let polled = look().into_iter().filter(|polls| polls.runtime == runtime && !polls.excused);
+    polled.filter_map(|polls| see(polls.task?)).map(|task| (task.id, task.site)).collect()
+}
+
+/// The task at an address, if there is one.
+pub(crate) fn see(address: NonNull<Header>) -> Option<Sighting> {
+    census::of_all().iter().find_map(|census| census.look_at(address))
+}

@@ -1,0 +1,94 @@
+//! A dump on request from outside: `kill -QUIT`, or Ctrl-\ on the terminal.
+//!
+//! # What
+//! From its first runtime on, a process that has no handler of its own for SIGQUIT answers it with a [dump](super::dump()) on the error output and goes on. A second signal within a second
+//! ends it, as SIGQUIT does by itself: who presses Ctrl-\ twice wants out.
+//!
+//! # Who may touch what
+//! The handler runs in a signal: it stores atomics, reads the clock and wakes the monitor by a futex, which are all that it may do. The dump is made and written by a thread of its own.
+//!
+//! # Invariants
+//! - I1: the handler calls nothing that is not async-signal-safe.
+//! - I2: the handler is installed only while the action is the default one, so that no one else's is disturbed. (Atomics without order: no loom model.)
+
+use std::ptr;
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::thread;
+
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::monitor;
+
+/// A second signal within so long ends the process.
+const AGAIN_MS: i64 = 1000;
+
+static DUMPS: AtomicBool = AtomicBool::new(true);
+/// The program listens for the signal itself.
+static GIVEN_UP: AtomicBool = AtomicBool::new(false);
+static ASKED: AtomicBool = AtomicBool::new(false);
+static LAST_MS: AtomicI64 = AtomicI64::new(i64::MIN / 2);
+
+/// Whether SIGQUIT (Ctrl-\ on a terminal, or `kill -QUIT`) makes the process write a [dump](super::dump()) of all tasks to its error output and go on. It does by default, from the first runtime on, unless the
+/// program has a handler of its own for the signal or listens for it. Two within a second end the process, and so does each one after `on_quit(false)`.
+///
+/// ```
+/// cede::inspect::on_quit(false);
+/// ```
+pub fn on_quit(dump: bool) {
+    DUMPS.store(dump, Ordering::SeqCst);
+}
+
+/// The program listens for SIGQUIT itself from now on.
+pub(crate) fn give_up() {
+    GIVEN_UP.store(true, Ordering::SeqCst);
+}
+
+/// A runtime begins.
+pub(crate) fn install() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        if !is_default() {
+            return;
+        }
+        // SAFETY: [I1] the handler is safe in a signal.
+        let _installed = unsafe { signal_hook_registry::register(libc::SIGQUIT, handle) };
+    });
+}
+
+/// Whether nobody has said what SIGQUIT does. (I2)
+fn is_default() -> bool {
+    // SAFETY: [I2] all zeros are a valid `sigaction`, which the call fills; nothing is changed.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(libc::SIGQUIT, ptr::null(), &raw mut action) == 0 && action.sa_sigaction == libc::SIG_DFL
+    }
+}
+
+/// The handler.
+fn handle() {
+    if GIVEN_UP.load(Ordering::SeqCst) {
+        return;
+    }
+    let now = clock_gettime(ClockId::Monotonic);
+    let now = now.tv_sec * 1000 + now.tv_nsec / 1_000_000;
+    let again = now - LAST_MS.swap(now, Ordering::SeqCst) < AGAIN_MS;
+    if again || !DUMPS.load(Ordering::SeqCst) || !monitor::is_there() {
+        // SAFETY: [I1] both may be called in a handler. What SIGQUIT does by itself is what happens now.
+        unsafe {
+            libc::signal(libc::SIGQUIT, libc::SIG_DFL);
+            libc::raise(libc::SIGQUIT);
+        }
+        return;
+    }
+    ASKED.store(true, Ordering::SeqCst);
+    monitor::ring();
+}
+
+/// Writes a dump if somebody has asked for one. Called by the monitor.
+pub(crate) fn answer() {
+    if ASKED.swap(false, Ordering::SeqCst) {
+        // Not here: the reader of the error output may be slow.
+        let _not_said = thread::Builder::new().name("cede-dump".into()).spawn(|| eprint!("cede: {}", super::dump()));
+    }
+}

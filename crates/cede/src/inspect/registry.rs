@@ -1,0 +1,38 @@
+//! The runtimes of the process.
+
+#![forbid(unsafe_code)]
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use crate::runtime::parts::Parts;
+
+/// A runtime, as reports see it.
+pub(crate) trait Inspected: Send + Sync {
+    fn parts(&self) -> &Parts;
+
+    /// How many workers it has; none: it runs on whatever thread is in `block_on`.
+    fn workers(&self) -> usize;
+}
+
+static RUNTIMES: Mutex<Vec<Weak<dyn Inspected>>> = Mutex::new(Vec::new());
+
+fn runtimes() -> MutexGuard<'static, Vec<Weak<dyn Inspected>>> {
+    RUNTIMES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The runtime is listed from now on, as long as it lives.
+pub(crate) fn add(runtime: Weak<dyn Inspected>) {
+    let mut runtimes = runtimes();
+    runtimes.retain(|runtime| runtime.strong_count() > 0);
+    runtimes.push(runtime);
+}
+
+/// All runtimes that live.
+pub(crate) fn all() -> Vec<Arc<dyn Inspected>> {
+    runtimes().iter().filter_map(Weak::upgrade).collect()
+}
+
+/// The runtime with this number.
+pub(crate) fn find(number: u64) -> Option<Arc<dyn Inspected>> {
+    all().into_iter().find(|runtime| runtime.parts().id.number() == number)
+}

@@ -1,0 +1,102 @@
+//! One task in a dump.
+
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cede_context::wait::{Wait, WaitKind};
+
+/// A task as a dump shows it.
+///
+/// ```
+/// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let waits = cede::spawn(std::future::pending::<()>());
+/// cede::task::yield_now().await;
+/// let dump = cede::runtime::Handle::current().dump();
+/// let task = &dump.tasks()[0];
+/// assert_eq!(task.state, cede::inspect::State::Waiting);
+/// assert_eq!(task.polls, 1);
+/// # drop(waits);
+/// # });
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TaskDump {
+    /// Its number, as its [`Id`](crate::task::Id) prints it.
+    pub id: u64,
+    /// Its name, if it was given one.
+    pub name: Option<Arc<str>>,
+    /// The number of its runtime, as the runtime's [`Id`](crate::runtime::Id) prints it; `None` for a task of a [`LocalSet`](crate::task::LocalSet).
+    pub runtime: Option<u64>,
+    /// Where it was spawned.
+    pub spawned_at: &'static Location<'static>,
+    /// The type of its future.
+    pub future: &'static str,
+    /// What it is doing.
+    pub state: State,
+    /// Whether it was aborted and will be dropped at its next turn.
+    pub aborted: bool,
+    /// What it said last that it waits for.
+    pub wait: Wait,
+    /// That, in words.
+    pub waits_for: String,
+    /// The task that it waits for, where that is known: to end, or to unlock something.
+    pub waits_for_task: Option<u64>,
+    /// How many others could wake it besides: it waits for several things.
+    pub other_wakers: usize,
+    /// How often it has been polled; wraps around after 2^32.
+    pub polls: u32,
+    /// How long ago it was spawned, to about a millisecond. `None` where that is not kept: in a [`LocalSet`](crate::task::LocalSet).
+    pub age: Option<Duration>,
+}
+
+/// What a task is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum State {
+    /// It is being polled.
+    Running {
+        /// The thread that does so, if it has a name.
+        thread: Option<String>,
+    },
+    /// It will be polled when its turn comes.
+    Runnable,
+    /// It waits for somebody to wake it.
+    Waiting,
+    /// A closure that runs on a blocking thread.
+    Blocking,
+}
+
+impl fmt::Display for TaskDump {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task {}", self.id)?;
+        if let Some(name) = &self.name {
+            write!(f, " \"{name}\"")?;
+        }
+        match &self.state {
+            State::Running { thread: Some(thread) } => write!(f, " runs on thread {thread}")?,
+            State::Running { thread: None } => f.write_str(" runs")?,
+            State::Runnable => f.write_str(" is runnable")?,
+            State::Blocking => f.write_str(" runs on a blocking thread")?,
+            State::Waiting if self.wait.kind == WaitKind::Unknown => f.write_str(" waits for something that is not cede's")?,
+            State::Waiting => write!(f, " waits for {}", self.waits_for)?,
+        }
+        if self.state == State::Waiting && self.other_wakers > 0 {
+            f.write_str(", among others")?;
+        }
+        if self.aborted {
+            f.write_str(", aborted")?;
+        }
+        write!(f, "; spawned at {}", self.spawned_at)?;
+        if let Some(age) = self.age {
+            write!(f, " {age:.1?} ago")?;
+        }
+        if self.state != State::Blocking {
+            write!(f, ", {} polls", self.polls)?;
+        }
+        write!(f, ", {}", self.future)
+    }
+}

@@ -1,0 +1,100 @@
+//! Polls that take too long, on whatever thread.
+//!
+//! A poll is known by the task's number and by how often the task has been polled: while both stay the same it is the same poll. The time in which the thread was runnable but had no processor does not
+//! count: a thread that only waits for its share of a busy machine is not stuck.
+
+#![forbid(unsafe_code)]
+
+use std::time::{Duration, Instant};
+
+use cede_core::task::Sighting;
+use rustix::thread::Pid;
+
+use super::{Stall, processor};
+use crate::inspect::posts::{self, Polls};
+use crate::inspect::registry;
+
+/// What each thread was seen doing.
+#[derive(Debug, Default)]
+pub(super) struct LongPolls {
+    threads: Vec<Watched>,
+}
+
+/// A thread, as it was seen last.
+#[derive(Debug)]
+struct Watched {
+    number: Pid,
+    stirs: usize,
+    poll: Option<LongPoll>,
+}
+
+#[derive(Debug)]
+struct LongPoll {
+    task: u64,
+    polls: u32,
+    since: Instant,
+    /// For how long the thread had had a processor when the poll was seen a second time, all in all, and when that was.
+    again: Option<(Instant, Duration)>,
+    reported: bool,
+}
+
+impl LongPolls {
+    /// Looks at all threads. Returns whether nothing has happened since the last look, and nothing is under way.
+    pub(super) fn look(&mut self, now: Instant, is_rescued: impl Fn(Pid) -> bool) -> bool {
+        let seen = posts::look();
+        let mut quiet = true;
+        self.threads.retain(|thread| seen.iter().any(|polls| polls.number == thread.number));
+        for polls in &seen {
+            let index = self.threads.iter().position(|thread| thread.number == polls.number).unwrap_or_else(|| {
+                self.threads.push(Watched { number: polls.number, stirs: polls.stirs, poll: None });
+                self.threads.len() - 1
+            });
+            quiet &= self.threads[index].look(polls, now, &is_rescued);
+        }
+        quiet
+    }
+}
+
+impl Watched {
+    fn look(&mut self, polls: &Polls, now: Instant, is_rescued: &impl Fn(Pid) -> bool) -> bool {
+        let stirred = std::mem::replace(&mut self.stirs, polls.stirs) != polls.stirs;
+        let Some(task) = polls.task.filter(|_| !polls.excused).and_then(posts::see) else {
+            self.poll = None;
+            return !stirred;
+        };
+        let same = |poll: &&mut LongPoll| poll.task == task.id && poll.polls == task.polls;
+        let Some(poll) = self.poll.as_mut().filter(same) else {
+            self.poll = Some(LongPoll { task: task.id, polls: task.polls, since: now, again: None, reported: false });
+            return false;
+        };
+        if !poll.reported {
+            poll.report_if_long(polls, &task, now, is_rescued);
+        }
+        poll.reported
+    }
+}
+
+impl LongPoll {
+    fn report_if_long(&mut self, polls: &Polls, task: &Sighting, now: Instant, is_rescued: &impl Fn(Pid) -> bool) {
+        let had = processor::had(polls.number);
+        let (again, had_then) = *self.again.get_or_insert((now, had.time));
+        let lasts = now.saturating_duration_since(self.since);
+        let computed = again.saturating_duration_since(self.since) + had.time.saturating_sub(had_then);
+        let Some(runtime) = registry::find(polls.runtime) else { return };
+        let parts = runtime.parts();
+        let is_long = lasts >= parts.reports.stall_after && (!had.runnable || computed >= parts.reports.stall_after);
+        if !is_long || parts.rescue.threads_max == 0 {
+            return;
+        }
+        self.reported = true;
+        let stall = Stall {
+            task: task.id,
+            name: parts.names.get(task.id),
+            spawned_at: task.site,
+            thread: polls.thread.name().map(str::to_owned),
+            lasts,
+            rescued: is_rescued(polls.number),
+        };
+        parts.reported.stall(&stall, &parts.reports, now);
+    }
+}

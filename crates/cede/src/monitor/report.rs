@@ -1,0 +1,107 @@
+//! Where reports go: to the function that the user gave, else to the error output, at most one of a kind in a second.
+
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cede_core::lock::Lock;
+
+use super::Stall;
+use crate::inspect::Deadlock;
+use crate::runtime::run::shielded;
+
+/// Reports of a kind are written to the error output this often at most.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// A function of the user's that gets reports.
+pub(crate) type Listener<R> = Arc<dyn Fn(&R) + Send + Sync>;
+
+/// What to report of a runtime, and to whom.
+#[derive(Clone)]
+pub(crate) struct Reports {
+    /// A poll may take so long.
+    pub(crate) stall_after: Duration,
+    pub(crate) on_stall: Option<Listener<Stall>>,
+    pub(crate) on_deadlock: Option<Listener<Deadlock>>,
+    /// The user has asked for reports, so a runtime of one thread is watched from the beginning.
+    pub(crate) asked_for: bool,
+}
+
+impl Default for Reports {
+    fn default() -> Self {
+        Self { stall_after: Duration::from_millis(100), on_stall: None, on_deadlock: None, asked_for: false }
+    }
+}
+
+/// What has been reported of a runtime.
+#[derive(Debug, Default)]
+pub(crate) struct Reported {
+    stalls: AtomicU64,
+    deadlocks: AtomicU64,
+    lately: Lock<Lately>,
+}
+
+#[derive(Debug, Default)]
+struct Lately {
+    stall: Option<Instant>,
+    /// Reports that were left out since then.
+    left_out: u64,
+}
+
+impl Reported {
+    /// How many polls were found to take too long.
+    pub(crate) fn stalls(&self) -> u64 {
+        self.stalls.load(Ordering::Relaxed)
+    }
+
+    /// How many deadlocks were found.
+    pub(crate) fn deadlocks(&self) -> u64 {
+        self.deadlocks.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn stall(&self, stall: &Stall, reports: &Reports, now: Instant) {
+        self.stalls.fetch_add(1, Ordering::Relaxed);
+        if let Some(listener) = &reports.on_stall {
+            shielded(|| listener(stall));
+        } else if let Some(left_out) = self.may_write(now) {
+            let more = if left_out == 0 { String::new() } else { format!(" ({left_out} more like this in between)") };
+            write(format_args!("{stall}{more}"));
+        }
+    }
+
+    /// Each deadlock is reported once, so none is left out.
+    pub(super) fn deadlock(&self, deadlock: &Deadlock, reports: &Reports) {
+        self.deadlocks.fetch_add(1, Ordering::Relaxed);
+        match &reports.on_deadlock {
+            Some(listener) => drop(shielded(|| listener(deadlock))),
+            None => write(format_args!("{deadlock}")),
+        }
+    }
+
+    /// How many stalls were left out since the last one, if this one may be written.
+    fn may_write(&self, now: Instant) -> Option<u64> {
+        let mut lately = self.lately.lock();
+        if lately.stall.is_some_and(|last| now.saturating_duration_since(last) < EVERY) {
+            lately.left_out += 1;
+            return None;
+        }
+        lately.stall = Some(now);
+        Some(std::mem::take(&mut lately.left_out))
+    }
+}
+
+/// Writes to the error output, on a thread of its own: the task that is stuck may be the one that holds the lock of the error output, or the reader of that.
+fn write(report: fmt::Arguments<'_>) {
+    let line = format!("cede: {report}\n");
+    let _not_said = thread::Builder::new().name("cede-report".into()).spawn(move || eprint!("{line}"));
+}
+
+impl fmt::Debug for Reports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reports").field("stall_after", &self.stall_after).finish_non_exhaustive()
+    }
+}

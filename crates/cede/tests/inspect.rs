@@ -1,0 +1,249 @@
+//! What dumps show, and which deadlocks are reported.
+
+use std::future::pending;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use cede::inspect::{State, TaskDump, WaitKind};
+use cede::runtime::{Builder, Handle, Runtime};
+use cede::sync::{Mutex, RwLock};
+
+fn workers(count: usize) -> Runtime {
+    Builder::new_multi_thread().worker_threads(count).enable_all().block_on_runs_tasks(false).build().unwrap()
+}
+
+/// The dump, as soon as it is as wanted.
+fn dump_until(handle: &Handle, wanted: impl Fn(&[TaskDump]) -> bool) -> Vec<TaskDump> {
+    let begun = Instant::now();
+    loop {
+        let dump = handle.dump();
+        if wanted(dump.tasks()) {
+            return dump.tasks().to_vec();
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{dump}");
+        std::thread::yield_now();
+    }
+}
+
+fn all_wait(tasks: &[TaskDump]) -> bool {
+    tasks.iter().all(|task| task.state == State::Waiting)
+}
+
+#[test]
+fn a_dump_says_what_each_task_waits_for() {
+    let runtime = workers(2);
+    let lock = Arc::new(Mutex::new(()));
+    let holds = {
+        let lock = lock.clone();
+        runtime.spawn(async move {
+            let _guard = lock.lock().await;
+            pending::<()>().await;
+        })
+    };
+    let holder = dump_until(runtime.handle(), |tasks| all_wait(tasks) && tasks.len() == 1)[0].id;
+    let line = line!() + 1;
+    cede::task::Builder::new().name("waits").spawn_on(async move { drop(lock.lock().await) }, runtime.handle()).unwrap();
+    runtime.spawn(async { cede::time::sleep(Duration::from_secs(3600)).await });
+    runtime.spawn(holds);
+    let listener = runtime.block_on(cede::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    runtime.spawn(async move { listener.accept().await.map(drop) });
+    let tasks = dump_until(runtime.handle(), |tasks| all_wait(tasks) && tasks.len() == 5);
+    let find = |kind| tasks.iter().find(|task| task.wait.kind == kind).unwrap_or_else(|| panic!("{kind:?} in {tasks:#?}"));
+
+    let waits = find(WaitKind::Mutex);
+    assert_eq!((waits.name.as_deref(), waits.waits_for_task, waits.polls), (Some("waits"), Some(holder), 1));
+    assert_eq!(waits.spawned_at.line(), line);
+    assert!(waits.waits_for.ends_with(&format!("held by task {holder}")), "{}", waits.waits_for);
+    assert!(find(WaitKind::Timer).waits_for.starts_with("a timer, due in 3"), "{tasks:#?}");
+    assert_eq!(find(WaitKind::Join).waits_for_task, Some(holder));
+    assert!(find(WaitKind::Read).waits_for.contains(&address.to_string()), "{tasks:#?}");
+    assert!(find(WaitKind::Unknown).future.contains("a_dump_says_what_each_task_waits_for"), "{tasks:#?}");
+    assert!(runtime.handle().dump().suspected_deadlocks().is_empty());
+}
+
+#[test]
+fn a_dump_can_be_had_while_all_workers_spin() {
+    let runtime = Builder::new_multi_thread().worker_threads(2).max_rescued_threads(0).build().unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    for _ in 0..4 {
+        let stop = stop.clone();
+        runtime.spawn(async move {
+            while !stop.load(Ordering::Relaxed) {
+                std::hint::spin_loop();
+            }
+        });
+    }
+    let running = |task: &&TaskDump| matches!(&task.state, State::Running { thread: Some(name) } if name == "cede-worker");
+    let tasks = dump_until(runtime.handle(), |tasks| tasks.iter().filter(running).count() == 2);
+    stop.store(true, Ordering::Relaxed);
+    assert_eq!(tasks.len(), 4);
+    assert_eq!(tasks.iter().filter(|task| task.state == State::Runnable && task.polls == 0).count(), 2, "{tasks:#?}");
+}
+
+#[test]
+fn a_dump_of_many_tasks_holds_each_once_while_others_come_and_go() {
+    const LASTING: usize = 20_000;
+    let runtime = workers(2);
+    let lasting: Vec<_> = (0..LASTING).map(|_| runtime.spawn(pending::<()>()).abort_handle()).collect();
+    let stop = Arc::new(AtomicBool::new(false));
+    let churn = {
+        let stop = stop.clone();
+        runtime.spawn(async move {
+            while !stop.load(Ordering::Relaxed) {
+                let batch: Vec<_> = (0..500_u32).map(|n| cede::spawn(async move { n })).collect();
+                for task in batch {
+                    task.await.unwrap();
+                }
+            }
+        })
+    };
+    for _ in 0..20 {
+        let dump = runtime.handle().dump();
+        let mut ids: Vec<_> = dump.tasks().iter().map(|task| task.id).collect();
+        assert!(ids.is_sorted());
+        let all = ids.len();
+        ids.dedup();
+        assert_eq!(ids.len(), all, "each task once");
+        let here = dump.tasks().iter().filter(|task| task.future == std::any::type_name::<std::future::Pending<()>>()).count();
+        assert_eq!(here, LASTING);
+    }
+    stop.store(true, Ordering::Relaxed);
+    runtime.block_on(churn).unwrap();
+    lasting.iter().for_each(cede::task::AbortHandle::abort);
+}
+
+/// Runs tasks that get into a deadlock; returns how many are in it, and what is said about it.
+fn deadlocked(mut builder: Builder, begin: impl FnOnce(&Handle) + Send) -> (usize, String) {
+    let (report, reports) = mpsc::channel();
+    let runtime =
+        builder.enable_all().on_deadlock(move |deadlock| report.send((deadlock.parties().len(), deadlock.to_string())).unwrap()).build().unwrap();
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        let (stop, stopped) = cede::sync::oneshot::channel::<()>();
+        let runtime = &runtime;
+        // A one-thread runtime runs its tasks only while somebody is in `block_on`.
+        scope.spawn(move || {
+            runtime.block_on(async {
+                begin(runtime.handle());
+                drop(stopped.await);
+            });
+        });
+        let found = reports.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|_| panic!("no report: {}", runtime.handle().dump()));
+        assert!(begun.elapsed() < Duration::from_secs(30), "after {:?}", begun.elapsed());
+        assert!(reports.try_recv().is_err(), "it is reported once");
+        assert_eq!(runtime.metrics().deadlocks_count(), 1);
+        stop.send(()).unwrap();
+        found
+    })
+}
+
+fn builders() -> [Builder; 2] {
+    let mut two = Builder::new_multi_thread();
+    two.worker_threads(2);
+    [Builder::new_current_thread(), two]
+}
+
+#[test]
+fn two_tasks_that_take_two_locks_in_different_orders_are_reported() {
+    for builder in builders() {
+        let (parties, text) = deadlocked(builder, |handle| {
+            let (a, b) = (Arc::new(Mutex::new(())), Arc::new(RwLock::new(())));
+            let (meet, both) = (Arc::new(cede::sync::Barrier::new(2)), (a.clone(), b.clone()));
+            let met = meet.clone();
+            handle.spawn(async move {
+                let _first = a.lock().await;
+                meet.wait().await;
+                let _second = b.write().await;
+            });
+            handle.spawn(async move {
+                let _first = both.1.write().await;
+                met.wait().await;
+                let _second = both.0.lock().await;
+            });
+        });
+        assert_eq!(parties, 2);
+        assert!(text.starts_with("deadlock: 2 tasks wait for each other"), "{text}");
+        assert!(text.contains("waits for mutex") && text.contains("waits for read-write lock") && text.contains(file!()), "{text}");
+    }
+}
+
+#[test]
+fn a_lock_held_while_waiting_for_a_task_that_wants_it_is_reported() {
+    for builder in builders() {
+        let (parties, text) = deadlocked(builder, |handle| {
+            let lock = Arc::new(Mutex::new(()));
+            handle.spawn(async move {
+                let _guard = lock.lock().await;
+                let inner = lock.clone();
+                cede::spawn(async move { drop(inner.lock().await) }).await.unwrap();
+            });
+        });
+        assert_eq!(parties, 2);
+        assert!(text.contains("to end"), "{text}");
+    }
+}
+
+#[test]
+fn a_future_that_gets_a_lock_and_is_not_polled_is_reported() {
+    for builder in builders() {
+        let (parties, text) = deadlocked(builder, |handle| {
+            let lock = Arc::new(Mutex::new(()));
+            let held = lock.clone();
+            let (release, released) = cede::sync::oneshot::channel::<()>();
+            let holder = handle.spawn(async move {
+                let _guard = held.lock().await;
+                drop(released.await);
+            });
+            handle.spawn(async move {
+                while lock.try_lock().is_ok() {
+                    cede::task::yield_now().await;
+                }
+                // Queues, and is then left alone by the select.
+                let mut first = pin!(lock.lock());
+                cede::select! {
+                    biased;
+                    _ = &mut first => unreachable!("the lock is held"),
+                    _ = std::future::ready(()) => {}
+                }
+                release.send(()).unwrap();
+                holder.await.unwrap();
+                // The lock is now the first future's.
+                let _second = lock.lock().await;
+            });
+        });
+        assert_eq!(parties, 1);
+        assert!(text.starts_with("futurelock: task"), "{text}");
+    }
+}
+
+#[test]
+fn who_waits_for_a_lock_or_a_moment_is_not_reported() {
+    let (report, reports) = mpsc::channel();
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .on_deadlock(move |deadlock| report.send(deadlock.to_string()).unwrap())
+        .build()
+        .unwrap();
+    let (a, b) = (Arc::new(Mutex::new(())), Arc::new(Mutex::new(())));
+    let both = (b.clone(), a.clone());
+    runtime.block_on(async {
+        let mut tasks = Vec::new();
+        for (first, second) in [(a, b), both] {
+            tasks.push(cede::spawn(async move {
+                let _first = first.lock().await;
+                cede::task::yield_now().await;
+                // Long enough for two searches.
+                cede::time::timeout(Duration::from_millis(1500), second.lock()).await.is_ok()
+            }));
+        }
+        for task in tasks {
+            task.await.unwrap();
+        }
+    });
+    drop(runtime);
+    assert_eq!(reports.try_iter().collect::<Vec<_>>(), Vec::<String>::new());
+}
