@@ -3,13 +3,14 @@
 use core::cell::Cell;
 use std::time::Duration;
 
+use crate::holder::Holders;
 use crate::timer::Maker;
-use crate::wait::Wait;
 
 std::thread_local! {
     static BUDGET: Cell<u8> = const { Cell::new(crate::budget::UNLIMITED) };
-    static WAIT: Cell<Wait> = const { Cell::new(Wait::NONE) };
+    static WAIT: Cell<u64> = const { Cell::new(0) };
     static INSIDE: Cell<bool> = const { Cell::new(false) };
+    static HOLDERS: Cell<Option<&'static Holders>> = const { Cell::new(None) };
     static TIMER: Cell<Option<Maker>> = const { Cell::new(None) };
 }
 
@@ -24,13 +25,13 @@ pub(crate) fn set_budget(units: u8) {
 }
 
 #[inline]
-pub(crate) fn set_wait(wait: Wait) {
+pub(crate) fn set_wait(wait: u64) {
     WAIT.with(|cell| cell.set(wait));
 }
 
 #[inline]
-pub(crate) fn take_wait() -> Wait {
-    WAIT.with(|cell| cell.replace(Wait::NONE))
+pub(crate) fn take_wait() -> u64 {
+    WAIT.with(|cell| cell.replace(0))
 }
 
 pub(crate) fn inside() -> bool {
@@ -39,6 +40,15 @@ pub(crate) fn inside() -> bool {
 
 pub(crate) fn replace_inside(inside: bool) -> bool {
     INSIDE.with(|cell| cell.replace(inside))
+}
+
+#[inline]
+pub(crate) fn holders() -> Option<&'static Holders> {
+    HOLDERS.with(Cell::get)
+}
+
+pub(crate) fn set_holders(holders: &'static Holders) {
+    HOLDERS.with(|cell| cell.set(Some(holders)));
 }
 
 pub(crate) fn timer() -> Option<Maker> {

@@ -1,18 +1,22 @@
 //! The cells where there is no thread-local storage: budgets never end, waits are not recorded.
 
-use crate::wait::Wait;
-
 pub(crate) fn budget() -> u8 {
     crate::budget::UNLIMITED
 }
 
 pub(crate) fn set_budget(_units: u8) {}
 
-pub(crate) fn set_wait(_wait: Wait) {}
+pub(crate) fn set_wait(_wait: u64) {}
 
-pub(crate) fn take_wait() -> Wait {
-    Wait::NONE
+pub(crate) fn take_wait() -> u64 {
+    0
 }
+
+pub(crate) fn holders() -> Option<&'static crate::holder::Holders> {
+    None
+}
+
+pub(crate) fn set_holders(_holders: &'static crate::holder::Holders) {}
 
 pub(crate) fn inside() -> bool {
     false

@@ -105,22 +105,49 @@ impl Wait {
     pub const NONE: Wait = Wait { kind: WaitKind::Unknown, object: 0, indirect: false };
 }
 
+const KIND_BITS: u32 = 8;
+/// Within those bits, of which the kinds need fewer.
+const INDIRECT: u64 = 1 << 7;
+
+impl Wait {
+    /// As one word, in which the upper eight bits of the object have no room.
+    #[inline]
+    #[must_use]
+    pub fn to_word(self) -> u64 {
+        self.object << KIND_BITS | if self.indirect { INDIRECT } else { 0 } | self.kind as u64
+    }
+
+    /// What the word says.
+    #[must_use]
+    pub fn from_word(word: u64) -> Self {
+        let kind = WaitKind::from_number((word & (INDIRECT - 1)) as u8);
+        Wait { kind, object: word >> KIND_BITS, indirect: word & INDIRECT != 0 }
+    }
+}
+
 /// Records that the running task waits for `object`. Called by a leaf that is about to return `Pending`.
 #[inline]
 pub fn waiting_for(kind: WaitKind, object: u64) {
-    cells::set_wait(Wait { kind, object, indirect: false });
+    waiting_for_by_way(kind, object, false);
 }
 
 /// Like [`waiting_for`], for a leaf that knows whether it was polled with the task's own waker, or by way of another.
 #[inline]
 pub fn waiting_for_by_way(kind: WaitKind, object: u64, indirect: bool) {
-    cells::set_wait(Wait { kind, object, indirect });
+    cells::set_wait(Wait { kind, object, indirect }.to_word());
 }
 
 /// Takes the record of the poll that just ended. Called by executors.
 #[inline]
 #[must_use]
 pub fn take() -> Wait {
+    Wait::from_word(take_word())
+}
+
+/// Like [`take`], as one word.
+#[inline]
+#[must_use]
+pub fn take_word() -> u64 {
     cells::take_wait()
 }
 
@@ -133,6 +160,15 @@ mod tests {
         for (number, kind) in WaitKind::ALL.into_iter().enumerate() {
             assert_eq!(kind as usize, number);
         }
-        assert_eq!(WaitKind::from_number(200), WaitKind::Unknown);
+        assert_eq!(WaitKind::from_number(100), WaitKind::Unknown);
+    }
+
+    #[test]
+    fn a_word_holds_a_wait() {
+        for indirect in [false, true] {
+            let wait = Wait { kind: WaitKind::Process, object: u64::MAX >> 8, indirect };
+            assert_eq!(Wait::from_word(wait.to_word()), wait);
+        }
+        assert_eq!(Wait::from_word(0), Wait::NONE);
     }
 }

@@ -182,7 +182,7 @@ impl Executor {
                 true
             }
             Poll::Pending => {
-                task.set_wait(wait::take());
+                task.set_wait(wait::take_word());
                 // SAFETY: [I1] the caller's contract; a task that was woken meanwhile is still ours to queue.
                 if unsafe { task.park() } {
                     self.push(task);

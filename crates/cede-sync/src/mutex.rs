@@ -18,7 +18,7 @@ use cede_context::wait::WaitKind;
 
 use crate::TryLockError;
 use crate::lease::{Lease, Leased, OwnedLease};
-use crate::permits::{Permits, Take};
+use crate::permits::Permits;
 
 mod guards;
 pub use guards::{MappedMutexGuard, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard};
@@ -70,7 +70,9 @@ impl<T: ?Sized> Mutex<T> {
     /// # Cancel safety
     /// Dropping the future loses the place in the queue.
     pub async fn lock(&self) -> MutexGuard<'_, T> {
-        self.take(Permits::take_alone).await;
+        if self.permits.take_alone(1, WaitKind::Mutex).await.is_err() {
+            never_closed();
+        }
         self.guard()
     }
 
@@ -80,7 +82,9 @@ impl<T: ?Sized> Mutex<T> {
     /// Dropping the future loses the place in the queue.
     pub async fn lock_owned(self: Arc<Self>) -> OwnedMutexGuard<T> {
         // The guard may go to another task, so nobody is noted as the holder.
-        self.take(Permits::take).await;
+        if self.permits.take(1, WaitKind::Mutex).await.is_err() {
+            never_closed();
+        }
         OwnedMutexGuard::new(OwnedLease::new(self, 1))
     }
 
@@ -108,15 +112,14 @@ impl<T: ?Sized> Mutex<T> {
         self.value.get_mut()
     }
 
-    async fn take<'a>(&'a self, how: fn(&'a Permits, usize, WaitKind) -> Take<'a>) {
-        if how(&self.permits, 1, WaitKind::Mutex).await.is_err() {
-            unreachable!("the permits of a mutex are never closed");
-        }
-    }
-
     fn guard(&self) -> MutexGuard<'_, T> {
         MutexGuard::new(self, Lease::new(&self.permits, 1))
     }
+}
+
+#[cold]
+fn never_closed() -> ! {
+    unreachable!("the permits of a mutex are never closed");
 }
 
 impl<T> From<T> for Mutex<T> {

@@ -23,6 +23,7 @@ pub(crate) mod age;
 pub(crate) mod deadlock;
 mod descriptor;
 mod dump;
+pub(crate) mod holders;
 mod object;
 pub(crate) mod posts;
 pub(crate) mod quit;

@@ -48,7 +48,7 @@ impl<F: Future, H: Home> Cell<F, H> {
     /// The layout that a cell of these types needs.
     pub const LAYOUT: Layout = Layout::new::<Self>();
 
-    const VTABLE: &'static Vtable = &Vtable {
+    pub(super) const VTABLE: &'static Vtable = &Vtable {
         poll: Self::poll,
         drop_stage: Self::drop_stage,
         fail: Self::fail,

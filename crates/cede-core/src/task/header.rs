@@ -7,7 +7,7 @@ use core::panic::Location;
 use core::ptr::NonNull;
 use core::task::{Context, Poll, Waker};
 
-use cede_context::wait::{Wait, WaitKind};
+use cede_context::wait::Wait;
 
 use super::join::Leftover;
 use super::state::{AfterComplete, AfterRelease, JOIN_WAKER, Snapshot, State};
@@ -59,22 +59,22 @@ impl Header {
             polls: AtomicU32::new(0),
             born: AtomicU32::new(0),
         };
-        // SAFETY: the caller's contract.
+        // SAFETY: [I2] the caller's contract.
         unsafe { cell.write(header) };
     }
 
-    /// A task moves in. What it is stands behind the fence, and the vtable comes last: see [`Sighting`](super::Sighting).
+    /// A task moves in. What it is stands behind the fence, then comes its number, then the vtable: see [`Sighting`](super::Sighting).
     #[inline]
     pub(super) fn occupy(&self, vtable: &'static Vtable, id: u64, site: &'static Location<'static>, born: u32) {
         // [occupy]
         fence(Ordering::Release);
         self.state.renew();
         self.next.store(core::ptr::null_mut(), Ordering::Relaxed);
-        self.id.store(id as usize, Ordering::Relaxed);
         self.site.store(core::ptr::from_ref(site).cast_mut(), Ordering::Relaxed);
         self.wait.store(0, Ordering::Relaxed);
         self.polls.store(0, Ordering::Relaxed);
         self.born.store(born, Ordering::Relaxed);
+        self.id.store(id as usize, Ordering::Release);
         self.vtable.store(core::ptr::from_ref(vtable).cast_mut(), Ordering::Release);
     }
 
@@ -196,13 +196,13 @@ impl TaskRef {
     /// What the task said last that it waits for.
     #[must_use]
     pub fn wait(self) -> Wait {
-        unpack(self.header().wait.load(Ordering::Relaxed))
+        Wait::from_word(self.header().wait.load(Ordering::Relaxed) as u64)
     }
 
-    /// Keeps what the poll that just ended said it waits for. For the runner.
+    /// Keeps what the poll that just ended said it waits for, [as a word](Wait::to_word). For the runner.
     #[inline]
-    pub fn set_wait(self, wait: Wait) {
-        self.header().wait.store(pack(wait), Ordering::Relaxed);
+    pub fn set_wait(self, word: u64) {
+        self.header().wait.store(word as usize, Ordering::Relaxed);
     }
 
     /// One more poll begins. For the runner.
@@ -387,18 +387,4 @@ impl Drop for Reference {
         // SAFETY: [I2] this value owns one reference.
         unsafe { self.0.release() };
     }
-}
-
-const KIND_BITS: u32 = 8;
-/// Within those bits, of which the kinds need fewer.
-const INDIRECT: usize = 1 << 7;
-
-#[inline]
-fn pack(wait: Wait) -> usize {
-    (wait.object as usize) << KIND_BITS | if wait.indirect { INDIRECT } else { 0 } | wait.kind as usize
-}
-
-pub(super) fn unpack(word: usize) -> Wait {
-    let kind = WaitKind::from_number((word & (INDIRECT - 1)) as u8);
-    Wait { kind, object: (word >> KIND_BITS) as u64, indirect: word & INDIRECT != 0 }
 }

@@ -295,3 +295,43 @@ fn loom_two_wakers_dropped_beside_completion() {
         assert_ended(&world, 1);
     });
 }
+
+#[test]
+fn loom_a_sighting_is_of_one_task() {
+    use super::Sighting;
+
+    let sites: [&'static Location<'static>; 2] = [site_of_the_first(), Location::caller()];
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(2);
+    builder.check(move || {
+        let mut cell = Box::new(core::mem::MaybeUninit::<Header>::uninit());
+        let pointer = NonNull::from(&mut *cell).cast::<Header>();
+        let header = {
+            // SAFETY: the memory is new; it stays until the other thread has ended.
+            unsafe { Header::vacant(pointer) };
+            // SAFETY: it has just been initialized.
+            unsafe { pointer.as_ref() }
+        };
+        let vtable = Cell::<Waits, TestHome>::VTABLE;
+        header.occupy(vtable, 1, sites[0], 1);
+        let address = pointer.as_ptr() as usize;
+        let sees = thread::spawn(move || {
+            let cell = NonNull::new(address as *mut Header).expect("is the address of a cell");
+            // SAFETY: the header is initialized and its memory stays.
+            if let Some(seen) = unsafe { Sighting::of(cell) } {
+                assert_eq!((seen.site, seen.born), (sites[seen.id as usize - 1], seen.id as u32), "of two tasks");
+            }
+        });
+        // SAFETY: no reference to the task was ever made.
+        unsafe { Header::vacate(pointer) };
+        header.occupy(vtable, 2, sites[1], 2);
+        sees.join().unwrap();
+        // SAFETY: nobody else knows the header any more.
+        unsafe { core::ptr::drop_in_place(pointer.as_ptr()) };
+    });
+}
+
+#[track_caller]
+fn site_of_the_first() -> &'static Location<'static> {
+    Location::caller()
+}

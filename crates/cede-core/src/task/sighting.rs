@@ -7,8 +7,9 @@
 //! # Invariants
 //! - I1: the header is initialized, and its memory stays.
 //! - I2: a vtable that is not null is a `&'static Vtable`, and a site that was published with it a `&'static Location`.
-//! - I3: what a sighting holds is of one task. `occupy` has a Release fence between the null that stood in `vtable` and the new task's fields, and stores its vtable with Release after them. If
-//!   any of the fields that were read is the new task's, then the fence makes the null visible to the second look at `vtable`, or that sees the new task's, and then also its number, which is another one.
+//! - I3: what a sighting holds is of one task. `occupy` has a Release fence between the null that stood in `vtable` and the new task's fields; after these it stores the number, then the vtable, both
+//!   with Release. Who has read a number sees no fields that are older. If any of them is a later task's, then the fence makes that null visible to the second look at `vtable`, or that sees the
+//!   later task's, and then also its number, which is another one.
 //!
 //! # Orderings
 //! As said in I3; the Acquire fence stands before the second look.
@@ -18,7 +19,7 @@ use core::ptr::NonNull;
 
 use cede_context::wait::Wait;
 
-use super::header::{Header, unpack};
+use super::header::Header;
 use super::state::Snapshot;
 use crate::prim::atomic::{Ordering, fence};
 
@@ -50,10 +51,10 @@ impl Sighting {
     pub unsafe fn of(cell: NonNull<Header>) -> Option<Self> {
         // SAFETY: [I1] the caller's contract.
         let header = unsafe { cell.as_ref() };
+        let id = header.id.load(Ordering::Acquire);
         let vtable = header.vtable.load(Ordering::Acquire);
-        let id = header.id.load(Ordering::Relaxed);
         let state = header.state.load();
-        let wait = unpack(header.wait.load(Ordering::Relaxed));
+        let wait = Wait::from_word(header.wait.load(Ordering::Relaxed) as u64);
         let polls = header.polls.load(Ordering::Relaxed);
         let born = header.born.load(Ordering::Relaxed);
         let site = header.site.load(Ordering::Relaxed);

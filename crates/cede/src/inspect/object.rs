@@ -4,16 +4,15 @@
 
 use std::time::Duration;
 
-use cede_context::holder;
 use cede_context::wait::{Wait, WaitKind};
 
-use super::descriptor;
+use super::{descriptor, holders};
 
 /// The task that has to do something before one that waits so can go on, where that is known.
 pub(super) fn holder_of(wait: Wait) -> Option<u64> {
     match wait.kind {
         WaitKind::Join => Some(wait.object).filter(|&task| task != 0),
-        WaitKind::Mutex | WaitKind::RwLock | WaitKind::Once => holder::of(wait.object),
+        WaitKind::Mutex | WaitKind::RwLock | WaitKind::Once => holders::of(wait.object),
         _ => None,
     }
 }

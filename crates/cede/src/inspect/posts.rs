@@ -11,15 +11,16 @@
 //! - I1: the pointers of an entry lead to thread-locals of a thread that has not ended: it takes the entry out before. They are constant-initialized and have no destructor, so they last as long
 //!   as the thread's memory.
 //! - I2: what is read from there is a number to compare and to look up. It leads to a task only by way of a [`Census`](census::Census), which knows whether there is one.
+//! - I3: the task of this thread is being polled, or its future or output dropped, by a caller further up the stack, who keeps it alive.
 //!
-//! (A lock and two relaxed words: no loom model.)
+//! (A lock and a few relaxed words: no loom model.)
 
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 
-use cede_core::task::{Header, Sighting};
+use cede_core::task::{Header, Sighting, TaskRef};
 use rustix::thread::{Pid, gettid};
 
 use crate::runtime::stats::TaskSite;
@@ -118,6 +119,13 @@ pub(crate) fn replace(task: *mut Header) -> *mut Header {
 #[inline]
 pub(crate) fn current() -> *mut Header {
     TASK.with(|current| current.load(Ordering::Relaxed))
+}
+
+/// The task that this thread polls.
+#[inline]
+pub(crate) fn polled() -> Option<TaskRef> {
+    // SAFETY: [I3] it is being polled on this thread.
+    NonNull::new(current()).map(|task| unsafe { TaskRef::from_raw(task) })
 }
 
 /// Runs `body`, during which this thread counts as polling nothing: a nested scheduler, or a sleep.

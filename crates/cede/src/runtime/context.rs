@@ -2,20 +2,17 @@
 //!
 //! # Who may touch what
 //! All of it is thread-local. The task being polled (which stands in [`posts`], for others to see) and `YIELDED` are written by [`run`](super::run) around each poll; `HANDLE` and `DEPTH` by [`enter`] and its guard.
-//!
-//! # Invariants
-//! - I1: the task in [`posts`] is being polled, or its future or output dropped, by a caller of [`polling`] further up this thread's stack, who keeps it alive. (Thread-local, hence no loom model.)
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::panic::Location;
-use std::ptr::NonNull;
 use std::task::Waker;
 
 use cede_context::{holder, inside, timer};
 use cede_core::task::{Header, TaskRef, task_of};
 
 use super::Handle;
+use crate::inspect::holders::HOLDERS;
 use crate::inspect::posts;
 
 thread_local! {
@@ -41,21 +38,14 @@ pub(crate) fn polling<R>(task: TaskRef, poll: impl FnOnce() -> R) -> (R, bool) {
     (result, YIELDED.get())
 }
 
-/// The task being polled.
-#[inline]
-fn polled() -> Option<TaskRef> {
-    // SAFETY: [I1] it is being polled on this thread.
-    NonNull::new(posts::current()).map(|task| unsafe { TaskRef::from_raw(task) })
-}
-
 /// The number of the task being polled.
 pub(crate) fn current_task_id() -> Option<u64> {
-    polled().map(TaskRef::id)
+    posts::polled().map(TaskRef::id)
 }
 
 /// The number of the task being polled, and where it was spawned.
 pub(crate) fn current_task() -> Option<(u64, &'static Location<'static>)> {
-    polled().map(|task| (task.id(), task.site()))
+    posts::polled().map(|task| (task.id(), task.site()))
 }
 
 /// Whether this is the waker of the task being polled itself, not one of a combinator in it.
@@ -144,7 +134,7 @@ pub(crate) fn enter<'a>(handle: Handle) -> EnterGuard<'a> {
     // While the thread's locals are torn down nothing is entered, and nothing can ask.
     let previous = HANDLE.try_with(|current| current.borrow_mut().replace(handle)).ok().flatten();
     timer::install(|duration| Box::pin(crate::time::sleep(duration)));
-    holder::install(|| current_task_id().unwrap_or(0));
+    holder::install(&HOLDERS);
     let depth = DEPTH.get() + 1;
     DEPTH.set(depth);
     EnterGuard { _entered: Entered { previous, previous_number, depth, not_send: PhantomData }, runtime: PhantomData }

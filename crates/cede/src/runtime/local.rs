@@ -213,8 +213,8 @@ where
     with_active(|active| match active {
         Some(scheduler) if Arc::ptr_eq(&scheduler.shared, shared) && !scheduler.slab(|slab| slab.is_frozen()) => {
             let memory = scheduler.slab(|slab| slab.allocate(layout));
-            // SAFETY: the memory is new. A future that is not `Send` is only spawned by its scheduler's thread (I3).
             let born = age::coarse(scheduler.seen_at.get());
+            // SAFETY: the memory is new. A future that is not `Send` is only spawned by its scheduler's thread (I3).
             let (task, join) = unsafe { TaskCell::<F, LocalHome>::emplace(memory, future, id.number(), site, born) };
             shared.stats.spawned();
             scheduler.push(task);
@@ -238,9 +238,9 @@ where
         return crate::task::spawn_cancelled(future, id, site);
     };
     let memory = slab.allocate(layout);
+    let born = age::coarse(shared.parts.clock.now());
     // SAFETY: [I3] the memory is new. A future that is not `Send` is only spawned by the thread that the scheduler is bound to. The slab is locked, so the walk of the shutdown sees the
     // task whole or not at all.
-    let born = age::coarse(shared.parts.clock.now());
     let (task, join) = unsafe { TaskCell::<F, LocalHome>::emplace(memory, future, id.number(), site, born) };
     shared.foreign_stats.spawned_from_anywhere();
     let pushed = shared.push_to_inbox(task);

@@ -47,7 +47,7 @@ pub(crate) unsafe fn run(task: TaskRef, on_panic: impl FnOnce()) -> Outcome {
     }));
     match polled {
         Ok((Poll::Pending, yielded)) => {
-            task.set_wait(wait::take());
+            task.set_wait(wait::take_word());
             // SAFETY: the caller's contract. A task that yielded is queued with the right to poll still taken.
             if yielded || unsafe { task.park() } { Outcome::Again } else { Outcome::Asleep }
         }

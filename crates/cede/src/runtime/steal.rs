@@ -257,8 +257,8 @@ where
     match inside.worker() {
         Some(worker) if worker.is_of(shared) && !worker.slab(|slab| slab.is_frozen()) => {
             let memory = worker.slab(|slab| slab.allocate(layout));
-            // SAFETY: the memory is new, and the future is `Send`.
             let born = age::coarse(worker.polled_at());
+            // SAFETY: the memory is new, and the future is `Send`.
             let (task, join) = unsafe { TaskCell::<F, StealHome>::emplace(memory, future, id.number(), site, born) };
             worker.stats().spawned();
             worker.push_woken(task);
@@ -282,8 +282,8 @@ where
         return crate::task::spawn_cancelled(future, id, site);
     };
     let memory = slab.allocate(layout);
-    // SAFETY: the memory is new, and the future is `Send`. The slab is locked, so the walk of the shutdown sees the task whole or not at all.
     let born = age::coarse(shared.parts.clock.now());
+    // SAFETY: the memory is new, and the future is `Send`. The slab is locked, so the walk of the shutdown sees the task whole or not at all.
     let (task, join) = unsafe { TaskCell::<F, StealHome>::emplace(memory, future, id.number(), site, born) };
     shared.foreign_stats.spawned_from_anywhere();
     let pushed = shared.inject.push(task);

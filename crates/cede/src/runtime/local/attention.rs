@@ -40,7 +40,7 @@ impl Attention {
         self.stir();
     }
 
-    /// The runtime has something to do after it had nothing.
+    /// The runtime has something to do after it had nothing, or nothing any more.
     pub(super) fn stir(&self) {
         if self.presence.get().is_some() {
             posts::stir();

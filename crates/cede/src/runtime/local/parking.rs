@@ -44,6 +44,7 @@ impl Scheduler {
         if !paused {
             until = self.attention.limit(until);
         }
+        self.attention.stir();
         if self.shared.inbox.is_empty() && !signal.woken.load(Ordering::SeqCst) {
             self.shared.parts.before_park();
             self.shared.stats.park(self.shared.parts.clock.now());

@@ -42,7 +42,7 @@ pub(crate) struct Census {
 
 // SAFETY: [I1] what the pointers lead to stays while the lock is held, and is read only.
 unsafe impl Send for Census {}
-// SAFETY: as above.
+// SAFETY: [I1] as above.
 unsafe impl Sync for Census {}
 
 /// Where the cells of a chunk are: the first field of the chunk.
@@ -139,7 +139,7 @@ impl Drop for Census {
 /// The chunk's memory is there, and `index` is below its capacity.
 #[inline]
 pub(super) unsafe fn cell_at(chunk: NonNull<Extent>, index: usize) -> NonNull<Header> {
-    // SAFETY: within the chunk's memory by the caller's contract.
+    // SAFETY: [I1] within the chunk's memory by the caller's contract.
     unsafe {
         let extent = chunk.as_ref();
         chunk.cast::<u8>().add(extent.first as usize + index * extent.cell_bytes as usize).cast()
