@@ -14,14 +14,15 @@ mod table;
 
 use std::process::exit;
 
-const USAGE: &str = "usage: facade table [ROUNDS] | facade cost [ROUNDS]";
+const USAGE: &str = "usage: facade table [ROUNDS [PART-OF-A-ROW'S-NAME]] | facade cost [ROUNDS]";
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words[..] {
-        ["table"] => table::print(7),
-        ["table", rounds] => table::print(number(rounds)),
+        ["table"] => table::print(7, ""),
+        ["table", rounds] => table::print(number(rounds), ""),
+        ["table", rounds, part] => table::print(number(rounds), part),
         ["cost"] => cost::print(3),
         ["cost", rounds] => cost::print(number(rounds)),
         ["load", port, connections] => load::run(number(port), number(connections)),

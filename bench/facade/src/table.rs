@@ -42,11 +42,11 @@ struct Cost {
     wall: f64,
 }
 
-pub(crate) fn print(rounds: usize) {
+pub(crate) fn print(rounds: usize, part: &str) {
     CONTENDERS.iter().for_each(|contender| build(contender));
     println!("| row | tokio: requests per CPU-second | cede | CPU per request, cede / tokio | time per request, cede / tokio |");
     println!("|---|--:|--:|--:|--:|");
-    for row in ROWS {
+    for row in ROWS.iter().filter(|row| row.name().contains(part)) {
         let mut costs = CONTENDERS.map(|_| Vec::new());
         for round in 0..rounds {
             for place in 0..CONTENDERS.len() {
