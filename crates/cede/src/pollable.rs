@@ -11,12 +11,13 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::BufMut;
 use cede_context::budget;
 use cede_driver::{Attempt, Direction, Handle as DriverHandle, Interest, Ready, Source, Trust, shut_down_error};
 use cede_io::ReadBuf;
+use rustix::net::RecvFlags;
 
 use crate::runtime::{Handle, context};
 
@@ -163,6 +164,16 @@ pub(crate) fn read<'a>(io: &impl AsFd, memory: &'a mut [MaybeUninit<u8>]) -> io:
     Ok((filled, ()))
 }
 
+/// `recv(2)`, as [`fill`] wants it: what a read of a socket comes to, without what the kernel does for files on the way.
+fn receive<'a>(socket: &impl AsFd, memory: &'a mut [MaybeUninit<u8>]) -> io::Result<(&'a mut [u8], ())> {
+    if memory.is_empty() {
+        // Of a file, that is nothing; of a socket it would wait for something.
+        return Ok((&mut [], ()));
+    }
+    let ((filled, _), _) = rustix::net::recv(socket, memory, RecvFlags::empty())?;
+    Ok((filled, ()))
+}
+
 /// For byte streams: a read that returns less than it asked for has emptied them, a write has filled them up. An end has not, it stays.
 fn stream_attempt(count: usize, asked: usize) -> Attempt<usize> {
     if count > 0 && count < asked { Attempt::Drained(count) } else { Attempt::Done(count) }
@@ -171,17 +182,32 @@ fn stream_attempt(count: usize, asked: usize) -> Attempt<usize> {
 impl<T: AsFd + AsRawFd> Pollable<T> {
     #[inline]
     pub(crate) fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let count = ready!(self.poll_io(cx, Direction::Read, |io| {
+        self.poll_io(cx, Direction::Read, |io| {
             let room = buffer.remaining();
             let (count, ()) = fill::read_buf(buffer, |memory| read(io, memory))?;
             Ok(stream_attempt(count, room))
-        }))?;
-        let _ = count;
-        Poll::Ready(Ok(()))
+        })
+        .map_ok(drop)
     }
 
     pub(crate) fn try_read_buf<B: BufMut>(&self, buffer: &mut B) -> io::Result<usize> {
         self.attempt(Direction::Read, |io| fill::buf_mut(buffer, |memory| read(io, memory)).map(|(count, ())| count))
+    }
+
+    /// As `poll_read`, of a socket.
+    #[inline]
+    pub(crate) fn poll_receive(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.poll_io(cx, Direction::Read, |io| {
+            let room = buffer.remaining();
+            let (count, ()) = fill::read_buf(buffer, |memory| receive(io, memory))?;
+            Ok(stream_attempt(count, room))
+        })
+        .map_ok(drop)
+    }
+
+    /// As `try_read_buf`, of a socket.
+    pub(crate) fn try_receive_buf<B: BufMut>(&self, buffer: &mut B) -> io::Result<usize> {
+        self.attempt(Direction::Read, |io| fill::buf_mut(buffer, |memory| receive(io, memory)).map(|(count, ())| count))
     }
 }
 

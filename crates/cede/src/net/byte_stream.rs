@@ -73,7 +73,7 @@ macro_rules! byte_stream {
             /// # Errors
             /// As `try_read`.
             pub fn try_read_buf<B: BufMut>(&self, buffer: &mut B) -> io::Result<usize> {
-                self.io.try_read_buf(buffer)
+                self.io.try_receive_buf(buffer)
             }
 
             /// Writes what fits, without waiting.
@@ -151,7 +151,7 @@ macro_rules! byte_stream {
 
             #[inline]
             pub(super) fn poll_read_shared(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-                self.io.poll_read(cx, buffer)
+                self.io.poll_receive(cx, buffer)
             }
 
             #[inline]

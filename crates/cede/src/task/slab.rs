@@ -38,6 +38,7 @@ use census::{Census, Extent, cell_at};
 
 const CHUNK_BYTES: usize = pages::BYTES;
 const CHUNK_HEADER_BYTES: usize = 128;
+const LINE_BYTES: usize = 64;
 const SIZES: [usize; 15] = [128, 192, 256, 320, 384, 448, 512, 640, 768, 1024, 1536, 2048, 3072, 4096, 8192];
 const SIZE_MAX: usize = SIZES[SIZES.len() - 1];
 /// The class of a chunk that holds one cell larger than [`SIZE_MAX`].
@@ -257,7 +258,10 @@ impl<S: Shared> Slab<S> {
         let layout = Layout::from_size_align(CHUNK_BYTES, CHUNK_BYTES).expect("a valid layout");
         let memory = self.spares.pop().unwrap_or_else(pages::map);
         let cell_bytes = SIZES[class];
-        self.adopt(memory, layout, class, CHUNK_HEADER_BYTES, cell_bytes, (CHUNK_BYTES - CHUNK_HEADER_BYTES) / cell_bytes)
+        let room = CHUNK_BYTES - CHUNK_HEADER_BYTES;
+        // Chunks begin their cells at different lines. Else the same part of each cell, of thousands, would have to share a few sets of the caches.
+        let shift = self.chunks.len() % (room % cell_bytes / LINE_BYTES + 1) * LINE_BYTES;
+        self.adopt(memory, layout, class, CHUNK_HEADER_BYTES + shift, cell_bytes, room / cell_bytes)
     }
 
     #[cold]

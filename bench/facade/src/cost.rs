@@ -1,0 +1,87 @@
+//! What a program costs before it runs: the time of a cold build, and its size.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+
+use crate::contender::{CONTENDERS, folder};
+use crate::statistics::{median, quantile};
+
+/// How axum's hello is built; by Cargo's own profiles, as by whoever tries it.
+const BUILDS: [(&str, &[&str]); 3] = [
+    ("debug, tokio's `full`", &["--features", "axum,full"]),
+    ("release, tokio's `full`", &["--release", "--features", "axum,full"]),
+    ("release, `macros`, `net`, `rt-multi-thread`", &["--release", "--features", "axum"]),
+];
+
+struct Cost {
+    wall: f64,
+    cpu: f64,
+    stripped: u64,
+}
+
+pub(crate) fn print(rounds: usize) {
+    println!("| axum hello | tokio: seconds | cede | cede / tokio | CPU, cede / tokio | tokio: stripped KB | cede | cede / tokio |");
+    println!("|---|--:|--:|--:|--:|--:|--:|--:|");
+    for (name, words) in BUILDS {
+        let mut costs = CONTENDERS.map(|_| Vec::new());
+        for round in 0..rounds {
+            for place in 0..CONTENDERS.len() {
+                let index = (place + round) % CONTENDERS.len();
+                costs[index].push(cold_build(CONTENDERS[index], words));
+            }
+        }
+        let [tokio, cede] = &costs;
+        let middle = |costs: &[Cost], part: fn(&Cost) -> f64| median(&costs.iter().map(part).collect::<Vec<_>>());
+        let ratio = |part: fn(&Cost) -> f64| {
+            let ratios: Vec<f64> = tokio.iter().zip(cede).map(|(tokio, cede)| part(cede) / part(tokio)).collect();
+            format!("{:.2} ({:.2}–{:.2})", median(&ratios), quantile(&ratios, 0.25), quantile(&ratios, 0.75))
+        };
+        let size = |costs: &[Cost]| costs.first().map_or(0, |cost| cost.stripped);
+        println!(
+            "| {name} | {:.1} | {:.1} | {} | {} | {} | {} | {:.2} |",
+            middle(tokio, |cost| cost.wall),
+            middle(cede, |cost| cost.wall),
+            ratio(|cost| cost.wall),
+            ratio(|cost| cost.cpu),
+            size(tokio) / 1024,
+            size(cede) / 1024,
+            size(cede) as f64 / size(tokio) as f64,
+        );
+    }
+}
+
+/// Builds with nothing built before; what has to be downloaded is there.
+fn cold_build(contender: &str, words: &[&str]) -> Cost {
+    let folder = folder(contender);
+    let target = folder.join("target/cold");
+    if target.exists() {
+        std::fs::remove_dir_all(&target).expect("it is ours");
+    }
+    let fetched = Command::new("cargo").args(["fetch", "--quiet", "--locked"]).current_dir(&folder).status();
+    assert!(fetched.expect("cargo can be started").success(), "dependencies cannot be had");
+    let mut build = Command::new("cargo");
+    build.args(["build", "--quiet", "--locked", "--offline", "--jobs", "2", "--bin", "axum_hello"]).args(words);
+    build.env("CARGO_TARGET_DIR", &target).current_dir(&folder);
+    let (start, before) = (Instant::now(), children_seconds());
+    assert!(build.status().expect("cargo can be started").success(), "axum's hello on {contender} was not built");
+    let (wall, cpu) = (start.elapsed().as_secs_f64(), children_seconds() - before);
+    let profile = if words.contains(&"--release") { "release" } else { "debug" };
+    Cost { wall, cpu, stripped: stripped(&target.join(profile).join("axum_hello")) }
+}
+
+fn stripped(program: &Path) -> u64 {
+    let small = program.with_extension("stripped");
+    let status = Command::new("strip").arg("-o").arg(&small).arg(program).status();
+    assert!(status.expect("strip is installed").success(), "the program was not stripped");
+    std::fs::metadata(&small).expect("it was just written").len()
+}
+
+/// Processor time of all children that have ended, and of theirs.
+fn children_seconds() -> f64 {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("the kernel counts");
+    (usage.user_time().num_milliseconds() + usage.system_time().num_milliseconds()) as f64 / 1000.0
+}
