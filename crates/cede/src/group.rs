@@ -39,7 +39,7 @@ mod child;
 mod error;
 mod node;
 
-pub use builder::{Builder, ZeroLimit};
+pub use builder::Builder;
 pub use error::{CancelReason, ChildError, GroupError};
 
 use std::fmt;
