@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use cede::event;
 pub use cede::ZeroLimit;
+use cede::event;
 
 /// What happens to a message for which there is no room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -55,7 +55,7 @@ fn senders_and_askers_may_be_dropped_at_any_await() {
                         opener.add_permits(1);
                     }
                 });
-                let retry = Retry::new(Backoff::new(Duration::from_millis(1)).attempts(3)).each_within(Duration::from_millis(2));
+                let retry = Retry::new(Backoff::new(Duration::from_millis(1)).attempts(3).unwrap()).each_within(Duration::from_millis(2));
                 match what {
                     0 => drop(up_to(k, actor.tell(Order::Note(2))).await),
                     1 => drop(up_to(k, actor.tell_within(Duration::from_millis(1), Order::Note(2))).await),
