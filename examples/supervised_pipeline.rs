@@ -87,7 +87,7 @@ async fn main() -> Result<(), BoxError> {
     let supervisor =
         Supervisor::new(&system, "pipeline").intensity(10, Duration::from_secs(1)).child(total_child).child(worker_child).start().await?;
 
-    let retry = Retry::new(Backoff::new(Duration::from_millis(1)).attempts(5));
+    let retry = Retry::new(Backoff::new(Duration::from_millis(1)).attempts(5)?);
     let mut askers = cede::task::JoinSet::new();
     let most = Arc::new(AtomicUsize::new(0));
     for number in 1..=NUMBERS {

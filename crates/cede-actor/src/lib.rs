@@ -113,7 +113,7 @@ pub use circle::{Circle, CircleStep, WaitFor};
 pub use context::Context;
 pub use error::{AskError, LookupError, RegisterError, TellError};
 pub use exit::{Ended, ExitReason, LinkedExit, RestartLimit};
-pub use mailbox::{Mailbox, Overflow, ZeroCapacity};
+pub use mailbox::{Mailbox, Overflow, ZeroLimit};
 pub use node::ActorId;
 pub use once::{Key, Told};
 pub use reply::Reply;

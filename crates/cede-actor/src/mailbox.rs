@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+pub use cede::ZeroLimit;
 use cede::event;
-pub use cede::event::ZeroCapacity;
 
 /// What happens to a message for which there is no room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -27,7 +27,7 @@ pub enum Overflow {
 /// let mailbox = Mailbox::bounded(100)?.overflow(Overflow::DropOldest);
 /// assert!(Mailbox::bounded(0).is_err());
 /// # let _ = mailbox;
-/// # Ok::<(), cede_actor::ZeroCapacity>(())
+/// # Ok::<(), cede_actor::ZeroLimit>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
 #[must_use]
@@ -44,7 +44,7 @@ impl Mailbox {
     ///
     /// # Errors
     /// If the capacity is zero.
-    pub fn bounded(capacity: usize) -> Result<Self, ZeroCapacity> {
+    pub fn bounded(capacity: usize) -> Result<Self, ZeroLimit> {
         // The queue says what is a capacity; this one is only asked.
         drop(event::channel::<()>(capacity, event::Overflow::Wait)?);
         Ok(Self { capacity, overflow: Overflow::Wait, keys: 10_000, remember: Duration::from_secs(600), again_after_failure: false })

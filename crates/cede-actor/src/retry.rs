@@ -15,8 +15,9 @@ use crate::{Actor, Address, AskError, Emitted, Key, Reply, TellError};
 /// use cede_actor::Retry;
 /// use std::time::Duration;
 ///
-/// let retry = Retry::new(Backoff::new(Duration::from_millis(50)).attempts(5)).each_within(Duration::from_secs(1));
+/// let retry = Retry::new(Backoff::new(Duration::from_millis(50)).attempts(5)?).each_within(Duration::from_secs(1));
 /// # let _ = retry;
+/// # Ok::<(), cede::ZeroLimit>(())
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]

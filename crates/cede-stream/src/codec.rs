@@ -6,7 +6,8 @@
 //! # Invariants
 //! - I1: bytes that were read are in the buffer of the object until a message is made of them, and messages that were taken are in it until they are written. No future holds
 //!   bytes, so a future of `next`, `send` or `flush` may be dropped at any time: no message is lost, doubled or torn.
-//! - I2: after an error of decoding or reading the stream gives `None` once. Polled further it goes on, if the decoder can.
+//! - I2: after an error of decoding or reading the stream gives `None` once. Polled further it goes on, if the decoder can: first with what was read already, so that nobody waits for bytes that
+//!   are there.
 //!
 //! ```
 //! use cede_stream::codec::{Framed, LinesCodec};
@@ -22,7 +23,9 @@
 //! # });
 //! ```
 
+mod any_delimiter_codec;
 mod bytes_codec;
+mod cutter;
 mod framed;
 mod framed_read;
 mod framed_write;
@@ -35,6 +38,7 @@ use std::io;
 
 use bytes::BytesMut;
 
+pub use any_delimiter_codec::{AnyDelimiterCodec, AnyDelimiterCodecError};
 pub use bytes_codec::BytesCodec;
 pub use framed::{Framed, FramedParts};
 pub use framed_read::FramedRead;

@@ -42,10 +42,12 @@ pub use bus::{Bus, Published, Subscription};
 pub use call::{Listener, call_for_each, call_when_ready};
 pub use completion::{Abandoned, CompleteError, Completer, Completion, completion, from_callback};
 pub use emitter::{Emitted, Emitter, Room};
-pub use error::{EmitError, ZeroCapacity};
+pub use error::EmitError;
 pub use events::{End, Events};
 
 use std::sync::Arc;
+
+use crate::ZeroLimit;
 
 /// What happens when something arrives and the receiver has no room for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,12 +74,12 @@ pub enum Overflow {
 /// drop(callback);
 /// assert_eq!(events.by_ref().collect::<Vec<_>>().await, [2, 3]);
 /// assert_eq!(events.missed(), 1);
-/// # Ok::<(), event::ZeroCapacity>(()) }).unwrap();
+/// # Ok::<(), cede::ZeroLimit>(()) }).unwrap();
 /// ```
 ///
 /// # Errors
 /// If the capacity is zero: nothing could ever be received.
-pub fn channel<T>(capacity: usize, overflow: Overflow) -> Result<(Emitter<T>, Events<T>), ZeroCapacity> {
+pub fn channel<T>(capacity: usize, overflow: Overflow) -> Result<(Emitter<T>, Events<T>), ZeroLimit> {
     let queue = Arc::new(queue::Queue::new(capacity, overflow)?);
     Ok((Emitter::first(Arc::clone(&queue)), Events::new(queue)))
 }

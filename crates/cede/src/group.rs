@@ -39,8 +39,9 @@ mod child;
 mod error;
 mod node;
 
-pub use builder::{Builder, ZeroLimit};
-pub use error::{CancelReason, ChildError, GroupError};
+pub use builder::Builder;
+pub use child::Child;
+pub use error::{CancelReason, Cause, ChildError, ChildName, GroupError, NoValue};
 
 use std::fmt;
 use std::future::{Future, pending};
@@ -60,11 +61,14 @@ use node::{Force, NODE};
 /// use cede::group::{CancelReason, TaskGroup};
 ///
 /// let mut group = TaskGroup::new();
-/// group.spawn(async { Err("disk full") });
-/// group.spawn(std::future::pending());
+/// let size = group.spawn(async { Ok(6 * 7) });
+/// assert_eq!(size.await, Ok(42));
+/// group.spawn_named("writer", async { Err::<(), _>("disk full") });
+/// group.spawn(std::future::pending::<Result<(), _>>());
 /// let error = group.join().await.unwrap_err();
 /// assert_eq!(error.reason, Some(CancelReason::ChildFailed));
 /// assert_eq!(error.failures().collect::<Vec<_>>(), [&"disk full"]);
+/// assert_eq!(error.errors[0].child.name(), Some("writer"));
 /// # });
 /// ```
 #[must_use = "dropping a group cuts its tasks off"]
@@ -98,11 +102,25 @@ impl<E: Send + 'static> TaskGroup<E> {
     /// # Panics
     /// Outside of a runtime.
     #[track_caller]
-    pub fn spawn<F>(&self, child: F)
+    pub fn spawn<F, T>(&self, child: F) -> Child<T>
     where
-        F: Future<Output = Result<(), E>> + Send + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
     {
-        self.spawner.spawn(child);
+        self.spawner.spawn(child)
+    }
+
+    /// Starts a child with a name; see [`Spawner::spawn_named`].
+    ///
+    /// # Panics
+    /// Outside of a runtime.
+    #[track_caller]
+    pub fn spawn_named<F, T>(&self, name: impl Into<Arc<str>>, child: F) -> Child<T>
+    where
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.spawner.spawn_named(name, child)
     }
 
     /// The number of children that have not ended, those of groups below this one included.
@@ -175,19 +193,34 @@ pub struct Spawner<E> {
 }
 
 impl<E: Send + 'static> Spawner<E> {
-    /// Starts a child on the current runtime. An error or panic of it cancels the others. A child of a group that is cancelled already is told so at once.
+    /// Starts a child on the current runtime. An error or panic of it cancels the others. A child of a group that is cancelled already is told so at once. Whoever wants the child's value awaits
+    /// what this returns; errors are the group's.
     ///
-    /// With a [limit](Builder::limit), a child that is too many waits for another one to end, in the order of the spawns; so this never waits.
+    /// With a [limit](Builder::limit), a child that is too many waits for another one to end, in the order of the spawns; so this never waits. If the group is cancelled before the child's turn
+    /// comes, it never begins.
     ///
     /// # Panics
     /// Outside of a runtime.
     #[track_caller]
-    pub fn spawn<F>(&self, child: F)
+    pub fn spawn<F, T>(&self, child: F) -> Child<T>
     where
-        F: Future<Output = Result<(), E>> + Send + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
     {
-        let runtime = context::current();
-        child::spawn(&self.shared, child, &runtime, Location::caller());
+        child::spawn(&self.shared, child, &context::current(), ChildName { name: None, site: Location::caller() })
+    }
+
+    /// As [`Spawner::spawn`], with a name, under which errors, reports and dumps show the child.
+    ///
+    /// # Panics
+    /// Outside of a runtime.
+    #[track_caller]
+    pub fn spawn_named<F, T>(&self, name: impl Into<Arc<str>>, child: F) -> Child<T>
+    where
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+    {
+        child::spawn(&self.shared, child, &context::current(), ChildName { name: Some(name.into()), site: Location::caller() })
     }
 
     /// See [`TaskGroup::cancel`].

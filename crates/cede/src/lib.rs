@@ -21,6 +21,7 @@ pub mod fs;
 pub mod group;
 pub mod inspect;
 pub mod io;
+mod limit;
 #[doc(hidden)]
 pub mod macros;
 mod monitor;
@@ -36,7 +37,8 @@ pub mod task;
 pub mod time;
 
 pub use block_on::block_on;
-pub use scope::scope;
+pub use limit::ZeroLimit;
+pub use scope::{local_scope, scope};
 
 /// What hyper needs of a runtime. Its I/O traits are implemented by the sockets themselves.
 #[cfg(feature = "hyper")]

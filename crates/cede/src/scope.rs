@@ -28,7 +28,10 @@ use cede_core::lock::Lock;
 
 use crate::task::ready_set::ReadySet;
 
-type ChildFuture<'env> = Pin<Box<dyn Future<Output = ()> + Send + 'env>>;
+/// A child that may go to another thread with its scope.
+type SendChild<'env> = Pin<Box<dyn Future<Output = ()> + Send + 'env>>;
+/// A child that stays on its thread, and so does its scope.
+type LocalChild<'env> = Pin<Box<dyn Future<Output = ()> + 'env>>;
 
 /// Runs `body` and what it spawns on its [`Scope`], concurrently; returns the body's output when all have ended.
 ///
@@ -67,9 +70,41 @@ where
     B: FnOnce(Scope<'env>) -> F,
     F: Future,
 {
-    let shared = Arc::new(Shared { state: Lock::new(State { arrivals: Vec::new(), driver: None, ended: false }) });
-    let mut children = Children { set: ReadySet::new(), shared: shared.clone() };
-    let mut body = pin!(body(Scope { shared }));
+    let shared = Shared::new();
+    let children = Children { set: ReadySet::new(), shared: shared.clone() };
+    run(body(Scope { shared }), children).await
+}
+
+/// As [`scope()`], with children that need not be [`Send`]: they may share an [`Rc`](std::rc::Rc) or a `RefCell`. The future is not `Send` then; it is awaited by `block_on`, a
+/// [`LocalSet`](crate::task::LocalSet) or a task of a [`LocalRuntime`](crate::runtime::LocalRuntime).
+///
+/// *Cancel safety*: dropping this drops the body and all children, wherever they are.
+///
+/// ```
+/// use std::cell::Cell;
+/// # cede::block_on(async {
+/// let hits = Cell::new(0);
+/// cede::local_scope(async |s| {
+///     for _ in 0..3 {
+///         s.spawn(async { hits.set(hits.get() + 1) });
+///     }
+/// }).await;
+/// assert_eq!(hits.get(), 3);
+/// # });
+/// ```
+pub async fn local_scope<'env, B, F>(body: B) -> F::Output
+where
+    B: FnOnce(LocalScope<'env>) -> F,
+    F: Future,
+{
+    let shared = Shared::new();
+    let children = Children { set: ReadySet::new(), shared: shared.clone() };
+    run(body(LocalScope { shared }), children).await
+}
+
+/// Polls the body and the children until all have ended.
+async fn run<F: Future, C: Future<Output = ()> + Unpin>(body: F, mut children: Children<C>) -> F::Output {
+    let mut body = pin!(body);
     let mut output = None;
     poll_fn(move |cx| {
         if output.is_none()
@@ -88,60 +123,49 @@ where
 
 /// Where the parts of a [`scope()`] are spawned. It can be cloned into children.
 pub struct Scope<'env> {
-    shared: Arc<Shared<'env>>,
+    shared: Arc<Shared<SendChild<'env>>>,
 }
 
-struct Shared<'env> {
-    state: Lock<State<'env>>,
-}
-
-struct State<'env> {
-    arrivals: Vec<ChildFuture<'env>>,
-    /// Who polls the scope. Taken by the first arrival.
-    driver: Option<Waker>,
-    ended: bool,
+/// Where the parts of a [`local_scope`] are spawned. It can be cloned into children.
+pub struct LocalScope<'env> {
+    shared: Arc<Shared<LocalChild<'env>>>,
 }
 
 impl<'env> Scope<'env> {
     /// Adds a child: it runs concurrently with the body, whether or not the result is awaited, and the scope does not end before it.
     ///
-    /// When the scope has ended already the child is dropped, and the result never ready.
+    /// When the scope has ended already the child is dropped, and awaiting the result panics.
     pub fn spawn<F>(&self, future: F) -> Child<F::Output>
     where
         F: Future + Send + 'env,
         F::Output: Send + 'env,
     {
-        let slot = Arc::new(Lock::new(Slot { output: None, waker: None }));
-        let result = slot.clone();
-        let child: ChildFuture<'env> = Box::pin(async move {
-            let output = future.await;
-            let waker = {
-                let mut slot = result.lock();
-                slot.output = Some(output);
-                slot.waker.take()
-            };
-            if let Some(waker) = waker {
-                waker.wake();
-            }
-        });
-        let (refused, driver) = {
-            let mut state = self.shared.state.lock();
-            if state.ended {
-                (Some(child), None)
-            } else {
-                state.arrivals.push(child);
-                (None, state.driver.take())
-            }
-        };
-        drop(refused);
-        if let Some(driver) = driver {
-            driver.wake();
-        }
-        Child { slot }
+        let (child, result) = Child::of(future);
+        self.shared.arrive(Box::pin(child));
+        result
+    }
+}
+
+impl<'env> LocalScope<'env> {
+    /// Adds a child, as [`Scope::spawn`] does.
+    pub fn spawn<F>(&self, future: F) -> Child<F::Output>
+    where
+        F: Future + 'env,
+        F::Output: 'env,
+    {
+        let (child, result) = Child::of(future);
+        self.shared.arrive(Box::pin(child));
+        result
     }
 }
 
 impl Clone for Scope<'_> {
+    fn clone(&self) -> Self {
+        Self { shared: self.shared.clone() }
+    }
+}
+
+impl Clone for LocalScope<'_> {
     fn clone(&self) -> Self {
         Self { shared: self.shared.clone() }
     }
@@ -153,13 +177,53 @@ impl fmt::Debug for Scope<'_> {
     }
 }
 
-/// The children of a scope. When they go, no more arrive. (I1)
-struct Children<'env> {
-    set: ReadySet<ChildFuture<'env>>,
-    shared: Arc<Shared<'env>>,
+impl fmt::Debug for LocalScope<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalScope").finish_non_exhaustive()
+    }
 }
 
-impl Children<'_> {
+/// What a scope's future and the handles on it share.
+struct Shared<C> {
+    state: Lock<State<C>>,
+}
+
+struct State<C> {
+    arrivals: Vec<C>,
+    /// Who polls the scope. Taken by the first arrival.
+    driver: Option<Waker>,
+    ended: bool,
+}
+
+impl<C> Shared<C> {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { state: Lock::new(State { arrivals: Vec::new(), driver: None, ended: false }) })
+    }
+
+    fn arrive(&self, child: C) {
+        let (refused, driver) = {
+            let mut state = self.state.lock();
+            if state.ended {
+                (Some(child), None)
+            } else {
+                state.arrivals.push(child);
+                (None, state.driver.take())
+            }
+        };
+        drop(refused);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+    }
+}
+
+/// The children of a scope. When they go, no more arrive. (I1)
+struct Children<C> {
+    set: ReadySet<C>,
+    shared: Arc<Shared<C>>,
+}
+
+impl<C: Future<Output = ()> + Unpin> Children<C> {
     /// Gives each child that was woken one turn; ready when there is none left.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.take_arrivals(cx.waker());
@@ -167,7 +231,7 @@ impl Children<'_> {
         for _ in 0..self.set.woken_count() {
             let Some(place) = self.set.pop_woken(None) else { break };
             let (child, waker) = self.set.get(place);
-            if child.as_mut().poll(&mut Context::from_waker(waker)).is_ready() {
+            if Pin::new(child).poll(&mut Context::from_waker(waker)).is_ready() {
                 let ended = self.set.remove(place);
                 drop(ended);
             }
@@ -200,7 +264,7 @@ impl Children<'_> {
     }
 }
 
-impl Drop for Children<'_> {
+impl<C> Drop for Children<C> {
     fn drop(&mut self) {
         let (arrivals, driver) = {
             let mut state = self.shared.state.lock();
@@ -213,6 +277,8 @@ impl Drop for Children<'_> {
 
 /// A future of a child's output; made by [`Scope::spawn`]. Dropping it does not end the child.
 ///
+/// It panics if the child will never have an output, since the scope has ended without it. Only who awaits this outside of the scope can see that.
+///
 /// *Cancel safety*: awaiting `&mut child` and dropping that loses nothing.
 #[must_use = "the scope waits for the child also without this; drop it if the output does not matter"]
 pub struct Child<T> {
@@ -221,7 +287,42 @@ pub struct Child<T> {
 
 struct Slot<T> {
     output: Option<T>,
+    /// The child is gone: what is not there now will never be.
+    over: bool,
     waker: Option<Waker>,
+}
+
+/// Tells who awaits a child that it has ended, in every way in which it can.
+struct Completing<T> {
+    slot: Arc<Lock<Slot<T>>>,
+}
+
+impl<T> Drop for Completing<T> {
+    fn drop(&mut self) {
+        let waker = {
+            let mut slot = self.slot.lock();
+            slot.over = true;
+            slot.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl<T> Child<T> {
+    /// The child as the scope runs it, and as others see it.
+    fn of(future: impl Future<Output = T>) -> (impl Future<Output = ()>, Self) {
+        let slot = Arc::new(Lock::new(Slot { output: None, over: false, waker: None }));
+        let completing = Completing { slot: slot.clone() };
+        let child = async move {
+            // By reference: it is dropped after the future.
+            let completing = &completing;
+            let output = future.await;
+            completing.slot.lock().output = Some(output);
+        };
+        (child, Self { slot })
+    }
 }
 
 impl<T> Future for Child<T> {
@@ -229,14 +330,15 @@ impl<T> Future for Child<T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let waker = cx.waker().clone();
-        let before = {
+        let (over, before) = {
             let mut slot = self.slot.lock();
             if let Some(output) = slot.output.take() {
                 return Poll::Ready(output);
             }
-            slot.waker.replace(waker)
+            (slot.over, slot.waker.replace(waker))
         };
         drop(before);
+        assert!(!over, "a child has no output: its scope was dropped or had ended before it, or the output was taken already");
         waiting_for(WaitKind::Join, 0);
         Poll::Pending
     }
@@ -244,6 +346,6 @@ impl<T> Future for Child<T> {
 
 impl<T> fmt::Debug for Child<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Child").field("has_ended", &self.slot.lock().output.is_some()).finish()
+        f.debug_struct("Child").field("has_ended", &self.slot.lock().over).finish()
     }
 }

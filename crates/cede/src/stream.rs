@@ -8,9 +8,9 @@
 //! use cede::stream::{self, StreamExt, TaskStreamExt};
 //!
 //! # cede::block_on(async {
-//! let squares = stream::iter(1..=4).map(|n| async move { n * n }).buffered_tasks(2);
+//! let squares = stream::iter(1..=4).map(|n| async move { n * n }).buffered_tasks(2)?;
 //! assert_eq!(squares.collect::<Vec<_>>().await, [1, 4, 9, 16]);
-//! # });
+//! # Ok::<(), cede::ZeroLimit>(()) }).unwrap();
 //! ```
 //!
 //! # Why tasks
@@ -20,7 +20,8 @@
 //! # Invariants
 //! - I1: dropping a combinator aborts its tasks, and dropping it again never waits.
 //! - I2: a panic of a task is the panic of the poll that would have given its output; the other tasks are not touched by it.
-//! - I3: at most `limit` outputs are started and not given yet. A limit of 0, which could never give anything, panics when it is asked for.
+//! - I3: at most `limit` outputs are started and not given yet. A limit of 0, which could never give anything, is a [`ZeroLimit`](crate::ZeroLimit) when it is asked for.
+//! - I4: a source that always has an item is asked for a bounded number of them in one poll: neither a huge limit nor a timer that is due is held up by it.
 
 mod backoff;
 mod broadcast;
@@ -44,8 +45,9 @@ pub use futures_util::sink::{self, Sink, SinkExt};
 pub use futures_util::stream::{BoxStream, FusedStream, LocalBoxStream, Stream, StreamExt, TryStream, TryStreamExt};
 pub use futures_util::stream::{empty, iter, once, pending, poll_fn, repeat, repeat_with, select, select_all, try_unfold, unfold};
 
+pub use crate::event::Overflow;
 pub use backoff::Backoff;
-pub use broadcast::{LagPolicy, StreamBroadcast, Subscription};
+pub use broadcast::{StreamBroadcast, Subscription};
 pub use buffered_tasks::BufferedTasks;
 pub use chunks_timeout::ChunksTimeout;
 pub use ext::TaskStreamExt;
@@ -55,6 +57,9 @@ pub use retry::retry;
 pub use throttle::Throttle;
 pub use timeout::Timeout;
 pub use unordered_tasks::BufferUnorderedTasks;
+
+/// So many items at most are taken from a source in one poll. (I4)
+const AT_ONCE: usize = 64;
 
 /// Receivers and intervals as streams, with the names of `tokio_stream::wrappers`.
 pub mod wrappers {

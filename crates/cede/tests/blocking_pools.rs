@@ -33,8 +33,8 @@ impl Door {
 #[cede::test]
 async fn ten_thousand_stuck_jobs_of_one_pool_do_not_hold_up_another() {
     let door = Door::default();
-    let stuck = BlockingPool::builder().name("stuck").max_threads(4).queue_limit(10_000).build();
-    let other = BlockingPool::builder().name("other").max_threads(1).queue_limit(0).build();
+    let stuck = BlockingPool::builder().name("stuck").max_threads(4).unwrap().queue_limit(10_000).build();
+    let other = BlockingPool::builder().name("other").max_threads(1).unwrap().queue_limit(0).build();
     let jobs: Vec<_> = (0..10_000).map(|_| stuck.try_spawn(door.stuck_job()).unwrap()).collect();
 
     // Nothing opens the door before these are done: if one waited for a stuck job, the test would not end.
@@ -54,7 +54,7 @@ async fn ten_thousand_stuck_jobs_of_one_pool_do_not_hold_up_another() {
 #[cede::test]
 async fn a_full_pool_refuses_or_lets_wait_as_the_caller_chooses() {
     let door = Door::default();
-    let pool = BlockingPool::builder().max_threads(1).queue_limit(2).build();
+    let pool = BlockingPool::builder().max_threads(1).unwrap().queue_limit(2).build();
     let stuck: Vec<_> = (0..3).map(|_| pool.try_spawn(door.stuck_job()).unwrap()).collect();
     assert!(matches!(pool.try_spawn(|| ()), Err(SpawnError::Saturated)));
 
@@ -74,7 +74,7 @@ async fn a_full_pool_refuses_or_lets_wait_as_the_caller_chooses() {
 #[cede::test]
 async fn a_panic_and_an_abort_give_the_room_back() {
     let door = Door::default();
-    let pool = BlockingPool::builder().max_threads(1).queue_limit(1).build();
+    let pool = BlockingPool::builder().max_threads(1).unwrap().queue_limit(1).build();
     assert!(pool.try_spawn(|| panic!("on purpose")).unwrap().await.unwrap_err().is_panic());
     let stuck = pool.spawn(door.stuck_job()).await.unwrap();
     let aborted = pool.spawn(|| unreachable!("it was aborted")).await.unwrap();
@@ -88,7 +88,7 @@ async fn a_panic_and_an_abort_give_the_room_back() {
 #[cede::test]
 async fn a_shutdown_cancels_what_waits_and_refuses_what_comes() {
     let door = Door::default();
-    let pool = BlockingPool::builder().max_threads(1).queue_limit(1).build();
+    let pool = BlockingPool::builder().max_threads(1).unwrap().queue_limit(1).build();
     let (begun, begins) = cede::sync::oneshot::channel();
     let passes = door.clone();
     let runs = pool.spawn(move || {
@@ -122,7 +122,7 @@ async fn a_thread_that_the_system_refuses_is_an_error_and_not_a_hang() {
 #[test]
 fn what_was_accepted_runs_though_its_runtime_has_ended() {
     let door = Door::default();
-    let pool = BlockingPool::builder().max_threads(1).build();
+    let pool = BlockingPool::builder().max_threads(1).unwrap().build();
     let runtime = cede::runtime::Runtime::new().unwrap();
     let (ran, runs) = std::sync::mpsc::channel();
     runtime.block_on(async {
@@ -138,7 +138,7 @@ fn what_was_accepted_runs_though_its_runtime_has_ended() {
 
 #[cede::test]
 async fn threads_carry_the_name_and_the_runtime() {
-    let pool = BlockingPool::builder().name("disks").max_threads(1).build();
+    let pool = BlockingPool::builder().name("disks").max_threads(1).unwrap().build();
     let here = cede::runtime::Handle::current().id();
     let job = pool.spawn(|| (thread::current().name().map(str::to_owned), cede::runtime::Handle::current().id()));
     assert_eq!(job.await.unwrap().await.unwrap(), (Some("disks-0".to_owned()), here));
@@ -149,7 +149,7 @@ async fn threads_carry_the_name_and_the_runtime() {
 fn in_a_simulated_run_the_bounds_hold_without_threads() {
     for seed in 0..100 {
         let run = Sim::new(seed).run(async {
-            let pool = BlockingPool::builder().max_threads(1).queue_limit(1).build();
+            let pool = BlockingPool::builder().max_threads(1).unwrap().queue_limit(1).build();
             let ran = Arc::new(AtomicUsize::new(0));
             let count = || {
                 let ran = ran.clone();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use cede::group::{self, CancelReason, ChildError, Spawner, TaskGroup};
+use cede::group::{self, CancelReason, Cause, Spawner, TaskGroup};
 use cede::runtime::{Builder, Handle};
 use cede::sim::Sim;
 use cede::sync::oneshot;
@@ -77,21 +77,23 @@ fn the_first_error_cancels_the_others_and_all_errors_are_kept() {
             group.spawn(async move {
                 let reason = group::cancelled().await;
                 assert_eq!(reason, CancelReason::ChildFailed);
-                Err(format!("late {i}"))
+                Err::<(), _>(format!("late {i}"))
             });
         }
         let stuck = Alive::new(&alive);
         let mut second = TaskGroup::<String>::new();
         second.spawn(async move {
             let _stuck = stuck;
-            pending().await
+            pending::<Result<(), _>>().await
         });
-        second.spawn(async { Err("no time to clean up".to_owned()) });
+        second.spawn(async { Err::<(), _>("no time to clean up".to_owned()) });
         let error = second.join().await.unwrap_err();
         assert_eq!((error.errors.len(), error.cancelled, alive.load(Ordering::SeqCst)), (1, 1, 0));
-        group.spawn(async { std::panic::resume_unwind(Box::new("as planned")) });
+        group.spawn_named::<_, ()>("the one that panics", async { std::panic::resume_unwind(Box::new("as planned")) });
         let error = group.join().await.unwrap_err();
-        assert!(matches!(error.errors[0], ChildError::Panicked(_)));
+        assert!(matches!(error.errors[0].cause, Cause::Panicked(_)));
+        assert_eq!(error.errors[0].child.name(), Some("the one that panics"));
+        assert!(error.errors[0].to_string().starts_with("the child \"the one that panics\" spawned at"), "{error}");
         let mut late: Vec<_> = error.failures().cloned().collect();
         late.sort();
         assert_eq!(late, ["late 0", "late 1", "late 2"]);
@@ -122,6 +124,44 @@ fn a_limit_bounds_how_many_run() {
 }
 
 #[test]
+fn children_give_values_and_who_waits_for_one_that_has_none_is_told() {
+    cede::task_local! { static FACTOR: u32; }
+    everywhere(|| async {
+        let mut group = TaskGroup::<&str>::builder().limit(2).unwrap().inherit(&FACTOR).build();
+        let numbers: Vec<_> = FACTOR.sync_scope(6, || (0..5).map(|n| group.spawn(async move { Ok(FACTOR.get() * n) })).collect());
+        let text = group.spawn_named("text", async { Ok("seven".to_owned()) });
+        for (n, number) in (0..).zip(numbers) {
+            assert_eq!(number.await, Ok(6 * n));
+        }
+        assert_eq!(text.await.as_deref(), Ok("seven"));
+        let cancelled = group.spawn_named("stuck", pending::<Result<u8, _>>());
+        let failed = group.spawn(async { Err::<u8, _>("no") });
+        assert!(failed.await.unwrap_err().to_string().contains("`join` of its group"));
+        assert_eq!(cancelled.await.unwrap_err().child().name(), Some("stuck"));
+        assert_eq!(group.join().await.unwrap_err().failures().collect::<Vec<_>>(), [&"no"]);
+    });
+}
+
+#[test]
+fn what_has_not_begun_when_the_group_is_cancelled_never_does_and_is_not_said_to_refuse() {
+    everywhere(|| async {
+        let mut group = TaskGroup::<()>::builder().limit(1).unwrap().cleanup(Duration::from_millis(1)).build();
+        let (started, has_started) = oneshot::channel();
+        let refuses = group.spawn_named("refuses", async move {
+            started.send(()).unwrap();
+            pending::<Result<(), _>>().await
+        });
+        for _ in 0..3 {
+            group.spawn(async { panic!("it has begun") as Result<(), _> });
+        }
+        has_started.await.unwrap();
+        group.cancel(CancelReason::Requested("enough".into()));
+        let error = group.join().await.unwrap_err();
+        assert_eq!((error.cut_off, error.cancelled, error.errors.len()), (vec![refuses.name().clone()], 4, 0));
+    });
+}
+
+#[test]
 fn deadlines_and_task_locals_are_inherited() {
     cede::task_local! { static NAME: &'static str; }
     everywhere(|| async {
@@ -135,11 +175,11 @@ fn deadlines_and_task_locals_are_inherited() {
                 inner.spawn(async move {
                     assert!(NAME.try_get().is_err(), "this group inherits none");
                     assert!(group::deadline().unwrap() <= begin + Duration::from_secs(1), "the earlier one counts");
-                    pending().await
+                    pending::<Result<(), ()>>().await
                 });
                 let error = inner.join().await.unwrap_err();
                 assert_eq!(error.reason, Some(CancelReason::DeadlineExceeded));
-                pending().await
+                pending::<Result<(), ()>>().await
             });
         });
         let error = group.join().await.unwrap_err();
@@ -168,10 +208,10 @@ fn shutdown_gives_time_to_clean_up_and_cuts_off_who_takes_longer() {
         assert_eq!(cleaned.load(Ordering::SeqCst), 1);
 
         let group = TaskGroup::<()>::new();
-        group.spawn(pending());
+        group.spawn(pending::<Result<(), ()>>());
         let error = group.shutdown(Duration::from_millis(1)).await.unwrap_err();
         assert_eq!((error.cut_off.len(), error.cancelled), (1, 1));
-        assert!(error.cut_off[0].file().ends_with("group.rs"));
+        assert!(error.cut_off[0].site().file().ends_with("group.rs"));
     });
 }
 
@@ -208,7 +248,7 @@ fn a_group_of_a_runtime_that_is_gone_ends() {
     let mut group = {
         let _inside = runtime.enter();
         let group = TaskGroup::<()>::new();
-        group.spawn(pending());
+        group.spawn(pending::<Result<(), ()>>());
         group
     };
     drop(runtime);

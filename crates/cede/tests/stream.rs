@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use cede::runtime::Builder;
 use cede::sim::Sim;
-use cede::stream::{self, Backoff, BoxStream, LagPolicy, StreamExt, TaskStreamExt, retry};
+use cede::stream::{self, Backoff, BoxStream, Overflow, StreamExt, TaskStreamExt, retry};
 use cede::sync::{Notify, mpsc};
 use cede::time::{Instant, sleep};
 
@@ -70,7 +70,7 @@ fn work_goes_on_while_the_consumer_is_busy() {
                 }
             });
             let mut outputs: BoxStream<'_, u32> =
-                if ordered { jobs.buffered_tasks(10).boxed() } else { jobs.buffer_unordered_tasks(10).boxed() };
+                if ordered { jobs.buffered_tasks(10).unwrap().boxed() } else { jobs.buffer_unordered_tasks(10).unwrap().boxed() };
             assert_eq!(outputs.next().await, Some(0));
             // Busy with the first.
             sleep(100 * MS).await;
@@ -99,8 +99,8 @@ fn no_more_than_the_limit_is_in_flight_and_order_is_kept() {
                 }
             })
         };
-        assert!(jobs(count.clone()).buffered_tasks(4).collect::<Vec<_>>().await.into_iter().eq(0..40));
-        let mut outputs = jobs(count.clone()).buffer_unordered_tasks(4).collect::<Vec<_>>().await;
+        assert!(jobs(count.clone()).buffered_tasks(4).unwrap().collect::<Vec<_>>().await.into_iter().eq(0..40));
+        let mut outputs = jobs(count.clone()).buffer_unordered_tasks(4).unwrap().collect::<Vec<_>>().await;
         outputs.sort_unstable();
         assert!(outputs.into_iter().eq(0..40));
         let sum = Arc::new(AtomicUsize::new(0));
@@ -109,7 +109,7 @@ fn no_more_than_the_limit_is_in_flight_and_order_is_kept() {
             let sum = added.clone();
             async move { assert!(sum.fetch_add(n, Ordering::SeqCst) < 55) }
         });
-        cede::spawn(adding).await.unwrap();
+        cede::spawn(adding.unwrap()).await.unwrap();
         assert_eq!(sum.load(Ordering::SeqCst), 55);
     });
 }
@@ -128,7 +128,7 @@ fn dropping_the_stream_ends_its_tasks() {
                 }
             });
             let mut outputs: BoxStream<'_, ()> =
-                if ordered { jobs.buffered_tasks(4).boxed() } else { jobs.buffer_unordered_tasks(4).boxed() };
+                if ordered { jobs.buffered_tasks(4).unwrap().boxed() } else { jobs.buffer_unordered_tasks(4).unwrap().boxed() };
             assert!(futures_util::FutureExt::now_or_never(outputs.next()).is_none());
             assert_eq!(count.load(Ordering::SeqCst), 4);
             drop(outputs);
@@ -146,7 +146,7 @@ fn a_panic_is_that_of_its_turn_and_the_others_go_on() {
             assert_ne!(n, 1, "number one");
             n
         });
-        let mut outputs = Box::pin(jobs.buffered_tasks(4));
+        let mut outputs = Box::pin(jobs.buffered_tasks(4).unwrap());
         assert_eq!(outputs.next().await, Some(0));
         let turn = std::panic::AssertUnwindSafe(outputs.next());
         let panic = futures_util::FutureExt::catch_unwind(turn).await.unwrap_err();
@@ -162,24 +162,31 @@ fn computing_goes_to_the_blocking_threads_in_order() {
             // Blocking is allowed there.
             *cede::sync::Mutex::new(n).blocking_lock() * n
         });
-        assert!(squares.collect::<Vec<_>>().await.into_iter().eq((0..50).map(|n| n * n)));
+        assert!(squares.unwrap().collect::<Vec<_>>().await.into_iter().eq((0..50).map(|n| n * n)));
+        let halves = stream::iter(0..50_u64).map_blocking(|n| n / 2);
+        assert!(halves.collect::<Vec<_>>().await.into_iter().eq((0..50).map(|n| n / 2)));
     });
 }
 
 #[test]
 fn nothing_in_flight_is_refused_at_once() {
-    let refused = |call: fn()| {
-        let panic = std::panic::catch_unwind(call).unwrap_err();
-        assert!(panic.downcast_ref::<&str>().is_some_and(|text| text.contains("for ever")));
-    };
-    refused(|| drop(stream::iter([async {}]).buffered_tasks(0)));
-    refused(|| drop(stream::iter([async {}]).buffer_unordered_tasks(0)));
-    refused(|| drop(stream::iter([1]).for_each_task(0, |_| async {})));
-    refused(|| drop(stream::iter([1]).par_map(0, |n| n)));
-    refused(|| drop(stream::iter([1]).chunks_timeout(0, MS)));
-    refused(|| drop(stream::iter([1]).rate_limit(0, MS, 1)));
-    refused(|| drop(stream::iter([1]).rate_limit(1, MS, 0)));
-    refused(|| drop(stream::iter([1]).broadcast(0, LagPolicy::Wait)));
+    fn refused<T>(what: &str, made: Result<T, cede::ZeroLimit>) {
+        let error = made.map(drop).unwrap_err();
+        assert_eq!(error.to_string(), format!("a {what} of 0 would wait for ever; give at least 1"));
+    }
+    refused("concurrency", stream::iter([async {}]).buffered_tasks(0));
+    refused("concurrency", stream::iter([async {}]).buffer_unordered_tasks(0));
+    refused("concurrency", stream::iter([1]).for_each_task(0, |_| async {}));
+    refused("concurrency", stream::iter([1]).par_map(0, |n| n));
+    refused("size", stream::iter([1]).chunks_timeout(0, MS));
+    refused("rate", stream::iter([1]).rate_limit(0, MS, 1));
+    refused("burst", stream::iter([1]).rate_limit(1, MS, 0));
+    refused("capacity", stream::iter([1]).broadcast(0, Overflow::Wait));
+    refused("number of attempts", Backoff::new(MS).attempts(0));
+    refused("number of threads", cede::blocking::BlockingPool::builder().max_threads(0));
+    refused("capacity", cede::event::channel::<()>(0, Overflow::Wait));
+    refused("capacity", cede::event::Bus::<()>::new().subscribe(0, Overflow::DropOldest));
+    refused("concurrency", cede::group::TaskGroup::<()>::builder().limit(0));
 }
 
 /// An item at each of these milliseconds.
@@ -200,9 +207,9 @@ async fn timed<T>(items: impl stream::Stream<Item = T>) -> Vec<(u128, T)> {
 #[test]
 fn batches_end_by_number_by_time_and_at_the_end() {
     simulated(|| async {
-        let batches = timed(at(&[0, 1, 2, 3, 20, 40, 41]).chunks_timeout(3, 10 * MS)).await;
+        let batches = timed(at(&[0, 1, 2, 3, 20, 40, 41]).chunks_timeout(3, 10 * MS).unwrap()).await;
         assert_eq!(batches, [(2, vec![0, 1, 2]), (13, vec![3]), (30, vec![20]), (41, vec![40, 41])]);
-        let mut held = Box::pin(at(&[0, 5, 50]).chunks_timeout(3, 10 * MS));
+        let mut held = Box::pin(at(&[0, 5, 50]).chunks_timeout(3, 10 * MS).unwrap());
         // Cut: what was collected stays.
         for _ in 0..3 {
             assert!(cede::time::timeout(2 * MS, held.next()).await.is_err());
@@ -217,7 +224,7 @@ fn items_keep_their_distance() {
         assert_eq!(timed(at(&[0, 1, 2, 50]).throttle(10 * MS)).await, [(0, 0), (10, 1), (20, 2), (50, 50)]);
         assert_eq!(timed(at(&[0, 1]).throttle(Duration::ZERO)).await, [(0, 0), (1, 1)]);
         // Five in 50 ms, two at once: one each 10 ms after that, and two again after a pause.
-        let limited = timed(at(&[0, 0, 0, 0, 100, 100, 100]).rate_limit(5, 50 * MS, 2)).await;
+        let limited = timed(at(&[0, 0, 0, 0, 100, 100, 100]).rate_limit(5, 50 * MS, 2).unwrap()).await;
         let moments: Vec<_> = limited.into_iter().map(|(moment, _)| moment).collect();
         assert_eq!(moments, [0, 0, 10, 20, 100, 100, 110]);
     });
@@ -255,7 +262,7 @@ fn attempts_are_made_until_one_succeeds() {
         let backoff = Backoff::new(10 * MS).without_jitter();
         assert_eq!(retry(backoff.clone(), attempt, |_| true).await, Ok("done"));
         assert_eq!(start.elapsed(), 70 * MS);
-        assert_eq!(retry(backoff.clone().attempts(2), || async { Err::<(), _>("no") }, |_| true).await, Err("no"));
+        assert_eq!(retry(backoff.clone().attempts(2).unwrap(), || async { Err::<(), _>("no") }, |_| true).await, Err("no"));
         assert_eq!(start.elapsed(), 80 * MS);
         assert_eq!(retry(backoff, || async { Err::<(), _>("fatal") }, |error| *error != "fatal").await, Err("fatal"));
         assert_eq!(start.elapsed(), 80 * MS);
@@ -265,7 +272,7 @@ fn attempts_are_made_until_one_succeeds() {
 #[test]
 fn jitter_stays_in_bounds_and_is_replayed() {
     let pauses = |seed| {
-        let run = Sim::new(seed).run(async { Backoff::new(100 * MS).max_delay(1000 * MS).attempts(20).collect::<Vec<_>>() });
+        let run = Sim::new(seed).run(async { Backoff::new(100 * MS).max_delay(1000 * MS).attempts(20).unwrap().collect::<Vec<_>>() });
         run.unwrap().output
     };
     let first = pauses(7);
@@ -282,7 +289,7 @@ fn jitter_stays_in_bounds_and_is_replayed() {
 #[test]
 fn every_subscriber_gets_everything_when_the_source_waits() {
     everywhere(|| async {
-        let hub = stream::iter(0..30).broadcast(2, LagPolicy::Wait);
+        let hub = stream::iter(0..30).broadcast(2, Overflow::Wait).unwrap();
         // Nothing is taken before somebody listens.
         cede::task::yield_now().await;
         let (mut slow, fast) = (hub.subscribe(), hub.subscribe());
@@ -304,7 +311,7 @@ fn every_subscriber_gets_everything_when_the_source_waits() {
 #[test]
 fn slow_subscribers_miss_items_or_are_let_go() {
     everywhere(|| async {
-        for policy in [LagPolicy::Skip, LagPolicy::Disconnect] {
+        for policy in [Overflow::DropOldest, Overflow::Disconnect] {
             let (tx, rx) = mpsc::unbounded_channel();
             let passed = Arc::new(Notify::new());
             let told = passed.clone();
@@ -314,18 +321,19 @@ fn slow_subscribers_miss_items_or_are_let_go() {
                         told.notify_one()
                     }
                 })
-                .broadcast(4, policy);
+                .broadcast(4, policy)
+                .unwrap();
             let mut slow = hub.subscribe();
             let mut end = hub.subscribe();
             (0..10).for_each(|item| tx.send(item).unwrap());
             passed.notified().await;
             drop(tx);
-            // The other one sees the end, or is let go after all was sent.
+            // The other one gets what it has room for, and then the end.
             while end.next().await.is_some() {}
             let got = (&mut slow).collect::<Vec<_>>().await;
             match policy {
-                LagPolicy::Skip => assert_eq!((got, slow.missed()), (vec![6, 7, 8, 9], 6)),
-                _ => assert!(got.is_empty() && slow.missed() > 0),
+                Overflow::DropOldest => assert_eq!((got, slow.missed()), (vec![6, 7, 8, 9], 6)),
+                _ => assert_eq!((got, slow.missed()), (vec![0, 1, 2, 3], 1)),
             }
         }
     });
@@ -334,7 +342,7 @@ fn slow_subscribers_miss_items_or_are_let_go() {
 #[test]
 fn the_panic_of_a_source_reaches_its_subscribers() {
     everywhere(|| async {
-        let hub = stream::iter(0..3).inspect(|item| assert_ne!(*item, 1)).broadcast(4, LagPolicy::Wait);
+        let hub = stream::iter(0..3).inspect(|item| assert_ne!(*item, 1)).broadcast(4, Overflow::Wait).unwrap();
         let mut subscriber = hub.subscribe();
         assert_eq!(subscriber.next().await, Some(0));
         let next = std::panic::AssertUnwindSafe(subscriber.next());
@@ -359,7 +367,7 @@ fn dropped_anywhere_nothing_goes_on_and_nothing_is_done_twice() {
                     drop(life);
                 }
             });
-            let finished = cede::time::timeout(MS * limit, work).await.is_ok();
+            let finished = cede::time::timeout(MS * limit, work.unwrap()).await.is_ok();
             // The tasks that were aborted get their last turn.
             while alive.load(Ordering::SeqCst) > 0 {
                 cede::task::yield_now().await;
@@ -377,7 +385,7 @@ fn dropped_anywhere_nothing_goes_on_and_nothing_is_done_twice() {
                 sleep(MS).await;
                 Err::<(), _>(())
             };
-            let tried = retry(Backoff::new(3 * MS).attempts(3), attempt, |()| true);
+            let tried = retry(Backoff::new(3 * MS).attempts(3).unwrap(), attempt, |()| true);
             let given_up = cede::time::timeout(MS * limit, tried).await;
             let made = calls.load(Ordering::SeqCst);
             sleep(100 * MS).await;
@@ -394,7 +402,7 @@ fn a_panic_without_order_leaves_the_others() {
             assert_ne!(n, 2);
             n
         });
-        let mut outputs = Box::pin(jobs.buffer_unordered_tasks(3));
+        let mut outputs = Box::pin(jobs.buffer_unordered_tasks(3).unwrap());
         let (mut got, mut panics) = (Vec::new(), 0);
         loop {
             let turn = std::panic::AssertUnwindSafe(outputs.next());

@@ -115,3 +115,23 @@ fn ratchets_only_shrink() {
 }
 
 use ratchet::Ratchet;
+
+#[test]
+fn public_futures_say_what_is_lost() {
+    let path = "crates/a/src/b.rs";
+    for signature in ["pub async fn f() {}", "pub fn f(a: u8) -> impl Future<Output = ()> + Send\nwhere\n    T: Send,\n{\n}"] {
+        let bare = format!("/// Waits.\n#[must_use]\n{signature}\n");
+        assert_eq!(of(cancel::check, path, &bare).len(), 1, "{signature}");
+        for words in ["# Cancel safety", "*Cancel safety*: all", "It is cancel-safe."] {
+            assert_eq!(of(cancel::check, path, &format!("/// {words}\n{bare}")), [""; 0], "{signature}");
+        }
+    }
+    for other in [
+        "async fn f() {}",
+        "pub fn f<F: Future>(f: F) -> u8 {}",
+        "pub(crate) async fn f() {}",
+        "#[cfg(test)]\nmod tests {\npub async fn f() {}\n}",
+    ] {
+        assert_eq!(of(cancel::check, path, other), [""; 0], "{other}");
+    }
+}

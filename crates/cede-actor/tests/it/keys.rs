@@ -49,7 +49,7 @@ impl Actor for Bank {
 }
 
 fn retry(attempts: usize) -> Retry {
-    Retry::new(Backoff::new(Duration::from_millis(20)).attempts(attempts)).each_within(Duration::from_secs(1))
+    Retry::new(Backoff::new(Duration::from_millis(20)).attempts(attempts).unwrap()).each_within(Duration::from_secs(1))
 }
 
 #[test]

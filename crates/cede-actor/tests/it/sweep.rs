@@ -55,7 +55,7 @@ fn senders_and_askers_may_be_dropped_at_any_await() {
                         opener.add_permits(1);
                     }
                 });
-                let retry = Retry::new(Backoff::new(Duration::from_millis(1)).attempts(3)).each_within(Duration::from_millis(2));
+                let retry = Retry::new(Backoff::new(Duration::from_millis(1)).attempts(3).unwrap()).each_within(Duration::from_millis(2));
                 match what {
                     0 => drop(up_to(k, actor.tell(Order::Note(2))).await),
                     1 => drop(up_to(k, actor.tell_within(Duration::from_millis(1), Order::Note(2))).await),
@@ -99,6 +99,45 @@ fn starting_and_stopping_a_supervisor_may_be_dropped_at_any_await() {
             let lines = log.take();
             let count = |end| lines.iter().filter(|line| line.ends_with(end)).count();
             assert_eq!(count("up"), count("down"), "{lines:?}");
+        }
+    });
+}
+
+#[test]
+fn looking_up_stopping_and_trying_again_may_be_dropped_at_any_await() {
+    virtually(|| async {
+        for k in 0..6 {
+            let (log, gate, system) = (Log::default(), Arc::new(Semaphore::new(0)), System::new());
+            let waiting = system.clone();
+            let finding = cede::spawn(async move { up_to(k, waiting.when_registered::<Worker>("late")).await });
+            cede::task::yield_now().await;
+            assert!(system.lookup::<Worker>("late").is_err());
+            let mailbox = room(1).overflow(cede_actor::Overflow::Fail);
+            let actor = system.spawn("gated", mailbox, Worker::gated(&log, &gate));
+            system.register("late", &actor).unwrap();
+            let found = finding.await.unwrap();
+            assert!(found.is_some() || k == 0);
+            assert!(found.is_none_or(|found| found.unwrap().id() == actor.id()));
+            assert_eq!(system.when_registered::<Worker>("late").await.unwrap().id(), actor.id());
+
+            actor.tell(Order::Note(0)).await.unwrap();
+            while actor.queued() > 0 {
+                cede::task::yield_now().await;
+            }
+            actor.tell(Order::Note(1)).await.unwrap();
+            let retry = Retry::new(Backoff::new(Duration::from_millis(1)).attempts(4).unwrap());
+            let told = up_to(k, actor.tell_retry(&retry, Order::Note(2))).await;
+            assert!(told.is_none_or(|told| told.is_err()), "there was no room");
+            assert_eq!(actor.queued(), 1);
+            let exit = up_to(0, actor.exited()).await;
+            assert!(exit.is_none());
+            gate.add_permits(20);
+
+            let stopped = up_to(k, system.shutdown(Stop::drain())).await;
+            assert!(stopped.is_none_or(|ended| ended.len() == 1));
+            // It was asked to stop with the first poll, and that is not taken back.
+            assert!(matches!(actor.ended().await.reason, cede_actor::ExitReason::Normal | cede_actor::ExitReason::Shutdown));
+            assert!(system.lookup::<Worker>("late").is_err(), "who has ended has no name");
         }
     });
 }

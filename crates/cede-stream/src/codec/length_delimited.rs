@@ -16,6 +16,9 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::{Decoder, Encoder, Framed, FramedRead, FramedWrite};
 
+/// For so many bytes of a message that has begun there is room at once.
+const READ_AHEAD: usize = 256 * 1024;
+
 /// Describes the head of messages; see the [module](self).
 ///
 /// ```
@@ -121,7 +124,7 @@ impl Builder {
 
     /// The end of the length field.
     fn head_length(&self) -> usize {
-        self.field_offset + self.field_length
+        self.field_offset.saturating_add(self.field_length)
     }
 
     fn refuse(kind: io::ErrorKind) -> io::Error {
@@ -220,7 +223,8 @@ impl Decoder for LengthDelimitedCodec {
             }
         };
         if src.len() < length {
-            src.reserve(length - src.len());
+            // The head of a stranger does not decide how much memory is taken before the bytes are there.
+            src.reserve((length - src.len()).min(READ_AHEAD));
             return Ok(None);
         }
         self.payload = None;

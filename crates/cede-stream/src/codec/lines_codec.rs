@@ -3,8 +3,9 @@
 use std::error::Error;
 use std::{fmt, io};
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 
+use super::cutter::{Cutter, TooLong};
 use super::{Decoder, Encoder};
 
 /// Lines, without their ends (`\n` or `\r\n`). A last line need not have one.
@@ -19,11 +20,7 @@ use super::{Decoder, Encoder};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinesCodec {
-    /// Up to here the buffer has no line end.
-    searched: usize,
-    max_length: usize,
-    /// The line is too long, which was said: what comes before its end is thrown away.
-    discarding: bool,
+    cutter: Cutter,
 }
 
 impl LinesCodec {
@@ -36,13 +33,13 @@ impl LinesCodec {
     /// Lines of at most `max_length` bytes, without the `\n`. A longer one is an error, and reading goes on with the next.
     #[must_use]
     pub fn new_with_max_length(max_length: usize) -> Self {
-        Self { searched: 0, max_length, discarding: false }
+        Self { cutter: Cutter::new(max_length) }
     }
 
     /// The limit.
     #[must_use]
     pub fn max_length(&self) -> usize {
-        self.max_length
+        self.cutter.max_length
     }
 }
 
@@ -65,28 +62,10 @@ impl Decoder for LinesCodec {
     type Error = LinesCodecError;
 
     fn decode(&mut self, src: &mut BytesMut) -> Result<Option<String>, LinesCodecError> {
-        if self.discarding {
-            let Some(end) = src.iter().position(|byte| *byte == b'\n') else {
-                src.clear();
-                return Ok(None);
-            };
-            src.advance(end + 1);
-            self.discarding = false;
+        match self.cutter.cut(src, |byte| byte == b'\n') {
+            Ok(line) => line.map(|line| text(&line)).transpose(),
+            Err(TooLong) => Err(LinesCodecError::MaxLineLengthExceeded),
         }
-        let limit = src.len().min(self.max_length.saturating_add(1));
-        let searched = self.searched.min(limit);
-        if let Some(offset) = src[searched..limit].iter().position(|byte| *byte == b'\n') {
-            self.searched = 0;
-            let line = src.split_to(searched + offset + 1);
-            return text(&line[..searched + offset]).map(Some);
-        }
-        if src.len() > self.max_length {
-            self.discarding = true;
-            self.searched = 0;
-            return Err(LinesCodecError::MaxLineLengthExceeded);
-        }
-        self.searched = src.len();
-        Ok(None)
     }
 
     fn decode_eof(&mut self, src: &mut BytesMut) -> Result<Option<String>, LinesCodecError> {
@@ -97,8 +76,7 @@ impl Decoder for LinesCodec {
         if src.is_empty() || src[..] == *b"\r" {
             return Ok(None);
         }
-        self.searched = 0;
-        text(&src.split()).map(Some)
+        text(&self.cutter.rest(src)).map(Some)
     }
 }
 

@@ -62,7 +62,7 @@ impl ReadHalf {
         loop {
             let decoded = match self.stage {
                 Stage::Failed => {
-                    self.stage = Stage::Hungry;
+                    self.stage = if self.buffer.is_empty() { Stage::Hungry } else { Stage::Full };
                     return Poll::Ready(None);
                 }
                 Stage::Hungry | Stage::Ended => Ok(None),

@@ -5,8 +5,8 @@ use std::io;
 use bytes::{Bytes, BytesMut};
 use cede_io::AsyncWriteExt;
 use cede_stream::codec::{
-    BytesCodec, Decoder, Encoder, Framed, FramedParts, FramedRead, FramedWrite, LengthDelimitedCodec, LengthDelimitedCodecError,
-    LinesCodec, LinesCodecError,
+    AnyDelimiterCodec, AnyDelimiterCodecError, BytesCodec, Decoder, Encoder, Framed, FramedParts, FramedRead, FramedWrite,
+    LengthDelimitedCodec, LengthDelimitedCodecError, LinesCodec, LinesCodecError,
 };
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use proptest::prelude::*;
@@ -55,6 +55,54 @@ fn lines_are_found_however_they_come() {
     assert_eq!(LinesCodecError::MaxLineLengthExceeded.to_string(), "max line length exceeded");
     let mut codec = LinesCodec::default();
     assert!(codec.decode(&mut BytesMut::from(&b"\xff\n"[..])).is_err());
+}
+
+#[test]
+fn pieces_between_any_delimiters_are_found_however_they_come() {
+    let pieces = |limit, text: &str, size| {
+        let mut codec = AnyDelimiterCodec::new_with_max_length(b",;".to_vec(), b",".to_vec(), limit);
+        let say = |piece| match piece {
+            Ok(piece) => String::from_utf8(Vec::from(piece)).unwrap(),
+            Err(error @ AnyDelimiterCodecError::MaxChunkLengthExceeded) => error.to_string(),
+            Err(AnyDelimiterCodecError::Io(error)) => panic!("{error}"),
+        };
+        in_pieces(&mut codec, text.as_bytes(), size).into_iter().map(say).collect::<Vec<_>>()
+    };
+    let long = "max chunk length exceeded";
+    for size in 1..30 {
+        assert_eq!(pieces(usize::MAX, "one,two;;three", size), ["one", "two", "", "three"], "pieces of {size}");
+        assert_eq!(pieces(3, "abc;abcd,ab,abcdefghij;x", size), ["abc", long, "ab", long, "x"], "pieces of {size}");
+    }
+    let codec = AnyDelimiterCodec::default();
+    assert_eq!(codec.max_length(), usize::MAX);
+    assert_eq!(
+        in_pieces(&mut codec.clone(), b"a,b;c\nd\re", 3).into_iter().map(Result::unwrap).collect::<Vec<_>>(),
+        ["a", "b", "c", "d", "e"]
+    );
+    let mut sink = FramedWrite::new(Vec::new(), codec);
+    for piece in ["one", "two"] {
+        sink.send(piece).now_or_never().unwrap().unwrap();
+    }
+    assert_eq!(sink.into_inner(), b"one,two,");
+}
+
+#[test]
+fn after_a_frame_that_is_too_long_what_was_read_already_comes_without_further_bytes() {
+    let (mut peer, here) = cede_io::duplex(64);
+    peer.write_all(b"far too long\nok\n").now_or_never().unwrap().unwrap();
+    let mut lines = FramedRead::new(here, LinesCodec::new_with_max_length(4));
+    let mut next = || lines.next().now_or_never().expect("all that is needed is there");
+    assert!(matches!(next(), Some(Err(LinesCodecError::MaxLineLengthExceeded))));
+    assert!(next().is_none(), "an error ends the stream once");
+    assert_eq!(next().unwrap().unwrap(), "ok");
+}
+
+#[test]
+fn a_head_does_not_take_the_memory_that_it_promises_to_fill() {
+    let mut codec = LengthDelimitedCodec::builder().length_field_length(8).max_frame_length(usize::MAX).new_codec();
+    let mut read = BytesMut::from(&(u64::MAX / 2).to_be_bytes()[..]);
+    assert!(codec.decode(&mut read).unwrap().is_none());
+    assert!(read.capacity() <= 1 << 20);
 }
 
 proptest! {

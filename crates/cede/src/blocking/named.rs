@@ -43,10 +43,10 @@ pub use builder::Builder;
 /// # cede::block_on(async {
 /// use cede::blocking::BlockingPool;
 ///
-/// let disks = BlockingPool::builder().name("disks").max_threads(4).queue_limit(100).build();
+/// let disks = BlockingPool::builder().name("disks").max_threads(4)?.queue_limit(100).build();
 /// let read = disks.spawn(|| std::fs::read_to_string("/proc/self/comm")).await.unwrap();
 /// assert!(read.await.unwrap().is_ok());
-/// # });
+/// # Ok::<(), cede::ZeroLimit>(()) }).unwrap();
 /// ```
 #[derive(Clone)]
 pub struct BlockingPool {

@@ -10,7 +10,8 @@ use std::task::{Context, Poll};
 
 use futures_util::stream::Stream;
 
-use super::{EmitError, Emitted, Emitter, Events, Listener, Overflow, ZeroCapacity, call_for_each, channel};
+use super::{EmitError, Emitted, Emitter, Events, Listener, Overflow, call_for_each, channel};
+use crate::ZeroLimit;
 
 /// Hands events of one type to all who subscribed; it can be cloned and used from any thread.
 ///
@@ -28,10 +29,10 @@ use super::{EmitError, Emitted, Emitter, Events, Listener, Overflow, ZeroCapacit
 /// assert_eq!(latest.missed(), 2);
 /// assert_eq!(all.collect::<Vec<_>>().await, [1, 2, 3]);
 /// assert_eq!(latest.collect::<Vec<_>>().await, [3]);
-/// # Ok::<(), cede::event::ZeroCapacity>(()) }).unwrap();
+/// # Ok::<(), cede::ZeroLimit>(()) }).unwrap();
 /// ```
 pub struct Bus<T> {
-    subscribers: Arc<Mutex<Vec<Emitter<T>>>>,
+    subscribers: Arc<Mutex<Vec<Arc<Emitter<T>>>>>,
 }
 
 /// What became of an event.
@@ -54,7 +55,7 @@ impl<T> Bus<T> {
         Self { subscribers: Arc::new(Mutex::new(Vec::new())) }
     }
 
-    fn subscribers(&self) -> MutexGuard<'_, Vec<Emitter<T>>> {
+    fn subscribers(&self) -> MutexGuard<'_, Vec<Arc<Emitter<T>>>> {
         self.subscribers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -62,10 +63,10 @@ impl<T> Bus<T> {
     ///
     /// # Errors
     /// If the capacity is zero.
-    pub fn subscribe(&self, capacity: usize, overflow: Overflow) -> Result<Subscription<T>, ZeroCapacity> {
+    pub fn subscribe(&self, capacity: usize, overflow: Overflow) -> Result<Subscription<T>, ZeroLimit> {
         let (emitter, events) = channel(capacity, overflow)?;
         self.forget_closed();
-        self.subscribers().push(emitter);
+        self.subscribers().push(Arc::new(emitter));
         Ok(Subscription { events })
     }
 
@@ -103,9 +104,15 @@ impl<T: Clone> Bus<T> {
             put.collect()
         };
         let mut published = Published::default();
-        for (afterwards, subscriber) in put {
-            published.count(&subscriber.finish(afterwards));
-        }
+        let mut put = put.into_iter();
+        // A waker or destructor that panics does not keep the others from being called.
+        cede_context::persist(|| match put.next() {
+            Some((afterwards, subscriber)) => {
+                published.count(&subscriber.finish(afterwards));
+                true
+            }
+            None => false,
+        });
         self.forget_closed();
         published
     }
@@ -120,12 +127,7 @@ impl<T: Send + 'static> Bus<T> {
     /// # Panics
     /// Outside of a runtime.
     #[track_caller]
-    pub fn on_event(
-        &self,
-        capacity: usize,
-        overflow: Overflow,
-        callback: impl FnMut(T) + Send + 'static,
-    ) -> Result<Listener, ZeroCapacity> {
+    pub fn on_event(&self, capacity: usize, overflow: Overflow, callback: impl FnMut(T) + Send + 'static) -> Result<Listener, ZeroLimit> {
         Ok(call_for_each(self.subscribe(capacity, overflow)?, callback))
     }
 }

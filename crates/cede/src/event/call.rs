@@ -6,7 +6,7 @@ use std::pin::pin;
 
 use futures_util::stream::{Stream, StreamExt};
 
-use crate::task::{JoinError, JoinHandle};
+use crate::task::{JoinError, JoinHandle, consume_budget};
 
 /// Calls `callback` with the output of `future`, on a task of the current runtime.
 ///
@@ -60,6 +60,8 @@ where
         let mut stream = pin!(stream);
         while let Some(item) = stream.next().await {
             callback(item);
+            // The stream may always have an item; the listener can be dropped nevertheless.
+            consume_budget().await;
         }
     }))
 }

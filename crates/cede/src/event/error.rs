@@ -3,18 +3,6 @@
 use std::error::Error;
 use std::fmt;
 
-/// A queue without room was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ZeroCapacity(pub(super) ());
-
-impl fmt::Display for ZeroCapacity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("nothing could ever be received through a queue of capacity 0; give at least 1")
-    }
-}
-
-impl Error for ZeroCapacity {}
-
 /// Why an item was not emitted; it comes back.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum EmitError<T> {

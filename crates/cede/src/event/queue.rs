@@ -7,7 +7,8 @@ use std::task::Waker;
 use cede_core::lock::Lock;
 use cede_sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{EmitError, Emitted, Overflow, ZeroCapacity};
+use super::{EmitError, Emitted, Overflow};
+use crate::ZeroLimit;
 
 pub(super) struct Queue<T> {
     pub(super) capacity: usize,
@@ -67,10 +68,8 @@ impl<T> Afterwards<T> {
 }
 
 impl<T> Queue<T> {
-    pub(super) fn new(capacity: usize, overflow: Overflow) -> Result<Self, ZeroCapacity> {
-        if capacity == 0 {
-            return Err(ZeroCapacity(()));
-        }
+    pub(super) fn new(capacity: usize, overflow: Overflow) -> Result<Self, ZeroLimit> {
+        ZeroLimit::check("capacity", capacity)?;
         let capacity = capacity.min(Semaphore::MAX_PERMITS);
         let state = State { items: VecDeque::new(), emitters: 0, missed: 0, open: Open::Yes, receiver: None };
         Ok(Self { capacity, overflow, room: Arc::new(Semaphore::new(capacity)), state: Lock::new(state) })

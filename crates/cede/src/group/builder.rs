@@ -1,6 +1,5 @@
 //! Making groups.
 
-use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +9,7 @@ use cede_sync::Semaphore;
 use super::TaskGroup;
 use super::child::{Inheritance, Shared};
 use super::node::Node;
+use crate::ZeroLimit;
 use crate::task::LocalKey;
 use crate::time::Instant;
 
@@ -26,7 +26,7 @@ use crate::time::Instant;
 ///     group.spawn(async { Ok(cede::time::sleep(Duration::from_millis(10)).await) });
 /// }
 /// group.join().await.unwrap();
-/// # Ok::<(), cede::group::ZeroLimit>(())
+/// # Ok::<(), cede::ZeroLimit>(())
 /// # }).unwrap();
 /// ```
 #[must_use = "there is no group until `build` is called"]
@@ -47,10 +47,8 @@ impl<E: Send + 'static> Builder<E> {
     /// # Errors
     /// If it is zero: then no child could ever run.
     pub fn limit(self, children: usize) -> Result<Self, ZeroLimit> {
-        match children {
-            0 => Err(ZeroLimit(())),
-            _ => Ok(Self { limit: Some(children), ..self }),
-        }
+        ZeroLimit::check("concurrency", children)?;
+        Ok(Self { limit: Some(children), ..self })
     }
 
     /// When the group is cancelled at the latest. An earlier deadline of a group above stays.
@@ -99,15 +97,3 @@ impl<E> fmt::Debug for Builder<E> {
             .finish_non_exhaustive()
     }
 }
-
-/// A limit of zero children at the same time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ZeroLimit(());
-
-impl fmt::Display for ZeroLimit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a group with a limit of zero could never run a child")
-    }
-}
-
-impl Error for ZeroLimit {}

@@ -2,21 +2,22 @@
 //!
 //! The task looks at its group first and polls its work last, so that what reports say about it is what the work waits for.
 
+use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use cede_core::lock::Lock;
-use cede_sync::Semaphore;
 use cede_sync::futures::OwnedNotified;
+use cede_sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use pin_project_lite::pin_project;
 
 use super::node::{Force, NODE, Node};
-use super::{CancelReason, ChildError, GroupError};
+use super::{CancelReason, Cause, ChildError, ChildName, GroupError, NoValue};
 use crate::runtime::Handle;
-use crate::task::LocalKey;
+use crate::task::{self, JoinHandle, LocalKey, unconstrained};
 use crate::time::{Sleep, sleep, sleep_until};
 
 /// What the handles on a group and its children share.
@@ -31,7 +32,7 @@ pub(super) struct Shared<E> {
 struct Results<E> {
     errors: Vec<ChildError<E>>,
     cancelled: usize,
-    cut_off: Vec<&'static Location<'static>>,
+    cut_off: Vec<ChildName>,
 }
 
 impl<E> Results<E> {
@@ -40,6 +41,8 @@ impl<E> Results<E> {
     }
 }
 
+/// Room in a group with a limit.
+type Turn = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
 type Work<E> = Pin<Box<dyn Future<Output = Result<(), E>> + Send>>;
 type Wrap<E> = Box<dyn FnOnce(Work<E>) -> Work<E>>;
 
@@ -70,51 +73,108 @@ impl<E> Shared<E> {
         Err(GroupError { reason, errors, cancelled, cut_off })
     }
 
-    fn fail(&self, error: ChildError<E>) {
-        self.results.lock().errors.push(error);
+    fn fail(&self, child: &ChildName, cause: Cause<E>) {
+        self.results.lock().errors.push(ChildError { child: child.clone(), cause });
         self.node.cancel(&CancelReason::ChildFailed, Force::Cancel);
     }
 }
 
+/// The value of a child, made by [`TaskGroup::spawn`](super::TaskGroup::spawn). Dropping it has no effect: the child belongs to its group.
+///
+/// *Cancel safety*: awaiting `&mut child` and dropping that loses nothing.
+pub struct Child<T> {
+    join: JoinHandle<Option<T>>,
+    who: ChildName,
+}
+
+impl<T> Child<T> {
+    /// Which child it is.
+    #[must_use]
+    pub fn name(&self) -> &ChildName {
+        &self.who
+    }
+
+    /// Whether it has ended.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.join.is_finished()
+    }
+}
+
+impl<T> Future for Child<T> {
+    type Output = Result<T, NoValue>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let value = ready!(Pin::new(&mut self.join).poll(cx)).ok().flatten();
+        Poll::Ready(value.ok_or_else(|| NoValue { child: self.who.clone() }))
+    }
+}
+
+impl<T> fmt::Debug for Child<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Child").field("name", &self.who).field("is_finished", &self.is_finished()).finish()
+    }
+}
+
 /// Starts a child.
-pub(super) fn spawn<F, E>(shared: &Arc<Shared<E>>, future: F, runtime: &Handle, site: &'static Location<'static>)
+pub(super) fn spawn<F, T, E>(shared: &Arc<Shared<E>>, future: F, runtime: &Handle, who: ChildName) -> Child<T>
 where
-    F: Future<Output = Result<(), E>> + Send + 'static,
+    F: Future<Output = Result<T, E>> + Send + 'static,
+    T: Send + 'static,
     E: Send + 'static,
 {
     let mut wraps = shared.inheritances.iter().filter_map(|inheritance| inheritance.0()).peekable();
     if wraps.peek().is_none() {
         drop(wraps);
-        return start(shared, future, runtime, site);
+        return start(shared, future, runtime, who);
     }
-    let work: Work<E> = wraps.fold(Box::pin(future), |work, wrap| wrap(work));
-    start(shared, work, runtime, site);
+    // What is around the work knows nothing of values.
+    let value = Arc::new(Lock::new(None));
+    let place = value.clone();
+    let work: Work<E> = Box::pin(async move {
+        let value = future.await?;
+        *place.lock() = Some(value);
+        Ok(())
+    });
+    let work = wraps.fold(work, |work, wrap| wrap(work));
+    let work = async move {
+        work.await?;
+        let value = value.lock().take();
+        Ok(value.expect("the work has put it there"))
+    };
+    start(shared, work, runtime, who)
 }
 
-fn start<F, E>(shared: &Arc<Shared<E>>, future: F, runtime: &Handle, site: &'static Location<'static>)
+fn start<F, T, E>(shared: &Arc<Shared<E>>, work: F, runtime: &Handle, who: ChildName) -> Child<T>
 where
-    F: Future<Output = Result<(), E>> + Send + 'static,
+    F: Future<Output = Result<T, E>> + Send + 'static,
+    T: Send + 'static,
     E: Send + 'static,
 {
-    let limit = shared.limit.clone();
-    let work = async move {
-        let _permit = match limit {
-            Some(limit) => Some(limit.acquire_owned().await.expect("the limit is never closed")),
-            None => None,
-        };
-        future.await
-    };
     shared.node.enter();
     let membership = Membership { shared: shared.clone(), has_result: false };
+    // It queues up here, and not when the task is polled first: that would be in any order.
+    let mut turn: Option<Turn> = shared.limit.clone().map(|limit| -> Turn { Box::pin(unconstrained(limit.acquire_owned())) });
+    let mut permit = None;
+    if let Some(waiting) = &mut turn
+        && let Poll::Ready(acquired) = waiting.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+    {
+        permit = Some(acquired.expect("the limit is never closed"));
+        turn = None;
+    }
     let child = ChildTask {
         work: Some(NODE.scope(shared.node.clone(), work)),
+        permit,
+        turn,
         changed: shared.node.next_change(),
         deadline: shared.node.deadline().map(sleep_until),
         cleanup: None,
-        site,
+        who: who.clone(),
         membership,
     };
-    drop(runtime.spawn_at(child, site));
+    let builder = who.name().map_or(task::Builder::new(), |name| task::Builder::new().name(name));
+    let join = builder.spawn_at(child, runtime, who.site).expect("spawning a task has no errors");
+    Child { join, who }
 }
 
 pin_project! {
@@ -122,6 +182,9 @@ pin_project! {
     struct ChildTask<W, E> {
         #[pin]
         work: Option<W>,
+        permit: Option<OwnedSemaphorePermit>,
+        // In a group with a limit, until there is room for the child.
+        turn: Option<Turn>,
         #[pin]
         changed: OwnedNotified,
         #[pin]
@@ -129,38 +192,40 @@ pin_project! {
         // The time to clean up, once the group is cancelled.
         #[pin]
         cleanup: Option<Sleep>,
-        site: &'static Location<'static>,
+        who: ChildName,
         membership: Membership<E>,
     }
 }
 
-impl<W: Future<Output = Result<(), E>>, E> Future for ChildTask<W, E> {
-    type Output = ();
+impl<W: Future<Output = Result<V, E>>, V, E> Future for ChildTask<W, E> {
+    type Output = Option<V>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<V>> {
         if self.as_mut().is_cut_off(cx) {
             let mut this = self.project();
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| this.work.set(None))) {
-                this.membership.shared.fail(ChildError::Panicked(panic));
+                this.membership.shared.fail(this.who, Cause::Panicked(panic));
             }
-            return Poll::Ready(());
+            return Poll::Ready(None);
         }
         let mut this = self.project();
+        if let Some(turn) = this.turn {
+            *this.permit = Some(ready!(turn.as_mut().poll(cx)).expect("the limit is never closed"));
+            *this.turn = None;
+        }
         let work = this.work.as_mut().as_pin_mut().expect("a child is not polled after its end");
         let ended = match catch_unwind(AssertUnwindSafe(|| work.poll(cx))) {
-            Ok(polled) => ready!(polled).map_err(ChildError::Failed),
-            Err(panic) => Err(ChildError::Panicked(panic)),
+            Ok(polled) => ready!(polled).map_err(Cause::Failed),
+            Err(panic) => Err(Cause::Panicked(panic)),
         };
         this.membership.has_result = true;
         let dropped = catch_unwind(AssertUnwindSafe(|| this.work.set(None)));
         let shared = &this.membership.shared;
-        if let Err(error) = ended {
-            shared.fail(error);
-        }
+        let value = ended.map_err(|cause| shared.fail(this.who, cause)).ok();
         if let Err(panic) = dropped {
-            shared.fail(ChildError::Panicked(panic));
+            shared.fail(this.who, Cause::Panicked(panic));
         }
-        Poll::Ready(())
+        Poll::Ready(value)
     }
 }
 
@@ -179,6 +244,8 @@ impl<W, E> ChildTask<W, E> {
         match node.force() {
             None => return false,
             Some(Force::CutOff) => return true,
+            // What has not begun has nothing to clean up.
+            Some(Force::Cancel) if this.turn.is_some() => return true,
             Some(Force::Cancel) => {}
         }
         if this.cleanup.is_none() {
@@ -191,7 +258,7 @@ impl<W, E> ChildTask<W, E> {
         }
         let is_over = this.cleanup.as_pin_mut().is_some_and(|time| time.poll(cx).is_ready());
         if is_over {
-            this.membership.shared.results.lock().cut_off.push(this.site);
+            this.membership.shared.results.lock().cut_off.push(this.who.clone());
         }
         is_over
     }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::panic::Location;
+use std::sync::Arc;
 
 /// Why a group is cancelled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,15 +35,55 @@ impl fmt::Display for CancelReason {
     }
 }
 
+/// Which child: its name, if it has one, and where it was spawned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChildName {
+    pub(super) name: Option<Arc<str>>,
+    pub(super) site: &'static Location<'static>,
+}
+
+impl ChildName {
+    /// The name, if it was spawned with one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Where it was spawned.
+    #[must_use]
+    pub fn site(&self) -> &'static Location<'static> {
+        self.site
+    }
+}
+
+impl fmt::Display for ChildName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "the child {name:?} spawned at {}", self.site),
+            None => write!(f, "the child spawned at {}", self.site),
+        }
+    }
+}
+
 /// What one child ended with.
-pub enum ChildError<E> {
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ChildError<E> {
+    /// Which child it was.
+    pub child: ChildName,
+    /// What it ended with.
+    pub cause: Cause<E>,
+}
+
+/// How a child failed.
+pub enum Cause<E> {
     /// It returned this.
     Failed(E),
     /// It panicked; the payload is fit for [`std::panic::resume_unwind`].
     Panicked(Box<dyn Any + Send + 'static>),
 }
 
-impl<E: fmt::Debug> fmt::Debug for ChildError<E> {
+impl<E: fmt::Debug> fmt::Debug for Cause<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Failed(error) => f.debug_tuple("Failed").field(error).finish(),
@@ -53,12 +94,43 @@ impl<E: fmt::Debug> fmt::Debug for ChildError<E> {
 
 impl<E: fmt::Display> fmt::Display for ChildError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Failed(error) => error.fmt(f),
-            Self::Panicked(payload) => write!(f, "a child panicked with message {:?}", message(payload.as_ref())),
+        match &self.cause {
+            Cause::Failed(error) => write!(f, "{}: {error}", self.child),
+            Cause::Panicked(payload) => write!(f, "{} panicked with message {:?}", self.child, message(payload.as_ref())),
         }
     }
 }
+
+impl<E: Error + 'static> Error for ChildError<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.cause {
+            Cause::Failed(error) => Some(error),
+            Cause::Panicked(_) => None,
+        }
+    }
+}
+
+/// A child ended without a value: it failed, panicked, or was cancelled. Which of them, [`TaskGroup::join`](super::TaskGroup::join) says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoValue {
+    pub(super) child: ChildName,
+}
+
+impl NoValue {
+    /// Which child it was.
+    #[must_use]
+    pub fn child(&self) -> &ChildName {
+        &self.child
+    }
+}
+
+impl fmt::Display for NoValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} has no value: it failed, panicked or was cancelled; the `join` of its group says which", self.child)
+    }
+}
+
+impl Error for NoValue {}
 
 fn message(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<&'static str>().copied();
@@ -74,16 +146,16 @@ pub struct GroupError<E> {
     pub errors: Vec<ChildError<E>>,
     /// How many children ended without a result because they were dropped.
     pub cancelled: usize,
-    /// Where those were spawned that had time to clean up and did not end in it.
-    pub cut_off: Vec<&'static Location<'static>>,
+    /// Those that had time to clean up and did not end in it.
+    pub cut_off: Vec<ChildName>,
 }
 
 impl<E> GroupError<E> {
     /// The errors that children returned.
     pub fn failures(&self) -> impl Iterator<Item = &E> {
-        self.errors.iter().filter_map(|error| match error {
-            ChildError::Failed(error) => Some(error),
-            ChildError::Panicked(_) => None,
+        self.errors.iter().filter_map(|error| match &error.cause {
+            Cause::Failed(error) => Some(error),
+            Cause::Panicked(_) => None,
         })
     }
 }
@@ -108,8 +180,8 @@ impl<E: fmt::Display> fmt::Display for GroupError<E> {
         for error in &self.errors {
             write!(f, "\n  {error}")?;
         }
-        for site in &self.cut_off {
-            write!(f, "\n  the child spawned at {site} did not clean up in time")?;
+        for child in &self.cut_off {
+            write!(f, "\n  {child} did not clean up in time")?;
         }
         Ok(())
     }

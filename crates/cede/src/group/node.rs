@@ -101,36 +101,36 @@ impl Node {
 
     /// Cancels this group and all below it. The first reason stays.
     pub(super) fn cancel(&self, reason: &CancelReason, force: Force) {
-        let below = {
-            let mut state = self.state.lock();
-            if state.force >= Some(force) {
-                return;
+        let Some(mut below) = self.mark(reason, force) else { return };
+        let mut told = false;
+        // Not by recursion: groups may be nested deeper than the stack is.
+        cede_context::persist(move || {
+            if !std::mem::replace(&mut told, true) {
+                self.changed.notify_waiters();
+                return true;
             }
-            state.force = Some(force);
-            if state.reason.is_none() {
-                state.reason = Some(reason.clone());
+            let Some(node) = below.pop() else { return false };
+            if let Some(node) = node.upgrade()
+                && let Some(further) = node.mark(reason, force)
+            {
+                below.extend(further);
+                node.changed.notify_waiters();
             }
-            state.below.clone()
-        };
-        cede_context::persist({
-            let mut told = false;
-            let mut below = below.into_iter();
-            move || {
-                if !std::mem::replace(&mut told, true) {
-                    self.changed.notify_waiters();
-                    return true;
-                }
-                match below.next() {
-                    Some(node) => {
-                        if let Some(node) = node.upgrade() {
-                            node.cancel(reason, force);
-                        }
-                        true
-                    }
-                    None => false,
-                }
-            }
+            true
         });
+    }
+
+    /// Notes that this group is cancelled. Gives those right below it, unless it was noted already.
+    fn mark(&self, reason: &CancelReason, force: Force) -> Option<Vec<Weak<Self>>> {
+        let mut state = self.state.lock();
+        if state.force >= Some(force) {
+            return None;
+        }
+        state.force = Some(force);
+        if state.reason.is_none() {
+            state.reason = Some(reason.clone());
+        }
+        Some(state.below.clone())
     }
 
     /// The next change of this node.
@@ -187,6 +187,16 @@ impl Node {
     }
 }
 
+impl Drop for Node {
+    /// Groups may be nested deeper than the stack is, so those above go one after the other.
+    fn drop(&mut self) {
+        let mut parent = self.parent.take();
+        while let Some(node) = parent {
+            parent = Arc::into_inner(node).and_then(|mut node| node.parent.take());
+        }
+    }
+}
+
 impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Node")
@@ -194,5 +204,26 @@ impl fmt::Debug for Node {
             .field("reason", &self.reason())
             .field("deadline", &self.deadline)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_cancelled_and_go_however_deep_they_are_nested() {
+        let top = Node::new(None, Duration::ZERO);
+        let mut below = top.clone();
+        for _ in 0..100_000 {
+            below = NODE.sync_scope(below, || Node::new(None, Duration::ZERO));
+        }
+        top.cancel(&CancelReason::Shutdown, Force::Cancel);
+        assert_eq!(below.reason(), Some(CancelReason::Shutdown));
+        let gone = Arc::downgrade(&top);
+        drop(top);
+        assert!(gone.upgrade().is_some());
+        drop(below);
+        assert!(gone.upgrade().is_none());
     }
 }

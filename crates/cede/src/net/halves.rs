@@ -9,6 +9,9 @@ macro_rules! reading_half {
             ///
             /// # Errors
             /// As there.
+            ///
+            /// # Cancel safety
+            /// As there: nothing is lost.
             pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
                 self.as_ref().ready(interest).await
             }
@@ -17,6 +20,9 @@ macro_rules! reading_half {
             ///
             /// # Errors
             /// As there.
+            ///
+            /// # Cancel safety
+            /// As there: nothing is lost.
             pub async fn readable(&self) -> io::Result<()> {
                 self.as_ref().readable().await
             }
@@ -78,6 +84,9 @@ macro_rules! writing_half {
             ///
             /// # Errors
             /// As there.
+            ///
+            /// # Cancel safety
+            /// As there: nothing is lost.
             pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
                 self.as_ref().ready(interest).await
             }
@@ -86,6 +95,9 @@ macro_rules! writing_half {
             ///
             /// # Errors
             /// As there.
+            ///
+            /// # Cancel safety
+            /// As there: nothing is lost.
             pub async fn writable(&self) -> io::Result<()> {
                 self.as_ref().writable().await
             }

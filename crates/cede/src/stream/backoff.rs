@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use crate::ZeroLimit;
 use crate::macros::support::thread_rng_n;
 
 /// Pauses that grow, up to a limit, for a number of attempts. It is an iterator of pauses.
@@ -13,8 +14,9 @@ use crate::macros::support::thread_rng_n;
 /// use cede::stream::Backoff;
 /// use std::time::Duration;
 ///
-/// let backoff = Backoff::new(Duration::from_millis(100)).max_delay(Duration::from_millis(250)).attempts(4).without_jitter();
+/// let backoff = Backoff::new(Duration::from_millis(100)).max_delay(Duration::from_millis(250)).attempts(4)?.without_jitter();
 /// assert_eq!(backoff.map(|pause| pause.as_millis()).collect::<Vec<_>>(), [100, 200, 250]);
+/// # Ok::<(), cede::ZeroLimit>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Backoff {
@@ -41,14 +43,12 @@ impl Backoff {
 
     /// How many attempts are made in all; there is a pause between two of them.
     ///
-    /// # Panics
-    /// If it is 0.
-    #[must_use]
-    #[track_caller]
-    pub fn attempts(mut self, attempts: usize) -> Self {
-        assert!(attempts > 0, "with 0 attempts nothing would ever be tried: give at least 1");
+    /// # Errors
+    /// If it is 0: nothing would ever be tried.
+    pub fn attempts(mut self, attempts: usize) -> Result<Self, ZeroLimit> {
+        ZeroLimit::check("number of attempts", attempts)?;
         self.pauses = attempts - 1;
-        self
+        Ok(self)
     }
 
     /// Each pause is twice the last, exactly.
@@ -83,6 +83,9 @@ impl Iterator for Backoff {
 /// A random duration from `low` to `high`.
 fn between(low: Duration, high: Duration) -> Duration {
     const STEPS: u32 = 1 << 16;
-    let range = high.saturating_sub(low);
-    low + range.mul_f64(f64::from(thread_rng_n(STEPS)) / f64::from(STEPS - 1))
+    const SECOND: u128 = 1_000_000_000;
+    let range = high.saturating_sub(low).as_nanos();
+    let drawn = range * u128::from(thread_rng_n(STEPS)) / u128::from(STEPS - 1);
+    // At most `range`, which is a duration; the casts lose nothing.
+    low + Duration::new((drawn / SECOND) as u64, (drawn % SECOND) as u32)
 }

@@ -1,15 +1,16 @@
 //! One stream to many subscribers.
 //!
 //! # What
-//! A task, the *pump*, takes items from the source and hands them to the subscribers. It takes none while there is no subscriber. It lives as long as the
-//! [`StreamBroadcast`] or any [`Subscription`], which share its handle.
+//! A task, the *pump*, takes items from the source and publishes them on a [`Bus`], which knows what to do with subscribers that are too slow. It takes none while there is no
+//! subscriber. It lives as long as the [`StreamBroadcast`] or any [`Subscription`], which share its handle.
 //!
 //! # Who may touch what
-//! `outlet`: under its mutex, in which no foreign code runs: senders are taken out or copied, and used outside.
+//! `bus`: under its mutex, in which no foreign code runs: the bus is copied or taken out, and used outside.
 //!
 //! # Invariants
-//! - I1: the pump empties `outlet` when it ends, however it ends; so subscriptions end, and new ones find that nothing will come.
+//! - I1: the pump takes the bus out when it ends, however it ends; so subscriptions end, and new ones find that nothing will come.
 //! - I2: who subscribes notifies afterwards; the pump has a future of the notification before it looks. So it does not sleep while somebody subscribes.
+//! - I3: the pump gives way even if the source always has an item, so it can be aborted.
 
 use std::fmt;
 use std::pin::{Pin, pin};
@@ -17,32 +18,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use cede_stream::wrappers::{BroadcastStream, BroadcastStreamRecvError};
-use cede_sync::{Notify, broadcast, mpsc};
+use cede_sync::Notify;
 use futures_util::stream::{Stream, StreamExt};
 
-use super::spawned::{Spawned, check_limit};
-
-/// What happens when a subscriber is too slow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LagPolicy {
-    /// The source waits for it, and so do all others.
-    Wait,
-    /// It misses the oldest items; [`Subscription::missed`] counts them.
-    Skip,
-    /// Its subscription ends.
-    Disconnect,
-}
-
-enum Outlet<T> {
-    /// For [`LagPolicy::Wait`]: a channel for each subscriber.
-    Each(Vec<mpsc::Sender<T>>),
-    All(broadcast::Sender<T>),
-}
+use super::spawned::Spawned;
+use crate::ZeroLimit;
+use crate::event::{self, Bus, Overflow};
+use crate::task::consume_budget;
 
 struct Shared<T> {
     /// None once the pump has ended.
-    outlet: Mutex<Option<Outlet<T>>>,
+    bus: Mutex<Option<Bus<T>>>,
     subscribed: Notify,
     panicked: AtomicBool,
 }
@@ -52,40 +38,26 @@ pub struct StreamBroadcast<T> {
     shared: Arc<Shared<T>>,
     pump: Arc<Spawned<()>>,
     capacity: usize,
-    policy: LagPolicy,
+    overflow: Overflow,
 }
 
 /// The items of a [`StreamBroadcast`] from the moment on when it was made.
 pub struct Subscription<T> {
-    inlet: Inlet<T>,
+    /// None at the end.
+    items: Option<event::Subscription<T>>,
+    missed: u64,
     shared: Arc<Shared<T>>,
     /// The pump lives as long as somebody listens.
     _pump: Arc<Spawned<()>>,
-    policy: LagPolicy,
-    missed: u64,
-}
-
-enum Inlet<T> {
-    Each(mpsc::Receiver<T>),
-    All(BroadcastStream<T>),
-    Over,
 }
 
 impl<T> Shared<T> {
-    fn outlet(&self) -> MutexGuard<'_, Option<Outlet<T>>> {
-        self.outlet.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn has_subscribers(&self) -> bool {
-        match &*self.outlet() {
-            Some(Outlet::Each(senders)) => !senders.is_empty(),
-            Some(Outlet::All(sender)) => sender.receiver_count() > 0,
-            None => false,
-        }
+    fn bus(&self) -> MutexGuard<'_, Option<Bus<T>>> {
+        self.bus.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Ends the subscriptions when the pump ends.
+/// Ends the subscriptions when the pump ends. (I1)
 struct Ending<T>(Arc<Shared<T>>);
 
 impl<T> Drop for Ending<T> {
@@ -93,84 +65,48 @@ impl<T> Drop for Ending<T> {
         if std::thread::panicking() {
             self.0.panicked.store(true, Ordering::Release);
         }
-        let outlet = self.0.outlet().take();
+        let bus = self.0.bus().take();
         // After unlocking: it wakes the subscribers.
-        drop(outlet);
+        drop(bus);
     }
 }
 
-async fn pump<S: Stream<Item: Clone>>(source: S, ending: Ending<S::Item>) {
-    let shared = &*ending.0;
+async fn pump<S: Stream<Item: Clone>>(source: S, bus: Bus<S::Item>, ending: Ending<S::Item>) {
     let mut source = pin!(source);
     loop {
         loop {
-            let subscribed = shared.subscribed.notified();
-            if shared.has_subscribers() {
+            let subscribed = ending.0.subscribed.notified();
+            if bus.subscriber_count() > 0 {
                 break;
             }
             subscribed.await;
         }
         let Some(item) = source.next().await else { return };
-        let senders = match &mut *shared.outlet() {
-            Some(Outlet::Each(senders)) => Ok(senders.clone()),
-            Some(Outlet::All(sender)) => Err(sender.clone()),
-            None => return,
-        };
-        match senders {
-            Ok(senders) => {
-                let mut gone = false;
-                for sender in &senders {
-                    gone |= sender.send(item.clone()).await.is_err();
-                }
-                if gone {
-                    forget_closed(shared);
-                }
-            }
-            // An error means that the last subscriber has just gone.
-            Err(sender) => drop(sender.send(item)),
-        }
+        bus.publish(item).await;
+        consume_budget().await;
     }
-}
-
-fn forget_closed<T>(shared: &Shared<T>) {
-    let gone: Vec<_> = match &mut *shared.outlet() {
-        Some(Outlet::Each(senders)) => senders.extract_if(.., |sender| sender.is_closed()).collect(),
-        _ => Vec::new(),
-    };
-    drop(gone);
 }
 
 impl<T: Clone + Send + 'static> StreamBroadcast<T> {
     #[track_caller]
-    pub(super) fn new<S>(source: S, capacity: usize, policy: LagPolicy) -> Self
+    pub(super) fn new<S>(source: S, capacity: usize, overflow: Overflow) -> Result<Self, ZeroLimit>
     where
         S: Stream<Item = T> + Send + 'static,
     {
-        check_limit(capacity);
-        let outlet = match policy {
-            LagPolicy::Wait => Outlet::Each(Vec::new()),
-            LagPolicy::Skip | LagPolicy::Disconnect => Outlet::All(broadcast::Sender::new(capacity)),
-        };
-        let shared = Arc::new(Shared { outlet: Mutex::new(Some(outlet)), subscribed: Notify::new(), panicked: AtomicBool::new(false) });
-        let pump = Spawned(crate::spawn(pump(source, Ending(Arc::clone(&shared)))));
-        Self { shared, pump: Arc::new(pump), capacity, policy }
+        ZeroLimit::check("capacity", capacity)?;
+        let bus = Bus::new();
+        let shared = Arc::new(Shared { bus: Mutex::new(Some(bus.clone())), subscribed: Notify::new(), panicked: AtomicBool::new(false) });
+        let pump = Spawned(crate::spawn(pump(source, bus, Ending(Arc::clone(&shared)))));
+        Ok(Self { shared, pump: Arc::new(pump), capacity, overflow })
     }
 
     /// A stream of the items that come from now on. If the source has ended, it is over at once.
     #[must_use]
     pub fn subscribe(&self) -> Subscription<T> {
-        let inlet = match &mut *self.shared.outlet() {
-            Some(Outlet::Each(senders)) => {
-                let (sender, receiver) = mpsc::channel(self.capacity);
-                senders.push(sender);
-                Inlet::Each(receiver)
-            }
-            Some(Outlet::All(sender)) => Inlet::All(BroadcastStream::new(sender.subscribe())),
-            None => Inlet::Over,
-        };
+        let bus = self.shared.bus().clone();
+        let items = bus.and_then(|bus| bus.subscribe(self.capacity, self.overflow).ok());
         self.shared.subscribed.notify_waiters();
-        let (shared, pump) = (Arc::clone(&self.shared), Arc::clone(&self.pump));
-        Subscription { inlet, shared, _pump: pump, policy: self.policy, missed: 0 }
+        Subscription { items, missed: 0, shared: Arc::clone(&self.shared), _pump: Arc::clone(&self.pump) }
     }
 }
 
@@ -178,7 +114,7 @@ impl<T> Subscription<T> {
     /// How many items it has missed because it was too slow.
     #[must_use]
     pub fn missed(&self) -> u64 {
-        self.missed
+        self.items.as_ref().map_or(self.missed, event::Subscription::missed)
     }
 }
 
@@ -190,37 +126,25 @@ impl<T: Clone + Send + 'static> Stream for Subscription<T> {
     /// # Panics
     /// If the source has panicked, after the items before that.
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        loop {
-            let received = match &mut self.inlet {
-                Inlet::Each(receiver) => ready!(receiver.poll_recv(cx)).map(Ok),
-                Inlet::All(stream) => ready!(stream.poll_next_unpin(cx)),
-                Inlet::Over => return Poll::Ready(None),
-            };
-            match received {
-                Some(Ok(item)) => return Poll::Ready(Some(item)),
-                Some(Err(BroadcastStreamRecvError::Lagged(missed))) => {
-                    self.missed += missed;
-                    if self.policy == LagPolicy::Disconnect {
-                        self.inlet = Inlet::Over;
-                    }
-                }
-                None => {
-                    self.inlet = Inlet::Over;
-                    assert!(!self.shared.panicked.load(Ordering::Acquire), "the source of a broadcast stream panicked");
-                }
-            }
+        let Some(items) = &mut self.items else { return Poll::Ready(None) };
+        let item = ready!(items.poll_next_unpin(cx));
+        if item.is_none() {
+            self.missed = self.missed();
+            self.items = None;
+            assert!(!self.shared.panicked.load(Ordering::Acquire), "the source of a broadcast stream panicked");
         }
+        Poll::Ready(item)
     }
 }
 
 impl<T> fmt::Debug for StreamBroadcast<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StreamBroadcast").field("capacity", &self.capacity).field("policy", &self.policy).finish_non_exhaustive()
+        f.debug_struct("StreamBroadcast").field("capacity", &self.capacity).field("overflow", &self.overflow).finish_non_exhaustive()
     }
 }
 
 impl<T> fmt::Debug for Subscription<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subscription").field("policy", &self.policy).field("missed", &self.missed).finish_non_exhaustive()
+        f.debug_struct("Subscription").field("missed", &self.missed()).field("has_ended", &self.items.is_none()).finish_non_exhaustive()
     }
 }

@@ -9,7 +9,9 @@ use std::task::{Context, Poll, ready};
 use futures_util::stream::{Fuse, Stream, StreamExt};
 use pin_project_lite::pin_project;
 
-use super::spawned::{Spawned, check_limit};
+use super::AT_ONCE;
+use super::spawned::Spawned;
+use crate::ZeroLimit;
 
 pin_project! {
     /// The outputs of futures that run as tasks, in order; see [`TaskStreamExt::buffered_tasks`](super::TaskStreamExt::buffered_tasks).
@@ -23,14 +25,13 @@ pin_project! {
 }
 
 impl<S: Stream<Item: Future>> BufferedTasks<S> {
-    #[track_caller]
-    pub(super) fn new(source: S, limit: usize) -> Self {
-        check_limit(limit);
-        Self { source: source.fuse(), started: VecDeque::new(), limit }
+    pub(super) fn new(source: S, limit: usize) -> Result<Self, ZeroLimit> {
+        ZeroLimit::check("concurrency", limit)?;
+        Ok(Self { source: source.fuse(), started: VecDeque::new(), limit })
     }
 }
 
-/// Starts what there is room for, and gives the oldest output.
+/// Starts what there is room for, and gives the oldest output. (I4)
 pub(super) fn poll_in_order<S: Stream, T>(
     mut source: Pin<&mut Fuse<S>>,
     started: &mut VecDeque<Spawned<T>>,
@@ -38,10 +39,13 @@ pub(super) fn poll_in_order<S: Stream, T>(
     mut start: impl FnMut(S::Item) -> Spawned<T>,
     cx: &mut Context<'_>,
 ) -> Poll<Option<T>> {
-    while started.len() < limit
-        && let Poll::Ready(Some(item)) = source.as_mut().poll_next(cx)
-    {
+    let room = limit - started.len();
+    for turn in 1..=room.min(AT_ONCE) {
+        let Poll::Ready(Some(item)) = source.as_mut().poll_next(cx) else { break };
         started.push_back(start(item));
+        if turn == AT_ONCE {
+            cx.waker().wake_by_ref();
+        }
     }
     let Some(oldest) = started.front_mut() else {
         return if source.is_done() { Poll::Ready(None) } else { Poll::Pending };

@@ -7,9 +7,10 @@ use std::task::{Context, Poll, ready};
 use futures_util::stream::{Fuse, Stream, StreamExt};
 use pin_project_lite::pin_project;
 
+use super::AT_ONCE;
 use super::delay::Delay;
-use super::spawned::check_limit;
-use crate::time::{Duration, Instant};
+use crate::ZeroLimit;
+use crate::time::Duration;
 
 pin_project! {
     /// Batches of items; see [`TaskStreamExt::chunks_timeout`](super::TaskStreamExt::chunks_timeout).
@@ -25,10 +26,9 @@ pin_project! {
 }
 
 impl<S: Stream> ChunksTimeout<S> {
-    #[track_caller]
-    pub(super) fn new(source: S, size: usize, duration: Duration) -> Self {
-        check_limit(size);
-        Self { source: source.fuse(), delay: Delay::default(), items: Vec::new(), size, duration }
+    pub(super) fn new(source: S, size: usize, duration: Duration) -> Result<Self, ZeroLimit> {
+        ZeroLimit::check("size", size)?;
+        Ok(Self { source: source.fuse(), delay: Delay::default(), items: Vec::new(), size, duration })
     }
 
     /// What is collected and not given yet.
@@ -42,19 +42,26 @@ impl<S: Stream> Stream for ChunksTimeout<S> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Vec<S::Item>>> {
         let mut this = self.project();
-        while let Poll::Ready(item) = this.source.as_mut().poll_next(cx) {
+        let mut turns = 0;
+        while turns < AT_ONCE
+            && let Poll::Ready(item) = this.source.as_mut().poll_next(cx)
+        {
+            turns += 1;
             let Some(item) = item else {
                 this.delay.clear();
                 return Poll::Ready(Some(std::mem::take(this.items)).filter(|items| !items.is_empty()));
             };
             if this.items.is_empty() {
-                this.delay.set(Instant::now() + *this.duration);
+                this.delay.set_after(*this.duration);
             }
             this.items.push(item);
             if this.items.len() == *this.size {
                 this.delay.clear();
                 return Poll::Ready(Some(std::mem::take(this.items)));
             }
+        }
+        if turns == AT_ONCE {
+            cx.waker().wake_by_ref();
         }
         if !this.delay.is_set() {
             return Poll::Pending;

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::time::{Instant, Sleep, sleep_until};
+use crate::time::{Duration, Instant, Sleep, sleep_until};
 
 /// Either off or set to a moment. The timer is made when it is set first, and used again.
 #[derive(Debug, Default)]
@@ -14,6 +14,11 @@ pub(super) struct Delay {
 }
 
 impl Delay {
+    /// From now. A time that no clock can show is never.
+    pub(super) fn set_after(&mut self, duration: Duration) {
+        self.set(Instant::now().checked_add(duration).unwrap_or_else(Instant::far_future));
+    }
+
     pub(super) fn set(&mut self, deadline: Instant) {
         match &mut self.timer {
             Some(timer) => timer.as_mut().reset(deadline),

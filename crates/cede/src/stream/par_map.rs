@@ -10,7 +10,8 @@ use futures_util::stream::{Fuse, Stream, StreamExt};
 use pin_project_lite::pin_project;
 
 use super::buffered_tasks::poll_in_order;
-use super::spawned::{Spawned, check_limit};
+use super::spawned::Spawned;
+use crate::ZeroLimit;
 use crate::task::spawn_blocking;
 
 pin_project! {
@@ -26,10 +27,13 @@ pin_project! {
 }
 
 impl<S: Stream, F, R> ParMap<S, F, R> {
-    #[track_caller]
-    pub(super) fn new(source: S, limit: usize, map: F) -> Self {
-        check_limit(limit);
-        Self { source: source.fuse(), map: Arc::new(map), started: VecDeque::new(), limit }
+    pub(super) fn new(source: S, limit: usize, map: F) -> Result<Self, ZeroLimit> {
+        ZeroLimit::check("concurrency", limit)?;
+        Ok(Self { limit, ..Self::sequential(source, map) })
+    }
+
+    pub(super) fn sequential(source: S, map: F) -> Self {
+        Self { source: source.fuse(), map: Arc::new(map), started: VecDeque::new(), limit: 1 }
     }
 }
 

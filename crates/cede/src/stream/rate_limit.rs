@@ -11,6 +11,7 @@ use futures_util::stream::Stream;
 use pin_project_lite::pin_project;
 
 use super::delay::Delay;
+use crate::ZeroLimit;
 use crate::time::{Duration, Instant};
 
 pin_project! {
@@ -30,12 +31,11 @@ pin_project! {
 }
 
 impl<S> RateLimit<S> {
-    #[track_caller]
-    pub(super) fn new(source: S, rate: u32, period: Duration, burst: u32) -> Self {
-        assert!(rate > 0, "a rate of 0 would wait for ever: give at least 1");
-        assert!(burst > 0, "a bucket for 0 items would wait for ever: give at least 1");
+    pub(super) fn new(source: S, rate: u32, period: Duration, burst: u32) -> Result<Self, ZeroLimit> {
+        ZeroLimit::check("rate", rate as usize)?;
+        ZeroLimit::check("burst", burst as usize)?;
         let each = period / rate;
-        Self { source, delay: Delay::default(), each, slack: each.saturating_mul(burst - 1), full_at: None }
+        Ok(Self { source, delay: Delay::default(), each, slack: each.saturating_mul(burst - 1), full_at: None })
     }
 }
 
@@ -49,10 +49,11 @@ impl<S: Stream> Stream for RateLimit<S> {
         let item = ready!(this.source.poll_next(cx));
         if item.is_some() {
             let now = Instant::now();
-            let full_at = this.full_at.filter(|full_at| *full_at > now).unwrap_or(now) + *this.each;
-            *this.full_at = Some(full_at);
-            if full_at > now + *this.slack {
-                this.delay.set(full_at - *this.slack);
+            // How much of the bucket is used. With times that no clock can show, the next item is due never.
+            let used = this.full_at.map_or(Duration::ZERO, |full_at| full_at.saturating_duration_since(now)).saturating_add(*this.each);
+            *this.full_at = Some(now.checked_add(used).unwrap_or_else(Instant::far_future));
+            if used > *this.slack {
+                this.delay.set_after(used - *this.slack);
             }
         }
         Poll::Ready(item)

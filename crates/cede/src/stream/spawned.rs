@@ -32,9 +32,3 @@ impl<T> Drop for Spawned<T> {
         self.0.abort();
     }
 }
-
-/// Refuses what could never give anything.
-#[track_caller]
-pub(super) fn check_limit(limit: usize) {
-    assert!(limit > 0, "a stream that may have 0 things in flight would wait for ever: give a limit of at least 1");
-}

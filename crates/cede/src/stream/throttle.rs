@@ -8,7 +8,7 @@ use futures_util::stream::Stream;
 use pin_project_lite::pin_project;
 
 use super::delay::Delay;
-use crate::time::{Duration, Instant};
+use crate::time::Duration;
 
 pin_project! {
     /// At most one item in so much time; see [`TaskStreamExt::throttle`](super::TaskStreamExt::throttle).
@@ -45,7 +45,7 @@ impl<S: Stream> Stream for Throttle<S> {
         ready!(this.delay.poll(cx));
         let item = ready!(this.source.poll_next(cx));
         if item.is_some() && !this.duration.is_zero() {
-            this.delay.set(Instant::now() + *this.duration);
+            this.delay.set_after(*this.duration);
         }
         Poll::Ready(item)
     }

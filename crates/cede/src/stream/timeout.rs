@@ -8,7 +8,7 @@ use futures_util::stream::{Fuse, Stream, StreamExt};
 use pin_project_lite::pin_project;
 
 use super::delay::Delay;
-use crate::time::{Duration, Instant};
+use crate::time::Duration;
 
 /// An item did not come in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl<S: Stream> Stream for Timeout<S> {
         }
         if *this.stage == Stage::Idle {
             *this.stage = Stage::Running;
-            this.delay.set(Instant::now() + *this.duration);
+            this.delay.set_after(*this.duration);
         }
         if *this.stage == Stage::Late {
             return Poll::Pending;

@@ -8,7 +8,9 @@ use std::task::{Context, Poll};
 use futures_util::stream::{Fuse, FuturesUnordered, Stream, StreamExt};
 use pin_project_lite::pin_project;
 
-use super::spawned::{Spawned, check_limit};
+use super::AT_ONCE;
+use super::spawned::Spawned;
+use crate::ZeroLimit;
 
 pin_project! {
     /// The outputs of futures that run as tasks, as they come; see [`TaskStreamExt::buffer_unordered_tasks`](super::TaskStreamExt::buffer_unordered_tasks).
@@ -22,10 +24,9 @@ pin_project! {
 }
 
 impl<S: Stream<Item: Future>> BufferUnorderedTasks<S> {
-    #[track_caller]
-    pub(super) fn new(source: S, limit: usize) -> Self {
-        check_limit(limit);
-        Self { source: source.fuse(), started: FuturesUnordered::new(), limit }
+    pub(super) fn new(source: S, limit: usize) -> Result<Self, ZeroLimit> {
+        ZeroLimit::check("concurrency", limit)?;
+        Ok(Self { source: source.fuse(), started: FuturesUnordered::new(), limit })
     }
 }
 
@@ -37,10 +38,13 @@ where
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut this = self.project();
-        while this.started.len() < *this.limit
-            && let Poll::Ready(Some(future)) = this.source.as_mut().poll_next(cx)
-        {
+        let room = *this.limit - this.started.len();
+        for turn in 1..=room.min(AT_ONCE) {
+            let Poll::Ready(Some(future)) = this.source.as_mut().poll_next(cx) else { break };
             this.started.push(Spawned(crate::spawn(future)));
+            if turn == AT_ONCE {
+                cx.waker().wake_by_ref();
+            }
         }
         match this.started.poll_next_unpin(cx) {
             Poll::Ready(Some(output)) => Poll::Ready(Some(output)),

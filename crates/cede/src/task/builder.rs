@@ -143,7 +143,7 @@ impl<'a> Builder<'a> {
         crate::blocking::try_spawn(handle, named, site)
     }
 
-    fn spawn_at<F>(self, future: F, handle: &Handle, site: &'static Location<'static>) -> io::Result<JoinHandle<F::Output>>
+    pub(crate) fn spawn_at<F>(self, future: F, handle: &Handle, site: &'static Location<'static>) -> io::Result<JoinHandle<F::Output>>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,

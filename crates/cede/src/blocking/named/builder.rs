@@ -10,13 +10,15 @@ use cede_sync::Semaphore;
 
 use super::super::pool;
 use super::BlockingPool;
+use crate::ZeroLimit;
 
 /// Sets up a [`BlockingPool`].
 ///
 /// ```
 /// use std::time::Duration;
-/// let pool = cede::blocking::BlockingPool::builder().name("mail").max_threads(2).queue_limit(50).keep_alive(Duration::from_secs(1)).build();
+/// let pool = cede::blocking::BlockingPool::builder().name("mail").max_threads(2)?.queue_limit(50).keep_alive(Duration::from_secs(1)).build();
 /// assert_eq!((pool.name(), pool.threads()), ("mail", 0));
+/// # Ok::<(), cede::ZeroLimit>(())
 /// ```
 #[derive(Clone)]
 #[must_use]
@@ -40,9 +42,13 @@ impl Builder {
     }
 
     /// The most threads at one time; by default 16. None exists before the first job.
-    pub fn max_threads(mut self, count: usize) -> Self {
+    ///
+    /// # Errors
+    /// If it is 0: no job would ever run.
+    pub fn max_threads(mut self, count: usize) -> Result<Self, ZeroLimit> {
+        ZeroLimit::check("number of threads", count)?;
         self.config.max_threads = count;
-        self
+        Ok(self)
     }
 
     /// So many jobs may wait while all threads are busy; by default 1024.
@@ -64,14 +70,10 @@ impl Builder {
     }
 
     /// The pool, without threads yet.
-    ///
-    /// # Panics
-    /// If it may have no thread, or if `max_threads + queue_limit` is more than [`Semaphore::MAX_PERMITS`].
-    #[track_caller]
     #[must_use]
     pub fn build(self) -> BlockingPool {
         let Self { name, queue_limit, mut config } = self;
-        let capacity = config.max_threads.saturating_add(queue_limit);
+        let capacity = config.max_threads.saturating_add(queue_limit).min(Semaphore::MAX_PERMITS);
         let (prefix, started) = (name.clone(), AtomicUsize::new(0));
         config.name = Arc::new(move || format!("{prefix}-{}", started.fetch_add(1, Ordering::Relaxed)));
         BlockingPool { name, pool: pool::Pool::new(config), room: Arc::new(Semaphore::new(capacity)), capacity }

@@ -10,7 +10,7 @@ use super::{BlockingPool, SpawnError};
 #[test]
 fn a_pool_that_gets_no_thread_says_so_and_recovers() {
     let fails = Arc::new(AtomicBool::new(true));
-    let mut builder = BlockingPool::builder().max_threads(2).queue_limit(0);
+    let mut builder = BlockingPool::builder().max_threads(2).unwrap().queue_limit(0);
     let injected = fails.clone();
     builder.config.spawner =
         Arc::new(

@@ -26,6 +26,9 @@ impl ReadHalf<'_> {
     ///
     /// # Errors
     /// As there.
+    ///
+    /// # Cancel safety
+    /// As there: nothing is lost.
     pub async fn peek(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.peek(buffer).await
     }

@@ -29,6 +29,9 @@ impl OwnedReadHalf {
     ///
     /// # Errors
     /// As there.
+    ///
+    /// # Cancel safety
+    /// As there: nothing is lost.
     pub async fn peek(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.peek(buffer).await
     }
