@@ -260,7 +260,7 @@ impl<S: Shared> Slab<S> {
         let cell_bytes = SIZES[class];
         let room = CHUNK_BYTES - CHUNK_HEADER_BYTES;
         // Chunks begin their cells at different lines. Else the same part of each cell, of thousands, would have to share a few sets of the caches.
-        let shift = self.chunks.len() % (room % cell_bytes / LINE_BYTES + 1) * LINE_BYTES;
+        let shift = self.chunk_count() % (room % cell_bytes / LINE_BYTES + 1) * LINE_BYTES;
         self.adopt(memory, layout, class, CHUNK_HEADER_BYTES + shift, cell_bytes, room / cell_bytes)
     }
 
