@@ -25,8 +25,6 @@
 //! - I1: a runtime is in the list for as long as it lives; the monitor keeps none alive.
 //! - I2: no lock of the monitor is held while a worker is handed over, except that of the desk.
 
-#![forbid(unsafe_code)]
-
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, compiler_fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
@@ -40,6 +38,16 @@ use crate::inspect::{self, registry};
 use crate::runtime::run::shielded;
 use polls::LongPolls;
 
+#[cfg(not(feature = "tracing"))]
+#[path = "monitor/no_events.rs"]
+mod events;
+#[cfg(feature = "tracing")]
+mod events;
+#[cfg(feature = "backtrace")]
+mod frames;
+#[cfg(not(feature = "backtrace"))]
+#[path = "monitor/no_frames.rs"]
+mod frames;
 mod polls;
 mod processor;
 mod report;
@@ -47,7 +55,7 @@ mod stall;
 mod watch;
 
 pub(crate) use report::{Reported, Reports};
-pub use stall::Stall;
+pub use stall::{Stall, StallFrame};
 pub(crate) use watch::{Stuck, Watch, Watched};
 
 /// So many looks at which nothing was going on, then the monitor sleeps.
@@ -219,7 +227,7 @@ impl Memory {
             for (deadlock, runtime) in self.search.look(now) {
                 let runtime = runtime.and_then(registry::find).or_else(|| registry::all().into_iter().next());
                 if let Some(runtime) = runtime {
-                    runtime.parts().reported.deadlock(&deadlock, &runtime.parts().reports);
+                    report::deadlock(runtime, deadlock);
                 }
             }
         });

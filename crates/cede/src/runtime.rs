@@ -23,7 +23,7 @@ pub(crate) mod stats;
 pub(crate) mod steal;
 mod tick;
 
-pub use crate::monitor::Stall;
+pub use crate::monitor::{Stall, StallFrame};
 pub use builder::{Builder, UnhandledPanic};
 pub use context::EnterGuard;
 pub use handle::{Handle, RuntimeFlavor, TryCurrentError};

@@ -118,8 +118,11 @@ fn a_dump_of_many_tasks_holds_each_once_while_others_come_and_go() {
 /// Runs tasks that get into a deadlock; returns how many are in it, and what is said about it.
 fn deadlocked(mut builder: Builder, begin: impl FnOnce(&Handle) + Send) -> (usize, String) {
     let (report, reports) = mpsc::channel();
-    let runtime =
-        builder.enable_all().on_deadlock(move |deadlock| report.send((deadlock.parties().len(), deadlock.to_string())).unwrap()).build().unwrap();
+    let runtime = builder
+        .enable_all()
+        .on_deadlock(move |deadlock| report.send((deadlock.parties().len(), deadlock.to_string())).unwrap())
+        .build()
+        .unwrap();
     let begun = Instant::now();
     std::thread::scope(|scope| {
         let (stop, stopped) = cede::sync::oneshot::channel::<()>();

@@ -66,6 +66,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/cede/src/macros/pin.rs",
     "crates/cede/src/macros/select.rs",
     "crates/cede/src/macros/try_join.rs",
+    "crates/cede/src/monitor/frames.rs",
     "crates/cede/src/net/tcp/socket.rs",
     "crates/cede/src/net/unix/socket.rs",
     "crates/cede/src/pollable/fill.rs",

@@ -161,7 +161,8 @@ pub(crate) fn enter(runtime: u64) -> u64 {
 pub(crate) fn look() -> Vec<Polls> {
     let seen = |post: &Post| {
         // SAFETY: [I1] the entry is in the list, and the lock is held.
-        let (task, runtime, excused, stirs) = unsafe { (post.task.as_ref(), post.runtime.as_ref(), post.excused.as_ref(), post.stirs.as_ref()) };
+        let (task, runtime, excused, stirs) =
+            unsafe { (post.task.as_ref(), post.runtime.as_ref(), post.excused.as_ref(), post.stirs.as_ref()) };
         Polls {
             thread: post.thread.clone(),
             number: post.number,

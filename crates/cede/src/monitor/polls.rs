@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use cede_core::task::Sighting;
 use rustix::thread::Pid;
 
-use super::{Stall, processor};
+use super::{Stall, frames, processor, report};
 use crate::inspect::posts::{self, Polls};
 use crate::inspect::registry;
 
@@ -94,7 +94,8 @@ impl LongPoll {
             thread: polls.thread.name().map(str::to_owned),
             lasts,
             rescued: is_rescued(polls.number),
+            frames: Vec::new(),
         };
-        parts.reported.stall(&stall, &parts.reports, now);
+        report::stall(runtime, stall, frames::of(polls.number), now);
     }
 }

@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 
 use cede_core::lock::Lock;
 
-use super::Stall;
+use super::frames::Stack;
+use super::{Stall, events};
 use crate::inspect::Deadlock;
+use crate::inspect::registry::Inspected;
 use crate::runtime::run::shielded;
 
 /// Reports of a kind are written to the error output this often at most.
@@ -63,25 +65,6 @@ impl Reported {
         self.deadlocks.load(Ordering::Relaxed)
     }
 
-    pub(super) fn stall(&self, stall: &Stall, reports: &Reports, now: Instant) {
-        self.stalls.fetch_add(1, Ordering::Relaxed);
-        if let Some(listener) = &reports.on_stall {
-            shielded(|| listener(stall));
-        } else if let Some(left_out) = self.may_write(now) {
-            let more = if left_out == 0 { String::new() } else { format!(" ({left_out} more like this in between)") };
-            write(format_args!("{stall}{more}"));
-        }
-    }
-
-    /// Each deadlock is reported once, so none is left out.
-    pub(super) fn deadlock(&self, deadlock: &Deadlock, reports: &Reports) {
-        self.deadlocks.fetch_add(1, Ordering::Relaxed);
-        match &reports.on_deadlock {
-            Some(listener) => drop(shielded(|| listener(deadlock))),
-            None => write(format_args!("{deadlock}")),
-        }
-    }
-
     /// How many stalls were left out since the last one, if this one may be written.
     fn may_write(&self, now: Instant) -> Option<u64> {
         let mut lately = self.lately.lock();
@@ -94,10 +77,39 @@ impl Reported {
     }
 }
 
-/// Writes to the error output, on a thread of its own: the task that is stuck may be the one that holds the lock of the error output, or the reader of that.
-fn write(report: fmt::Arguments<'_>) {
-    let line = format!("cede: {report}\n");
-    let _not_said = thread::Builder::new().name("cede-report".into()).spawn(move || eprint!("{line}"));
+/// Reports a stall, whose frames are those of `stack`.
+pub(super) fn stall(runtime: Arc<dyn Inspected>, mut stall: Stall, stack: Stack, now: Instant) {
+    runtime.parts().reported.stalls.fetch_add(1, Ordering::Relaxed);
+    on_own_thread(move || {
+        let parts = runtime.parts();
+        let left_out = if parts.reports.on_stall.is_some() { Some(0) } else { parts.reported.may_write(now) };
+        let Some(left_out) = left_out else { return };
+        stall.frames = stack.resolve();
+        events::stall(&stall);
+        match &parts.reports.on_stall {
+            Some(listener) => listener(&stall),
+            None if left_out == 0 => eprintln!("cede: {stall}"),
+            None => eprintln!("cede: {stall} ({left_out} more like this in between)"),
+        }
+    });
+}
+
+/// Reports a deadlock. Each is reported once, so none is left out.
+pub(super) fn deadlock(runtime: Arc<dyn Inspected>, deadlock: Deadlock) {
+    runtime.parts().reported.deadlocks.fetch_add(1, Ordering::Relaxed);
+    on_own_thread(move || {
+        events::deadlock(&deadlock);
+        match &runtime.parts().reports.on_deadlock {
+            Some(listener) => listener(&deadlock),
+            None => eprintln!("cede: {deadlock}"),
+        }
+    });
+}
+
+/// Not on the monitor's thread: to find names for addresses takes long, and the task that is stuck may be the one that holds the lock of the error output, or the reader of that.
+fn on_own_thread(report: impl FnOnce() + Send + 'static) {
+    // The last handle on the runtime may be dropped there, and the closures of its owner with it.
+    let _not_said = thread::Builder::new().name("cede-report".into()).spawn(move || _ = shielded(report));
 }
 
 impl fmt::Debug for Reports {

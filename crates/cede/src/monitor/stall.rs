@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::panic::Location;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,9 +35,74 @@ pub struct Stall {
     pub(super) thread: Option<String>,
     pub(super) lasts: Duration,
     pub(super) rescued: bool,
+    pub(super) frames: Vec<StallFrame>,
+}
+
+/// A function on the stack of a stuck thread.
+///
+/// ```
+/// # let (report, reports) = std::sync::mpsc::channel();
+/// let runtime = cede::runtime::Builder::new_multi_thread()
+///     .worker_threads(1)
+///     .stall_after(std::time::Duration::from_millis(10))
+///     .on_stall(move |stall| {
+///         // The outermost frame is the task's own.
+///         report.send(stall.frames().last().map(|frame| frame.to_string())).unwrap_or(())
+///     })
+///     .build()?;
+/// runtime.spawn(async { std::thread::sleep(std::time::Duration::from_millis(300)) });
+/// # if cfg!(feature = "backtrace") {
+/// assert!(reports.recv().unwrap().unwrap().contains("closure"));
+/// # }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StallFrame {
+    /// Its name, or nothing if that is not known.
+    pub function: String,
+    /// The source file, if the program has debugging information.
+    pub file: Option<PathBuf>,
+    /// The line in that.
+    pub line: Option<u32>,
+}
+
+impl StallFrame {
+    /// Whether this is code of the program, as far as its name and file say.
+    fn is_users(&self) -> bool {
+        const LIBRARIES: [&str; 8] = ["std::", "core::", "alloc::", "<std::", "<core::", "<alloc::", "cede", "<cede"];
+        let of_rust = self.file.as_ref().is_some_and(|file| file.starts_with("/rustc"));
+        self.file.is_some() && !of_rust && !LIBRARIES.iter().any(|library| self.function.starts_with(library))
+    }
+}
+
+impl fmt::Display for StallFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.function.is_empty() { "an unknown function" } else { &self.function })?;
+        if let Some(file) = &self.file {
+            write!(f, " at {}", file.display())?;
+        }
+        match self.line {
+            Some(line) if self.file.is_some() => write!(f, ":{line}"),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Stall {
+    /// Where the thread was when this was noticed: the functions from the innermost one to the task's own. Empty without the feature `backtrace`, and if the thread did not answer.
+    #[must_use]
+    pub fn frames(&self) -> &[StallFrame] {
+        &self.frames
+    }
+
+    /// The innermost function that is the program's own, and the one that it called and that did not return, if that is another one's.
+    fn blocking_frame(&self) -> Option<(&StallFrame, Option<&StallFrame>)> {
+        let own = self.frames.iter().position(StallFrame::is_users)?;
+        let called = own.checked_sub(1).map(|index| &self.frames[index]);
+        Some((&self.frames[own], called))
+    }
+
     /// The task's number, as its [`Id`](crate::task::Id) prints it.
     #[must_use]
     pub fn task(&self) -> u64 {
@@ -82,6 +148,11 @@ impl fmt::Display for Stall {
         }
         let thread = self.thread.as_deref().unwrap_or("without a name");
         write!(f, ", spawned at {}, has not awaited for {} ms; it blocks thread {thread}", self.spawned_at, self.lasts.as_millis())?;
+        match self.blocking_frame() {
+            Some((own, Some(called))) => write!(f, " in {own}, which called {}", called.function)?,
+            Some((own, None)) => write!(f, " in {own}")?,
+            None => {}
+        }
         f.write_str(if self.rescued {
             ", whose other tasks go on elsewhere. Use `spawn_blocking` for what blocks, and `yield_now` in what computes"
         } else {

@@ -17,10 +17,10 @@ use cede_core::task::TaskRef;
 use super::Shared;
 use super::seat::{Seat, with_active};
 use super::worker::Worker;
+use crate::inspect::posts;
 use crate::runtime::handle::{Handle, SchedulerHandle};
 use crate::runtime::stats::TaskSite;
 use crate::runtime::{context, run};
-use crate::inspect::posts;
 use crate::task::slab::Slab;
 
 /// The guest's worker stops like the others.

@@ -27,9 +27,9 @@ use cede_core::task::{Cell as TaskCell, Home, TaskRef};
 use cede_core::transfer_stack::TransferStack;
 
 use super::CURRENT;
+use crate::inspect::age;
 use crate::runtime::Id as RuntimeId;
 use crate::runtime::run::{self, Outcome, shielded};
-use crate::inspect::age;
 use crate::task::slab::{self, Slab};
 use crate::task::{Id, JoinError, JoinHandle};
 

@@ -1,0 +1,143 @@
+//! Where a stuck thread is: its stack, taken by that thread itself in a signal handler.
+//!
+//! # What
+//! The monitor writes down which thread it wants to hear from and sends it SIGURG, which nothing else in a program reacts to unless it asked for it. The handler walks its own stack and stores the
+//! addresses. What they mean is looked up later, on a thread that may allocate and wait.
+//!
+//! # Why not the obvious way
+//! Reading another thread's stack needs `ptrace` and a second process. A backtrace that resolves names allocates and locks, and the stuck thread may hold those locks.
+//!
+//! # States of `STATE`
+//! ```text
+//! FREE ──monitor──► WANTED ──handler of the right thread──► FILLING ──handler──► FILLED ──monitor──► FREE
+//!                      └──monitor, after a while──► FREE        (a handler that never ends keeps FILLING for good: nobody is asked any more)
+//! ```
+//!
+//! # Who may touch what
+//! `STATE`, a futex: as above. `THREAD`: the monitor while FREE. `ADDRESSES`, `COUNT`: the handler while FILLING, the monitor while FILLED.
+//!
+//! # Invariants
+//! - I1: the handler calls nothing but the unwinder, which neither allocates nor locks (with glibc 2.35 and later, whose lookup of the object that an address is in takes no lock), and a futex.
+//! - I2: one thread at a time asks: the monitor.
+//!
+//! A signal interrupts system calls. What std and this runtime call goes on by itself; a blocking call of C that does not may return early with `EINTR`, once for a stall.
+//!
+//! # Orderings
+//! FILLED is stored with Release and read with Acquire. (One word with four states and one asker: no loom model.)
+
+use std::path::Path;
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rustix::thread::{Pid, Timespec, futex, gettid};
+
+use super::stall::StallFrame;
+
+const FREE: u32 = 0;
+const WANTED: u32 = 1;
+const FILLING: u32 = 2;
+const FILLED: u32 = 3;
+
+/// A stack may have so many frames; what is above is not seen.
+const FRAMES_MAX: usize = 128;
+/// How long the thread may take to answer. One that waits in the kernel without being interruptible does not.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+static STATE: AtomicU32 = AtomicU32::new(FREE);
+static THREAD: AtomicI32 = AtomicI32::new(0);
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+static ADDRESSES: [AtomicUsize; FRAMES_MAX] = [const { AtomicUsize::new(0) }; FRAMES_MAX];
+
+/// The addresses of a stack, innermost first.
+#[derive(Debug)]
+pub(super) struct Stack(Vec<usize>);
+
+/// Asks a thread of this process where it is. Empty if it does not answer. Called by the monitor.
+pub(super) fn of(thread: Pid) -> Stack {
+    if !is_installed() || STATE.load(Ordering::Acquire) != FREE {
+        return Stack(Vec::new());
+    }
+    let number = thread.as_raw_nonzero().get();
+    THREAD.store(number, Ordering::Relaxed);
+    STATE.store(WANTED, Ordering::Release);
+    // SAFETY: [I1] the signal has a handler, so it does no harm, and none at all if the thread has ended.
+    let sent = unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), number, libc::SIGURG) } == 0;
+    if sent {
+        wait_while(WANTED);
+        wait_while(FILLING);
+    }
+    if STATE.load(Ordering::Acquire) == FILLED {
+        let count = COUNT.load(Ordering::Relaxed).min(FRAMES_MAX);
+        let addresses = ADDRESSES[..count].iter().map(|address| address.load(Ordering::Relaxed)).collect();
+        STATE.store(FREE, Ordering::Release);
+        return Stack(addresses);
+    }
+    let _taken_back = STATE.compare_exchange(WANTED, FREE, Ordering::AcqRel, Ordering::Relaxed);
+    Stack(Vec::new())
+}
+
+fn wait_while(state: u32) {
+    let patience = Timespec { tv_sec: 0, tv_nsec: i64::from(PATIENCE.subsec_nanos()) };
+    let _changed = futex::wait(&STATE, futex::Flags::PRIVATE, state, Some(&patience));
+}
+
+/// Installs the handler, the first time.
+fn is_installed() -> bool {
+    static ONCE: Once = Once::new();
+    static DONE: AtomicBool = AtomicBool::new(false);
+    ONCE.call_once(|| {
+        // SAFETY: [I1] the handler is safe in a signal. One that was there before is called as well.
+        let installed = unsafe { signal_hook_registry::register(libc::SIGURG, handle) };
+        DONE.store(installed.is_ok(), Ordering::Relaxed);
+    });
+    DONE.load(Ordering::Relaxed)
+}
+
+/// The handler.
+fn handle() {
+    if THREAD.load(Ordering::Relaxed) != gettid().as_raw_nonzero().get()
+        || STATE.compare_exchange(WANTED, FILLING, Ordering::AcqRel, Ordering::Relaxed).is_err()
+    {
+        return;
+    }
+    let mut count = 0;
+    // SAFETY: [I1] nothing is resolved here, so nothing is locked or allocated; `STATE` keeps other calls of this one away.
+    unsafe {
+        backtrace::trace_unsynchronized(|frame| {
+            ADDRESSES[count].store(frame.ip().addr(), Ordering::Relaxed);
+            count += 1;
+            count < FRAMES_MAX
+        });
+    }
+    COUNT.store(count, Ordering::Relaxed);
+    STATE.store(FILLED, Ordering::Release);
+    let _woken = futex::wake(&STATE, futex::Flags::PRIVATE, 1);
+}
+
+impl Stack {
+    /// What the addresses mean, from the innermost frame of the stuck thread's own to the task's poll.
+    pub(super) fn resolve(&self) -> Vec<StallFrame> {
+        let mut frames = Vec::new();
+        for &address in &self.0 {
+            // An address is where a call returns to; the call is before it.
+            backtrace::resolve(std::ptr::without_provenance_mut(address.saturating_sub(1)), |symbol| {
+                frames.push(StallFrame {
+                    function: symbol.name().map(|name| format!("{name:#}")).unwrap_or_default(),
+                    file: symbol.filename().map(Path::to_path_buf),
+                    line: symbol.lineno(),
+                });
+            });
+        }
+        // The handler's own, up to what the kernel calls it by.
+        let handler =
+            frames.iter().rposition(|frame| frame.function.starts_with("signal_hook_registry::") || frame.function == "__restore_rt");
+        frames.drain(..handler.map_or(0, |last| last + 1));
+        let poll = frames.iter().position(|frame| frame.function.starts_with("cede_core::task::cell::"));
+        frames.truncate(poll.unwrap_or(frames.len()));
+        let wrapped =
+            frames.iter().rev().take_while(|frame| frame.function.starts_with("<cede::") || frame.function.starts_with("cede::")).count();
+        frames.truncate(frames.len() - wrapped);
+        frames
+    }
+}
