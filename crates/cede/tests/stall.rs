@@ -36,7 +36,7 @@ fn a_task_that_blocks_a_one_thread_runtime_is_reported_with_its_frames() {
         go_on.send(()).unwrap();
         stall
     });
-    let line = line!() + 1;
+    let line = line!() + 2;
     runtime.block_on(async {
         cede::task::Builder::new().name("blocker").spawn(async move { blocks_for_real(&wait) }).unwrap().await.unwrap()
     });
@@ -50,7 +50,7 @@ fn a_task_that_blocks_a_one_thread_runtime_is_reported_with_its_frames() {
         names.last().is_some_and(|name| name.contains("a_task_that_blocks_a_one_thread_runtime")),
         "the task's own function is the last: {names:#?}"
     );
-    assert!(stall.to_string().contains("blocks_for_real at "), "{stall}");
+    assert!(stall.to_string().contains("blocks_for_real at "), "{stall} {:#?}", stall.frames());
 }
 
 #[test]

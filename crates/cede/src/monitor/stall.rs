@@ -72,7 +72,8 @@ impl StallFrame {
     fn is_users(&self) -> bool {
         const LIBRARIES: [&str; 8] = ["std::", "core::", "alloc::", "<std::", "<core::", "<alloc::", "cede", "<cede"];
         let of_rust = self.file.as_ref().is_some_and(|file| file.starts_with("/rustc"));
-        self.file.is_some() && !of_rust && !LIBRARIES.iter().any(|library| self.function.starts_with(library))
+        let is_rust = self.file.as_ref().is_some_and(|file| file.extension().is_some_and(|extension| extension == "rs"));
+        is_rust && !of_rust && !LIBRARIES.iter().any(|library| self.function.starts_with(library))
     }
 }
 

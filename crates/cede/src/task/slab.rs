@@ -153,7 +153,7 @@ pub(crate) unsafe fn free_elsewhere<S: Shared>(task: TaskRef) {
 
 #[inline]
 fn chunk_of<S>(cell: NonNull<Header>) -> NonNull<Chunk<S>> {
-    cell.map_addr(|address| base(address)).cast()
+    cell.map_addr(base).cast()
 }
 
 /// The address of the chunk that a cell is in.
