@@ -2,7 +2,8 @@
 //!
 //! # What
 //! [`dump`] and [`Handle::dump`](crate::runtime::Handle::dump) list the tasks of the process or of a runtime. Nothing is polled, stopped or prepared for that: tasks are seen where they lie, in
-//! the memory of their schedulers, also when all workers are stuck. A program gets the same on its error output by `kill -QUIT`, see [`on_quit`].
+//! the memory of their schedulers, also when all workers are stuck. A program gets the same on its error output by `kill -QUIT`, see [`on_quit`], and
+//! others can ask for it, see [`listen`].
 //!
 //! # Who waits for whom
 //! Each leaf that returns `Pending` says what it waits for. An end of a task waited for, and a lock whose holder is known, are edges from task to task; where these form a circle nothing
@@ -25,13 +26,17 @@ mod descriptor;
 mod dump;
 pub(crate) mod holders;
 mod object;
+mod picture;
 pub(crate) mod posts;
 pub(crate) mod quit;
 pub(crate) mod registry;
+pub(crate) mod samples;
+mod socket;
 mod task;
 
 pub use cede_context::wait::{Wait, WaitKind};
 pub use deadlock::Deadlock;
 pub use dump::{Dump, dump};
 pub use quit::on_quit;
+pub use socket::{listen, socket_path};
 pub use task::{State, TaskDump};

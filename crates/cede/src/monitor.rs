@@ -34,7 +34,7 @@ use cede_driver::ProcessBarrier;
 use rustix::thread::futex;
 
 use crate::inspect::deadlock::Search;
-use crate::inspect::{self, registry};
+use crate::inspect::{self, registry, samples};
 use crate::runtime::run::shielded;
 use polls::LongPolls;
 
@@ -62,6 +62,9 @@ pub(crate) use watch::{Stuck, Watch, Watched};
 const QUIET_ROUNDS: u32 = 20;
 /// How often it looks, at most and at least.
 const PERIODS: (Duration, Duration) = (Duration::from_micros(500), Duration::from_millis(5));
+
+/// How often it looks while somebody wants to know which tasks have the threads' time.
+const SAMPLING_PERIOD: Duration = Duration::from_millis(1);
 
 static STATE: Mutex<State> = Mutex::new(State { watches: Vec::new(), others: Vec::new(), runs: false });
 /// Changes when the monitor shall wake up.
@@ -211,6 +214,9 @@ fn look(memory: &mut Memory, barrier: ProcessBarrier) -> Round {
     round.quiet &= shielded(|| memory.polls.look(now, is_rescued)).unwrap_or(false);
     memory.stirred |= !round.quiet;
     memory.search_if_due(now);
+    if samples::are_wanted() {
+        round = Round { quiet: false, period: round.period.min(SAMPLING_PERIOD) };
+    }
     round.period = round.period.max(PERIODS.0);
     // The last handle on a runtime may be dropped here, and the closures of its owner with it.
     shielded(|| drop(watches));

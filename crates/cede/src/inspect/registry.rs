@@ -12,6 +12,15 @@ pub(crate) trait Inspected: Send + Sync {
 
     /// How many workers it has; none: it runs on whatever thread is in `block_on`.
     fn workers(&self) -> usize;
+
+    /// How many tasks have not ended.
+    fn alive(&self) -> usize;
+
+    /// How many tasks wait in the queue for those that were woken or spawned from outside.
+    fn queued(&self) -> usize;
+
+    /// How often a worker was taken from its thread.
+    fn rescued(&self) -> u64;
 }
 
 static RUNTIMES: Mutex<Vec<Weak<dyn Inspected>>> = Mutex::new(Vec::new());
@@ -22,6 +31,7 @@ fn runtimes() -> MutexGuard<'static, Vec<Weak<dyn Inspected>>> {
 
 /// The runtime is listed from now on, as long as it lives.
 pub(crate) fn add(runtime: Weak<dyn Inspected>) {
+    super::socket::listen_if_asked();
     let mut runtimes = runtimes();
     runtimes.retain(|runtime| runtime.strong_count() > 0);
     runtimes.push(runtime);

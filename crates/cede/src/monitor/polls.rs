@@ -12,7 +12,7 @@ use rustix::thread::Pid;
 
 use super::{Stall, frames, processor, report};
 use crate::inspect::posts::{self, Polls};
-use crate::inspect::registry;
+use crate::inspect::{registry, samples};
 
 /// What each thread was seen doing.
 #[derive(Debug, Default)]
@@ -42,6 +42,7 @@ impl LongPolls {
     /// Looks at all threads. Returns whether nothing has happened since the last look, and nothing is under way.
     pub(super) fn look(&mut self, now: Instant, is_rescued: impl Fn(Pid) -> bool) -> bool {
         let seen = posts::look();
+        samples::count(&seen);
         let mut quiet = true;
         self.threads.retain(|thread| seen.iter().any(|polls| polls.number == thread.number));
         for polls in &seen {

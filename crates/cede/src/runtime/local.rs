@@ -156,6 +156,18 @@ impl Inspected for Shared {
     fn workers(&self) -> usize {
         0
     }
+
+    fn alive(&self) -> usize {
+        self.alive_tasks()
+    }
+
+    fn queued(&self) -> usize {
+        self.queue_depth()
+    }
+
+    fn rescued(&self) -> u64 {
+        0
+    }
 }
 
 /// The home of the tasks of one-thread schedulers.

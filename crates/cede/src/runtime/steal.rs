@@ -180,6 +180,18 @@ impl Inspected for Shared {
     fn workers(&self) -> usize {
         self.workers
     }
+
+    fn alive(&self) -> usize {
+        self.alive_tasks()
+    }
+
+    fn queued(&self) -> usize {
+        self.queue_depth()
+    }
+
+    fn rescued(&self) -> u64 {
+        self.watch.taken()
+    }
 }
 
 /// The home of the tasks of work-stealing schedulers.

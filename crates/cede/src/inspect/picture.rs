@@ -1,0 +1,95 @@
+//! A picture of the process for programs that show it: lines of fields, separated by tabs.
+//!
+//! ```text
+//! runtime  NUMBER  DESCRIPTION  TASKS  QUEUED  STALLS  DEADLOCKS  RESCUED  BLOCKING_THREADS
+//! thread   NUMBER  NAME  TASK_OR_NOTHING
+//! task     NUMBER  RUNTIME_OR_NOTHING  STATE  SHARE  POLLS  AGE_MS  NAME  SITE  WAITS_FOR  FUTURE
+//! ```
+//! `SHARE` is the part of one thread's time that the task had since the last request, in thousandths. Tasks come with the largest share first, then those that run or are runnable, then by number.
+
+#![forbid(unsafe_code)]
+
+use std::fmt::Write;
+
+use super::{State, TaskDump, dump, posts, registry, samples};
+
+/// At most `tasks` of the tasks.
+pub(super) fn lines(tasks: usize) -> String {
+    let mut text = String::new();
+    for runtime in registry::all() {
+        let parts = runtime.parts();
+        let kind = match runtime.workers() {
+            0 => "one thread".to_owned(),
+            workers => format!("{workers} workers"),
+        };
+        let name = parts.name.as_deref().map_or(kind.clone(), |name| format!("{name}, {kind}"));
+        line(
+            &mut text,
+            &[
+                &"runtime",
+                &parts.id,
+                &name,
+                &runtime.alive(),
+                &runtime.queued(),
+                &parts.reported.stalls(),
+                &parts.reported.deadlocks(),
+                &runtime.rescued(),
+                &parts.blocking.metrics().threads,
+            ],
+        );
+    }
+    for polls in posts::look() {
+        let task = polls.task.and_then(posts::see).map(|task| task.id.to_string()).unwrap_or_default();
+        line(&mut text, &[&"thread", &polls.number.as_raw_nonzero(), &polls.thread.name().unwrap_or_default(), &task]);
+    }
+    let counts = samples::take();
+    let share = |task: &TaskDump| counts.tasks.get(&task.id).map_or(0, |count| count * 1000 / counts.looks.max(1));
+    let dump = dump();
+    let mut shown: Vec<_> = dump.tasks().iter().map(|task| (share(task), task)).collect();
+    shown.sort_by_key(|(share, task)| (std::cmp::Reverse(*share), task.state == State::Waiting, task.id));
+    for (share, task) in shown.into_iter().take(tasks) {
+        task_line(&mut text, share, task);
+    }
+    text
+}
+
+fn task_line(text: &mut String, share: u64, task: &TaskDump) {
+    let state = match task.state {
+        State::Running { .. } => "running",
+        State::Runnable => "runnable",
+        State::Waiting => "waiting",
+        State::Blocking => "blocking",
+    };
+    line(
+        text,
+        &[
+            &"task",
+            &task.id,
+            &task.runtime.map(|number| number.to_string()).unwrap_or_default(),
+            &state,
+            &share,
+            &task.polls,
+            &task.age.map(|age| age.as_millis().to_string()).unwrap_or_default(),
+            &task.name.as_deref().unwrap_or_default(),
+            &task.spawned_at,
+            &if task.state == State::Waiting { &*task.waits_for } else { "" },
+            &task.future,
+        ],
+    );
+}
+
+fn line(text: &mut String, fields: &[&dyn std::fmt::Display]) {
+    for (index, field) in fields.iter().enumerate() {
+        if index > 0 {
+            text.push('\t');
+        }
+        let begin = text.len();
+        // Writing to a string does not fail, unless a `Display` says so.
+        let _written = write!(text, "{field}");
+        if text[begin..].contains(['\t', '\n']) {
+            let clean = text[begin..].replace(['\t', '\n'], " ");
+            text.replace_range(begin.., &clean);
+        }
+    }
+    text.push('\n');
+}
