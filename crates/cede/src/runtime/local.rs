@@ -148,28 +148,6 @@ pub(crate) fn build(parts: Parts, driver: Driver, ready: Ready, bound_to: Option
     shared
 }
 
-impl Inspected for Shared {
-    fn parts(&self) -> &Parts {
-        &self.parts
-    }
-
-    fn workers(&self) -> usize {
-        0
-    }
-
-    fn alive(&self) -> usize {
-        self.alive_tasks()
-    }
-
-    fn queued(&self) -> usize {
-        self.queue_depth()
-    }
-
-    fn rescued(&self) -> u64 {
-        0
-    }
-}
-
 /// The home of the tasks of one-thread schedulers.
 struct LocalHome;
 

@@ -1,10 +1,34 @@
-//! What a simulated one-thread run says when it is stuck.
+//! What a one-thread runtime shows of itself, and what a simulated run says when it is stuck.
 
 use cede_core::task::TaskRef;
 
-use super::Scheduler;
+use super::{Scheduler, Shared};
+use crate::inspect::registry::Inspected;
+use crate::runtime::parts::Parts;
 use crate::runtime::ready::Ready;
 use crate::runtime::run::{self, Outcome};
+
+impl Inspected for Shared {
+    fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    fn workers(&self) -> usize {
+        0
+    }
+
+    fn alive(&self) -> usize {
+        self.alive_tasks()
+    }
+
+    fn queued(&self) -> usize {
+        self.queue_depth()
+    }
+
+    fn rescued(&self) -> u64 {
+        0
+    }
+}
 
 impl Scheduler {
     /// A simulated run is stuck: polls each waiting task once. One that ends, or makes another task runnable, could have gone on before, but nobody had woken it.
