@@ -49,13 +49,13 @@ impl<T: ?Sized> Leased for Mutex<T> {
 impl<T> Mutex<T> {
     /// An unlocked mutex that holds `t`.
     pub fn new(t: T) -> Self {
-        Self { permits: Permits::new(1), value: UnsafeCell::new(t) }
+        Self { permits: Permits::of_lock(1), value: UnsafeCell::new(t) }
     }
 
     /// Like [`Mutex::new`], for statics.
     #[cfg(not(loom))]
     pub const fn const_new(t: T) -> Self {
-        Self { permits: Permits::new(1), value: UnsafeCell::new(t) }
+        Self { permits: Permits::of_lock(1), value: UnsafeCell::new(t) }
     }
 
     /// Takes the value out.

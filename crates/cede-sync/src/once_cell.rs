@@ -39,14 +39,14 @@ impl<T> OnceCell<T> {
     /// Without a value.
     #[must_use]
     pub fn new() -> Self {
-        Self { slot: OnceSlot::new(), permits: Permits::new(1) }
+        Self { slot: OnceSlot::new(), permits: Permits::of_lock(1) }
     }
 
     /// Like [`OnceCell::new`], for statics.
     #[cfg(not(loom))]
     #[must_use]
     pub const fn const_new() -> Self {
-        Self { slot: OnceSlot::new(), permits: Permits::new(1) }
+        Self { slot: OnceSlot::new(), permits: Permits::of_lock(1) }
     }
 
     /// With a value, if there is one.
@@ -59,7 +59,7 @@ impl<T> OnceCell<T> {
     #[cfg(not(loom))]
     #[must_use]
     pub const fn const_new_with(value: T) -> Self {
-        Self { slot: OnceSlot::with(value), permits: Permits::new(0) }
+        Self { slot: OnceSlot::with(value), permits: Permits::of_lock(0) }
     }
 
     /// Whether there is a value.
@@ -162,7 +162,7 @@ impl<T> Default for OnceCell<T> {
 
 impl<T> From<T> for OnceCell<T> {
     fn from(value: T) -> Self {
-        Self { slot: OnceSlot::with(value), permits: Permits::new(0) }
+        Self { slot: OnceSlot::with(value), permits: Permits::of_lock(0) }
     }
 }
 

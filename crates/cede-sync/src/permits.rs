@@ -52,6 +52,8 @@ pub(crate) struct Permits {
     claims: Lock<Claims>,
     /// The task that has what only one can have, zero if nobody knows. For reports only, so it is no part of the models.
     holder: core::sync::atomic::AtomicUsize,
+    /// Whether these are the permits of a lock, whose holder matters.
+    is_lock: bool,
 }
 
 // A panic leaves the counts as they should be [I4].
@@ -69,7 +71,17 @@ impl Permits {
                 word: AtomicUsize::new(permits << SHIFT),
                 claims: Lock::new(Claims::new()),
                 holder: core::sync::atomic::AtomicUsize::new(0),
+                is_lock: false,
             }
+        }
+    }
+
+    cede_core::const_fn_unless_loom! {
+        #[track_caller]
+        pub(crate) fn of_lock(permits: usize) -> Self {
+            let mut lock = Self::new(permits);
+            lock.is_lock = true;
+            lock
         }
     }
 
@@ -141,6 +153,9 @@ impl Permits {
     /// Tells those who look for deadlocks who holds what others wait for.
     #[cold]
     fn note_holder(&self) {
+        if !self.is_lock {
+            return;
+        }
         holder::note(core::ptr::from_ref(self).addr() as u64, self.holder.load(Ordering::Relaxed) as u64);
     }
 
@@ -262,7 +277,7 @@ impl Take<'_> {
     #[cold]
     fn poll_queue(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), AcquireError>> {
         let (permits, (kind, sole), mut claim) = self.parts();
-        let task = holder::current();
+        let task = if permits.is_lock { holder::current() } else { 0 };
         // Cloning is foreign code: never under the lock.
         let mut waker = (!claim.is_queued()).then(|| cx.waker().clone());
         loop {
@@ -301,8 +316,8 @@ impl Take<'_> {
             drop(claims);
             waker = Some(cx.waker().clone());
         }
-        let by_itself = task_of(cx.waker()).is_some_and(|polled| polled.id() == task);
-        waiting_for_by_way(kind, core::ptr::from_ref(permits).addr() as u64, !by_itself);
+        let indirect = permits.is_lock && task_of(cx.waker()).is_none_or(|polled| polled.id() != task);
+        waiting_for_by_way(kind, core::ptr::from_ref(permits).addr() as u64, indirect);
         Poll::Pending
     }
 }

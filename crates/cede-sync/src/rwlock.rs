@@ -72,7 +72,7 @@ impl<T> RwLock<T> {
     pub fn with_max_readers(value: T, max_reads: u32) -> Self {
         assert!(max_reads > 0, "a RwLock may not be created with 0 readers");
         assert!(max_reads <= MAX_READS, "a RwLock may not be created with more than {MAX_READS} readers");
-        Self { permits: Permits::new(max_reads as usize), readers: max_reads, value: UnsafeCell::new(value) }
+        Self { permits: Permits::of_lock(max_reads as usize), readers: max_reads, value: UnsafeCell::new(value) }
     }
 
     /// Like [`RwLock::new`], for statics.
@@ -90,7 +90,7 @@ impl<T> RwLock<T> {
     pub const fn const_with_max_readers(value: T, max_reads: u32) -> Self {
         assert!(max_reads > 0, "a RwLock may not be created with 0 readers");
         assert!(max_reads <= MAX_READS);
-        Self { permits: Permits::new(max_reads as usize), readers: max_reads, value: UnsafeCell::new(value) }
+        Self { permits: Permits::of_lock(max_reads as usize), readers: max_reads, value: UnsafeCell::new(value) }
     }
 
     /// Takes the value out.

@@ -266,7 +266,7 @@ impl pool::Job for BlockingJob {
         let id = self.task.id();
         running.lock().insert(id, self.task.site());
         // SAFETY: the pool gives each job one turn; its home's failure is `JoinError`.
-        let outcome = unsafe { run::run(self.task, || {}) };
+        let outcome = unsafe { run::run(self.task, |panicked| self.handle.parts().tell_panic(panicked)) };
         running.lock().remove(&id);
         debug_assert_eq!(outcome, run::Outcome::Completed);
     }

@@ -15,6 +15,7 @@ mod id;
 pub(crate) mod local;
 mod local_runtime;
 mod metrics;
+pub(crate) mod panics;
 pub(crate) mod parts;
 mod ready;
 pub(crate) mod run;
@@ -30,6 +31,7 @@ pub use handle::{Handle, RuntimeFlavor, TryCurrentError};
 pub use id::Id;
 pub use local_runtime::{LocalOptions, LocalRuntime};
 pub use metrics::RuntimeMetrics;
+pub use panics::TaskPanic;
 pub use shutdown_report::{Refusal, ShutdownReport};
 pub use tick::Tick;
 

@@ -230,8 +230,12 @@ fn memory_of_tasks_spawned_from_outside_comes_back() {
             sleep(Duration::from_millis(20)).await;
         });
     }
-    let after = resident();
     // The address sanitizer keeps what was freed for a while.
     let allowed = if std::env::var_os("LSAN_OPTIONS").is_some() { 200 << 20 } else { 30 << 20 };
-    assert!(after < before + allowed, "{before} bytes before, {after} after");
+    // A worker takes back what others freed when it comes round; and the tests beside this one have memory, too.
+    let begun = Instant::now();
+    while resident() >= before + allowed {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{before} bytes before, {} after", resident());
+        runtime.block_on(async { sleep(Duration::from_millis(1)).await });
+    }
 }

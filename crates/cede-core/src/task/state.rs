@@ -55,6 +55,12 @@ impl Snapshot {
         self.0 & RUN_MASK == NOTIFIED
     }
 
+    /// Whether somebody can still take the output.
+    #[must_use]
+    pub fn has_join_handle(self) -> bool {
+        self.has(JOIN_INTEREST)
+    }
+
     /// How many references are those of wakers, or of abort handles.
     #[must_use]
     pub fn waker_count(self) -> usize {

@@ -11,6 +11,7 @@ use cede_driver::clock::Clock;
 use cede_sync::Notify;
 
 use super::handle::SchedulerHandle;
+use super::panics::{self, Panics, TaskPanic};
 use super::parts::{Hook, Hooks, Names, Parts, Rescue};
 use super::{Handle, Id, LocalOptions, LocalRuntime, Ready, Runtime, local, steal};
 use crate::blocking::{Blocking, pool};
@@ -47,6 +48,7 @@ pub struct Builder {
     own_thread_name: bool,
     rescue: Rescue,
     reports: Reports,
+    on_task_panic: Option<panics::Listener>,
     descriptors: bool,
     timers: bool,
 }
@@ -98,6 +100,7 @@ impl Builder {
             own_thread_name: false,
             rescue: Rescue::default(),
             reports: Reports::default(),
+            on_task_panic: None,
             descriptors: false,
             timers: false,
         }
@@ -307,6 +310,16 @@ impl Builder {
         self
     }
 
+    /// Called when a task panics, by the thread that ran it. By default the panic of a task is written to the error output if the task's handle has been dropped, with the task's name and where it was
+    /// spawned; what the panic hook writes does not say that. All panics are [counted](super::RuntimeMetrics::panicked_tasks_count).
+    pub fn on_task_panic<F>(&mut self, told: F) -> &mut Self
+    where
+        F: Fn(&TaskPanic) + Send + Sync + 'static,
+    {
+        self.on_task_panic = Some(Arc::new(told));
+        self
+    }
+
     /// What happens when a task panics; see [`UnhandledPanic`].
     ///
     /// # Panics
@@ -423,6 +436,7 @@ impl Builder {
             name: self.name.clone(),
             panics_end_it: self.unhandled_panic == UnhandledPanic::ShutdownRuntime,
             panicked: AtomicBool::new(false),
+            panics: Panics::new(self.on_task_panic.clone()),
             reports: self.reports.clone(),
             reported: Reported::default(),
             rescue: if simulated { Rescue { threads_max: 0, ..self.rescue } } else { self.rescue },

@@ -470,7 +470,7 @@ impl Scheduler {
             tick.polled += 1;
             self.polls.set(self.polls.get() + 1);
             // SAFETY: [I2] the task came from the queue, with the right to poll it; its home's failure is `JoinError`.
-            match unsafe { run::run(task, || self.shared.parts.note_panic()) } {
+            match unsafe { run::run(task, |panicked| self.shared.parts.note_panic(panicked)) } {
                 Outcome::Asleep => {}
                 Outcome::Again => self.push(task),
                 Outcome::Completed => {

@@ -81,6 +81,12 @@ impl RuntimeMetrics {
         self.handle.parts().reported.stalls()
     }
 
+    /// How many tasks panicked, closures on blocking threads included.
+    #[must_use]
+    pub fn panicked_tasks_count(&self) -> u64 {
+        self.handle.parts().panics.count()
+    }
+
     /// How many [deadlocks](crate::inspect::Deadlock) were found.
     #[must_use]
     pub fn deadlocks_count(&self) -> u64 {

@@ -11,6 +11,7 @@ use cede_sync::Notify;
 
 use crate::blocking::Blocking;
 use crate::monitor::{Reported, Reports};
+use crate::runtime::panics::{Panicked, Panics};
 use crate::runtime::run::shielded;
 use crate::runtime::{Id, context};
 use crate::sim::{BlockedTask, Deadlock};
@@ -38,6 +39,7 @@ pub(crate) struct Parts {
     /// Whether the panic of a task ends a one-thread runtime.
     pub(crate) panics_end_it: bool,
     pub(crate) panicked: AtomicBool,
+    pub(crate) panics: Panics,
     pub(crate) rescue: Rescue,
     pub(crate) reports: Reports,
     pub(crate) reported: Reported,
@@ -79,12 +81,19 @@ impl Parts {
         self.draining.load(Ordering::SeqCst) && context::current_task().is_none()
     }
 
-    /// A task panicked.
+    /// A task of this runtime panicked.
     #[cold]
-    pub(crate) fn note_panic(&self) {
+    pub(crate) fn note_panic(&self, panicked: &Panicked<'_>) {
         if self.panics_end_it {
             self.panicked.store(true, Ordering::SeqCst);
         }
+        self.tell_panic(panicked);
+    }
+
+    /// A task panicked that runs beside those of the scheduler: on a blocking thread or in a local set.
+    #[cold]
+    pub(crate) fn tell_panic(&self, panicked: &Panicked<'_>) {
+        self.panics.note(panicked, self.names.remove(panicked.task));
     }
 
     pub(crate) fn before_park(&self) {
@@ -136,8 +145,7 @@ impl Names {
         self.0.lock().get(&id).cloned()
     }
 
-    pub(crate) fn remove(&self, id: u64) {
-        let name = self.0.lock().remove(&id);
-        drop(name);
+    pub(crate) fn remove(&self, id: u64) -> Option<Arc<str>> {
+        self.0.lock().remove(&id)
     }
 }

@@ -8,6 +8,7 @@ use cede_context::{budget, wait};
 use cede_core::task::{Leftover, TaskRef, with_waker};
 
 use super::context;
+use super::panics::Panicked;
 use crate::task::{Id, JoinError};
 
 /// What became of a task at its turn.
@@ -27,7 +28,7 @@ pub(crate) enum Outcome {
 /// # Safety
 /// The caller took the task from a queue, and with it the right to poll; its failure type is [`JoinError`].
 #[inline]
-pub(crate) unsafe fn run(task: TaskRef, on_panic: impl FnOnce()) -> Outcome {
+pub(crate) unsafe fn run(task: TaskRef, on_panic: impl FnOnce(&Panicked<'_>)) -> Outcome {
     if task.start().is_cancelled() {
         // SAFETY: the caller's contract.
         unsafe { cancel(task) };
@@ -57,8 +58,9 @@ pub(crate) unsafe fn run(task: TaskRef, on_panic: impl FnOnce()) -> Outcome {
             Outcome::Completed
         }
         Err(panic) => {
+            let awaited = task.state().has_join_handle();
+            on_panic(&Panicked { task: task.id(), spawned_at: task.site(), payload: &*panic, awaited });
             let error = JoinError::panicked(Id::from_number(task.id()), panic);
-            on_panic();
             // SAFETY: the caller's contract.
             unsafe { fail(task, error) };
             Outcome::Completed

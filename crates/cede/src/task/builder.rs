@@ -187,7 +187,10 @@ impl Registered {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        self.handle.parts().names.remove(self.id);
+        // A panic is told with the name; it is taken out then.
+        if !std::thread::panicking() {
+            self.handle.parts().names.remove(self.id);
+        }
     }
 }
 

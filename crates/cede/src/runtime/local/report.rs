@@ -49,7 +49,7 @@ impl Scheduler {
             let woken = self.ready(Ready::pop);
             debug_assert!(woken == Some(task));
             // SAFETY: [I2] the task was asleep, was woken and came from the queue.
-            let outcome = unsafe { run::run(task, || {}) };
+            let outcome = unsafe { run::run(task, |panicked| self.shared.parts.note_panic(panicked)) };
             if outcome == Outcome::Completed {
                 self.shared.stats.completed();
             }

@@ -215,7 +215,7 @@ impl Worker {
             tick.polled += 1;
             self.polls.set(self.polls.get() + 1);
             // SAFETY: [I2] the task came from a queue, with the right to poll it; its home's failure is `JoinError`.
-            let outcome = desk.turn(|| unsafe { run::run(task, || {}) });
+            let outcome = desk.turn(|| unsafe { run::run(task, |panicked| self.shared.parts.note_panic(panicked)) });
             if desk.runs().is_null() {
                 return leave(tick, task, outcome, &self.shared);
             }

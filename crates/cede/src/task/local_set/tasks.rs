@@ -29,6 +29,8 @@ use cede_core::transfer_stack::TransferStack;
 use super::CURRENT;
 use crate::inspect::age;
 use crate::runtime::Id as RuntimeId;
+use crate::runtime::context;
+use crate::runtime::panics::Panicked;
 use crate::runtime::run::{self, Outcome, shielded};
 use crate::task::slab::{self, Slab};
 use crate::task::{Id, JoinError, JoinHandle};
@@ -190,6 +192,13 @@ impl Tasks {
         self.looked_after.get()
     }
 
+    #[cold]
+    fn note_panic(&self, panicked: &Panicked<'_>) {
+        self.panicked.set(self.panics_end_it.get());
+        // The runtime that the set is driven in, if it is in one, is the one to tell.
+        context::with_current(|handle| handle.parts().tell_panic(panicked));
+    }
+
     /// Leaves the waker of one who polls the set.
     pub(super) fn keep_waker(&self, waker: &Waker) {
         if self.shared.pollers.lock().iter().any(|kept| kept.will_wake(waker)) {
@@ -232,7 +241,7 @@ impl Tasks {
             assert!(!self.panicked.get(), "a spawned task panicked and the LocalSet is configured to shutdown on unhandled panic");
             let Some(task) = self.next() else { return false };
             // SAFETY: [I2] the task came from the queue, with the right to poll it; its home's failure is `JoinError`.
-            match unsafe { run::run(task, || self.panicked.set(self.panics_end_it.get())) } {
+            match unsafe { run::run(task, |panicked| self.note_panic(panicked)) } {
                 Outcome::Asleep => {}
                 Outcome::Again => {
                     self.push(task);
