@@ -1,30 +1,18 @@
 //! Concurrent parts of one task that borrow from it.
 
-use std::future::{Future, pending};
+#[path = "support/everywhere.rs"]
+mod everywhere;
+
+use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cede::runtime::Builder;
 use cede::scope;
-use cede::sim::Sim;
 use cede::sync::oneshot;
 use cede::task::yield_now;
 
-fn everywhere<F>(body: impl Fn() -> F)
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    Builder::new_current_thread().start_paused(true).enable_all().build().unwrap().block_on(body());
-    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(body());
-    let inside = runtime.spawn(body());
-    runtime.block_on(inside).unwrap();
-    for seed in 0..30 {
-        Sim::new(seed).run(body()).unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
-        Sim::new(seed).workers(3).run(body()).unwrap_or_else(|failure| panic!("seed {seed}, three workers: {failure}"));
-    }
-}
+use everywhere::everywhere;
 
 #[test]
 fn children_borrow_run_concurrently_and_are_waited_for() {
