@@ -166,3 +166,28 @@ fn a_scope_whose_children_are_always_ready_gives_way() {
 fn a_childs_panic_is_the_scopes() {
     cede::block_on(scope(async |s| s.spawn(async { panic!("as planned") }).await))
 }
+
+#[test]
+fn local_children_share_what_is_not_for_other_threads() {
+    let log = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let runtime = cede::runtime::Builder::new_current_thread().start_paused(true).enable_all().build().unwrap();
+    let sum = runtime.block_on(cede::local_scope(async |s| {
+        let children: Vec<_> = (0..3_u32)
+            .map(|n| {
+                let (log, again) = (log.clone(), s.clone());
+                s.spawn(async move {
+                    cede::time::sleep(Duration::from_millis(10 - u64::from(n))).await;
+                    log.borrow_mut().push(n);
+                    again.spawn(async move { log.borrow_mut().push(n + 10) });
+                    std::rc::Rc::new(n)
+                })
+            })
+            .collect();
+        let mut sum = 0;
+        for child in children {
+            sum += *child.await;
+        }
+        sum
+    }));
+    assert_eq!((sum, &*log.borrow()), (3, &vec![2, 12, 1, 11, 0, 10]));
+}

@@ -46,7 +46,6 @@ macro_rules! wrapper {
             }
 
             /// What is inside.
-            #[must_use]
             pub fn into_inner(self) -> $inner {
                 self.0
             }
