@@ -1,4 +1,4 @@
-//! The numbers as a drawing: time, processor time and memory of the requests by their number, and the speed of hashing.
+//! The numbers as a drawing: time, processor time and memory of the requests by their number, and the cost of hashing.
 #![forbid(unsafe_code)]
 
 use std::error::Error;
@@ -78,22 +78,22 @@ fn lines(
     Ok(())
 }
 
-/// A bar for each model: how fast it hashed. The processor time is beside it, because the time that passes depends on what else the machine does.
+/// A bar for each model: the processor time that hashing took, because the time that passes depends on what else the machine does. The speed is beside it.
 fn bars(area: &Area<'_>, report: &Report) -> Result<()> {
     let of = |row: &Row| row.outcome.as_ref().map_or((0.0, 0), |sample| (megabytes_per_second(sample, row), sample.cpu_nanos / 1_000_000));
-    let speeds: Vec<(f64, u64)> = report.models.iter().map(|model| of(&model.hash)).collect();
-    let most = speeds.iter().map(|speed| speed.0).fold(1.0, f64::max) * 1.3;
+    let bars: Vec<(f64, u64)> = report.models.iter().map(|model| of(&model.hash)).collect();
+    let most = bars.iter().map(|bar| bar.1 as f64).fold(1.0, f64::max) * 1.3;
     let mut chart = ChartBuilder::on(area)
-        .caption("hashing: MB/s", ("sans-serif", 16))
+        .caption("hashing: ms of processor time", ("sans-serif", 16))
         .margin(10)
         .margin_left(20)
         .x_label_area_size(30)
-        .build_cartesian_2d(0.0..most, -(speeds.len() as f64)..0.0)?;
+        .build_cartesian_2d(0.0..most, -(bars.len() as f64)..0.0)?;
     chart.configure_mesh().disable_mesh().disable_y_axis().x_labels(4).x_label_formatter(&|x| format!("{x:.0}")).draw()?;
-    for (index, ((speed, cpu), color)) in speeds.iter().zip(COLORS.iter().cycle()).enumerate() {
+    for (index, ((speed, cpu), color)) in bars.iter().zip(COLORS.iter().cycle()).enumerate() {
         let top = -(index as f64);
-        chart.draw_series([Rectangle::new([(0.0, top - 0.1), (*speed, top - 0.9)], color.mix(0.5).filled())])?;
-        let text = format!("{}: {speed:.0}, {cpu} ms of CPU", report.models[index].name);
+        chart.draw_series([Rectangle::new([(0.0, top - 0.1), (*cpu as f64, top - 0.9)], color.mix(0.5).filled())])?;
+        let text = format!("{}: {cpu} ms; {speed:.0} MB/s", report.models[index].name);
         chart.draw_series([Text::new(text, (most * 0.01, top - 0.35), ("sans-serif", 13))])?;
     }
     Ok(())

@@ -13,6 +13,8 @@ use crate::{Actor, ActorId, Address, LookupError, RegisterError, System, locked}
 #[derive(Default)]
 pub(crate) struct Names {
     entries: BTreeMap<Arc<str>, Entry>,
+    /// The names of each, so that the end of one costs nothing for those of others.
+    owned: BTreeMap<ActorId, Vec<Arc<str>>>,
 }
 
 pub(crate) struct Entry {
@@ -23,8 +25,19 @@ pub(crate) struct Entry {
 impl Names {
     /// Takes the names of one actor out. To be dropped after unlocking.
     pub(crate) fn forget(&mut self, owner: &Node) -> Vec<Entry> {
-        let names: Vec<_> = self.entries.iter().filter(|(_, entry)| entry.owner == owner.id()).map(|(name, _)| Arc::clone(name)).collect();
+        let names = self.owned.remove(&owner.id()).unwrap_or_default();
         names.iter().filter_map(|name| self.entries.remove(name)).collect()
+    }
+
+    fn remove(&mut self, name: &str) -> Option<Entry> {
+        let entry = self.entries.remove(name)?;
+        if let Some(names) = self.owned.get_mut(&entry.owner) {
+            names.retain(|other| &**other != name);
+            if names.is_empty() {
+                self.owned.remove(&entry.owner);
+            }
+        }
+        Some(entry)
     }
 }
 
@@ -41,6 +54,7 @@ impl System {
             match names.entries.get(&name) {
                 Some(other) => Err((entry, other.owner)),
                 None => {
+                    names.owned.entry(entry.owner).or_default().push(Arc::clone(&name));
                     names.entries.insert(Arc::clone(&name), entry);
                     Ok(())
                 }
@@ -60,7 +74,7 @@ impl System {
 
     /// Makes a name free. Says whether it was one.
     pub fn unregister(&self, name: &str) -> bool {
-        let entry = locked(self.names()).entries.remove(name);
+        let entry = locked(self.names()).remove(name);
         entry.is_some()
     }
 

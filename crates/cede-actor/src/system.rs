@@ -1,5 +1,6 @@
 //! What actors share.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,7 +11,7 @@ use crate::cell::Cell;
 use crate::circle::WaitGraph;
 use crate::node::{Node, StopRequest};
 use crate::registry::Names;
-use crate::{Actor, Address, ChildSpec, Ended, Mailbox, Restart, Stop, locked};
+use crate::{Actor, ActorId, Address, ChildSpec, Ended, Mailbox, Restart, Stop, locked};
 
 /// What actors share: names, and the knowledge who waits for whom. It can be cloned. Nothing is global; programs and tests have as many as they like. Circles of actors of different systems are not
 /// seen.
@@ -25,8 +26,8 @@ struct Shared {
     waits: Mutex<WaitGraph>,
     names: Mutex<Names>,
     named: Notify,
-    /// Those without a supervisor, in the order in which they were started.
-    roots: Mutex<Vec<Arc<Node>>>,
+    /// Those without a supervisor. Their ids grow in the order in which they were made.
+    roots: Mutex<BTreeMap<ActorId, Arc<Node>>>,
 }
 
 impl System {
@@ -74,7 +75,7 @@ impl System {
     pub async fn shutdown(&self, stop: Stop) -> Vec<Ended> {
         let mut ended = Vec::new();
         loop {
-            let last = locked(&self.shared.roots).last().cloned();
+            let last = locked(&self.shared.roots).last_key_value().map(|(_, root)| Arc::clone(root));
             let Some(root) = last else { return ended };
             root.request_stop(StopRequest { stop, last: true, by_supervisor: true });
             ended.push(root.ended().await);
@@ -103,12 +104,12 @@ impl System {
     }
 
     pub(crate) fn add_root(&self, node: &Arc<Node>) {
-        locked(&self.shared.roots).push(Arc::clone(node));
+        locked(&self.shared.roots).insert(node.id(), Arc::clone(node));
     }
 
     /// One has ended for good.
     pub(crate) fn forget(&self, node: &Arc<Node>) {
-        let root = locked(&self.shared.roots).extract_if(.., |root| Arc::ptr_eq(root, node)).next();
+        let root = locked(&self.shared.roots).remove(&node.id());
         let names = locked(&self.shared.names).forget(node);
         drop((root, names));
     }
@@ -122,6 +123,6 @@ impl Default for System {
 
 impl fmt::Debug for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("System").field("roots", &*locked(&self.shared.roots)).finish_non_exhaustive()
+        f.debug_struct("System").field("roots", &locked(&self.shared.roots).values()).finish_non_exhaustive()
     }
 }

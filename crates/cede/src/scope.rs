@@ -280,7 +280,6 @@ impl<C> Drop for Children<C> {
 /// It panics if the child will never have an output, since the scope has ended without it. Only who awaits this outside of the scope can see that.
 ///
 /// *Cancel safety*: awaiting `&mut child` and dropping that loses nothing.
-#[must_use = "the scope waits for the child also without this; drop it if the output does not matter"]
 pub struct Child<T> {
     slot: Arc<Lock<Slot<T>>>,
 }

@@ -37,6 +37,7 @@ mod spawned;
 mod throttle;
 mod timeout;
 mod unordered_tasks;
+pub mod wrappers;
 
 pub use cede_stream::{
     IntoSink, PollSendError, PollSender, ReadExactly, SinkReadyExt, UnboundedSink, WriteAll, ZipLatest, codec, zip_latest,
@@ -60,9 +61,3 @@ pub use unordered_tasks::BufferUnorderedTasks;
 
 /// So many items at most are taken from a source in one poll. (I4)
 const AT_ONCE: usize = 64;
-
-/// Receivers and intervals as streams, with the names of `tokio_stream::wrappers`.
-pub mod wrappers {
-    pub use super::interval_stream::IntervalStream;
-    pub use cede_stream::wrappers::{BroadcastStream, BroadcastStreamRecvError, ReceiverStream, UnboundedReceiverStream, WatchStream};
-}

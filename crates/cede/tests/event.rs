@@ -1,30 +1,17 @@
 //! Events: callbacks as futures and streams and back, and the bus.
 
+#[path = "support/everywhere.rs"]
+mod everywhere;
+
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use cede::event::{self, Bus, CompleteError, EmitError, Emitted, End, Overflow, Published};
-use cede::runtime::Builder;
-use cede::sim::Sim;
 use cede::stream::{self, StreamExt};
 use cede::task::yield_now;
 
-fn everywhere<F>(body: impl Fn() -> F)
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(body());
-    let runtime = Builder::new_multi_thread().enable_all().worker_threads(2).build().unwrap();
-    for _ in 0..20 {
-        let inside = runtime.spawn(body());
-        runtime.block_on(inside).unwrap();
-    }
-    for seed in 0..200 {
-        Sim::new(seed).run(body()).unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
-        Sim::new(seed).workers(3).run(body()).unwrap_or_else(|failure| panic!("seed {seed}, three workers: {failure}"));
-    }
-}
+use everywhere::everywhere;
 
 #[test]
 fn a_completion_is_completed_by_the_first_call_from_whatever_thread() {

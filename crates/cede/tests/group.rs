@@ -1,5 +1,8 @@
 //! Groups of tasks: what ends when, and that nothing is left.
 
+#[path = "support/everywhere.rs"]
+mod everywhere;
+
 use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,20 +16,7 @@ use cede::sync::oneshot;
 use cede::task::yield_now;
 use cede::time::{Instant, sleep};
 
-fn everywhere<F>(body: impl Fn() -> F)
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    Builder::new_current_thread().start_paused(true).enable_all().build().unwrap().block_on(body());
-    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(body());
-    let inside = runtime.spawn(body());
-    runtime.block_on(inside).unwrap();
-    for seed in 0..30 {
-        Sim::new(seed).run(body()).unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
-        Sim::new(seed).workers(3).run(body()).unwrap_or_else(|failure| panic!("seed {seed}, three workers: {failure}"));
-    }
-}
+use everywhere::everywhere;
 
 /// Counts what is alive.
 struct Alive(Arc<AtomicUsize>);

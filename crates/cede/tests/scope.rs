@@ -1,30 +1,18 @@
 //! Concurrent parts of one task that borrow from it.
 
-use std::future::{Future, pending};
+#[path = "support/everywhere.rs"]
+mod everywhere;
+
+use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cede::runtime::Builder;
 use cede::scope;
-use cede::sim::Sim;
 use cede::sync::oneshot;
 use cede::task::yield_now;
 
-fn everywhere<F>(body: impl Fn() -> F)
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    Builder::new_current_thread().start_paused(true).enable_all().build().unwrap().block_on(body());
-    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(body());
-    let inside = runtime.spawn(body());
-    runtime.block_on(inside).unwrap();
-    for seed in 0..30 {
-        Sim::new(seed).run(body()).unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
-        Sim::new(seed).workers(3).run(body()).unwrap_or_else(|failure| panic!("seed {seed}, three workers: {failure}"));
-    }
-}
+use everywhere::everywhere;
 
 #[test]
 fn children_borrow_run_concurrently_and_are_waited_for() {
@@ -177,4 +165,29 @@ fn a_scope_whose_children_are_always_ready_gives_way() {
 #[should_panic(expected = "as planned")]
 fn a_childs_panic_is_the_scopes() {
     cede::block_on(scope(async |s| s.spawn(async { panic!("as planned") }).await))
+}
+
+#[test]
+fn local_children_share_what_is_not_for_other_threads() {
+    let log = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let runtime = cede::runtime::Builder::new_current_thread().start_paused(true).enable_all().build().unwrap();
+    let sum = runtime.block_on(cede::local_scope(async |s| {
+        let children: Vec<_> = (0..3_u32)
+            .map(|n| {
+                let (log, again) = (log.clone(), s.clone());
+                s.spawn(async move {
+                    cede::time::sleep(Duration::from_millis(10 - u64::from(n))).await;
+                    log.borrow_mut().push(n);
+                    again.spawn(async move { log.borrow_mut().push(n + 10) });
+                    std::rc::Rc::new(n)
+                })
+            })
+            .collect();
+        let mut sum = 0;
+        for child in children {
+            sum += *child.await;
+        }
+        sum
+    }));
+    assert_eq!((sum, &*log.borrow()), (3, &vec![2, 12, 1, 11, 0, 10]));
 }

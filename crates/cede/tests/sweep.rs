@@ -10,12 +10,14 @@ use std::time::Duration;
 use cede::blocking::BlockingPool;
 use cede::event::{self, Bus};
 use cede::group::{self, CancelReason, TaskGroup};
+use cede::io::AsyncWriteExt;
+use cede::net::{TcpListener, TcpStream, UdpSocket};
 use cede::process::Command;
 use cede::sim::Sim;
-use cede::stream::{self, Overflow, StreamExt, TaskStreamExt};
+use cede::stream::{self, Overflow, ReadExactly, StreamExt, TaskStreamExt};
 use cede::sync::Semaphore;
-use cede::task::yield_now;
-use cede::time::sleep;
+use cede::task::{JoinSet, yield_now};
+use cede::time::{Instant, sleep};
 
 const MS: Duration = Duration::from_millis(1);
 /// No future here is pending more often.
@@ -300,6 +302,79 @@ fn waiting_for_a_process_may_be_given_up_and_taken_up() {
             assert!(output.is_none_or(|output| output.unwrap().stdout == b"hello\n"));
             let status = up_to(k, Command::new("true").status()).await;
             assert!(status.is_none_or(|status| status.unwrap().success()));
+        });
+    }
+}
+
+/// Begins a new future again and again, until one is ready within `k` pending polls. In between others get a turn.
+macro_rules! again_and_again {
+    ($k:expr, $future:expr) => {
+        loop {
+            match up_to($k, $future).await {
+                Some(output) => break output,
+                None => sleep(MS / 4).await,
+            }
+        }
+    };
+}
+
+#[test]
+fn no_tick_and_no_output_of_a_set_is_lost() {
+    sweep(|k| async move {
+        let begin = Instant::now();
+        let mut interval = cede::time::interval(2 * MS);
+        for n in 0..5 {
+            let tick = again_and_again!(k, interval.tick());
+            assert_eq!(tick - begin, 2 * MS * n);
+        }
+        let mut set = JoinSet::new();
+        for n in 0..8_u32 {
+            set.spawn(async move {
+                sleep(MS * (n % 3)).await;
+                n
+            });
+        }
+        let mut outputs = Vec::new();
+        while let Some(output) = again_and_again!(k, set.join_next()) {
+            outputs.push(output.unwrap());
+        }
+        outputs.sort_unstable();
+        assert!(outputs.into_iter().eq(0..8));
+    });
+}
+
+#[test]
+fn no_connection_and_no_datagram_is_lost() {
+    for k in 0..MOST {
+        cede::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(async move {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+            let (tcp, udp) = (listener.local_addr().unwrap(), socket.local_addr().unwrap());
+            let peer = cede::spawn(async move {
+                let sender = UdpSocket::bind("127.0.0.1:0").await?;
+                for n in 0..5_u8 {
+                    TcpStream::connect(tcp).await?.write_all(&[n; 3]).await?;
+                    sender.send_to(&[n], udp).await?;
+                    sleep(MS / 2).await;
+                }
+                std::io::Result::Ok(())
+            });
+            for n in 0..5 {
+                let (mut stream, _) = again_and_again!(k, listener.accept()).unwrap();
+                let mut all = ReadExactly::new(3);
+                again_and_again!(k, stream.readable()).unwrap();
+                let bytes = loop {
+                    match up_to(k, all.read_from(&mut stream)).await {
+                        Some(read) => break read.map(<[u8]>::to_vec).unwrap(),
+                        None => sleep(MS / 4).await,
+                    }
+                };
+                assert_eq!(bytes, [n; 3]);
+                let mut datagram = [0; 8];
+                let (length, _) = again_and_again!(k, socket.recv_from(&mut datagram)).unwrap();
+                assert_eq!(datagram[..length], [n]);
+            }
+            peer.await.unwrap().unwrap();
         });
     }
 }

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use cede::runtime::{Builder, Runtime};
+use cede::runtime::{Builder, Handle, Runtime};
 use cede::sim::Sim;
+use cede::task::JoinHandle;
 
 /// Runs one test body on each scheduler: one thread, two workers (as the guest and inside a worker), and simulated.
 fn everywhere<F>(body: impl Fn() -> F)
@@ -309,6 +310,27 @@ fn block_on_nests() {
             })
         });
         assert_eq!(runtime.block_on(nested).unwrap(), 3);
+    }
+}
+
+#[test]
+fn block_on_nests_64_levels_deep_on_one_worker() {
+    /// Each level is a task whose poll blocks on the next one, and a timer.
+    fn level(handle: Handle, left: u32) -> JoinHandle<u32> {
+        handle.clone().spawn(async move {
+            if left == 0 {
+                return 0;
+            }
+            handle.clone().block_on(async move {
+                cede::time::sleep(Duration::from_micros(100)).await;
+                level(handle, left - 1).await.unwrap() + 1
+            })
+        })
+    }
+    let one_worker = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    for runtime in [Builder::new_current_thread().enable_all().build().unwrap(), one_worker] {
+        let top = level(runtime.handle().clone(), 64);
+        assert_eq!(runtime.block_on(top).unwrap(), 64);
     }
 }
 

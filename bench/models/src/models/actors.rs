@@ -1,4 +1,4 @@
-//! An actor for each unit: a task that owns its state and a bounded mailbox, asked by message, answering by message. On cede's pool.
+//! An actor for each unit: it owns its state and a bounded mailbox, is asked by message and answers by message. On cede's pool.
 #![forbid(unsafe_code)]
 
 use std::io;
@@ -7,7 +7,8 @@ use std::net::SocketAddr;
 use cede::io::{AsyncReadExt, AsyncWriteExt};
 use cede::net::TcpStream;
 use cede::runtime::Runtime;
-use cede::sync::{mpsc, oneshot};
+use cede::sync::oneshot;
+use cede_actor::{Actor, Address, BoxError, Context, Mailbox, Stop, System};
 
 use crate::job::{Elsewhere, MESSAGE, Model, Origin, REQUEST, check, hash_of};
 
@@ -24,10 +25,11 @@ impl Model for Actors {
 
     fn requests(&self, origin: Origin, n: usize) -> io::Result<Elsewhere> {
         Runtime::new()?.block_on(async move {
+            let system = System::new();
             let mut answers = Vec::with_capacity(n);
             for unit in 0..n {
                 let (answer, answered) = oneshot::channel();
-                ask(&start(), Message::Request { origin: origin.of(unit), answer }).await?;
+                start(&system)?.tell(Message::Request { origin: origin.of(unit), answer }).await.map_err(io::Error::other)?;
                 answers.push(answered);
             }
             for answered in answers {
@@ -39,10 +41,11 @@ impl Model for Actors {
 
     fn hash(&self, pieces: u64) -> io::Result<u64> {
         Runtime::new()?.block_on(async move {
+            let system = System::new();
             let mut answers = Vec::new();
             for piece in 0..pieces {
                 let (answer, answered) = oneshot::channel();
-                ask(&start(), Message::Hash { piece, answer }).await?;
+                start(&system)?.tell(Message::Hash { piece, answer }).await.map_err(io::Error::other)?;
                 answers.push(answered);
             }
             let mut sum = 0_u64;
@@ -54,28 +57,29 @@ impl Model for Actors {
     }
 }
 
+struct Worker;
+
 enum Message {
     Request { origin: SocketAddr, answer: oneshot::Sender<io::Result<()>> },
     Hash { piece: u64, answer: oneshot::Sender<u64> },
 }
 
-/// Starts an actor; it ends when its address is dropped and its mailbox empty.
-fn start() -> mpsc::Sender<Message> {
-    let (address, mut mailbox) = mpsc::channel(1);
-    cede::spawn(async move {
-        while let Some(message) = mailbox.recv().await {
-            // Who asked may have gone; then nobody misses the answer.
-            match message {
-                Message::Request { origin, answer } => drop(answer.send(request(origin).await)),
-                Message::Hash { piece, answer } => drop(answer.send(hash_of(piece))),
-            }
+impl Actor for Worker {
+    type Message = Message;
+
+    async fn handle(&mut self, message: Message, context: &mut Context<Self>) -> Result<(), BoxError> {
+        // Who asked may have gone; then nobody misses the answer.
+        match message {
+            Message::Request { origin, answer } => drop(answer.send(request(origin).await)),
+            Message::Hash { piece, answer } => drop(answer.send(hash_of(piece))),
         }
-    });
-    address
+        context.stop(Stop::drain());
+        Ok(())
+    }
 }
 
-async fn ask(actor: &mpsc::Sender<Message>, message: Message) -> io::Result<()> {
-    actor.send(message).await.map_err(|_| io::Error::other("the actor has ended"))
+fn start(system: &System) -> io::Result<Address<Worker>> {
+    Ok(system.spawn("worker", Mailbox::bounded(1).map_err(io::Error::other)?, Worker))
 }
 
 async fn request(origin: SocketAddr) -> io::Result<()> {

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
+use cede_context::wait;
 use cede_core::lock::Lock;
 use cede_sync::futures::OwnedNotified;
 use cede_sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
@@ -156,11 +157,14 @@ where
     // It queues up here, and not when the task is polled first: that would be in any order.
     let mut turn: Option<Turn> = shared.limit.clone().map(|limit| -> Turn { Box::pin(unconstrained(limit.acquire_owned())) });
     let mut permit = None;
-    if let Some(waiting) = &mut turn
-        && let Poll::Ready(acquired) = waiting.as_mut().poll(&mut Context::from_waker(Waker::noop()))
-    {
-        permit = Some(acquired.expect("the limit is never closed"));
-        turn = None;
+    if let Some(waiting) = &mut turn {
+        let before = wait::take();
+        if let Poll::Ready(acquired) = waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            permit = Some(acquired.expect("the limit is never closed"));
+            turn = None;
+        }
+        // It is the child that waits for its turn, not the one who spawns.
+        wait::waiting_for(before.kind, before.object);
     }
     let child = ChildTask {
         work: Some(NODE.scope(shared.node.clone(), work)),
