@@ -80,9 +80,11 @@ impl LongPoll {
         let had = processor::had(polls.number);
         let (again, had_then) = *self.again.get_or_insert((now, had.time));
         let lasts = now.saturating_duration_since(self.since);
-        let computed = again.saturating_duration_since(self.since) + had.time.saturating_sub(had_then);
         let Some(runtime) = registry::find(polls.runtime) else { return };
         let parts = runtime.parts();
+        // Nobody knows what it did before the second look, which comes late where processors are scarce.
+        let before = again.saturating_duration_since(self.since).min(parts.reports.stall_after / 2);
+        let computed = before + had.time.saturating_sub(had_then);
         let is_long = lasts >= parts.reports.stall_after && (!had.runnable || computed >= parts.reports.stall_after);
         if !is_long || parts.rescue.threads_max == 0 {
             return;
