@@ -286,7 +286,7 @@ impl Shared {
         let running = self.remotes.iter().enumerate().filter(|(index, _)| !has_stopped(*index));
         let polled = running.filter_map(|(_, remote)| remote.stats.polled_last());
         let mut refusing: Vec<TaskSite> = polled.chain(state.away.iter().filter_map(|away| away.task)).collect();
-        refusing.sort_by_key(|&(id, _)| id);
+        refusing.sort_unstable_by_key(|&(id, _)| id);
         refusing.dedup_by_key(|&mut (id, _)| id);
         refusing
     }
