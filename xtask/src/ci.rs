@@ -24,6 +24,7 @@ const STEPS: &[Step] = &[
     ("no-std", no_std),
     ("loom", loom),
     ("bench", bench),
+    ("ecosystem", conformance::ecosystem),
     ("conformance", conformance::fast_if_available),
     ("asan", || asan(true)),
     ("instructions", || instructions::check(true, false)),
@@ -65,6 +66,8 @@ fn bench() -> Result<(), String> {
         return Ok(());
     }
     run(&mut command("cargo", &["check", "--quiet", "--locked", "--manifest-path", "bench/Cargo.toml"]))?;
+    // The driver only: what it measures is built when it measures.
+    run(&mut command("cargo", &["check", "--quiet", "--locked", "--manifest-path", "bench/Cargo.toml", "--package", "cede-bench-facade"]))?;
     // The comparison of models, in its quick mode.
     run(&mut command("cargo", &["test", "--quiet", "--locked", "--manifest-path", "bench/Cargo.toml", "--package", "cede-bench-models"]))
 }
