@@ -280,7 +280,7 @@ impl Builder {
         self
     }
 
-    /// What is done with the reports. By default they are written to the error output, at most one in a second. The function is called by the thread that watches all runtimes, and should return soon.
+    /// What is done with the reports. By default they are written to the error output, at most one in a second. The function is called on a thread of its own for each report.
     pub fn on_stall<F>(&mut self, report: F) -> &mut Self
     where
         F: Fn(&Stall) + Send + Sync + 'static,
@@ -290,8 +290,8 @@ impl Builder {
         self
     }
 
-    /// What is done when tasks wait for each other in a circle; see [`Deadlock`]. By default that is written to the error output. The function is called by the thread that watches all
-    /// runtimes, within a second, for the runtime of the party with the smallest number, and should return soon.
+    /// What is done when tasks wait for each other in a circle; see [`Deadlock`]. By default that is written to the error output. The function is called within a
+    /// second or so, on a thread of its own, for the runtime of the party with the smallest number.
     pub fn on_deadlock<F>(&mut self, report: F) -> &mut Self
     where
         F: Fn(&Deadlock) + Send + Sync + 'static,
