@@ -134,7 +134,7 @@ impl Screen {
         unlockpt(&ours).unwrap();
         tcsetwinsize(&ours, Winsize { ws_row: 24, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
         let theirs = || open(ptsname(&ours, Vec::new()).unwrap(), OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
-        let mut command = program.command(&["top", &program.number()]);
+        let mut command = program.command(&["top", "--sort", "task", &program.number()]);
         let child = command.env("TERM", "xterm-256color").stdin(theirs()).stdout(theirs()).stderr(theirs()).spawn().unwrap();
         Self { terminal: File::from(ours), seen: Vec::new(), child }
     }
@@ -179,7 +179,7 @@ fn the_view_shows_a_task_in_detail_and_ends_by_a_key() {
     let program = LookedInto::begin("keys", "1");
     let mut screen = Screen::of(&program);
     screen.shows("the one that spins");
-    screen.press("j\r");
+    screen.press("jj\r");
     screen.shows("share of a thread");
     // That comes from the program.
     screen.shows("runs on thread");
