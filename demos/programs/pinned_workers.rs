@@ -1,0 +1,34 @@
+//! A task holds a blocking mutex over an `.await` of 500 ms, and two tasks that lock it pin both workers.
+//!
+//! The holder waits for a timer. On tokio no thread is left that would see it fire, so the holder never unlocks, and no time-out ends it either.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+fn main() {
+    side::demo(Duration::from_secs(5), || {
+        let runtime = side::builder(2).build().unwrap();
+        side::on_workers(&runtime, hold())
+    });
+}
+
+#[expect(clippy::await_holding_lock, reason = "that is the demo")]
+async fn hold() -> String {
+    let begun = Instant::now();
+    let lock = Arc::new(Mutex::new(0));
+    let guard = lock.lock();
+    let lockers: Vec<_> = (0..2)
+        .map(|_| {
+            let lock = lock.clone();
+            rt::spawn(async move { *lock.lock() += 1 })
+        })
+        .collect();
+    rt::time::sleep(Duration::from_millis(500)).await;
+    drop(guard);
+    for locker in lockers {
+        locker.await.unwrap();
+    }
+    format!("all have had the lock after {:.0?}", begun.elapsed())
+}
