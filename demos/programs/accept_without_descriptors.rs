@@ -31,7 +31,10 @@ fn main() {
             while accepted.load(SeqCst) == accepted_before {
                 rt::task::yield_now().await;
             }
-            format!("{failed} errors in {WATCHED:?}, {used:.0} % of a processor; accepts {:.0?} after clients have left", freed.elapsed())
+            format!(
+                "accept fails {failed} times in {WATCHED:?} and takes {used:.0} % of a processor; it goes on {:.0?} after clients have left",
+                freed.elapsed()
+            )
         })
     });
 }

@@ -1,4 +1,4 @@
-//! A task holds a blocking mutex over an `.await` of 500 ms, and two tasks that lock it pin both workers.
+//! A task holds a blocking mutex over an `.await` of 1 s, and two tasks that lock it pin both workers.
 //!
 //! The holder waits for a timer. On tokio no thread is left that would see it fire, so the holder never unlocks, and no time-out ends it either.
 
@@ -25,7 +25,7 @@ async fn hold() -> String {
             rt::spawn(async move { *lock.lock() += 1 })
         })
         .collect();
-    rt::time::sleep(Duration::from_millis(500)).await;
+    rt::time::sleep(Duration::from_secs(1)).await;
     drop(guard);
     for locker in lockers {
         locker.await.unwrap();

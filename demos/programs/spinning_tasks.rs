@@ -15,7 +15,7 @@ fn main() {
                     }
                 });
             }
-            rt::time::sleep(Duration::from_millis(300)).await;
+            rt::time::sleep(Duration::from_secs(1)).await;
             let begun = Instant::now();
             rt::spawn(rt::time::sleep(Duration::from_millis(100))).await.unwrap();
             let took = begun.elapsed();

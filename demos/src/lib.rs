@@ -28,9 +28,15 @@ pub fn run(limit: Duration, reports: fn() -> Vec<String>, body: impl FnOnce() ->
     if let Some(more @ 1..) = reports.len().checked_sub(1) {
         line += &format!(" (and {more} more)");
     }
-    let words: Vec<_> = line.split_whitespace().map(|word| word.rfind("programs/").map_or(word, |at| &word[at..])).collect();
-    println!("{}", words.join(" "));
+    println!("{}", line.split_whitespace().map(shorten).collect::<Vec<_>>().join(" "));
     exit(0)
+}
+
+/// A path without what is different on each machine.
+fn shorten(word: &str) -> &str {
+    let own = word.rfind("programs/").map(|at| &word[at..]);
+    let of_a_crate = || word.split_once("registry/src/")?.1.split_once('/').map(|(_, path)| path);
+    own.or_else(of_a_crate).unwrap_or(word)
 }
 
 /// The first sentence of what a panic said.

@@ -27,11 +27,14 @@ fn every_panic_is_counted_and_told_with_its_task() {
         let seen: Vec<_> = panics.iter().map(|panic| (panic.name(), panic.message(), panic.is_awaited())).collect();
         assert_eq!(seen, [(None, Some("one"), true), (Some("left alone"), Some("number 2"), false), (None, None, false)]);
         assert_eq!(panics[1].spawned_at().line(), line);
-        assert_eq!(panics[1].to_string(), format!(
-            "task {} \"left alone\", spawned at {}, panicked, and nobody waits for it: number 2",
-            panics[1].task(),
-            panics[1].spawned_at()
-        ));
+        assert_eq!(
+            panics[1].to_string(),
+            format!(
+                "task {} \"left alone\", spawned at {}, panicked, and nobody waits for it: number 2",
+                panics[1].task(),
+                panics[1].spawned_at()
+            )
+        );
     }
 }
 

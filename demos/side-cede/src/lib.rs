@@ -16,10 +16,11 @@ pub use cede_demos::message_of;
 
 static REPORTS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// Keeps a report without the advice at its end.
+/// Keeps the facts of a report, without its advice.
 fn report(report: &dyn fmt::Display) {
     let text = report.to_string();
-    let short = text.split(". Use ").next().and_then(|text| text.split("\n  It waits").next()).unwrap_or(&text);
+    let short =
+        [". Use ", "\n", ", whose other tasks go on elsewhere"].iter().fold(&*text, |text, end| text.split(end).next().unwrap_or(text));
     REPORTS.lock().unwrap_or_else(PoisonError::into_inner).push(short.to_owned());
 }
 
@@ -99,7 +100,7 @@ pub async fn actors_that_ask_each_other() -> String {
     a.tell(Message::Know(b)).await.expect("a lives");
     let outcome = match a.ask(Message::Ask).await.flatten() {
         Ok(_) => "they answer".to_owned(),
-        Err(error) => format!("a question fails at once: {error}"),
+        Err(error) => format!("a question fails at once: {}", error.to_string().split("; use").next().unwrap_or_default()),
     };
     format!("; as actors of cede-actor, {outcome}")
 }
