@@ -25,6 +25,7 @@ const STEPS: &[Step] = &[
     ("loom", loom),
     ("bench", bench),
     ("demos", demos),
+    ("ecosystem", conformance::ecosystem),
     ("conformance", conformance::fast_if_available),
     ("asan", || asan(true)),
     ("instructions", || instructions::check(true, false)),
@@ -66,6 +67,8 @@ fn bench() -> Result<(), String> {
         return Ok(());
     }
     run(&mut command("cargo", &["check", "--quiet", "--locked", "--manifest-path", "bench/Cargo.toml"]))?;
+    // The driver only: what it measures is built when it measures.
+    run(&mut command("cargo", &["check", "--quiet", "--locked", "--manifest-path", "bench/Cargo.toml", "--package", "cede-bench-facade"]))?;
     // The comparison of models, in its quick mode.
     run(&mut command("cargo", &["test", "--quiet", "--locked", "--manifest-path", "bench/Cargo.toml", "--package", "cede-bench-models"]))
 }

@@ -6,6 +6,7 @@
 //! | `docs` | the examples of tokio's documentation |
 //! | `api` | nothing: compares the public items, their signatures and auto traits |
 //! | `crates` | the tests of the crates of `conformance/crates.toml`; `--only NAME,NAME` for some |
+//! | `ecosystem` | the programs of `examples/ecosystem`: axum, reqwest, rustls, WebSockets, tonic, quinn and redis, unchanged, on the facade |
 //! | `fast` | what continuous integration runs: a part of the first and of the last |
 //!
 //! The work is done by scripts in `conformance/`, which read published crates from Cargo's download at run time. Results, a table and a JSON each, are in `target/conformance/`.
@@ -19,7 +20,7 @@ const FAST_CRATES: &str = "tokio-stream,tokio-test";
 
 /// Runs a suite; `arguments` are its name and what the script is given beside.
 pub(crate) fn suite(arguments: &[String]) -> Result<(), String> {
-    let (name, rest) = arguments.split_first().ok_or("conformance: which suite? tokio, docs, api, crates or fast")?;
+    let (name, rest) = arguments.split_first().ok_or("conformance: which suite? tokio, docs, api, crates, ecosystem or fast")?;
     let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
     needs(name)?;
     match name.as_str() {
@@ -27,6 +28,7 @@ pub(crate) fn suite(arguments: &[String]) -> Result<(), String> {
         "docs" => script("tokio_doctests.py", "docs", &with(&["--against-real", "--exceptions", EXCEPTIONS], &rest)),
         "api" => script("tokio_api_diff.py", "api", &with(&["--features", "full,test-util", "--exceptions", EXCEPTIONS], &rest)),
         "crates" => script("crates.py", "crates", &with(&["--shared-target", "--exceptions", EXCEPTIONS], &rest)),
+        "ecosystem" => ecosystem(),
         "fast" => fast(),
         other => Err(format!("conformance: no such suite: {other}")),
     }
@@ -51,7 +53,15 @@ fn fast() -> Result<(), String> {
     script("crates.py", "crates", &["--shared-target", "--exceptions", EXCEPTIONS, "--only", FAST_CRATES])
 }
 
+/// Needs nothing but Cargo.
+pub(crate) fn ecosystem() -> Result<(), String> {
+    run(&mut command("cargo", &["test", "--quiet", "--locked", "--manifest-path", "examples/ecosystem/Cargo.toml"]))
+}
+
 fn needs(suite: &str) -> Result<(), String> {
+    if suite == "ecosystem" {
+        return Ok(());
+    }
     if !succeeds("python3", &["-c", "import sys, tomllib"]) {
         return Err("conformance: python3 (3.11 or later) is not installed".to_owned());
     }

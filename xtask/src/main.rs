@@ -6,7 +6,7 @@
 //! | `loom` | runs all loom models |
 //! | `asan` | runs the tests under the address sanitizer (needs a nightly toolchain; `--if-available` makes that no failure) |
 //! | `no-std` | proves that `cede-core` links neither `std` nor `alloc` |
-//! | `conformance` | runs the tests of tokio, and of crates that are written against it, on the facade: `tokio`, `docs`, `api`, `crates`, `fast` |
+//! | `conformance` | runs the tests of tokio, and of crates that are written against it, on the facade: `tokio`, `docs`, `api`, `crates`, `ecosystem`, `fast` |
 //! | `instructions` | counts instructions per operation and compares with `bench/instructions.toml`; `--update` rewrites it |
 //! | `ci` | all of the above and the rest of what continuous integration runs; `--skip NAME` leaves a step out |
 #![forbid(unsafe_code)]

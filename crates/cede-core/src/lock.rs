@@ -68,7 +68,8 @@ impl<T: ?Sized> Lock<T> {
     #[inline]
     pub fn try_lock(&self) -> Option<Guard<'_, T>> {
         let free = self.locked.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok();
-        free.then_some(Guard { lock: self })
+        // Made only if the lock was free: a guard that is made and dropped unlocks.
+        if free { Some(Guard { lock: self }) } else { None }
     }
 
     #[cold]
@@ -155,6 +156,22 @@ impl<T: ?Sized> core::fmt::Debug for Guard<'_, T> {
 pub use self::model::{Guard, Lock};
 
 /// Under the model checker the lock is loom's mutex: a spin loop would only multiply the interleavings.
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::Lock;
+
+    #[test]
+    fn who_is_refused_leaves_the_lock_locked() {
+        let lock = Lock::new(1);
+        let guard = lock.lock();
+        assert!(lock.try_lock().is_none());
+        assert!(lock.try_lock().is_none(), "the first refusal must not have unlocked it");
+        drop(guard);
+        assert!(lock.try_lock().is_some_and(|guard| *guard == 1));
+        assert!(lock.try_lock().is_some(), "a guard that is dropped unlocks");
+    }
+}
+
 #[cfg(loom)]
 mod model {
     use super::{Deref, DerefMut};

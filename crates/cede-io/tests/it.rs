@@ -14,5 +14,7 @@ mod random;
 mod reading;
 #[path = "it/script.rs"]
 mod script;
+#[path = "it/sweep.rs"]
+mod sweep;
 #[path = "it/writing.rs"]
 mod writing;

@@ -39,7 +39,6 @@ pub(crate) mod pool;
 pub use named::{BlockingPool, Builder, SpawnError};
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::panic::Location;
@@ -61,17 +60,19 @@ use crate::task::{Id, JoinError, JoinHandle};
 pub(crate) struct Blocking {
     pool: pool::Pool<BlockingJob>,
     /// The closures that run at the moment, by id, and where they were spawned.
-    running: Lock<BTreeMap<u64, &'static Location<'static>>>,
+    running: Lock<Vec<(u64, &'static Location<'static>)>>,
 }
 
 impl Blocking {
     pub(crate) fn new(config: pool::Config) -> Self {
-        Self { pool: pool::Pool::new(config), running: Lock::new(BTreeMap::new()) }
+        Self { pool: pool::Pool::new(config), running: Lock::new(Vec::new()) }
     }
 
     /// The closures that run at the moment.
     pub(crate) fn running(&self) -> Vec<(u64, &'static Location<'static>)> {
-        self.running.lock().iter().map(|(&id, &site)| (id, site)).collect()
+        let mut running = self.running.lock().clone();
+        running.sort_unstable_by_key(|&(id, _)| id);
+        running
     }
 
     pub(crate) fn shut_down(&self, timeout: Option<Duration>) {
@@ -264,10 +265,15 @@ impl pool::Job for BlockingJob {
         let _inside = context::enter(self.handle.clone());
         let running = &self.handle.parts().blocking.running;
         let id = self.task.id();
-        running.lock().insert(id, self.task.site());
+        running.lock().push((id, self.task.site()));
         // SAFETY: the pool gives each job one turn; its home's failure is `JoinError`.
         let outcome = unsafe { run::run(self.task, |panicked| self.handle.parts().tell_panic(panicked)) };
-        running.lock().remove(&id);
+        {
+            // As many entries as threads that run something, so looking through them is short.
+            let mut running = running.lock();
+            let place = running.iter().rposition(|&(other, _)| other == id).expect("was put there above");
+            running.swap_remove(place);
+        }
         debug_assert_eq!(outcome, run::Outcome::Completed);
     }
 

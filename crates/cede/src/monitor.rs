@@ -149,6 +149,8 @@ pub(crate) fn ring() {
 struct Memory {
     polls: LongPolls,
     search: Search,
+    /// Empty between looks, kept for its memory.
+    watches: Vec<Arc<Watch>>,
     /// Something has happened since the last search for deadlocks.
     stirred: bool,
 }
@@ -196,7 +198,8 @@ struct Round {
 }
 
 fn look(memory: &mut Memory, barrier: ProcessBarrier) -> Round {
-    let watches: Vec<_> = state().watches.iter().filter_map(Weak::upgrade).collect();
+    let mut watches = std::mem::take(&mut memory.watches);
+    watches.extend(state().watches.iter().filter_map(Weak::upgrade));
     let now = Instant::now();
     let mut round = Round { quiet: true, period: PERIODS.1 };
     for watch in &watches {
@@ -219,7 +222,8 @@ fn look(memory: &mut Memory, barrier: ProcessBarrier) -> Round {
     }
     round.period = round.period.max(PERIODS.0);
     // The last handle on a runtime may be dropped here, and the closures of its owner with it.
-    shielded(|| drop(watches));
+    shielded(|| watches.clear());
+    memory.watches = watches;
     round
 }
 

@@ -141,7 +141,7 @@ impl Runtime {
         self.handle.spawn_blocking(job)
     }
 
-    /// Runs a future to its end on this thread, and returns its output. Tasks go on meanwhile; this thread may run some of them while the future waits, see
+    /// Runs a future to its end on this thread, and returns its output. Tasks go on meanwhile, on the workers; whether on this thread as well while the future waits, is said by
     /// [`Builder::block_on_runs_tasks`].
     ///
     /// Inside a task of the same runtime it nests: the worker runs other tasks until the future is done. What was begun last must then end first, so two nested calls on one worker

@@ -11,10 +11,16 @@ use std::time::Duration;
 
 use cede::runtime::{Builder, Runtime};
 
-fn runtimes() -> [Runtime; 2] {
+/// A thread in its `block_on` runs tasks.
+fn with_guest() -> Runtime {
+    Builder::new_multi_thread().worker_threads(2).enable_all().block_on_runs_tasks(true).build().unwrap()
+}
+
+fn runtimes() -> [Runtime; 3] {
     [
         Builder::new_current_thread().enable_all().build().unwrap(),
         Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap(),
+        with_guest(),
     ]
 }
 
@@ -75,7 +81,7 @@ fn wakers_closed(wakers: &Receiver<Waker>) -> bool {
 
 #[test]
 fn the_end_waits_for_a_poll_on_the_thread_of_a_block_on() {
-    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = with_guest();
     let on = Arc::new(Mutex::new(None));
     let (waker, wakers) = channel();
     let (polled, is_polled) = channel();

@@ -55,7 +55,9 @@ fn a_task_that_blocks_a_one_thread_runtime_is_reported_with_its_frames() {
 
 #[test]
 fn a_task_on_the_thread_in_block_on_is_reported() {
-    let (runtime, reports) = reporting(two_workers());
+    let mut builder = two_workers();
+    builder.block_on_runs_tasks(true);
+    let (runtime, reports) = reporting(builder);
     let (go_on, wait) = channel();
     let watcher = thread::spawn(move || {
         let stall = reports.recv_timeout(Duration::from_secs(60)).expect("a report");

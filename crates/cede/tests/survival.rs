@@ -400,8 +400,8 @@ fn wakes_from_other_threads_while_the_runtime_ends() {
 }
 
 #[test]
-fn spawn_and_join_from_a_block_on_interrupt_few_workers() {
-    let runtime = two_workers();
+fn spawn_and_join_from_a_block_on_that_runs_tasks_interrupt_few_workers() {
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().block_on_runs_tasks(true).build().unwrap();
     let load = async || {
         for i in 0..1000 {
             assert_eq!(cede::spawn(async move { i }).await.unwrap(), i);

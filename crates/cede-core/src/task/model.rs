@@ -335,3 +335,63 @@ fn loom_a_sighting_is_of_one_task() {
 fn site_of_the_first() -> &'static Location<'static> {
     Location::caller()
 }
+
+/// The end of a runtime whose queues nobody takes from any more claims a sleeper; somebody outside wakes it. One of them gets the right to poll.
+#[test]
+fn loom_claim_of_a_sleeper_beside_its_wake() {
+    model(|| {
+        let (world, queued) = begin();
+        let (left, wakers) = channel();
+        let (task, join) = spawn(usize::MAX, Some(left));
+        assert!(!run(task), "it sleeps");
+        let waking = thread::spawn(move || wakers.recv().unwrap().wake());
+        // SAFETY: the queue is the model's, and is looked at after the threads have ended.
+        let claimed = unsafe { task.claim_asleep_for_shutdown() };
+        if claimed {
+            // SAFETY: the claim gave the right to poll.
+            unsafe {
+                task.fail(Aborted);
+                drop(task.complete());
+            }
+        }
+        waking.join().unwrap();
+        match queued.try_recv() {
+            Ok(task) => {
+                assert!(!claimed, "the right to poll was given twice");
+                task.cancel();
+                assert!(run(task));
+            }
+            Err(_) => assert!(claimed, "the right to poll was lost"),
+        }
+        drop(join);
+        assert_ended(&world, 0);
+    });
+}
+
+/// The same beside a thread that is away in the middle of a poll: what runs is not claimed.
+#[test]
+fn loom_claim_of_a_sleeper_beside_a_poll() {
+    model(|| {
+        let (world, queued) = begin();
+        let (task, join) = spawn(usize::MAX, None);
+        let away = thread::spawn(move || run(task));
+        // SAFETY: as above.
+        let claimed = unsafe { task.claim_asleep_for_shutdown() };
+        if claimed {
+            // SAFETY: as above.
+            unsafe {
+                task.fail(Aborted);
+                drop(task.complete());
+            }
+        }
+        let ended = away.join().unwrap();
+        assert!(!(claimed && ended), "it was ended twice");
+        if !claimed && !ended {
+            // SAFETY: nobody else runs it any more.
+            assert!(unsafe { task.claim_for_shutdown() } && run(task));
+        }
+        assert!(queued.try_recv().is_err());
+        drop(join);
+        assert_ended(&world, 0);
+    });
+}

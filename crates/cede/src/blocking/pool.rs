@@ -50,7 +50,6 @@ use std::{
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
-        mpsc,
     },
     thread,
     time::{Duration, Instant},
@@ -274,19 +273,21 @@ impl<J: Job> Pool<J> {
 fn run_promised<J: Job>(jobs: Vec<J>, deadline: Option<Instant>) {
     let run = |jobs: Vec<J>| jobs.into_iter().for_each(|job| contain(|| job.run()));
     let Some(deadline) = deadline.filter(|_| !jobs.is_empty()) else { return run(jobs) };
-    let (done, finished) = mpsc::channel::<()>();
-    let jobs = Arc::new(Mutex::new(jobs));
-    let take = |jobs: &Mutex<Vec<J>>| std::mem::take(&mut *jobs.lock().unwrap_or_else(PoisonError::into_inner));
-    let theirs = jobs.clone();
+    let left = Arc::new((Mutex::new(Some(jobs)), Condvar::new()));
+    let take = |left: &Mutex<Option<Vec<J>>>| left.lock().unwrap_or_else(PoisonError::into_inner).replace(Vec::new()).unwrap_or_default();
+    let theirs = left.clone();
     let thread = thread::Builder::new().name("cede-last-writes".to_owned()).spawn(move || {
-        run(take(&theirs));
-        drop(done);
+        run(take(&theirs.0));
+        // `None`: they are done.
+        *theirs.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        theirs.1.notify_one();
     });
-    match thread {
-        // Disconnected when done.
-        Ok(_) => drop(finished.recv_timeout(deadline.saturating_duration_since(Instant::now()))),
-        Err(_) => run(take(&jobs)),
+    if thread.is_err() {
+        return run(take(&left.0));
     }
+    let jobs = left.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let patience = deadline.saturating_duration_since(Instant::now());
+    drop(left.1.wait_timeout_while(jobs, patience, |jobs| jobs.is_some()));
 }
 
 impl<J: Job> Shared<J> {

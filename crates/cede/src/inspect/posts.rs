@@ -159,6 +159,14 @@ pub(crate) fn enter(runtime: u64) -> u64 {
 
 /// What all threads do that are listed.
 pub(crate) fn look() -> Vec<Polls> {
+    let mut seen = Vec::new();
+    look_into(&mut seen);
+    seen
+}
+
+/// Like [`look`], into memory that there is already.
+pub(crate) fn look_into(all: &mut Vec<Polls>) {
+    all.clear();
     let seen = |post: &Post| {
         // SAFETY: [I1] the entry is in the list, and the lock is held.
         let (task, runtime, excused, stirs) =
@@ -172,7 +180,7 @@ pub(crate) fn look() -> Vec<Polls> {
             stirs: stirs.load(Ordering::Relaxed),
         }
     };
-    posts().iter().map(seen).collect()
+    all.extend(posts().iter().map(seen));
 }
 
 /// The task that a thread polls, as it lies in its scheduler's memory.
@@ -189,5 +197,5 @@ pub(crate) fn polled_in(runtime: u64) -> Vec<TaskSite> {
 
 /// The task at an address, if there is one.
 pub(crate) fn see(address: NonNull<Header>) -> Option<Sighting> {
-    census::of_all().iter().find_map(|census| census.look_at(address))
+    census::see(address)
 }

@@ -87,7 +87,7 @@ pub(crate) fn listen_if_asked() {
     ONCE.call_once(|| {
         let asked = std::env::var_os("CEDE_INSPECT").is_some_and(|value| !value.is_empty() && value != "0");
         if asked && let Err(error) = listen() {
-            eprintln!("cede: CEDE_INSPECT is set, but there is no socket: {error}");
+            let _not_said = writeln!(io::stderr(), "cede: CEDE_INSPECT is set, but there is no socket: {error}");
         }
     });
 }

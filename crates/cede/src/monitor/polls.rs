@@ -18,6 +18,8 @@ use crate::inspect::{registry, samples};
 #[derive(Debug, Default)]
 pub(super) struct LongPolls {
     threads: Vec<Watched>,
+    /// Kept from look to look for its memory only.
+    seen: Vec<Polls>,
 }
 
 /// A thread, as it was seen last.
@@ -41,7 +43,8 @@ struct LongPoll {
 impl LongPolls {
     /// Looks at all threads. Returns whether nothing has happened since the last look, and nothing is under way.
     pub(super) fn look(&mut self, now: Instant, is_rescued: impl Fn(Pid) -> bool) -> bool {
-        let seen = posts::look();
+        let mut seen = std::mem::take(&mut self.seen);
+        posts::look_into(&mut seen);
         samples::count(&seen);
         let mut quiet = true;
         self.threads.retain(|thread| seen.iter().any(|polls| polls.number == thread.number));
@@ -52,6 +55,7 @@ impl LongPolls {
             });
             quiet &= self.threads[index].look(polls, now, &is_rescued);
         }
+        self.seen = seen;
         quiet
     }
 }

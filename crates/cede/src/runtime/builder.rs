@@ -44,8 +44,7 @@ pub struct Builder {
     name: Option<Arc<str>>,
     unhandled_panic: UnhandledPanic,
     /// `None` until somebody says so.
-    block_on_runs_tasks: Option<bool>,
-    own_thread_name: bool,
+    block_on_runs_tasks: bool,
     rescue: Rescue,
     reports: Reports,
     on_task_panic: Option<panics::Listener>,
@@ -96,8 +95,7 @@ impl Builder {
             hooks: Hooks::default(),
             name: None,
             unhandled_panic: UnhandledPanic::Ignore,
-            block_on_runs_tasks: None,
-            own_thread_name: false,
+            block_on_runs_tasks: false,
             rescue: Rescue::default(),
             reports: Reports::default(),
             on_task_panic: None,
@@ -169,7 +167,6 @@ impl Builder {
         F: Fn() -> String + Send + Sync + 'static,
     {
         self.thread_name = Arc::new(name);
-        self.own_thread_name = true;
         self
     }
 
@@ -256,13 +253,13 @@ impl Builder {
         self
     }
 
-    /// Whether a thread that waits in `block_on` of a work-stealing runtime runs tasks meanwhile. It does by default, unless threads of the runtime have hooks, names or
-    /// stack sizes of their own, because then tasks may rely on those.
+    /// Whether a thread that waits in `block_on` of a work-stealing runtime runs tasks meanwhile. It does not by default.
     ///
-    /// Spawning and joining from `block_on` then costs a hundredth of what waking a worker costs. On the other hand a task that blocks its thread may delay the future of `block_on`, and a
-    /// future that holds a lock of `std` over an `.await` may deadlock with a task that wants it, as both would on a one-thread runtime. Turn it off where that matters.
+    /// Turned on, spawning and joining from `block_on` costs a fraction of what waking a worker costs. On the other hand a task that blocks its thread may then delay the future of
+    /// `block_on`, which no other thread can go on with; a future that holds a lock of `std` over an `.await` may deadlock with a task that wants it, as both would on a one-thread runtime; and
+    /// tasks run on a thread for which no hook was called.
     pub fn block_on_runs_tasks(&mut self, runs: bool) -> &mut Self {
-        self.block_on_runs_tasks = Some(runs);
+        self.block_on_runs_tasks = runs;
         self
     }
 
@@ -283,7 +280,7 @@ impl Builder {
         self
     }
 
-    /// What is done with the reports. By default they are written to the error output, at most one in a second. The function is called by the thread that watches all runtimes, and should return soon.
+    /// What is done with the reports. By default they are written to the error output, at most one in a second. The function is called on a thread of its own for each report.
     pub fn on_stall<F>(&mut self, report: F) -> &mut Self
     where
         F: Fn(&Stall) + Send + Sync + 'static,
@@ -293,8 +290,8 @@ impl Builder {
         self
     }
 
-    /// What is done when tasks wait for each other in a circle; see [`Deadlock`]. By default that is written to the error output. The function is called by the thread that watches all
-    /// runtimes, within a second, for the runtime of the party with the smallest number, and should return soon.
+    /// What is done when tasks wait for each other in a circle; see [`Deadlock`]. By default that is written to the error output. The function is called within a
+    /// second or so, on a thread of its own, for the runtime of the party with the smallest number.
     pub fn on_deadlock<F>(&mut self, report: F) -> &mut Self
     where
         F: Fn(&Deadlock) + Send + Sync + 'static,
@@ -442,12 +439,7 @@ impl Builder {
             rescue: if simulated { Rescue { threads_max: 0, ..self.rescue } } else { self.rescue },
             draining: AtomicBool::new(false),
             drain_begins: Notify::new(),
-            block_on_runs_tasks: self.block_on_runs_tasks.unwrap_or(
-                !self.own_thread_name
-                    && self.thread_stack_size.is_none()
-                    && self.hooks.thread_start.is_none()
-                    && self.hooks.thread_stop.is_none(),
-            ),
+            block_on_runs_tasks: self.block_on_runs_tasks,
         }
     }
 }

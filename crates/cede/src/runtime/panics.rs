@@ -4,6 +4,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::io::Write;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -119,7 +120,8 @@ impl Panics {
         let panic = TaskPanic { task: panicked.task, name, spawned_at: panicked.spawned_at, message, awaited: panicked.awaited };
         match &self.listener {
             Some(listener) => drop(shielded(|| listener(&panic))),
-            None => eprintln!("cede: {panic}"),
+            // An error output that cannot be written to must not end the worker, as `eprintln!` would.
+            None => drop(writeln!(std::io::stderr(), "cede: {panic}")),
         }
     }
 }

@@ -118,7 +118,7 @@ impl Parts {
         for task in &mut blocked {
             task.name = self.names.get(task.id);
         }
-        blocked.sort_by_key(|task| task.id);
+        blocked.sort_unstable_by_key(|task| task.id);
         self.report(Deadlock { blocked });
     }
 }

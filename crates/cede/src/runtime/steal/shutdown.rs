@@ -6,6 +6,16 @@
 //!
 //! What a thread that is away waits for may be held by a future that sleeps. So when all workers have stopped and somebody is still away, the last to stop takes the seats out once and
 //! drops the futures that are asleep: nobody polls them, and nobody will.
+//!
+//! # Why that is sound
+//! A claim is one read-modify-write that marks the task as notified, and succeeds if the task slept before. A wake is the same operation, so one of the two gets the right to poll; a task that a
+//! thread is away in is not asleep before its poll has ended, and that thread touches it no more when it has found it asleep. Both are models: `loom_claim_of_a_sleeper_…` in `cede_core::task`. No queue
+//! holds what was asleep; and the injection queue is closed, so a wake that comes first leaves the task marked, in no queue, for `[drop]`.
+//!
+//! # What still waits
+//! A thread that is blocked in its task for something that a *queued* task holds, or one that was woken after the end began: those are not claimed, because the thread that is away may be the one
+//! which has just marked its own task and is about to queue it. The end then waits for that thread, as it would on any runtime for a task that blocks for ever; `shutdown_timeout` bounds the wait, and
+//! its report names the task. To drop those too, pushes would have to stay possible until `[drop]`, so that each right to poll can be found in a queue.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -275,7 +285,7 @@ impl Shared {
         }
         let polled = posts::polled_in(self.parts.id.number());
         let mut refusing: Vec<TaskSite> = polled.into_iter().chain(state.away.iter().filter_map(|away| away.task)).collect();
-        refusing.sort_by_key(|&(id, _)| id);
+        refusing.sort_unstable_by_key(|&(id, _)| id);
         refusing.dedup_by_key(|&mut (id, _)| id);
         refusing
     }

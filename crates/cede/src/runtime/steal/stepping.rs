@@ -131,7 +131,7 @@ impl Stepper {
         if let Some(slab) = self.shared.foreign_slab.lock().as_ref() {
             slab.for_each(&mut add);
         }
-        blocked.sort_by_key(|task| task.id);
+        blocked.sort_unstable_by_key(|task| task.id);
         blocked
     }
 

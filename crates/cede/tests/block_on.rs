@@ -1,0 +1,101 @@
+//! What the thread in `block_on` of a work-stealing runtime does beside its future.
+
+use std::sync::mpsc;
+use std::thread;
+
+use cede::runtime::{Builder, Runtime};
+
+fn runtime(block_on_runs_tasks: bool) -> Runtime {
+    Builder::new_multi_thread().worker_threads(1).enable_all().block_on_runs_tasks(block_on_runs_tasks).build().unwrap()
+}
+
+/// A task blocks its thread until the future of `block_on` lets it go: where that thread is the future's own, neither would ever end.
+#[test]
+fn a_task_that_blocks_does_not_delay_the_future() {
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    runtime.block_on(async {
+        for _ in 0..100 {
+            let (let_go, gone) = mpsc::channel();
+            let task = cede::spawn(async move { gone.recv().unwrap() });
+            // The future waits, and so the thread would be free for the task.
+            cede::task::yield_now().await;
+            cede::spawn(async {}).await.unwrap();
+            let_go.send(()).unwrap();
+            task.await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn no_task_runs_there_by_default() {
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let here = thread::current().id();
+    runtime.block_on(async {
+        for _ in 0..1000 {
+            assert_ne!(cede::spawn(async { thread::current().id() }).await.unwrap(), here);
+        }
+    });
+}
+
+#[test]
+fn tasks_run_there_if_asked_for() {
+    let runtime = runtime(true);
+    let here = thread::current().id();
+    runtime.block_on(async {
+        let mut ran_here = 0;
+        while ran_here == 0 {
+            let tasks: Vec<_> = (0..100).map(|_| cede::spawn(async { thread::current().id() })).collect();
+            for task in tasks {
+                ran_here += usize::from(task.await.unwrap() == here);
+            }
+        }
+    });
+}
+
+/// The runtime's end waits for a guest that is in the middle of a task.
+#[test]
+fn a_runtime_ends_while_its_guest_runs_a_task() {
+    for _ in 0..50 {
+        let runtime = runtime(true);
+        let handle = runtime.handle().clone();
+        let (running, runs) = mpsc::channel();
+        let (end, ends) = mpsc::channel::<()>();
+        let guest = thread::spawn(move || {
+            handle.block_on(async {
+                let task = cede::spawn(async move {
+                    running.send(()).unwrap();
+                    let _ended = ends.recv();
+                });
+                // `Err` if the runtime ended first.
+                let _outcome = task.await;
+            });
+        });
+        runs.recv().unwrap();
+        let ending = thread::spawn(move || drop(runtime));
+        drop(end);
+        ending.join().unwrap();
+        guest.join().unwrap();
+    }
+}
+
+#[test]
+fn nested_calls_end_wherever_their_task_runs() {
+    for runs_tasks in [false, true] {
+        let runtime = runtime(runs_tasks);
+        let handle = runtime.handle().clone();
+        let sum = runtime.block_on(async move {
+            let tasks: Vec<_> = (0..50)
+                .map(|number| {
+                    let handle = handle.clone();
+                    cede::spawn(async move { handle.block_on(async move { cede::spawn(async move { number }).await.unwrap() }) })
+                })
+                .collect();
+            let mut sum = 0;
+            for task in tasks {
+                sum += task.await.unwrap();
+            }
+            sum
+        });
+        assert_eq!(sum, 49 * 50 / 2);
+    }
+}
