@@ -16,7 +16,7 @@ fn main() {
     setrlimit(Resource::Nofile, Rlimit { current: Some(64), maximum: Some(64) }).unwrap();
     side::demo(Duration::from_secs(10), || {
         let runtime = side::builder(2).build().unwrap();
-        side::on_workers(&runtime, async {
+        runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
             let mut clients: Vec<_> = std::iter::from_fn(|| std::net::TcpStream::connect(address).ok()).collect();

@@ -13,7 +13,7 @@ type Question = oneshot::Sender<u64>;
 fn main() {
     side::demo(Duration::from_secs(5), || {
         let runtime = side::builder(2).build().unwrap();
-        side::on_workers(&runtime, async {
+        runtime.block_on(async {
             let ((to_a, mail_a), (to_b, mail_b)) = (mpsc::channel(8), mpsc::channel(8));
             rt::spawn(answerer(mail_a, to_b.clone()));
             rt::spawn(answerer(mail_b, to_a.clone()));

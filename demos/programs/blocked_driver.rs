@@ -13,7 +13,7 @@ const BLOCKS: Duration = Duration::from_secs(2);
 fn main() {
     side::demo(Duration::from_secs(10), || {
         let runtime = side::builder(2).build().unwrap();
-        side::on_workers(&runtime, async {
+        runtime.block_on(async {
             let client = rt::spawn(echo_for(Duration::from_secs(3)));
             rt::spawn(async {
                 rt::time::sleep(Duration::from_millis(505)).await;

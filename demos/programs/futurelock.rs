@@ -10,7 +10,7 @@ use rt::sync::Mutex;
 fn main() {
     side::demo(Duration::from_secs(3), || {
         let runtime = side::builder(2).build().unwrap();
-        side::on_workers(&runtime, async {
+        runtime.block_on(async {
             let lock = Arc::new(Mutex::new(()));
             let held = lock.clone();
             rt::spawn(async move {

@@ -9,7 +9,7 @@ use rt::runtime::Handle;
 fn main() {
     side::demo(Duration::from_secs(5), || {
         let runtime = side::builder(1).build().unwrap();
-        side::on_workers(&runtime, async {
+        runtime.block_on(async {
             let task = rt::spawn(async { fetch() });
             match task.await {
                 Ok(answer) => format!("works: {answer}"),

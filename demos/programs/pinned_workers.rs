@@ -1,16 +1,14 @@
-//! A task holds a blocking mutex over an `.await` of 1 s, and two tasks that lock it pin both workers.
+//! A `std` mutex is held over an `.await` of 1 s, and two tasks that lock it pin both workers.
 //!
-//! The holder waits for a timer. On tokio no thread is left that would see it fire, so the holder never unlocks, and no time-out ends it either.
+//! The holder, which is no task, waits for a timer. On tokio no thread is left that would see it fire, so the holder never unlocks, and no time-out ends it either.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-
-use parking_lot::Mutex;
 
 fn main() {
     side::demo(Duration::from_secs(5), || {
         let runtime = side::builder(2).build().unwrap();
-        side::on_workers(&runtime, hold())
+        runtime.block_on(hold())
     });
 }
 
@@ -18,11 +16,11 @@ fn main() {
 async fn hold() -> String {
     let begun = Instant::now();
     let lock = Arc::new(Mutex::new(0));
-    let guard = lock.lock();
+    let guard = lock.lock().unwrap();
     let lockers: Vec<_> = (0..2)
         .map(|_| {
             let lock = lock.clone();
-            rt::spawn(async move { *lock.lock() += 1 })
+            rt::spawn(async move { *lock.lock().unwrap() += 1 })
         })
         .collect();
     rt::time::sleep(Duration::from_secs(1)).await;

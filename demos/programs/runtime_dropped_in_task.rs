@@ -5,7 +5,7 @@ use std::time::Duration;
 fn main() {
     side::demo(Duration::from_secs(5), || {
         let runtime = side::builder(1).build().unwrap();
-        side::on_workers(&runtime, async {
+        runtime.block_on(async {
             let inner = side::builder(1).build().unwrap();
             inner.spawn(std::future::pending::<()>());
             let task = rt::spawn(async move { drop(inner) });

@@ -7,7 +7,7 @@ use rt::runtime::Handle;
 fn main() {
     side::demo(Duration::from_secs(5), || {
         let runtime = side::builder(2).build().unwrap();
-        let outcome = side::on_workers(&runtime, async {
+        let outcome = runtime.block_on(async {
             for _ in 0..2 {
                 rt::spawn(async {
                     loop {

@@ -14,7 +14,7 @@ use rt::net::{TcpListener, TcpStream};
 fn main() {
     side::demo(Duration::from_secs(15), || {
         let runtime = side::builder(2).build().unwrap();
-        side::on_workers(&runtime, async {
+        runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
             rt::spawn(async move {

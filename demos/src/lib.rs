@@ -1,7 +1,4 @@
 //! What the demos on both runtimes share: a time limit, and one line of outcome.
-//!
-//! They run as tasks on the workers, and the main thread waits for them without the runtime. In `block_on` it would run tasks as well on cede (`Builder::block_on_runs_tasks`); what such a task blocks is as
-//! stuck as on a one-thread runtime, which is another matter.
 
 #![forbid(unsafe_code)]
 

@@ -3,13 +3,13 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use cede_actor::{Actor, Address, AskError, BoxError, Context, Mailbox, Reply, System};
 use futures_util::Stream;
 use rt::inspect::{State, TaskDump};
-use rt::runtime::{Builder, Handle, Runtime};
+use rt::runtime::{Builder, Handle};
 use rt::stream::TaskStreamExt;
 
 pub use cede_demos::message_of;
@@ -37,19 +37,10 @@ pub fn builder(workers: usize) -> Builder {
     builder
 }
 
-/// Runs the future as a task; this thread waits without the runtime.
-pub fn on_workers(runtime: &Runtime, future: impl Future<Output = String> + Send + 'static) -> String {
-    let (send, outcome) = mpsc::channel();
-    runtime.spawn(async move { send.send(future.await) });
-    outcome.recv().expect("the task has not panicked")
-}
-
-/// What the other tasks do.
+/// What the tasks do.
 pub fn dump(handle: &Handle) -> String {
-    let own = rt::task::id().to_string();
-    let dump = handle.dump();
-    let others = dump.tasks().iter().filter(|task| task.id.to_string() != own);
-    format!("; dump: {}", others.map(describe).collect::<Vec<_>>().join("; "))
+    let lines: Vec<_> = handle.dump().tasks().iter().map(describe).collect();
+    format!("; dump: {}", lines.join("; "))
 }
 
 fn describe(task: &TaskDump) -> String {

@@ -3,11 +3,10 @@
 #![forbid(unsafe_code)]
 
 use std::future::Future;
-use std::sync::mpsc;
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
-use rt::runtime::{Builder, Handle, Runtime};
+use rt::runtime::{Builder, Handle};
 
 pub use cede_demos::message_of;
 
@@ -21,13 +20,6 @@ pub fn builder(workers: usize) -> Builder {
     let mut builder = Builder::new_multi_thread();
     builder.worker_threads(workers).enable_all();
     builder
-}
-
-/// Runs the future as a task; this thread waits without the runtime.
-pub fn on_workers(runtime: &Runtime, future: impl Future<Output = String> + Send + 'static) -> String {
-    let (send, outcome) = mpsc::channel();
-    runtime.spawn(async move { send.send(future.await) });
-    outcome.recv().expect("the task has not panicked")
 }
 
 /// What the tasks do. Stable tokio cannot say.
