@@ -24,6 +24,7 @@ const STEPS: &[Step] = &[
     ("no-std", no_std),
     ("loom", loom),
     ("bench", bench),
+    ("demos", demos),
     ("ecosystem", conformance::ecosystem),
     ("conformance", conformance::fast_if_available),
     ("asan", || asan(true)),
@@ -70,6 +71,13 @@ fn bench() -> Result<(), String> {
     run(&mut command("cargo", &["check", "--quiet", "--locked", "--manifest-path", "bench/Cargo.toml", "--package", "cede-bench-facade"]))?;
     // The comparison of models, in its quick mode.
     run(&mut command("cargo", &["test", "--quiet", "--locked", "--manifest-path", "bench/Cargo.toml", "--package", "cede-bench-models"]))
+}
+
+/// Builds the demos on both runtimes, and asserts what they do on cede.
+fn demos() -> Result<(), String> {
+    let manifest = ["--quiet", "--locked", "--manifest-path", "demos/Cargo.toml"];
+    run(command("cargo", &["build", "--workspace"]).args(manifest))?;
+    run(command("cargo", &["test", "--package", "demos-on-cede"]).args(manifest))
 }
 
 /// The crates that have models: those that depend on loom.

@@ -6,7 +6,13 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::exit;
+use crate::look::Column;
 use crate::progress::view::Wish;
+
+/// How a program comes to listen.
+const LISTENING: &str = "\
+A program listens if it was started with CEDE_INSPECT=1, or calls cede::inspect::listen().
+Exit codes: 0 done, 1 the process does not listen or has ended";
 
 /// Downloads many files at a time on few threads.
 #[derive(Debug, Parser)]
@@ -25,6 +31,12 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Let an existing Cargo project that uses tokio run on cede
     Adopt(AdoptArgs),
+    /// Print all tasks of a running program and what each waits for; without PID, list the programs that listen
+    #[command(after_help = LISTENING)]
+    Dump(DumpArgs),
+    /// Watch the tasks of a running program; without PID, list the programs that listen
+    #[command(after_help = LISTENING)]
+    Top(TopArgs),
 }
 
 #[derive(Args, Debug)]
@@ -122,6 +134,28 @@ pub(crate) struct AdoptArgs {
     /// cede's package `tokio`, instead of that of the sources that this program was built from
     #[arg(long, value_name = "DIR")]
     pub(crate) facade: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DumpArgs {
+    /// The process
+    #[arg(value_name = "PID")]
+    pub(crate) process: Option<u32>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TopArgs {
+    /// The process
+    #[arg(value_name = "PID")]
+    pub(crate) process: Option<u32>,
+
+    /// Print one picture as text and exit; so it is without a terminal
+    #[arg(long)]
+    pub(crate) once: bool,
+
+    /// What to sort the tasks by
+    #[arg(long, value_enum, default_value_t = Column::Share, value_name = "COLUMN")]
+    pub(crate) sort: Column,
 }
 
 /// Where a file name comes from.

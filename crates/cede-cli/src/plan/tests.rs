@@ -11,7 +11,7 @@ fn plan(line: &str) -> Result<Plan, String> {
     let cli = Cli::try_parse_from(["cede", "get"].into_iter().chain(line.split_whitespace())).map_err(|error| error.to_string())?;
     match cli.command {
         Command::Get(args) => Plan::new(&args),
-        Command::Demo(_) | Command::Adopt(_) => unreachable!("the line starts with get"),
+        Command::Demo(_) | Command::Adopt(_) | Command::Dump(_) | Command::Top(_) => unreachable!("the line starts with get"),
     }
 }
 

@@ -53,6 +53,25 @@ pub(super) fn lines(tasks: usize) -> String {
     text
 }
 
+/// All that is known of one task.
+pub(super) fn task(number: u64) -> String {
+    let dump = dump();
+    let mut text = String::new();
+    let Some(task) = dump.tasks().iter().find(|task| task.id == number) else { return text };
+    // Writing to a string does not fail.
+    let _written = writeln!(text, "{task}");
+    if let Some(other) = task.waits_for_task.and_then(|id| dump.tasks().iter().find(|task| task.id == id)) {
+        let _written = writeln!(text, "it waits for {other}");
+    }
+    for waits in dump.tasks().iter().filter(|task| task.waits_for_task == Some(number) && task.id != number) {
+        let _written = writeln!(text, "it keeps waiting: {waits}");
+    }
+    for circle in dump.suspected_deadlocks().iter().filter(|circle| circle.parties().iter().any(|task| task.id == number)) {
+        let _written = writeln!(text, "{circle}");
+    }
+    text
+}
+
 fn task_line(text: &mut String, share: u64, task: &TaskDump) {
     let state = match task.state {
         State::Running { .. } => "running",

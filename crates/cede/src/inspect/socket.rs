@@ -7,7 +7,8 @@
 //! # Protocol
 //! The client sends lines. Each is answered by a line with a number of bytes, and that many bytes of UTF-8:
 //! * `dump`: the dump as text;
-//! * `top COUNT`: lines of fields, separated by tabs, as [`picture`](super::picture) says; at most so many tasks.
+//! * `top COUNT`: lines of fields, separated by tabs, as [`picture`](super::picture) says; at most so many tasks;
+//! * `task NUMBER`: all that is known of one task as text, and the circles that it is in; nothing if it has ended.
 //!
 //! What is not understood is answered by a line that begins with `error`, and the connection is closed.
 //!
@@ -143,7 +144,8 @@ fn answer(mut client: &UnixStream) -> io::Result<()> {
                 sampled.get_or_insert_with(Wanted::begin);
                 picture::lines(count.parse().unwrap_or(usize::MAX))
             }
-            _ => return client.write_all(b"error: the requests are `dump` and `top COUNT`\n"),
+            ["task", number] => number.parse().map(picture::task).unwrap_or_default(),
+            _ => return client.write_all(b"error: the requests are `dump`, `top COUNT` and `task NUMBER`\n"),
         };
         client.write_all(format!("{}\n{text}", text.len()).as_bytes())?;
     }

@@ -1,0 +1,131 @@
+//! What a program says of itself: lines of fields, separated by tabs, read into values.
+//!
+//! ```text
+//! runtime  NUMBER  DESCRIPTION  TASKS  QUEUED  STALLS  DEADLOCKS  RESCUED  BLOCKING_THREADS
+//! thread   NUMBER  NAME  TASK_OR_NOTHING
+//! task     NUMBER  RUNTIME_OR_NOTHING  STATE  SHARE  POLLS  AGE_MS  NAME  SITE  WAITS_FOR  FUTURE
+//! ```
+//! Lines that begin otherwise, and further fields, are those of a newer version and left alone. Text of the program goes through [`printable`], so that it cannot move the cursor.
+
+use std::str::{FromStr, Split};
+use std::time::Duration;
+
+use crate::failure::printable;
+
+/// The program at a moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Picture {
+    pub(super) runtimes: Vec<Runtime>,
+    pub(super) threads: Vec<Thread>,
+    pub(super) tasks: Vec<Task>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Runtime {
+    pub(super) number: u64,
+    pub(super) description: String,
+    pub(super) tasks: u64,
+    pub(super) queued: u64,
+    pub(super) stalls: u64,
+    pub(super) deadlocks: u64,
+    pub(super) rescued: u64,
+    pub(super) blocking_threads: u64,
+}
+
+/// A thread that polls tasks, and the one that it polls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Thread {
+    pub(super) number: u64,
+    pub(super) name: String,
+    pub(super) task: Option<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Task {
+    pub(super) number: u64,
+    /// None: it is in a local set.
+    pub(super) runtime: Option<u64>,
+    pub(super) state: String,
+    /// Of one thread's time, in thousandths.
+    pub(super) share: u32,
+    /// Wraps around.
+    pub(super) polls: u32,
+    pub(super) age: Option<Duration>,
+    pub(super) name: String,
+    pub(super) site: String,
+    pub(super) waits_for: String,
+    pub(super) future: String,
+}
+
+impl Picture {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let mut picture = Self::default();
+        for line in text.lines() {
+            let mut fields = Fields(line.split('\t'));
+            let read = match fields.text().as_deref() {
+                Some("runtime") => fields.runtime().map(|runtime| picture.runtimes.push(runtime)),
+                Some("thread") => fields.thread().map(|thread| picture.threads.push(thread)),
+                Some("task") => fields.task().map(|task| picture.tasks.push(task)),
+                _ => Some(()),
+            };
+            read.ok_or_else(|| format!("the program speaks another version: {}", printable(line)))?;
+        }
+        Ok(picture)
+    }
+}
+
+/// The fields of a line that were not read yet.
+struct Fields<'a>(Split<'a, char>);
+
+impl Fields<'_> {
+    fn text(&mut self) -> Option<String> {
+        self.0.next().map(printable)
+    }
+
+    fn number<N: FromStr>(&mut self) -> Option<N> {
+        self.0.next()?.parse().ok()
+    }
+
+    /// A number, or an empty field.
+    fn perhaps<N: FromStr>(&mut self) -> Option<Option<N>> {
+        match self.0.next()? {
+            "" => Some(None),
+            number => number.parse().ok().map(Some),
+        }
+    }
+
+    fn runtime(&mut self) -> Option<Runtime> {
+        Some(Runtime {
+            number: self.number()?,
+            description: self.text()?,
+            tasks: self.number()?,
+            queued: self.number()?,
+            stalls: self.number()?,
+            deadlocks: self.number()?,
+            rescued: self.number()?,
+            blocking_threads: self.number()?,
+        })
+    }
+
+    fn thread(&mut self) -> Option<Thread> {
+        Some(Thread { number: self.number()?, name: self.text()?, task: self.perhaps()? })
+    }
+
+    fn task(&mut self) -> Option<Task> {
+        Some(Task {
+            number: self.number()?,
+            runtime: self.perhaps()?,
+            state: self.text()?,
+            share: self.number()?,
+            polls: self.number()?,
+            age: self.perhaps()?.map(Duration::from_millis),
+            name: self.text()?,
+            site: self.text()?,
+            waits_for: self.text()?,
+            future: self.text()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

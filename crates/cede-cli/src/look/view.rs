@@ -1,0 +1,269 @@
+//! What is to be seen, and what a key changes about that. It knows neither terminal nor clock: pictures and keys are given to it.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::picture::{Picture, Task};
+
+/// What tasks are sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Column {
+    /// By number
+    Task,
+    /// Those that run first
+    State,
+    /// Largest share of the time first
+    Share,
+    /// Most polls first
+    Polls,
+    /// Most polls per second first
+    Rate,
+    /// Oldest first
+    Age,
+    /// By name, then by the place of the spawn
+    Name,
+}
+
+impl Column {
+    /// As they stand in the table.
+    pub(super) const ALL: [Self; 7] = [Self::Task, Self::State, Self::Share, Self::Polls, Self::Rate, Self::Age, Self::Name];
+
+    fn moved(self, by: usize) -> Self {
+        let at = Self::ALL.iter().position(|column| *column == self).unwrap_or(0);
+        Self::ALL[(at + by) % Self::ALL.len()]
+    }
+
+    /// Which of two tasks stands first.
+    fn order(self, a: &Row<'_>, b: &Row<'_>) -> Ordering {
+        let key = |row: &Row<'_>| (row.task.name.is_empty(), row.task.name.clone(), row.task.site.clone());
+        let order = match self {
+            Self::Task => Ordering::Equal,
+            Self::State => rank(&a.task.state).cmp(&rank(&b.task.state)),
+            Self::Share => Reverse(a.task.share).cmp(&Reverse(b.task.share)),
+            Self::Polls => Reverse(a.task.polls).cmp(&Reverse(b.task.polls)),
+            Self::Rate => b.rate.total_cmp(&a.rate),
+            Self::Age => Reverse(a.task.age).cmp(&Reverse(b.task.age)),
+            Self::Name => key(a).cmp(&key(b)),
+        };
+        order.then(a.task.number.cmp(&b.task.number))
+    }
+}
+
+fn rank(state: &str) -> u8 {
+    match state {
+        "running" => 0,
+        "blocking" => 1,
+        "runnable" => 2,
+        _ => 3,
+    }
+}
+
+/// A key, whatever the terminal calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Key {
+    Char(char),
+    Up,
+    Down,
+    PageUp,
+    PageDown,
+    First,
+    Last,
+    Enter,
+    Escape,
+    Backspace,
+    /// Ctrl-C: it quits everywhere.
+    Quit,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Flow {
+    Stay,
+    Quit,
+}
+
+/// What the lower part of the screen is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    Table,
+    /// The keys go into the filter.
+    Filter,
+    /// All that is known of the task with this number.
+    Detail(u64),
+}
+
+/// A line of the table.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row<'a> {
+    pub(super) task: &'a Task,
+    /// Polls per second since the picture before; 0 if it is new.
+    pub(super) rate: f64,
+}
+
+#[derive(Debug)]
+pub(super) struct View {
+    pub(super) process: u32,
+    pub(super) picture: Picture,
+    pub(super) sort: Column,
+    pub(super) reversed: bool,
+    pub(super) filter: String,
+    pub(super) paused: bool,
+    pub(super) mode: Mode,
+    /// What the program says about the task in detail: of which, and the text.
+    detail: Option<(u64, String)>,
+    rates: HashMap<u64, f64>,
+    /// The selected task, which keeps the selection when the order changes, and where it stood, for when it is gone.
+    selected: Option<(u64, usize)>,
+}
+
+impl View {
+    pub(super) fn of(process: u32, sort: Column) -> Self {
+        Self {
+            process,
+            picture: Picture::default(),
+            sort,
+            reversed: false,
+            filter: String::new(),
+            paused: false,
+            mode: Mode::Table,
+            detail: None,
+            rates: HashMap::new(),
+            selected: None,
+        }
+    }
+
+    /// A new picture, so long after the one before.
+    pub(super) fn update(&mut self, picture: Picture, since: Duration) {
+        if self.paused {
+            return;
+        }
+        let before: HashMap<_, _> = self.picture.tasks.iter().map(|task| (task.number, task.polls)).collect();
+        let seconds = since.as_secs_f64().max(1e-3);
+        let rate = |task: &Task| Some((task.number, f64::from(task.polls.wrapping_sub(*before.get(&task.number)?)) / seconds));
+        self.rates = picture.tasks.iter().filter_map(rate).collect();
+        self.picture = picture;
+        self.keep_selection();
+    }
+
+    /// What the program answered about a task.
+    pub(super) fn explain(&mut self, task: u64, text: String) {
+        if !self.paused || self.detail.as_ref().is_none_or(|(before, _)| *before != task) {
+            self.detail = Some((task, text));
+        }
+    }
+
+    /// The task whose detail is wanted.
+    pub(super) fn wanted(&self) -> Option<u64> {
+        match self.mode {
+            Mode::Detail(task) => Some(task),
+            Mode::Table | Mode::Filter => None,
+        }
+    }
+
+    /// What is known of the task besides the table.
+    pub(super) fn explanation(&self) -> &str {
+        match &self.detail {
+            Some((task, text)) if self.wanted() == Some(*task) => text,
+            _ => "",
+        }
+    }
+
+    /// The tasks that the filter lets through, in order.
+    pub(super) fn rows(&self) -> Vec<Row<'_>> {
+        let wanted = self.filter.to_lowercase();
+        let passes = |task: &&Task| {
+            wanted.is_empty() || [&task.name, &task.site, &task.future].iter().any(|text| text.to_lowercase().contains(&wanted))
+        };
+        let mut rows: Vec<_> = self.picture.tasks.iter().filter(passes).map(|task| self.row(task)).collect();
+        rows.sort_by(|a, b| if self.reversed { self.sort.order(b, a) } else { self.sort.order(a, b) });
+        rows
+    }
+
+    pub(super) fn row<'a>(&self, task: &'a Task) -> Row<'a> {
+        Row { task, rate: self.rates.get(&task.number).copied().unwrap_or(0.0) }
+    }
+
+    /// Which row is selected.
+    pub(super) fn selected(&self) -> Option<usize> {
+        self.selected.map(|(_, at)| at)
+    }
+
+    /// The task with this number, while it is in the picture.
+    pub(super) fn task(&self, number: u64) -> Option<&Task> {
+        self.picture.tasks.iter().find(|task| task.number == number)
+    }
+
+    fn select(&mut self, at: usize) {
+        let rows = self.rows();
+        let at = at.min(rows.len().saturating_sub(1));
+        self.selected = rows.get(at).map(|row| (row.task.number, at));
+    }
+
+    /// The same task, wherever it is now; else the one in its place.
+    fn keep_selection(&mut self) {
+        let Some((task, at)) = self.selected else { return };
+        let found = self.rows().iter().position(|row| row.task.number == task);
+        self.select(found.unwrap_or(at));
+    }
+
+    /// A key; `page` is how many rows the screen shows.
+    pub(super) fn press(&mut self, key: Key, page: usize) -> Flow {
+        match self.mode {
+            _ if key == Key::Quit => return Flow::Quit,
+            Mode::Filter => self.edit_filter(key),
+            Mode::Detail(_) => match key {
+                Key::Char('q') => return Flow::Quit,
+                Key::Char('p') => self.paused = !self.paused,
+                Key::Escape | Key::Enter | Key::Backspace => self.mode = Mode::Table,
+                _ => {}
+            },
+            Mode::Table => return self.press_in_table(key, page),
+        }
+        Flow::Stay
+    }
+
+    fn press_in_table(&mut self, key: Key, page: usize) -> Flow {
+        let at = self.selected();
+        match key {
+            Key::Char('q') => return Flow::Quit,
+            Key::Up | Key::Char('k') => self.select(at.map_or(0, |at| at.saturating_sub(1))),
+            Key::Down | Key::Char('j') => self.select(at.map_or(0, |at| at + 1)),
+            Key::PageUp => self.select(at.unwrap_or(0).saturating_sub(page)),
+            Key::PageDown => self.select(at.unwrap_or(0) + page),
+            Key::First | Key::Char('g') => self.select(0),
+            Key::Last | Key::Char('G') => self.select(usize::MAX),
+            Key::Enter => {
+                if let Some((task, _)) = self.selected {
+                    self.mode = Mode::Detail(task);
+                }
+            }
+            Key::Char('s' | '>') => self.sort = self.sort.moved(1),
+            Key::Char('<') => self.sort = self.sort.moved(Column::ALL.len() - 1),
+            Key::Char('r') => self.reversed = !self.reversed,
+            Key::Char('f' | '/') => self.mode = Mode::Filter,
+            Key::Char('p') => self.paused = !self.paused,
+            Key::Escape => self.filter.clear(),
+            Key::Char(_) | Key::Backspace | Key::Quit => {}
+        }
+        self.keep_selection();
+        Flow::Stay
+    }
+
+    fn edit_filter(&mut self, key: Key) {
+        match key {
+            Key::Char(c) => self.filter.push(c),
+            Key::Backspace => drop(self.filter.pop()),
+            Key::Enter => self.mode = Mode::Table,
+            Key::Escape => {
+                self.filter.clear();
+                self.mode = Mode::Table;
+            }
+            _ => {}
+        }
+        self.keep_selection();
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;
