@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// `1.5 MiB`: binary units, three digits at most before the unit changes.
-pub(crate) fn bytes(count: u64) -> String {
+pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     if count < 1000 {
         return format!("{count} B");
@@ -18,12 +18,12 @@ pub(crate) fn bytes(count: u64) -> String {
 }
 
 /// `1.5 MiB/s`.
-pub(crate) fn rate(per_second: f64) -> String {
+pub fn rate(per_second: f64) -> String {
     format!("{}/s", bytes(per_second.max(0.0) as u64))
 }
 
 /// `0.35 s`, `12.0 s`, `3:07`, `1:02:03`.
-pub(crate) fn duration(duration: Duration) -> String {
+pub fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
         0..10 => format!("{:.2} s", duration.as_secs_f64()),
@@ -34,12 +34,12 @@ pub(crate) fn duration(duration: Duration) -> String {
 }
 
 /// Lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The inverse of [`hex`] for a SHA-256, in either case.
-pub(crate) fn parse_sha256(text: &str) -> Result<[u8; 32], String> {
+pub fn parse_sha256(text: &str) -> Result<[u8; 32], String> {
     let digits = text.as_bytes();
     if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
         return Err("a SHA-256 has 64 hexadecimal digits".to_owned());

@@ -11,20 +11,20 @@ use crate::exit::Exit;
 
 /// A failed transfer.
 #[derive(Debug, Clone)]
-pub(crate) struct Failure {
+pub struct Failure {
     exit: Exit,
     what: String,
     help: Option<String>,
 }
 
 impl Failure {
-    pub(crate) fn new(exit: Exit, what: impl Into<String>) -> Self {
+    pub fn new(exit: Exit, what: impl Into<String>) -> Self {
         Self { exit, what: what.into(), help: None }
     }
 
     /// Adds what the user can do.
     #[must_use]
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+    pub fn help(mut self, help: impl Into<String>) -> Self {
         match &mut self.help {
             Some(before) => {
                 before.push_str("; ");
@@ -36,7 +36,7 @@ impl Failure {
     }
 
     /// A failed operation on a file, e.g. `of_file("write", path, error)`.
-    pub(crate) fn of_file(verb: &str, path: &Path, error: &io::Error) -> Self {
+    pub fn of_file(verb: &str, path: &Path, error: &io::Error) -> Self {
         let shown = printable(&path.to_string_lossy());
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
@@ -52,7 +52,7 @@ impl Failure {
         }
     }
 
-    pub(crate) fn exit(&self) -> Exit {
+    pub fn exit(&self) -> Exit {
         self.exit
     }
 }
@@ -68,7 +68,7 @@ impl fmt::Display for Failure {
 }
 
 /// The text with every control character replaced by its escape, and the characters that reorder text too.
-pub(crate) fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_control() || crate::name::is_invisible(c) {

@@ -6,7 +6,7 @@
 /// What the process tells its parent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub(crate) enum Exit {
+pub enum Exit {
     Done = 0,
     /// Some transfers failed, or all failed for different reasons, or for a reason without a code of its own.
     Failed = 1,
@@ -19,8 +19,12 @@ pub(crate) enum Exit {
     Server = 8,
     DiskFull = 9,
     Checksum = 10,
+    /// The file changed on the server, and fetching it anew was not allowed or did not help.
+    Changed = 11,
     TimedOut = 12,
     Exists = 13,
+    /// The server's answers do not allow to go on where the download broke.
+    CannotResume = 14,
     Redirects = 15,
     Dns = 19,
     Interrupted = 130,
@@ -28,7 +32,7 @@ pub(crate) enum Exit {
 }
 
 /// The table, as `--help` prints it.
-pub(crate) const TABLE: &str = "\
+pub const TABLE: &str = "\
 Exit codes:
     0  every file is complete            9  no space left on the device
     1  some transfers failed            10  the checksum does not match
@@ -43,7 +47,7 @@ With several URLs, a code other than 1 means that all of them failed for that re
 
 impl Exit {
     /// The code of a run, from the codes of its transfers.
-    pub(crate) fn of_all(codes: impl IntoIterator<Item = Self>) -> Self {
+    pub fn of_all(codes: impl IntoIterator<Item = Self>) -> Self {
         let mut all: Option<Self> = None;
         for code in codes {
             all = match all {
@@ -57,7 +61,7 @@ impl Exit {
     }
 
     /// The code of an answer that is not the file.
-    pub(crate) fn of_status(status: u16) -> Self {
+    pub fn of_status(status: u16) -> Self {
         match status {
             401 | 403 | 407 => Self::Denied,
             429 | 500..=599 => Self::Server,

@@ -13,21 +13,21 @@ use percent_encoding::percent_decode;
 use url::Url;
 
 /// What the file is called until it is complete.
-pub(crate) const SUFFIX: &str = ".part";
+pub const SUFFIX: &str = ".part";
 
 /// The name when the URL has none, as in `https://example.com/`.
-pub(crate) const FALLBACK: &str = "index.html";
+pub const FALLBACK: &str = "index.html";
 
 const LIMIT: usize = 255 - SUFFIX.len();
 
 /// The name in the path of a URL, decoded once and made safe.
-pub(crate) fn from_url(url: &Url) -> Option<String> {
+pub fn from_url(url: &Url) -> Option<String> {
     let last = url.path_segments()?.next_back()?;
     safe(&percent_decode(last.as_bytes()).decode_utf8_lossy())
 }
 
 /// The name in a `Content-Disposition` header: `filename*` before `filename`, with much patience for bad syntax.
-pub(crate) fn from_content_disposition(header: &[u8]) -> Option<String> {
+pub fn from_content_disposition(header: &[u8]) -> Option<String> {
     let text = text_of(header);
     let mut plain = None;
     let mut extended = None;
@@ -42,7 +42,7 @@ pub(crate) fn from_content_disposition(header: &[u8]) -> Option<String> {
 }
 
 /// One safe path component (I1–I4), or `None` when nothing usable is left.
-pub(crate) fn safe(raw: &str) -> Option<String> {
+pub fn safe(raw: &str) -> Option<String> {
     let last = raw.rsplit(['/', '\\']).next().unwrap_or_default();
     let last = last.trim_matches(|c: char| c.is_whitespace()).trim_end_matches(['.', ' ']);
     let mut name: String = last.chars().map(|c| if is_forbidden(c) { '_' } else { c }).collect();
@@ -58,12 +58,12 @@ pub(crate) fn safe(raw: &str) -> Option<String> {
 }
 
 /// `name` with a number before its extension, for a name that is taken: `a.tar`, 2 becomes `a.2.tar`.
-pub(crate) fn numbered(name: &str, number: u32) -> String {
+pub fn numbered(name: &str, number: u32) -> String {
     shortened(name, &format!(".{number}"))
 }
 
 /// Characters that take no room or change the order of others, so that two different names look the same.
-pub(crate) fn is_invisible(c: char) -> bool {
+pub fn is_invisible(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
