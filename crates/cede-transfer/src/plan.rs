@@ -156,8 +156,10 @@ pub struct Piece {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Taken {
-    /// What is wanted of it, in order.
+    /// What is wanted of it, in order. A piece to compare comes alone.
     pub pieces: Vec<Piece>,
+    /// How many bytes of the chunk this is about. The rest is to be handed in again, when these have been dealt with.
+    pub used: usize,
     /// Whether to read on.
     pub more: bool,
 }
@@ -338,7 +340,7 @@ impl Plan {
 
     /// A chunk of a body has come.
     pub fn handle_data(&mut self, now: Duration, id: Id, count: usize) -> Taken {
-        let Some(index) = self.flight(id) else { return Taken { pieces: Vec::new(), more: false } };
+        let Some(index) = self.flight(id) else { return Taken { pieces: Vec::new(), used: count, more: false } };
         let flight = &mut self.flights[index];
         flight.heard = now;
         flight.passed += count as u64;
@@ -346,14 +348,19 @@ impl Plan {
         let base = flight.pos;
         let stop = (base + count as u64).min(flight.end.unwrap_or(u64::MAX));
         let within = |from: u64, to: u64| (from - base) as usize..(to - base) as usize;
-        let mut pieces = Vec::new();
         let compared = flight.compare_until.clamp(base, stop.max(base));
         if compared > base {
-            pieces.push(Piece { chunk: within(base, compared), at: base, compare: true });
+            // What follows may be kept only when these have turned out to be the same (I1).
+            flight.passed -= count as u64 - (compared - base);
+            self.received -= count as u64 - (compared - base);
+            flight.pos = compared;
+            let piece = Piece { chunk: within(base, compared), at: base, compare: true };
+            return Taken { used: piece.chunk.end, pieces: vec![piece], more: true };
         }
-        pieces.extend(self.have.missing(compared..stop).map(|gap| Piece { chunk: within(gap.start, gap.end), at: gap.start, compare: false }));
-        if compared < stop {
-            self.have.insert(compared..stop);
+        let kept = |gap: Range<u64>| Piece { chunk: within(gap.start, gap.end), at: gap.start, compare: false };
+        let pieces = self.have.missing(base..stop).map(kept).collect();
+        if base < stop {
+            self.have.insert(base..stop);
         }
         flight.pos = stop.max(base);
         let fresh = self.have.len().saturating_sub(self.high_water);
@@ -366,7 +373,7 @@ impl Plan {
         if !more {
             self.settle(index);
         }
-        Taken { pieces, more }
+        Taken { pieces, used: count, more }
     }
 
     /// A body has ended as it should.

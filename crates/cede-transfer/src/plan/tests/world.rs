@@ -268,7 +268,15 @@ impl World {
         let from = reply.sent;
         let to = (from + size).min(reply.body.len());
         reply.sent = to;
-        let chunk = reply.body[from..to].to_vec();
+        let mut chunk = reply.body[from..to].to_vec();
+        while !chunk.is_empty() && self.replies.iter().any(|reply| reply.id == id) {
+            let used = self.deliver(plan, id, &chunk);
+            chunk.drain(..used);
+        }
+    }
+
+    /// Hands in a chunk; returns how much of it is dealt with.
+    fn deliver(&mut self, plan: &mut Plan, id: Id, chunk: &[u8]) -> usize {
         let taken = plan.handle_data(self.now, id, chunk.len());
         for piece in taken.pieces {
             let bytes = &chunk[piece.chunk.clone()];
@@ -283,12 +291,13 @@ impl World {
             if !there.iter().zip(bytes).all(|(there, new)| there.expect("what is compared is there") == *new) {
                 plan.handle_mismatch(self.now, id);
                 self.replies.retain(|reply| reply.id != id);
-                return;
+                return chunk.len();
             }
         }
         if !taken.more {
             self.replies.retain(|reply| reply.id != id);
         }
+        taken.used
     }
 
     fn keep(&mut self, at: u64, bytes: &[u8]) {
