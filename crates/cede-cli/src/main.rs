@@ -1,34 +1,27 @@
 //! The command `cede`: concurrent downloads with live progress, on the runtime of the same name.
 //!
 //! ```text
-//! cli ─→ plan ─→ get ─→ transfer ─→ request ─→ connect      what moves bytes
-//!                 │        ├──────→ destination, writer     what keeps them
-//!                 └→ progress (board) ─→ view (bars, lines) what shows them
-//! adopt (patch, graph)                                      another matter: projects of others run on cede
+//! cli ─→ plan (jobs) ─→ get ─→ the engine: cede-transfer      what moves and keeps bytes
+//!          │             └→ progress (board) ─→ view (bars, lines)   what shows them
+//! resume, probe, verify                                          smaller ways to use the same engine
+//! adopt (patch, graph)                                           another matter: projects of others run on cede
 //! ```
-//! `name`, `redirect`, `plan`, `exit`, `units` and the board decide without doing anything, so they are tested without a network.
+//! `plan`, `jobs` and the board decide without doing anything, so they are tested without a network.
 
 #![forbid(unsafe_code)]
 
 mod adopt;
 mod cli;
-mod connect;
 mod demo;
-mod destination;
-mod exit;
-mod failure;
 mod get;
 mod interrupt;
+mod jobs;
 mod limits;
-mod name;
 mod plan;
+mod probe;
 mod progress;
-mod redirect;
-mod request;
-mod tasks;
-mod transfer;
-mod units;
-mod writer;
+mod resume;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -39,6 +32,9 @@ fn main() -> ExitCode {
     limits::raise_open_files();
     match cli.command {
         cli::Command::Get(args) => get::run(&args),
+        cli::Command::Resume(args) => resume::run(&args),
+        cli::Command::Probe(args) => probe::run(&args),
+        cli::Command::Verify(args) => verify::run(&args),
         cli::Command::Demo(args) => demo::run(&args),
         cli::Command::Adopt(args) => adopt::run(&args),
     }

@@ -15,26 +15,41 @@ mod claims;
 mod mark;
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, flock, renameat_with};
-use sha2::{Digest, Sha256};
 
-use crate::cli::IfExists;
 use crate::exit::Exit;
+use crate::extents::Extents;
 use crate::failure::{Failure, printable};
+use crate::journal::{self, Journal};
 use crate::name;
 pub(crate) use claims::Claims;
 
 /// The numbers that `--if-exists=rename` tries.
 const NUMBERS: std::ops::RangeInclusive<u32> = 1..=9999;
 
+/// What happens when the target exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IfExists {
+    /// It stays, and the download fails.
+    Error,
+    /// It stays, and the download counts as done.
+    Skip,
+    /// It is replaced when the new one is complete.
+    Overwrite,
+    /// The new one gets a numbered name beside it.
+    Rename,
+}
+
 /// What became of the wish to write a file.
 #[derive(Debug)]
 pub(crate) enum Opened {
-    Ready(Destination),
+    /// With the journal, if an earlier run left a part of the same download.
+    Ready(Destination, Option<Journal>),
     /// It exists, and the user wants that to be good enough.
     Skip(PathBuf),
 }
@@ -44,12 +59,14 @@ pub(crate) enum Opened {
 pub(crate) struct Destination {
     target: PathBuf,
     part: PathBuf,
-    file: File,
+    file: Arc<File>,
     overwrite: bool,
+    /// The journal, if there is one.
+    journal: Option<File>,
 }
 
-/// Opens `dir/name.part` for writing, and creates the directory if need be.
-pub(crate) fn open(dir: &Path, name: &str, if_exists: IfExists, claims: &Claims) -> Result<Opened, Failure> {
+/// Opens `dir/name.part` for writing, and creates the directory if need be. What an earlier run left there of `url` stays.
+pub(crate) fn open(dir: &Path, name: &str, if_exists: IfExists, claims: &Claims, url: Option<&str>) -> Result<Opened, Failure> {
     if !dir.as_os_str().is_empty() {
         fs::create_dir_all(dir).map_err(|error| Failure::of_file("create the directory", dir, &error))?;
     }
@@ -82,7 +99,7 @@ pub(crate) fn open(dir: &Path, name: &str, if_exists: IfExists, claims: &Claims)
             }
             return Err(taken(&part));
         };
-        let Some(file) = open_part(&part)? else {
+        let Some((file, journal)) = open_part(&part, url)? else {
             if rename {
                 continue;
             }
@@ -90,15 +107,20 @@ pub(crate) fn open(dir: &Path, name: &str, if_exists: IfExists, claims: &Claims)
         };
         target_claim.keep();
         part_claim.keep();
-        return Ok(Opened::Ready(Destination { target, part, file, overwrite }));
+        let (journal, file_of_journal) = journal.unzip();
+        return Ok(Opened::Ready(Destination { target, part, file: Arc::new(file), overwrite, journal: file_of_journal }, journal));
     }
     Err(Failure::new(Exit::Exists, format!("{} and {} numbered names after it exist", shown(&dir.join(name)), NUMBERS.end())))
 }
 
-/// Opens, locks and empties a `.part`. `None`: there is a file of that name which is not ours (I4).
-fn open_part(part: &Path) -> Result<Option<File>, Failure> {
+/// A `.part`, and what is known about it.
+type Part = (File, Option<(Journal, File)>);
+
+/// Opens and locks a `.part`, and empties it unless its journal is about `url`. `None`: there is a file of that name which is not ours (I4).
+fn open_part(part: &Path, url: Option<&str>) -> Result<Option<Part>, Failure> {
     loop {
         let file = OpenOptions::new()
+            .read(true)
             .write(true)
             .create(true)
             .truncate(false)
@@ -127,15 +149,92 @@ fn open_part(part: &Path) -> Result<Option<File>, Failure> {
             return Ok(None);
         }
         mark::set(&file);
+        if let Some(left) = url.filter(|_| !empty).and_then(|url| left_by_earlier_run(part, &file, url)) {
+            return Ok(Some((file, Some(left))));
+        }
+        forget_journal(part);
         file.set_len(0).map_err(|error| Failure::of_file("empty", part, &error))?;
-        return Ok(Some(file));
+        return Ok(Some((file, None)));
     }
 }
 
+/// The journal beside a `.part`.
+pub fn journal_of(part: &Path) -> PathBuf {
+    let mut path = part.as_os_str().to_owned();
+    path.push(name::JOURNAL);
+    path.into()
+}
+
+/// Reads the journal, and believes it only if it is about this very file and URL. The lock on the `.part` is the lock on both.
+fn left_by_earlier_run(part: &Path, file: &File, url: &str) -> Option<(Journal, File)> {
+    let mut journal_file = OpenOptions::new().read(true).write(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(journal_of(part)).ok()?;
+    let mut bytes = Vec::new();
+    journal_file.read_to_end(&mut bytes).ok()?;
+    let journal = journal::read(&bytes)?;
+    let metadata = file.metadata().ok()?;
+    let about_this = journal.subject.url == url && journal.subject.file == (metadata.dev(), metadata.ino());
+    if !about_this || journal.extents.end() > metadata.len() || journal.extents.is_empty() {
+        return None;
+    }
+    journal_file.set_len(journal.valid).ok()?;
+    journal_file.seek(io::SeekFrom::End(0)).ok()?;
+    Some((journal, journal_file))
+}
+
+fn forget_journal(part: &Path) {
+    drop(fs::remove_file(journal_of(part)));
+}
+
 impl Destination {
-    /// The file to write to, at its end.
-    pub(crate) fn file(&self) -> io::Result<File> {
-        self.file.try_clone()
+    /// The file to write to.
+    pub(crate) fn file(&self) -> Arc<File> {
+        Arc::clone(&self.file)
+    }
+
+    /// Device and inode, by which a journal names the `.part`.
+    pub(crate) fn identity(&self) -> io::Result<(u64, u64)> {
+        let metadata = self.file.metadata()?;
+        Ok((metadata.dev(), metadata.ino()))
+    }
+
+    /// Begins a journal anew.
+    pub(crate) fn begin_journal(&mut self, subject: &journal::Subject) -> io::Result<()> {
+        let path = journal_of(&self.part);
+        forget_journal(&self.part);
+        let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+        file.write_all(&journal::begin(subject))?;
+        self.journal = Some(file);
+        Ok(())
+    }
+
+    /// Syncs what was written, and then says so (J1 of [`journal`]). `None`: there is no journal.
+    pub(crate) fn claim(&mut self, extents: &Extents) -> io::Result<()> {
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        self.file.sync_data()?;
+        journal.write_all(&journal::claim(extents.iter()))?;
+        journal.sync_data()
+    }
+
+    /// Drops the journal: what is there is not what it should be.
+    pub(crate) fn disown(&mut self) {
+        if self.journal.take().is_some() {
+            forget_journal(&self.part);
+        }
+    }
+
+    /// Whether there is a journal.
+    pub(crate) fn has_journal(&self) -> bool {
+        self.journal.is_some()
+    }
+
+    /// Empties the `.part`, and forgets what the journal said of it.
+    pub(crate) fn start_over(&mut self) -> io::Result<()> {
+        // The claims go before the bytes, on disk too.
+        if self.journal.take().is_some() {
+            forget_journal(&self.part);
+            sync_directory(&self.part);
+        }
+        self.file.set_len(0)
     }
 
     pub(crate) fn part(&self) -> &Path {
@@ -146,9 +245,11 @@ impl Destination {
         &self.target
     }
 
-    /// Puts the complete file under its name (I1, I2, I6).
-    pub(crate) fn commit(self) -> Result<PathBuf, Failure> {
-        self.file.sync_data().map_err(|error| Failure::of_file("write", &self.part, &error))?;
+    /// Puts the complete file under its name (I1, I2, I6). Without `sync`, that is true for a crash of the process, but not for one of the machine.
+    pub(crate) fn commit(self, sync: bool) -> Result<PathBuf, Failure> {
+        if sync {
+            self.file.sync_data().map_err(|error| Failure::of_file("write", &self.part, &error))?;
+        }
         if !leads_to(&self.part, &self.file).map_err(|error| Failure::of_file("find", &self.part, &error))? {
             return Err(Failure::new(Exit::Files, format!("{} was moved or replaced during the download", shown(&self.part)))
                 .help("see what else writes to this directory, and download again"));
@@ -163,29 +264,35 @@ impl Destination {
                 _ => Failure::of_file("rename the complete download to", &self.target, &error),
             }
         })?;
+        if self.journal.is_some() {
+            forget_journal(&self.part);
+        }
+        if !sync {
+            return Ok(self.target);
+        }
         // The file is complete either way; this only makes the name survive a power cut.
-        let dir = self.target.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        drop(File::open(dir).and_then(|dir| dir.sync_all()));
+        sync_directory(&self.target);
         Ok(self.target)
     }
 
-    /// Leaves the `.part` on disk, or removes it when nothing is in it. Returns its path and size if it stayed.
-    pub(crate) fn keep(self) -> io::Result<Option<(PathBuf, u64)>> {
+    /// Leaves the `.part` on disk, or removes it when nothing is in it. Returns its path if it stayed.
+    pub(crate) fn keep(self) -> io::Result<Option<PathBuf>> {
         self.file.sync_data()?;
         if !leads_to(&self.part, &self.file)? {
             return Err(io::Error::other("it was moved or replaced during the download"));
         }
         let size = self.file.metadata()?.len();
         if size == 0 {
+            forget_journal(&self.part);
             fs::remove_file(&self.part)?;
             return Ok(None);
         }
-        Ok(Some((self.part, size)))
+        Ok(Some(self.part))
     }
 }
 
-/// The SHA-256 of a file that is there already. A link is followed: whoever reads the name reads what it leads to.
-pub(crate) fn sha256_of(path: &Path) -> Result<[u8; 32], Failure> {
+/// Opens a file that is there already, to check it. A link is followed: whoever reads the name reads what it leads to.
+pub(crate) fn open_existing(path: &Path) -> Result<File, Failure> {
     let could_not_read = |error: io::Error| {
         Failure::new(Exit::Files, format!("{} exists, but could not be read: {error}", shown(path))).help("--force replaces it")
     };
@@ -194,9 +301,7 @@ pub(crate) fn sha256_of(path: &Path) -> Result<[u8; 32], Failure> {
     if !file.metadata().map_err(could_not_read)?.is_file() {
         return Err(not_a_file(path));
     }
-    let mut hash = Sha256::new();
-    io::copy(&mut &file, &mut hash).map_err(could_not_read)?;
-    Ok(hash.finalize().into())
+    Ok(file)
 }
 
 /// Whether the path still names the open file (I4, I6).
@@ -207,6 +312,11 @@ fn leads_to(path: &Path, file: &File) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+fn sync_directory(of: &Path) {
+    let dir = of.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    drop(File::open(dir).and_then(|dir| dir.sync_all()));
 }
 
 /// Renames unless the target exists.

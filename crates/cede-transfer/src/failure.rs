@@ -8,6 +8,7 @@ use std::io;
 use std::path::Path;
 
 use crate::exit::Exit;
+use crate::plan::Trouble;
 
 /// A failed transfer.
 #[derive(Debug, Clone)]
@@ -15,11 +16,14 @@ pub struct Failure {
     exit: Exit,
     what: String,
     help: Option<String>,
+    /// Whether nobody listens where the server should be.
+    refused_connection: bool,
 }
 
 impl Failure {
+    /// What failed, in half a sentence.
     pub fn new(exit: Exit, what: impl Into<String>) -> Self {
-        Self { exit, what: what.into(), help: None }
+        Self { exit, what: what.into(), help: None, refused_connection: false }
     }
 
     /// Adds what the user can do.
@@ -52,8 +56,20 @@ impl Failure {
         }
     }
 
+    /// The exit code for it.
     pub fn exit(&self) -> Exit {
         self.exit
+    }
+
+    /// Marks it as a refusal to connect at all.
+    #[must_use]
+    pub(crate) fn refused_connection(mut self, is: bool) -> Self {
+        self.refused_connection = is;
+        self
+    }
+
+    pub(crate) fn is_refused_connection(&self) -> bool {
+        self.refused_connection
     }
 }
 
@@ -78,4 +94,28 @@ pub fn printable(text: &str) -> String {
         }
     }
     out
+}
+
+/// A failure, and whether trying again can help.
+#[derive(Debug, Clone)]
+pub(crate) struct Setback {
+    pub(crate) failure: Failure,
+    pub(crate) trouble: Trouble,
+}
+
+impl Setback {
+    pub(crate) fn fatal(failure: Failure) -> Self {
+        Self { failure, trouble: Trouble::Fatal }
+    }
+
+    pub(crate) fn passing(failure: Failure) -> Self {
+        Self { failure, trouble: Trouble::Passing }
+    }
+
+    /// A failed system call on the network's side: a lack of descriptors is this machine's matter.
+    pub(crate) fn of_io(failure: Failure, error: &io::Error) -> Self {
+        let local = [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE, rustix::io::Errno::NOBUFS];
+        let is_local = error.raw_os_error().is_some_and(|code| local.iter().any(|errno| errno.raw_os_error() == code));
+        Self { failure, trouble: if is_local { Trouble::Local } else { Trouble::Passing } }
+    }
 }

@@ -25,15 +25,32 @@
 
 #![forbid(unsafe_code)]
 
+mod connect;
+pub mod credentials;
+mod destination;
+mod download;
+pub mod engine;
 pub mod exit;
 pub mod extents;
 pub mod failure;
 pub mod head;
+mod host;
 pub mod identity;
 pub mod journal;
 pub mod name;
 pub mod plan;
+mod pool;
+pub mod probe;
+mod rate;
+pub mod redirect;
+mod request;
+mod sink;
+pub mod sum;
+pub mod tasks;
 pub mod units;
 
+pub use connect::Proxies;
+pub use destination::{IfExists, journal_of};
+pub use download::sum_of;
 pub use exit::Exit;
 pub use failure::{Failure, printable};

@@ -7,7 +7,7 @@
 //! - I1: a name from [`safe`] is one path component: no `/`, no `\`, not empty, not `.` or `..`.
 //! - I2: it starts with neither a dot (no hidden files) nor a dash (not an option of the next command).
 //! - I3: it holds no control character, no character that reorders or hides text, and none that Windows reserves.
-//! - I4: with [`SUFFIX`] it is at most 255 bytes, the limit of the usual file systems.
+//! - I4: with [`SUFFIX`] and [`JOURNAL`] it is at most 255 bytes, the limit of the usual file systems.
 
 use percent_encoding::percent_decode;
 use url::Url;
@@ -15,10 +15,13 @@ use url::Url;
 /// What the file is called until it is complete.
 pub const SUFFIX: &str = ".part";
 
+/// What the name of its journal has after that.
+pub const JOURNAL: &str = ".journal";
+
 /// The name when the URL has none, as in `https://example.com/`.
 pub const FALLBACK: &str = "index.html";
 
-const LIMIT: usize = 255 - SUFFIX.len();
+const LIMIT: usize = 255 - SUFFIX.len() - JOURNAL.len();
 
 /// The name in the path of a URL, decoded once and made safe.
 pub fn from_url(url: &Url) -> Option<String> {

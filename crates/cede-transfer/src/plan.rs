@@ -40,6 +40,7 @@ use crate::extents::Extents;
 use crate::failure::Failure;
 use crate::identity::Identity;
 use crate::units;
+pub(crate) use answers::refusal;
 use backoff::Backoff;
 use ramp::Ramp;
 
@@ -199,7 +200,8 @@ struct Flight {
     end: Option<u64>,
     receiving: bool,
     began: Duration,
-    heard: Duration,
+    /// When it was sent, or something came last; `None` while it waits for a connection.
+    heard: Option<Duration>,
     /// Bytes that had never been there.
     gained: u64,
     /// How many bytes it was for.
@@ -338,11 +340,28 @@ impl Plan {
         }
     }
 
+    /// The request has left. Until then, no silence is counted: it may wait for a connection.
+    pub fn handle_sent(&mut self, now: Duration, id: Id) {
+        if let Some(index) = self.flight(id) {
+            self.flights[index].heard = Some(now);
+        }
+    }
+
+    /// Some of it is there after all: the name, and with it what an earlier run left, was known only after the first answer.
+    pub fn resume(&mut self, identity: Identity, have: Extents) {
+        self.cancel_all();
+        self.total = identity.total;
+        self.firm = identity.total.is_some();
+        self.identity = Some(identity);
+        self.high_water = have.len();
+        self.have = have;
+    }
+
     /// A chunk of a body has come.
     pub fn handle_data(&mut self, now: Duration, id: Id, count: usize) -> Taken {
         let Some(index) = self.flight(id) else { return Taken { pieces: Vec::new(), used: count, more: false } };
         let flight = &mut self.flights[index];
-        flight.heard = now;
+        flight.heard = Some(now);
         flight.passed += count as u64;
         self.received += count as u64;
         let base = flight.pos;
@@ -459,6 +478,11 @@ impl Plan {
     /// How many asks there were.
     pub fn asks(&self) -> u64 {
         self.asked
+    }
+
+    /// How many connections there would be if there were work for them.
+    pub fn width(&self) -> usize {
+        self.ramp.limit()
     }
 
     /// How many asks are on their way.
@@ -578,7 +602,7 @@ impl Plan {
     fn end_slow_flights(&mut self, now: Duration) {
         let mut index = 0;
         while let Some(flight) = self.flights.get_mut(index) {
-            let silent = now.saturating_sub(flight.heard) >= self.rules.stall;
+            let silent = flight.heard.is_some_and(|heard| now.saturating_sub(heard) >= self.rules.stall);
             let slow = self.rules.min_speed.is_some_and(|(bytes, time)| {
                 let over = flight.receiving && now.saturating_sub(flight.pace.0) >= time;
                 let slow = over && flight.passed - flight.pace.1 < bytes.saturating_mul(time.as_millis() as u64) / 1000;
@@ -603,7 +627,7 @@ impl Plan {
 
     /// The next time at which something happens by itself.
     fn deadline(&self, now: Duration) -> Option<Duration> {
-        let silent = self.flights.iter().map(|flight| flight.heard + self.rules.stall);
+        let silent = self.flights.iter().filter_map(|flight| Some(flight.heard? + self.rules.stall));
         let paced = self.rules.min_speed.map(|(_, time)| time).into_iter();
         let slow = paced.flat_map(|time| self.flights.iter().filter(|flight| flight.receiving).map(move |flight| flight.pace.0 + time));
         let start = self.backoff.not_before().filter(|at| *at > now);

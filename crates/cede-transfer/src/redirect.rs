@@ -14,11 +14,11 @@ use crate::failure::{Failure, printable};
 
 /// What the user allows.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Policy {
+pub struct Policy {
     /// The number of redirects after which a chain is given up.
-    pub(crate) limit: usize,
+    pub limit: usize,
     /// Whether `https` may lead to `http`.
-    pub(crate) downgrade: bool,
+    pub downgrade: bool,
 }
 
 /// The URLs of one transfer so far; the last one is to be asked next.

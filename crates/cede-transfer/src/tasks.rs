@@ -10,7 +10,7 @@ static SPAWNED: AtomicUsize = AtomicUsize::new(0);
 
 /// [`cede::spawn`], counted.
 #[track_caller]
-pub(crate) fn spawn<F>(future: F) -> JoinHandle<F::Output>
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future<Output: Send + 'static> + Send + 'static,
 {
@@ -19,6 +19,6 @@ where
 }
 
 /// How many tasks this process has spawned so far.
-pub(crate) fn spawned() -> usize {
+pub fn spawned() -> usize {
     SPAWNED.load(Ordering::Relaxed)
 }

@@ -38,18 +38,33 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The inverse of [`hex`] for a SHA-256, in either case.
-pub fn parse_sha256(text: &str) -> Result<[u8; 32], String> {
-    let digits = text.as_bytes();
-    if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
-        return Err("a SHA-256 has 64 hexadecimal digits".to_owned());
+/// The inverse of [`hex`], in either case.
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |c: &u8| char::from(*c).to_digit(16);
+    let pairs = text.as_bytes().chunks_exact(2);
+    if !pairs.remainder().is_empty() {
+        return None;
     }
-    let mut out = [0; 32];
-    for (byte, pair) in out.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        let digit = |c: u8| (c as char).to_digit(16).unwrap_or_default() as u8;
-        *byte = digit(pair[0]) << 4 | digit(pair[1]);
-    }
-    Ok(out)
+    pairs.map(|pair| Some((digit(&pair[0])? << 4 | digit(&pair[1])?) as u8)).collect()
+}
+
+/// `4096`, `200k`, `1.5M`, `2GiB`: units of 1,024, as curl and wget have them.
+///
+/// # Errors
+/// Why it is not a size.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    let number: String = text.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+    let unit = text[number.len()..].trim().to_ascii_lowercase();
+    let shift = match unit.trim_end_matches("/s").trim_end_matches('b').trim_end_matches('i') {
+        "" => 0,
+        "k" => 10,
+        "m" => 20,
+        "g" => 30,
+        "t" => 40,
+        _ => return Err(format!("{text} is not a size; write it like 200k, 1.5M or 2G")),
+    };
+    let value: f64 = number.parse().map_err(|_| format!("{text} is not a size; write it like 200k, 1.5M or 2G"))?;
+    Ok((value * (1_u64 << shift) as f64) as u64)
 }
 
 #[cfg(test)]
@@ -58,7 +73,7 @@ mod tests {
 
     use std::time::Duration;
 
-    use super::{bytes, duration, hex, parse_sha256, rate};
+    use super::{bytes, duration, hex, parse_size, rate, unhex};
 
     #[test]
     fn byte_counts() {
@@ -84,10 +99,15 @@ mod tests {
     #[test]
     fn hexadecimal_there_and_back() {
         let sum: [u8; 32] = std::array::from_fn(|i| i as u8 * 7);
-        assert_eq!(parse_sha256(&hex(&sum)), Ok(sum));
-        assert_eq!(parse_sha256(&hex(&sum).to_uppercase()), Ok(sum));
-        assert!(parse_sha256("12").is_err());
-        assert!(parse_sha256(&"g".repeat(64)).is_err());
-        assert!(parse_sha256(&"é".repeat(32)).is_err());
+        assert_eq!(unhex(&hex(&sum)).as_deref(), Some(&sum[..]));
+        assert_eq!(unhex(&hex(&sum).to_uppercase()).as_deref(), Some(&sum[..]));
+        assert_eq!([unhex("123"), unhex("gg"), unhex("é")], [None, None, None]);
+    }
+
+    #[test]
+    fn sizes() {
+        let sizes = ["0", "200k", "1.5M", "2GiB", "3 MB", "100K/s"].map(|text| parse_size(text).unwrap());
+        assert_eq!(sizes, [0, 204_800, 1_572_864, 2 << 30, 3 << 20, 102_400]);
+        assert!(["", "k", "12q", "1..2"].iter().all(|text| parse_size(text).is_err()));
     }
 }

@@ -16,18 +16,19 @@ use url::Url;
 
 use super::authority;
 use crate::exit::Exit;
-use crate::failure::{Failure, printable};
+use crate::failure::{Failure, Setback, printable};
 
 /// The trusted roots, read on demand.
 #[derive(Debug)]
 pub(super) struct Trust {
     cacert: Option<PathBuf>,
+    http2: bool,
     config: OnceLock<Result<Arc<ClientConfig>, Failure>>,
 }
 
 impl Trust {
-    pub(super) fn new(cacert: Option<PathBuf>) -> Self {
-        Self { cacert, config: OnceLock::new() }
+    pub(super) fn new(cacert: Option<PathBuf>, http2: bool) -> Self {
+        Self { cacert, http2, config: OnceLock::new() }
     }
 
     pub(super) async fn config(self: &Arc<Self>) -> Result<Arc<ClientConfig>, Failure> {
@@ -35,12 +36,12 @@ impl Trust {
             return known.clone();
         }
         let trust = Arc::clone(self);
-        let read = move || trust.config.get_or_init(|| client_config(trust.cacert.as_deref())).clone();
+        let read = move || trust.config.get_or_init(|| client_config(trust.cacert.as_deref(), trust.http2)).clone();
         cede::task::spawn_blocking(read).await.expect("reading certificates does not panic")
     }
 }
 
-fn client_config(cacert: Option<&Path>) -> Result<Arc<ClientConfig>, Failure> {
+fn client_config(cacert: Option<&Path>, http2: bool) -> Result<Arc<ClientConfig>, Failure> {
     let roots = match cacert {
         Some(path) => roots_in(path)?,
         None => system_roots(),
@@ -50,7 +51,7 @@ fn client_config(cacert: Option<&Path>) -> Result<Arc<ClientConfig>, Failure> {
         .with_safe_default_protocol_versions()
         .map_err(|error| Failure::new(Exit::Tls, format!("TLS cannot be set up: {error}")))?;
     let mut config = builder.with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = if http2 { vec![b"h2".to_vec(), b"http/1.1".to_vec()] } else { vec![b"http/1.1".to_vec()] };
     Ok(Arc::new(config))
 }
 
@@ -76,13 +77,13 @@ fn system_roots() -> RootCertStore {
 }
 
 /// Why a handshake failed, and what can be done.
-pub(super) fn handshake_failure(url: &Url, error: &io::Error) -> Failure {
+pub(super) fn handshake_failure(url: &Url, error: &io::Error) -> Setback {
     let host = authority(url);
     let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     // Without a cause in TLS it was the network that failed.
     let exit = if cause.is_some() { Exit::Tls } else { Exit::Network };
     let failure = Failure::new(exit, format!("no secure connection to {host}: {error}"));
-    match cause {
+    let failure = match cause {
         Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
             failure.help("nobody that this system trusts has signed the certificate; --cacert FILE trusts one of your own")
         }
@@ -94,5 +95,7 @@ pub(super) fn handshake_failure(url: &Url, error: &io::Error) -> Failure {
         }
         Some(rustls::Error::InvalidMessage(_)) => failure.help("the server does not seem to speak TLS on this port; is it an http URL?"),
         _ => failure,
-    }
+    };
+    // What TLS refuses once it refuses again.
+    if cause.is_some() { Setback::fatal(failure) } else { Setback::passing(failure) }
 }

@@ -4,9 +4,12 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::{Claims, Destination, Opened, open};
-use crate::cli::IfExists;
+use super::{Claims, Destination, IfExists, Opened};
 use crate::exit::Exit;
+
+fn open(dir: &Path, name: &str, if_exists: IfExists, claims: &Claims) -> Result<Opened, super::Failure> {
+    super::open(dir, name, if_exists, claims, Some("http://h/"))
+}
 
 /// A directory that is removed at the end.
 struct Scratch(PathBuf);
@@ -24,7 +27,8 @@ impl Scratch {
 
     fn ready(&self, name: &str, if_exists: IfExists) -> Destination {
         match self.open(name, if_exists).unwrap() {
-            Opened::Ready(destination) => destination,
+            Opened::Ready(destination, None) => destination,
+            Opened::Ready(..) => panic!("nobody left anything"),
             Opened::Skip(path) => panic!("{} was skipped", path.display()),
         }
     }
@@ -47,7 +51,7 @@ impl Drop for Scratch {
 }
 
 fn write(destination: &Destination, text: &str) {
-    destination.file().unwrap().write_all(text.as_bytes()).unwrap();
+    destination.file().as_ref().write_all(text.as_bytes()).unwrap();
 }
 
 fn exit(result: Result<Opened, super::Failure>) -> Exit {
@@ -60,7 +64,7 @@ fn the_name_appears_with_the_whole_file() {
     let destination = scratch.ready("f", IfExists::Error);
     write(&destination, "data");
     assert_eq!(scratch.names(), ["f.part"]);
-    destination.commit().unwrap();
+    destination.commit(true).unwrap();
     assert_eq!(scratch.names(), ["f"]);
     assert_eq!(scratch.text("f"), "data");
 }
@@ -73,7 +77,7 @@ fn an_old_part_starts_over() {
     interrupted.keep().unwrap();
     let destination = scratch.ready("f", IfExists::Error);
     write(&destination, "new");
-    destination.commit().unwrap();
+    destination.commit(true).unwrap();
     assert_eq!(scratch.text("f"), "new");
 }
 
@@ -85,7 +89,7 @@ fn keep_leaves_the_part_unless_it_is_empty() {
     assert!(scratch.names().is_empty());
     let destination = scratch.ready("f", IfExists::Error);
     write(&destination, "abc");
-    assert_eq!(destination.keep().unwrap(), Some((scratch.0.join("f.part"), 3)));
+    assert_eq!(destination.keep().unwrap(), Some(scratch.0.join("f.part")));
     assert_eq!(scratch.names(), ["f.part"]);
 }
 
@@ -99,13 +103,13 @@ fn a_file_that_exists() {
 
     let renamed = scratch.ready("f.txt", IfExists::Rename);
     write(&renamed, "second");
-    renamed.commit().unwrap();
+    renamed.commit(true).unwrap();
     assert_eq!((scratch.text("f.txt").as_str(), scratch.text("f.1.txt").as_str()), ("mine", "second"));
 
     let over = scratch.ready("f.txt", IfExists::Overwrite);
     write(&over, "third");
     assert_eq!(scratch.text("f.txt"), "mine");
-    over.commit().unwrap();
+    over.commit(true).unwrap();
     assert_eq!(scratch.text("f.txt"), "third");
 }
 
@@ -115,7 +119,7 @@ fn a_file_that_appears_meanwhile_is_not_replaced() {
     let destination = scratch.ready("f", IfExists::Error);
     write(&destination, "download");
     fs::write(scratch.0.join("f"), "somebody else's").unwrap();
-    assert_eq!(destination.commit().unwrap_err().exit(), Exit::Exists);
+    assert_eq!(destination.commit(true).unwrap_err().exit(), Exit::Exists);
     assert_eq!(scratch.text("f"), "somebody else's");
     assert_eq!(scratch.text("f.part"), "download");
 }
@@ -149,7 +153,7 @@ fn links_are_not_followed() {
     std::os::unix::fs::symlink("victim", scratch.0.join("c")).unwrap();
     let destination = scratch.ready("c", IfExists::Overwrite);
     write(&destination, "new");
-    destination.commit().unwrap();
+    destination.commit(true).unwrap();
     assert_eq!((scratch.text("victim").as_str(), scratch.text("c").as_str()), ("precious", "new"));
 }
 
@@ -160,7 +164,7 @@ fn one_part_has_one_writer() {
     write(&first, "first");
     // Claims are of one run; a second set stands for a second process.
     assert_eq!(exit(scratch.open("f", IfExists::Error)), Exit::Exists);
-    first.commit().unwrap();
+    first.commit(true).unwrap();
     assert_eq!(scratch.text("f"), "first");
 }
 
@@ -170,7 +174,7 @@ fn two_urls_of_one_run_do_not_share_a_name() {
     let claims = Claims::default();
     let _first = open(&scratch.0, "f.txt", IfExists::Rename, &claims).unwrap();
     let second = open(&scratch.0, "f.txt", IfExists::Rename, &claims).unwrap();
-    assert!(matches!(second, Opened::Ready(second) if second.target().ends_with("f.1.txt")));
+    assert!(matches!(second, Opened::Ready(second, None) if second.target().ends_with("f.1.txt")));
     assert_eq!(open(&scratch.0, "f.txt", IfExists::Overwrite, &claims).unwrap_err().exit(), Exit::Exists);
 }
 
@@ -188,7 +192,7 @@ fn a_part_that_is_not_ours_is_not_emptied() {
     // Neither is a complete download of our own.
     let complete = scratch.ready("g.part", IfExists::Error);
     write(&complete, "whole");
-    complete.commit().unwrap();
+    complete.commit(true).unwrap();
     assert_eq!(exit(scratch.open("g", IfExists::Error)), Exit::Exists);
     assert_eq!((scratch.text("f.part").as_str(), scratch.text("g.part").as_str()), ("mine", "whole"));
 }
@@ -198,10 +202,10 @@ fn a_target_is_nobody_elses_part() {
     let scratch = Scratch::new("target-part");
     for (first, second) in [("x", "x.part"), ("x.part", "x")] {
         let claims = Claims::default();
-        let Opened::Ready(held) = open(&scratch.0, first, IfExists::Overwrite, &claims).unwrap() else { panic!("nothing to skip") };
+        let Opened::Ready(held, None) = open(&scratch.0, first, IfExists::Overwrite, &claims).unwrap() else { panic!("nothing to skip") };
         assert_eq!(exit(open(&scratch.0, second, IfExists::Overwrite, &claims)), Exit::Exists, "{second} while {first} is written");
         write(&held, first);
-        held.commit().unwrap();
+        held.commit(true).unwrap();
         assert_eq!(exit(open(&scratch.0, second, IfExists::Overwrite, &claims)), Exit::Exists, "{second} after {first}");
         assert_eq!((scratch.names(), scratch.text(first)), (vec![first.to_owned()], first.to_owned()));
         fs::remove_file(scratch.0.join(first)).unwrap();
@@ -225,13 +229,13 @@ fn only_the_open_file_is_renamed() {
         write(&destination, "download");
         fs::write(scratch.0.join("other"), "somebody else's").unwrap();
         fs::rename(scratch.0.join("other"), scratch.0.join("f.part")).unwrap();
-        assert_eq!(destination.commit().unwrap_err().exit(), Exit::Files);
+        assert_eq!(destination.commit(true).unwrap_err().exit(), Exit::Files);
         assert_eq!((scratch.names(), scratch.text("f.part").as_str()), (vec!["f.part".to_owned()], "somebody else's"));
         fs::remove_file(scratch.0.join("f.part")).unwrap();
     }
     let gone = scratch.ready("f", IfExists::Error);
     fs::remove_file(scratch.0.join("f.part")).unwrap();
-    assert_eq!(gone.commit().unwrap_err().exit(), Exit::Files);
+    assert_eq!(gone.commit(true).unwrap_err().exit(), Exit::Files);
 }
 
 #[test]
@@ -250,9 +254,9 @@ fn a_download_that_could_not_be_renamed_can_start_over() {
     let destination = scratch.ready("f", IfExists::Error);
     write(&destination, "first");
     fs::write(scratch.0.join("f"), "somebody else's").unwrap();
-    assert_eq!(destination.commit().unwrap_err().exit(), Exit::Exists);
+    assert_eq!(destination.commit(true).unwrap_err().exit(), Exit::Exists);
     let again = scratch.ready("f", IfExists::Overwrite);
     write(&again, "second");
-    again.commit().unwrap();
+    again.commit(true).unwrap();
     assert_eq!(scratch.text("f"), "second");
 }

@@ -16,7 +16,7 @@ impl Plan {
     /// The head of an answer has come.
     pub fn handle_head(&mut self, now: Duration, id: Id, head: &Head) -> Verdict {
         let Some(index) = self.flight(id) else { return Verdict::Stop };
-        self.flights[index].heard = now;
+        self.flights[index].heard = Some(now);
         match head.status {
             200 | 203 => self.whole(now, index, head),
             206 => self.partial(now, index, head),

@@ -132,7 +132,7 @@ impl Plan {
             end,
             receiving: false,
             began: now,
-            heard: now,
+            heard: None,
             gained: 0,
             wanted,
             pace: (now, 0),

@@ -325,6 +325,7 @@ impl World {
 
     fn answer(&mut self, plan: &mut Plan, ask: &Ask) {
         self.requests += 1;
+        plan.handle_sent(self.now, ask.id);
         if let Some(status) = self.empty {
             let range = if status == 206 { ContentRange::Unsatisfied(0) } else { ContentRange::Absent };
             let status = if status == 206 { 416 } else { status };
