@@ -408,7 +408,8 @@ impl Plan {
                 }
                 self.settle(index);
             }
-            Some(end) if flight.pos >= end => self.settle(index),
+            // An answer that brings only what is there already is a failed try, or it would be repeated at once.
+            Some(end) if flight.pos >= end && (flight.gained > 0 || self.is_complete()) => self.settle(index),
             Some(_) | None => {
                 let failure = self.short();
                 self.fail_flight(now, index, failure, Trouble::Passing);

@@ -52,7 +52,10 @@ impl Transfer {
         self.tell_host(&slot, &head);
         let verdict = self.plan().handle_head(self.now(), ask.id, &head);
         if verdict == Verdict::Stop {
-            // A short answer that nobody reads is cheaper than a new connection, but hyper would have to be asked to read it.
+            // An empty file has a name too.
+            if self.sink.get().is_none() && self.plan().total() == Some(0) {
+                self.listen(&answer);
+            }
             return;
         }
         let Some(sink) = self.sink_for(ask.id, &answer).await else { return };

@@ -55,6 +55,10 @@ impl Driver {
                 Err(failure) => return Err(failure.into()),
             },
         };
+        if let Some(path) = &path {
+            transfer.watch.named(&crate::printable(&path.file_name().unwrap_or_default().to_string_lossy()), Some(total));
+        }
+        transfer.watch.have(total);
         Ok(Complete { path, kept: false, remark })
     }
 

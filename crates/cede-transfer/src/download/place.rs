@@ -59,7 +59,7 @@ impl Transfer {
         }
         self.listen(answer);
         let total = self.plan().total();
-        match self.make_sink(answer, total).await {
+        match self.make_sink(total).await {
             Ok(Some((sink, None))) => {
                 drop(self.sink.set(Arc::new(sink)));
                 self.sink.get().map(Arc::clone)
@@ -81,7 +81,7 @@ impl Transfer {
         }
     }
 
-    async fn make_sink(&self, answer: &Answer, total: Option<u64>) -> Result<Option<(Sink, Option<Journal>)>, Unfinished> {
+    async fn make_sink(&self, total: Option<u64>) -> Result<Option<(Sink, Option<Journal>)>, Unfinished> {
         let (dir, name) = match &self.job.output {
             Output::Stdout => {
                 self.watch.named("-", total);
@@ -90,9 +90,8 @@ impl Transfer {
                 return Ok(Some((Sink::spool(file), None)));
             }
             Output::Named { dir, name } => (dir.clone(), name.clone()),
-            Output::In { dir, from } => (dir.clone(), self.choose_name(*from, answer)),
+            Output::In { dir, .. } => (dir.clone(), self.name()),
         };
-        lock(&self.told).name.clone_from(&name);
         if total.is_some_and(|total| total <= SMALL) {
             self.watch.named(&printable(&name), total);
             return Ok(Some((Sink::in_memory(), None)));
@@ -139,8 +138,11 @@ impl Transfer {
     }
 
     /// What an answer tells besides its bytes.
-    fn listen(&self, answer: &Answer) {
+    pub(super) fn listen(&self, answer: &Answer) {
         let mut told = lock(&self.told);
+        if let Output::In { from, .. } = &self.job.output {
+            told.name = self.choose_name(*from, answer);
+        }
         if self.job.check == Check::Auto {
             told.sum = sum::told_by(answer.status, &answer.headers);
         }

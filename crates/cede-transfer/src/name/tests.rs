@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::{SUFFIX, from_content_disposition, from_url, numbered, safe};
+use super::{JOURNAL, SUFFIX, from_content_disposition, from_url, numbered, safe};
 
 fn of_url(url: &str) -> Option<String> {
     from_url(&Url::parse(url).unwrap())
