@@ -20,16 +20,16 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use cede_transfer::engine::{Check, Engine, Job, Output, Settings, Stop};
 use crate::cli::DemoArgs;
 use crate::get::Row as Watched;
-use cede_transfer::Exit;
 use crate::interrupt;
 use crate::limits;
 use crate::progress::bars::Settled;
 use crate::progress::lines::say;
 use crate::progress::view::{Drawing, View, Wish};
 use crate::progress::{Board, Phase};
+use cede_transfer::Exit;
+use cede_transfer::engine::{Check, Engine, Job, Output, Settings, Stop};
 use cede_transfer::tasks;
 use cede_transfer::units;
 use origin::Origin;

@@ -136,13 +136,7 @@ fn open_list(path: &Path, defaults: Defaults) -> Result<mpsc::Receiver<Result<Jo
     Ok(receiver)
 }
 
-async fn download_all(
-    plan: Plan,
-    list: Option<mpsc::Receiver<Result<Job, String>>>,
-    view: View,
-    stop: Stop,
-    quiet: bool,
-) -> Exit {
+async fn download_all(plan: Plan, list: Option<mpsc::Receiver<Result<Job, String>>>, view: View, stop: Stop, quiet: bool) -> Exit {
     let started = Instant::now();
     let board = Board::default();
     let given: VecDeque<_> = plan.jobs.into_iter().map(|job| (board.add(printable(job.url.as_str()), None), job)).collect();

@@ -122,7 +122,8 @@ fn credentials(args: &NetworkArgs) -> Result<Credentials, String> {
         let shown = || printable(header.split(':').next().unwrap_or_default());
         let (name, value) = header.split_once(':').ok_or_else(|| format!("--header {}: write it as 'Name: value'", shown()))?;
         let name: HeaderName = name.trim().parse().map_err(|_| format!("--header {}: this cannot be the name of a header", shown()))?;
-        let mut value = HeaderValue::from_str(value.trim()).map_err(|_| format!("--header {}: the value has forbidden characters", shown()))?;
+        let mut value =
+            HeaderValue::from_str(value.trim()).map_err(|_| format!("--header {}: the value has forbidden characters", shown()))?;
         if ["range", "if-range", "host", "accept-encoding", "connection"].contains(&name.as_str()) {
             return Err(format!("--header {name}: the download itself depends on this header"));
         }

@@ -11,7 +11,8 @@ use crate::progress::lines::say;
 
 /// Runs the command.
 pub(crate) fn run(args: &ProbeArgs) -> Exit {
-    let prepared = settings(&args.network).and_then(|settings| Ok((settings, args.urls.iter().map(|url| parse(url)).collect::<Result<Vec<_>, _>>()?)));
+    let prepared =
+        settings(&args.network).and_then(|settings| Ok((settings, args.urls.iter().map(|url| parse(url)).collect::<Result<Vec<_>, _>>()?)));
     let (settings, urls) = match prepared {
         Ok(prepared) => prepared,
         Err(mistake) => {

@@ -100,6 +100,7 @@ fn read_list(path: &Path) -> Result<Vec<Case>, Failure> {
     let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
     let cases: Option<Vec<_>> = lines.map(line).collect();
     cases.filter(|cases| !cases.is_empty()).ok_or_else(|| {
-        Failure::new(Exit::Usage, format!("{} is not a list of checksums", printable(&path.to_string_lossy()))).help("make one with sha256sum")
+        Failure::new(Exit::Usage, format!("{} is not a list of checksums", printable(&path.to_string_lossy())))
+            .help("make one with sha256sum")
     })
 }

@@ -120,7 +120,8 @@ async fn resolve(url: &Url) -> Result<Vec<SocketAddr>, Setback> {
     };
     let shown = printable(&host);
     let unknown = |why: &str| {
-        let failure = Failure::new(Exit::Dns, format!("could not resolve the host name {shown}: {why}")).help("check the spelling and the network");
+        let failure =
+            Failure::new(Exit::Dns, format!("could not resolve the host name {shown}: {why}")).help("check the spelling and the network");
         // The system's resolver tells "there is none" from "ask again" only in words.
         if why.to_ascii_lowercase().contains("temporary") { Setback::passing(failure) } else { Setback::fatal(failure) }
     };

@@ -83,7 +83,12 @@ fn is_private(name: &HeaderName) -> bool {
 /// Reads a netrc file: words, in any layout; macros are skipped.
 pub fn parse_netrc(text: &str) -> Vec<Login> {
     let without_macros = text.split("\n\n").map(|part| part.split_once("macdef").map_or(part, |(before, _)| before));
-    let words: Vec<String> = without_macros.flat_map(|part| part.lines()).filter(|line| !line.trim_start().starts_with('#')).flat_map(str::split_whitespace).map(str::to_owned).collect();
+    let words: Vec<String> = without_macros
+        .flat_map(|part| part.lines())
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .flat_map(str::split_whitespace)
+        .map(str::to_owned)
+        .collect();
     let mut logins: Vec<Login> = Vec::new();
     let mut words = words.into_iter();
     while let Some(word) = words.next() {
@@ -122,7 +127,10 @@ mod tests {
         assert_eq!(credentials.of(&first, &first).len(), 3);
         for elsewhere in ["https://b.example/x", "http://a.example/x", "https://a.example:444/x"] {
             let headers = credentials.of(&first, &url(elsewhere));
-            assert!(!headers.contains_key(AUTHORIZATION) && !headers.contains_key(COOKIE) && headers.contains_key("x-other"), "{elsewhere}");
+            assert!(
+                !headers.contains_key(AUTHORIZATION) && !headers.contains_key(COOKIE) && headers.contains_key("x-other"),
+                "{elsewhere}"
+            );
         }
     }
 
@@ -130,7 +138,9 @@ mod tests {
     fn netrc_says_for_whom() {
         let text = "# mine\nmachine a.example login me password one\nmacdef x\nmachine no login no password no\n\nmachine b.example\n  login you account z password two";
         let credentials = Credentials { netrc: parse_netrc(text), ..Credentials::default() };
-        let sent = |to: &str| credentials.of(&url("http://c.example/"), &url(to)).get(AUTHORIZATION).map(|value| value.to_str().unwrap().to_owned());
+        let sent = |to: &str| {
+            credentials.of(&url("http://c.example/"), &url(to)).get(AUTHORIZATION).map(|value| value.to_str().unwrap().to_owned())
+        };
         assert_eq!(sent("http://a.example/").as_deref(), Some("Basic bWU6b25l"));
         assert_eq!(sent("http://b.example/").as_deref(), Some("Basic eW91OnR3bw=="));
         assert_eq!((sent("http://no/"), sent("http://c.example/")), (None, None));

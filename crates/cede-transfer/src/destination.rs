@@ -47,6 +47,7 @@ pub enum IfExists {
 
 /// What became of the wish to write a file.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each download, taken apart at once")]
 pub(crate) enum Opened {
     /// With the journal, if an earlier run left a part of the same download.
     Ready(Destination, Option<Journal>),
@@ -167,7 +168,8 @@ pub fn journal_of(part: &Path) -> PathBuf {
 
 /// Reads the journal, and believes it only if it is about this very file and URL. The lock on the `.part` is the lock on both.
 fn left_by_earlier_run(part: &Path, file: &File, url: &str) -> Option<(Journal, File)> {
-    let mut journal_file = OpenOptions::new().read(true).write(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(journal_of(part)).ok()?;
+    let mut journal_file =
+        OpenOptions::new().read(true).write(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(journal_of(part)).ok()?;
     let mut bytes = Vec::new();
     journal_file.read_to_end(&mut bytes).ok()?;
     let journal = journal::read(&bytes)?;

@@ -139,7 +139,7 @@ impl Driver {
                 Action::Restart(why) => self.start_over(why).await.map_err(Cause::Failed)?,
                 Action::Done => return Ok(()),
                 Action::Failed(failure) => return Err(Cause::Failed(failure)),
-                Action::Wait(until) => self.wait(now, until).await.map_err(|exit| Cause::Stopped(exit))?,
+                Action::Wait(until) => self.wait(now, until).await.map_err(Cause::Stopped)?,
             }
         }
     }

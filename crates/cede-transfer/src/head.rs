@@ -53,7 +53,14 @@ impl Head {
             _ => length,
         };
         let accepts = text(header::ACCEPT_RANGES).map(|units| units.eq_ignore_ascii_case("bytes"));
-        Self { status, length, range, identity: Identity::of(headers, total), retry_after: retry_after(headers, now), accepts_ranges: accepts }
+        Self {
+            status,
+            length,
+            range,
+            identity: Identity::of(headers, total),
+            retry_after: retry_after(headers, now),
+            accepts_ranges: accepts,
+        }
     }
 }
 
@@ -84,7 +91,17 @@ mod tests {
         assert_eq!(parse_range("bytes 0-9/10"), Some(ContentRange::Bytes(0..10, Some(10))));
         assert_eq!(parse_range("Bytes 5-9/*"), Some(ContentRange::Bytes(5..10, None)));
         assert_eq!(parse_range("bytes */10"), Some(ContentRange::Unsatisfied(10)));
-        for wrong in ["", "bytes", "bytes 0-10/10", "bytes 9-5/10", "bytes */*", "lines 0-9/10", "bytes -1/10", "bytes 0-18446744073709551615/*", "bytes +1-2/3"] {
+        for wrong in [
+            "",
+            "bytes",
+            "bytes 0-10/10",
+            "bytes 9-5/10",
+            "bytes */*",
+            "lines 0-9/10",
+            "bytes -1/10",
+            "bytes 0-18446744073709551615/*",
+            "bytes +1-2/3",
+        ] {
             assert_eq!(parse_range(wrong), None, "{wrong}");
         }
     }

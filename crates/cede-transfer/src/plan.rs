@@ -30,6 +30,8 @@ mod answers;
 mod asks;
 mod backoff;
 mod ramp;
+mod watchdog;
+mod words;
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -39,144 +41,13 @@ use crate::exit::Exit;
 use crate::extents::Extents;
 use crate::failure::Failure;
 use crate::identity::Identity;
-use crate::units;
 pub(crate) use answers::refusal;
 use backoff::Backoff;
 use ramp::Ramp;
+pub use words::{Action, Ask, Id, Piece, Rules, Taken, Trouble, Verdict};
 
 /// How often a download begins anew because the file changed, before that is the failure.
 pub const RESTARTS: u32 = 4;
-
-/// The user's wishes for one download.
-#[derive(Clone, Debug)]
-pub struct Rules {
-    /// Tries without progress after the first.
-    pub retries: u32,
-    /// The shortest and the longest wait before a try.
-    pub wait: Range<Duration>,
-    /// The longest `Retry-After` that is obeyed to the end.
-    pub retry_after_cap: Duration,
-    /// The longest time without progress, over all tries.
-    pub give_up: Duration,
-    /// The longest silence within an answer, or before it.
-    pub stall: Duration,
-    /// Fewer bytes than this in so much time end a try.
-    pub min_speed: Option<(u64, Duration)>,
-    /// The most connections for one file.
-    pub segments: usize,
-    /// Whether to begin with all of them, instead of adding while that helps.
-    pub eager: bool,
-    /// The smallest piece that is worth a connection.
-    pub min_split: u64,
-    /// Whether a file that changed at the server is fetched anew.
-    pub restart: bool,
-    /// How many bytes are compared where nothing proves that two answers belong together.
-    pub overlap: u64,
-    /// What a try has to bring to count as progress, unless it was for less.
-    pub progress: u64,
-    /// Whether a checksum decides at the end, so that mirrors may be mixed.
-    pub has_sum: bool,
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        Self {
-            retries: 5,
-            wait: Duration::from_millis(500)..Duration::from_secs(30),
-            retry_after_cap: Duration::from_secs(300),
-            give_up: Duration::from_secs(600),
-            stall: Duration::from_secs(30),
-            min_speed: None,
-            segments: 16,
-            eager: false,
-            min_split: 1 << 20,
-            restart: true,
-            overlap: 64 * 1024,
-            progress: 64 * 1024,
-            has_sum: false,
-        }
-    }
-}
-
-/// Names one ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Id(pub u64);
-
-/// A request to be sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ask {
-    /// Its name in all that follows.
-    pub id: Id,
-    /// Which of the mirrors to ask.
-    pub source: usize,
-    /// The `Range`: first byte, and the byte after the last, or to the end. `None`: no such header.
-    pub range: Option<(u64, Option<u64>)>,
-    /// The `If-Range`.
-    pub if_range: Option<String>,
-}
-
-/// What to do.
-#[derive(Clone, Debug)]
-pub enum Action {
-    /// Send this.
-    Ask(Ask),
-    /// Break this off; nothing that it says matters any more.
-    Cancel(Id),
-    /// Wait until everything that was kept is on disk, drop it, and say [`Plan::handle_restarted`]. The reason is for the user.
-    Restart(&'static str),
-    /// Nothing before this time, unless something happens.
-    Wait(Option<Duration>),
-    /// All bytes are there.
-    Done,
-    /// It cannot be done.
-    Failed(Failure),
-}
-
-/// Whether an answer's body is wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub enum Verdict {
-    /// Read it.
-    Take,
-    /// Drop it.
-    Stop,
-}
-
-/// What to do with a part of a chunk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Piece {
-    /// Which bytes of the chunk.
-    pub chunk: Range<usize>,
-    /// Where they belong in the file.
-    pub at: u64,
-    /// Compare them with what is there, instead of keeping them; a difference is told with [`Plan::handle_mismatch`].
-    pub compare: bool,
-}
-
-/// What became of a chunk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use]
-pub struct Taken {
-    /// What is wanted of it, in order. A piece to compare comes alone.
-    pub pieces: Vec<Piece>,
-    /// How many bytes of the chunk this is about. The rest is to be handed in again, when these have been dealt with.
-    pub used: usize,
-    /// Whether to read on.
-    pub more: bool,
-}
-
-/// How bad a failed try is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// Trying again will not help.
-    Fatal,
-    /// It may work the next time.
-    Passing,
-    /// The server has too much to do; it may have said when to come again.
-    Busy(Option<Duration>),
-    /// This machine is short of something; it is not the server's fault, and does not count.
-    Local,
-}
 
 /// What is known about ranges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,6 +69,8 @@ struct Flight {
     /// The next byte, and where to stop.
     pos: u64,
     end: Option<u64>,
+    /// How far its answer goes, whatever was split off since.
+    reach: Option<u64>,
     receiving: bool,
     began: Duration,
     /// When it was sent, or something came last; `None` while it waits for a connection.
@@ -245,6 +118,8 @@ pub struct Plan {
     compare: bool,
     tags: Vec<String>,
     ignore_tags: bool,
+    /// How often the server forbade what it had allowed before.
+    forbidden: u32,
     /// Answers whose range was not the one asked for.
     lies: u32,
     sources: Vec<Source>,
@@ -279,6 +154,7 @@ impl Plan {
             compare: false,
             tags: Vec::new(),
             ignore_tags: false,
+            forbidden: 0,
             lies: 0,
             sources: (0..sources.max(1)).map(|_| Source::default()).collect(),
             flights: Vec::new(),
@@ -528,6 +404,11 @@ impl Plan {
 
     fn fail_flight(&mut self, now: Duration, index: usize, failure: Failure, trouble: Trouble) {
         let flight = self.flights.swap_remove(index);
+        // Whoever it was split off from is still on the way there: no new request is needed.
+        if let Some(before) = self.flights.iter_mut().find(|other| other.receiving && other.end == Some(flight.pos)) {
+            let reach = before.reach.unwrap_or(0).min(flight.end.unwrap_or(u64::MAX));
+            before.end = before.end.max(Some(reach));
+        }
         if flight.gained >= self.rules.progress.min(flight.wanted).max(1) {
             self.progress();
             if !matches!(trouble, Trouble::Busy(_) | Trouble::Fatal) {
@@ -574,7 +455,8 @@ impl Plan {
         }
         if !self.rules.restart {
             return self.fail(
-                failure("the file changed on the server during the download").help("without --no-restart the new version is fetched from the start"),
+                failure("the file changed on the server during the download")
+                    .help("without --no-restart the new version is fetched from the start"),
             );
         }
         self.restarts += 1;
@@ -598,66 +480,6 @@ impl Plan {
         self.total = None;
         self.firm = false;
         self.stage = Stage::Restarting(why);
-    }
-
-    fn end_slow_flights(&mut self, now: Duration) {
-        let mut index = 0;
-        while let Some(flight) = self.flights.get_mut(index) {
-            let silent = flight.heard.is_some_and(|heard| now.saturating_sub(heard) >= self.rules.stall);
-            let slow = self.rules.min_speed.is_some_and(|(bytes, time)| {
-                let over = flight.receiving && now.saturating_sub(flight.pace.0) >= time;
-                let slow = over && flight.passed - flight.pace.1 < bytes.saturating_mul(time.as_millis() as u64) / 1000;
-                if over {
-                    flight.pace = (now, flight.passed);
-                }
-                slow
-            });
-            if !silent && !slow {
-                index += 1;
-                continue;
-            }
-            let (id, answered) = (flight.id, flight.receiving);
-            self.cancels.push_back(id);
-            let failure = if silent { self.silence(answered) } else { self.too_slow() };
-            self.fail_flight(now, index, failure, Trouble::Passing);
-            if !matches!(self.stage, Stage::Running) {
-                return;
-            }
-        }
-    }
-
-    /// The next time at which something happens by itself.
-    fn deadline(&self, now: Duration) -> Option<Duration> {
-        let silent = self.flights.iter().filter_map(|flight| Some(flight.heard? + self.rules.stall));
-        let paced = self.rules.min_speed.map(|(_, time)| time).into_iter();
-        let slow = paced.flat_map(|time| self.flights.iter().filter(|flight| flight.receiving).map(move |flight| flight.pace.0 + time));
-        let start = self.backoff.not_before().filter(|at| *at > now);
-        silent.chain(slow).chain(self.ramp.deadline()).chain(start).min().map(|at| at.max(now))
-    }
-
-    fn silence(&self, answered: bool) -> Failure {
-        let patience = self.rules.stall.as_secs_f64();
-        let what = if answered {
-            format!("after {} the server sent nothing for {patience} s", units::bytes(self.have.len()))
-        } else {
-            format!("the server accepted the connection but did not answer for {patience} s")
-        };
-        Failure::new(Exit::TimedOut, what).help("--stall-timeout SECONDS waits longer")
-    }
-
-    fn too_slow(&self) -> Failure {
-        let (bytes, time) = self.rules.min_speed.unwrap_or_default();
-        let what = format!("fewer than {} came for {} s", units::rate(bytes as f64), time.as_secs_f64());
-        Failure::new(Exit::TimedOut, what).help("--min-speed accepts less")
-    }
-
-    fn short(&self) -> Failure {
-        let received = self.have.len();
-        let what = match self.total {
-            Some(total) => format!("the file ended early: {received} of {total} bytes came"),
-            None => format!("the file ended early, after {received} bytes"),
-        };
-        Failure::new(Exit::Network, what)
     }
 }
 

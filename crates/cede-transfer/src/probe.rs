@@ -52,7 +52,8 @@ async fn probe(shared: &Shared, url: &Url) -> Result<Facts, Failure> {
     if !matches!(head.status, 200 | 203 | 206) && head.range != ContentRange::Unsatisfied(0) {
         return Err(refusal(head.status));
     }
-    let text = |name| answer.headers.get(name).map(|value: &hyper::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let text =
+        |name| answer.headers.get(name).map(|value: &hyper::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned());
     let identity = &head.identity;
     let unknown = || "not told".to_owned();
     let ranges = match (head.status, head.accepts_ranges) {

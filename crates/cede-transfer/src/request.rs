@@ -66,9 +66,8 @@ async fn send(
     loop {
         let mut lease = shared.pool.lease(url, lane, fresh).await?;
         sent();
-        let request = build(shared, first, url, ask, &lease).map_err(|error| {
-            Setback::fatal(Failure::new(Exit::Usage, format!("this URL cannot be asked for: {error}")))
-        })?;
+        let request = build(shared, first, url, ask, &lease)
+            .map_err(|error| Setback::fatal(Failure::new(Exit::Usage, format!("this URL cannot be asked for: {error}"))))?;
         match lease.send(request).await {
             Ok(response) => return Ok((response, lease)),
             // The server may have closed the connection just when it was taken from the pool; that says nothing about the request.

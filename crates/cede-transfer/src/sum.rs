@@ -233,7 +233,10 @@ mod tests {
         assert_eq!(told(206, &[sha, md5]), Some(format!("sha256:{HELLO}")));
         assert_eq!(told(200, &[md5]).as_deref(), Some("md5:5eb63bbbe01eeed093cb22bb8f5acdc3"));
         assert_eq!(told(206, &[md5]), None);
-        assert_eq!(told(206, &[("x-goog-hash", "crc32c=AAAAAA==,md5=XrY7u+Ae7tCTyyK7j1rNww==")]).as_deref(), Some("md5:5eb63bbbe01eeed093cb22bb8f5acdc3"));
+        assert_eq!(
+            told(206, &[("x-goog-hash", "crc32c=AAAAAA==,md5=XrY7u+Ae7tCTyyK7j1rNww==")]).as_deref(),
+            Some("md5:5eb63bbbe01eeed093cb22bb8f5acdc3")
+        );
     }
 
     #[test]

@@ -43,7 +43,9 @@ impl Proxies {
             variable(name).or_else(|| variable(&upper).filter(|_| name != "http_proxy")).filter(|value| !value.is_empty())
         };
         let all = get("all_proxy");
-        let proxy = |name: &str| get(name).or_else(|| all.clone()).map(|text| Proxy::parse(&text).map_err(|why| format!("{name}: {why}"))).transpose();
+        let proxy = |name: &str| {
+            get(name).or_else(|| all.clone()).map(|text| Proxy::parse(&text).map_err(|why| format!("{name}: {why}"))).transpose()
+        };
         let none = get("no_proxy").unwrap_or_default();
         let none = none.split(',').map(|host| host.trim().trim_start_matches('.').to_ascii_lowercase()).filter(|host| !host.is_empty());
         Ok(Self { http: proxy("http_proxy")?, https: proxy("https_proxy")?, none: none.collect() })
@@ -60,7 +62,8 @@ impl Proxies {
 
     pub(crate) fn of(&self, url: &Url) -> Option<&Proxy> {
         let host = url.host_str()?.to_ascii_lowercase();
-        let spared = |rule: &String| rule == "*" || host == *rule || host.strip_suffix(rule.as_str()).is_some_and(|rest| rest.ends_with('.'));
+        let spared =
+            |rule: &String| rule == "*" || host == *rule || host.strip_suffix(rule.as_str()).is_some_and(|rest| rest.ends_with('.'));
         if self.none.iter().any(spared) {
             return None;
         }
@@ -76,7 +79,8 @@ impl Proxy {
             return Err(format!("{} proxies are not supported, only http", url.scheme()));
         }
         let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-        let login = (!url.username().is_empty()).then(|| format!("{}:{}", decoded(url.username()), decoded(url.password().unwrap_or_default())));
+        let login =
+            (!url.username().is_empty()).then(|| format!("{}:{}", decoded(url.username()), decoded(url.password().unwrap_or_default())));
         let authorization = login.map(|login| format!("Basic {}", STANDARD.encode(login)));
         if url.set_username("").is_err() || url.set_password(None).is_err() {
             return Err("not the URL of a proxy".to_owned());
@@ -90,7 +94,8 @@ pub(super) async fn tunnel(stream: &mut TcpStream, proxy: &Proxy, url: &Url) -> 
     let target = format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(443));
     let login = proxy.authorization.as_ref().map(|value| format!("Proxy-Authorization: {value}\r\n")).unwrap_or_default();
     let through = authority(&proxy.url);
-    let broke = |error: std::io::Error| Setback::passing(Failure::new(Exit::Network, format!("the proxy {through} broke the connection: {error}")));
+    let broke =
+        |error: std::io::Error| Setback::passing(Failure::new(Exit::Network, format!("the proxy {through} broke the connection: {error}")));
     stream.write_all(format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{login}\r\n").as_bytes()).await.map_err(broke)?;
     let mut answer = Vec::new();
     // Byte by byte, because what follows the answer belongs to the host.
@@ -108,8 +113,12 @@ pub(super) async fn tunnel(stream: &mut TcpStream, proxy: &Proxy, url: &Url) -> 
             Err(Setback::fatal(failure.help("give it as http://USER:PASSWORD@HOST:PORT in --proxy or the environment")))
         }
         0 => Err(Setback::fatal(Failure::new(Exit::Network, format!("the proxy {through} does not speak HTTP")))),
-        500..=599 => Err(Setback::passing(Failure::new(Exit::Network, format!("the proxy {through} could not reach {target}: status {status}")))),
-        _ => Err(Setback::fatal(Failure::new(Exit::Refused, format!("the proxy {through} refused to connect to {target}: status {status}")))),
+        500..=599 => {
+            Err(Setback::passing(Failure::new(Exit::Network, format!("the proxy {through} could not reach {target}: status {status}"))))
+        }
+        _ => {
+            Err(Setback::fatal(Failure::new(Exit::Refused, format!("the proxy {through} refused to connect to {target}: status {status}"))))
+        }
     }
 }
 

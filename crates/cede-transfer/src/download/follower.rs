@@ -28,6 +28,7 @@ pub(super) struct Follower {
     algorithm: Option<Algorithm>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one for each download, and it stays where it is")]
 enum State {
     Idle(Option<Hasher>),
     Busy(Pin<Box<dyn Future<Output = io::Result<Step>> + Send>>),

@@ -8,15 +8,22 @@ use crate::identity::Identity;
 
 fn subject() -> impl Strategy<Value = Subject> {
     let text = || prop::option::of("[ -~äß]{0,20}");
-    (text(), text(), any::<bool>(), prop::option::of(1000_u64..2000), text(), prop::collection::vec("[a-z]{0,9}", 0..3), (any::<u64>(), any::<u64>())).prop_map(
-        |(tag, modified, settled, total, sum, mirrors, file)| Subject {
+    (
+        text(),
+        text(),
+        any::<bool>(),
+        prop::option::of(1000_u64..2000),
+        text(),
+        prop::collection::vec("[a-z]{0,9}", 0..3),
+        (any::<u64>(), any::<u64>()),
+    )
+        .prop_map(|(tag, modified, settled, total, sum, mirrors, file)| Subject {
             url: "http://example.com/ä".to_owned(),
             mirrors,
             identity: Identity { tag, modified, settled, total, coding: None, page: !settled },
             sum,
             file,
-        },
-    )
+        })
 }
 
 fn claims() -> impl Strategy<Value = Vec<Vec<(u64, u64)>>> {

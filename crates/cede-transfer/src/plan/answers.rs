@@ -11,6 +11,8 @@ use crate::identity::{Identity, Sameness};
 
 /// After so many answers with wrong ranges, ranges are not asked for any more.
 const LIES: u32 = 2;
+/// So often "forbidden" is not final, once there was an answer.
+const FORBIDDEN: u32 = 2;
 
 impl Plan {
     /// The head of an answer has come.
@@ -130,7 +132,11 @@ impl Plan {
             }
             // The length was not told, or it was told wrong; now it is.
             (ContentRange::Unsatisfied(total), Some(known))
-                if *total == start && start == self.have.len() && !self.firm && known.compare(&Identity { total: known.total, ..head.identity.clone() }, self.ignore_tags) != Sameness::Different =>
+                if *total == start
+                    && start == self.have.len()
+                    && !self.firm
+                    && known.compare(&Identity { total: known.total, ..head.identity.clone() }, self.ignore_tags)
+                        != Sameness::Different =>
             {
                 self.total = Some(*total);
                 self.firm = true;
@@ -160,6 +166,11 @@ impl Plan {
             },
             // Servers say "forbidden" also to too many connections at once.
             401..=499 if self.is_served_by_another(index) => Trouble::Passing,
+            // Also shortly after.
+            403 if self.forbidden < FORBIDDEN && self.backoff.has_progressed() => {
+                self.forbidden += 1;
+                Trouble::Passing
+            }
             _ => Trouble::Fatal,
         };
         self.fail_flight(now, index, refusal(head.status), trouble);
@@ -234,6 +245,7 @@ impl Plan {
         let flight = &mut self.flights[index];
         flight.pos = start;
         flight.end = end;
+        flight.reach = end;
         flight.receiving = true;
         flight.pace = (now, 0);
         flight.wanted = flight.wanted.min(end.map_or(u64::MAX, |end| end.saturating_sub(flight.compare_until)));

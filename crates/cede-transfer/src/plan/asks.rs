@@ -130,6 +130,7 @@ impl Plan {
             compare_until: start + overlap,
             pos: start,
             end,
+            reach: None,
             receiving: false,
             began: now,
             heard: None,

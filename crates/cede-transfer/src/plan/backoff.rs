@@ -11,6 +11,7 @@ pub(super) struct Backoff {
     give_up: Duration,
     random: u64,
     tries: u32,
+    progressed: bool,
     /// When the first try without progress failed.
     since: Option<Duration>,
     last: Duration,
@@ -20,12 +21,13 @@ pub(super) struct Backoff {
 impl Backoff {
     pub(super) fn new(wait: Range<Duration>, retries: u32, give_up: Duration, seed: u64) -> Self {
         let last = wait.start;
-        Self { wait, retries, give_up, random: seed, tries: 0, since: None, last, not_before: None }
+        Self { wait, retries, give_up, random: seed, tries: 0, progressed: false, since: None, last, not_before: None }
     }
 
     /// New bytes came: what failed before is forgotten.
     pub(super) fn progress(&mut self) {
         self.tries = 0;
+        self.progressed = true;
         self.since = None;
         self.last = self.wait.start;
         self.not_before = None;
@@ -52,6 +54,11 @@ impl Backoff {
 
     pub(super) fn not_before(&self) -> Option<Duration> {
         self.not_before
+    }
+
+    /// Whether anything ever came.
+    pub(super) fn has_progressed(&self) -> bool {
+        self.progressed
     }
 
     pub(super) fn tries(&self) -> u32 {

@@ -383,11 +383,17 @@ impl World {
         match fault {
             Fault::Status(status) => {
                 let range = ContentRange::Absent;
-                return (Head { status: *status, length: Some(5), range, identity, retry_after: self.server.retry_after, accepts_ranges: None }, b"error".to_vec());
+                return (
+                    Head { status: *status, length: Some(5), range, identity, retry_after: self.server.retry_after, accepts_ranges: None },
+                    b"error".to_vec(),
+                );
             }
             Fault::Page => {
                 identity = Identity { page: true, total: Some(9), ..Identity::default() };
-                return (Head { status: 200, length: Some(9), range: ContentRange::Absent, identity, retry_after: None, accepts_ranges: None }, PAGE.to_vec());
+                return (
+                    Head { status: 200, length: Some(9), range: ContentRange::Absent, identity, retry_after: None, accepts_ranges: None },
+                    PAGE.to_vec(),
+                );
             }
             Fault::Packed => {
                 whole = content(self.version + 100, size);
@@ -407,7 +413,17 @@ impl World {
         };
         if start >= size as u64 {
             identity.total = Some(size as u64);
-            return (Head { status: 416, length: None, range: ContentRange::Unsatisfied(size as u64), identity, retry_after: None, accepts_ranges: None }, vec![]);
+            return (
+                Head {
+                    status: 416,
+                    length: None,
+                    range: ContentRange::Unsatisfied(size as u64),
+                    identity,
+                    retry_after: None,
+                    accepts_ranges: None,
+                },
+                vec![],
+            );
         }
         let mut start = start;
         let mut end = end.map_or(size as u64, |end| end.min(size as u64));
