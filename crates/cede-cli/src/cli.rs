@@ -182,6 +182,10 @@ pub(crate) struct NetworkArgs {
     #[arg(long, default_value = "300", value_name = "SECONDS", value_parser = seconds)]
     pub(crate) retry_after_cap: Duration,
 
+    /// Write down what has come this often; after a crash, no more than that is fetched again
+    #[arg(long, default_value = "1", value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) journal_every: Duration,
+
     /// Fail when the file changes on the server, instead of fetching the new version
     #[arg(long)]
     pub(crate) no_restart: bool,

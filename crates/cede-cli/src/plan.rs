@@ -107,6 +107,7 @@ pub(crate) fn settings(args: &NetworkArgs) -> Result<Settings, String> {
         rate: args.limit_rate,
         rate_per_host: args.limit_rate_host,
         per_host: usize::from(args.per_host),
+        claim_every: args.journal_every,
         connections: limits::connections(usize::from(args.jobs)),
         ..Settings::default()
     })

@@ -60,7 +60,12 @@ fn find(dir: &Path, depth: usize, found: &mut Vec<PathBuf>) -> std::io::Result<(
         if kind.is_dir() && depth > 0 {
             drop(find(&path, depth - 1, found));
         } else if kind.is_file() && entry.file_name().to_string_lossy().ends_with(&format!("{}{}", name::SUFFIX, name::JOURNAL)) {
-            found.push(path);
+            // A crash just after the rename leaves a journal of nothing.
+            if path.with_extension("").exists() {
+                found.push(path);
+            } else {
+                drop(std::fs::remove_file(path));
+            }
         }
     }
     Ok(())

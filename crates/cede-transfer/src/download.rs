@@ -28,8 +28,7 @@ use crate::sum::Sum;
 use follower::Follower;
 pub use place::sum_of;
 
-/// A claim is written after so long, or after so much.
-const CLAIM_EVERY: Duration = Duration::from_secs(1);
+/// A claim is written when it is time, or after so much.
 const CLAIM_AFTER: u64 = 64 << 20;
 /// A smaller file is sooner fetched again than claimed.
 const CLAIM_FROM: u64 = 1 << 20;
@@ -150,7 +149,7 @@ impl Driver {
         let transfer = Arc::clone(&self.transfer);
         let sink = transfer.sink.get();
         // The next second may bring bytes to claim.
-        let tick = now + CLAIM_EVERY;
+        let tick = now + self.transfer.shared.settings.claim_every;
         let until = transfer.shared.epoch + until.map_or(tick, |until| until.min(tick));
         cede::select! {
             biased;
@@ -174,7 +173,10 @@ impl Driver {
         let Some(sink) = self.transfer.sink.get() else { return };
         let written = sink.written_len();
         let (last, claimed) = self.claimed;
-        if self.claim.is_some() || written <= claimed || (now - last.min(now) < CLAIM_EVERY && written - claimed < CLAIM_AFTER) {
+        if self.claim.is_some()
+            || written <= claimed
+            || (now - last.min(now) < self.transfer.shared.settings.claim_every && written - claimed < CLAIM_AFTER)
+        {
             return;
         }
         if let Some(job) = self.claim_job() {

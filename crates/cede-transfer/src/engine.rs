@@ -51,6 +51,8 @@ pub struct Settings {
     pub connections: usize,
     /// Whether what an earlier run left is dropped.
     pub restart: bool,
+    /// How often the journal is written; as much may be fetched again after a crash.
+    pub claim_every: Duration,
 }
 
 impl Default for Settings {
@@ -69,6 +71,7 @@ impl Default for Settings {
             per_host: 16,
             connections: 256,
             restart: false,
+            claim_every: Duration::from_secs(1),
         }
     }
 }

@@ -2,9 +2,13 @@
 //!
 //! The rule behind all of it: with exit code 0 the file is whole; with any other, nothing incomplete is under a final name.
 
+mod crash;
 mod interruption;
 mod names;
+#[path = "../../../cede-transfer/tests/faults/origin.rs"]
+mod origin;
 mod parts;
+mod plumbing;
 mod run;
 mod secure;
 mod server;

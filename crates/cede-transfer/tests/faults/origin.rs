@@ -135,6 +135,7 @@ pub(crate) struct Asked {
     pub(crate) range: Option<(u64, Option<u64>)>,
     pub(crate) if_range: Option<String>,
     pub(crate) authorization: Option<String>,
+    #[allow(dead_code, reason = "two test programs share this file, and each uses what it needs")]
     pub(crate) at: std::time::Instant,
 }
 
