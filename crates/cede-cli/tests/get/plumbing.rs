@@ -145,3 +145,55 @@ fn a_limit_on_the_rate_is_for_everything_together() {
     place.get(&["--limit-rate", "1M", &urls[0], &urls[1], &urls[2]]).expect(0, &["3 of 3 files"]);
     assert!(start.elapsed().as_millis() >= 1000, "{:?}", start.elapsed());
 }
+
+/// Runs the command in a shell, after something that limits it.
+fn limited_by(place: &Place, before: &str, args: &[&str]) -> Ran {
+    let script = format!("{before} && exec \"$0\" get \"$@\"");
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_cede")]).args(args).current_dir(place.path()).env("CEDE_RETRY", "1");
+    Ran::of(command.output().unwrap())
+}
+
+#[test]
+fn files_may_be_no_larger() {
+    // 2 MiB; the signal that goes with it is ignored, so that writing fails.
+    let (origin, place) = (Origin::start(Setup::default(), vec![]), Place::new("file-limit"));
+    let ran = limited_by(&place, "trap '' XFSZ && ulimit -f 4096", &["-q", &origin.url("/file")]);
+    ran.expect(3, &["could not write file.part: File too large", "what came is kept in file.part"]);
+    // With the limit gone, the rest is fetched.
+    let sent = origin.sent();
+    place.get(&["-q", &origin.url("/file")]).expect(0, &[]);
+    assert!(place.read("file") == origin.content(0));
+    assert!(origin.sent() - sent < 2_500_000, "{} bytes", origin.sent() - sent);
+}
+
+#[test]
+fn disk_full() {
+    // A small file system needs a name space of one's own, which not every system allows.
+    let mount = "mount -t tmpfs -o size=2m none . && cd .";
+    let allowed = std::process::Command::new("unshare").args(["-rm", "true"]).output();
+    if !allowed.is_ok_and(|output| output.status.success()) {
+        eprintln!("not tested: no name spaces here");
+        return;
+    }
+    let place = Place::new("disk-full");
+    for size in [3_000_000, 20_000_000] {
+        let origin = Origin::start(Setup { size, ..Setup::default() }, vec![]);
+        let script =
+            format!("cd {} && {mount} && exec {} get -q {}", place.path().display(), env!("CARGO_BIN_EXE_cede"), origin.url("/file"));
+        let output = std::process::Command::new("unshare").args(["-rm", "sh", "-c", &script]).output().unwrap();
+        // The larger one is refused before a byte is written.
+        Ran::of(output).expect(9, &["/file: could not ", "No space left", "--dir"]);
+    }
+    assert!(place.names().is_empty());
+}
+
+#[test]
+fn few_descriptors_for_large_files() {
+    let (origin, place) = (Origin::start(Setup { size: 1_500_000, ..Setup::default() }, vec![]), Place::new("few-large"));
+    let urls: Vec<String> = (0..30).map(|n| origin.url(&format!("/{n:02}"))).collect();
+    let args: Vec<&str> = ["-q", "-j", "64", "--min-split", "64k"].into_iter().chain(urls.iter().map(String::as_str)).collect();
+    limited_by(&place, "ulimit -n 48", &args).expect(0, &[]);
+    assert_eq!(place.names().len(), 30);
+    assert!(place.names().iter().all(|name| place.read(name) == origin.content(0)));
+}
