@@ -3,6 +3,9 @@
 //! More connections help where each is limited (by the server, or by a long way with losses) and harm elsewhere. Which it is can only be measured: the goodput
 //! of a window with all connections at work, against that of the window before the last step. A step that did not pay is taken back, by not replacing connections
 //! that end; none is broken off.
+//!
+//! Servers that limit a connection often do so in bursts: a second's worth at once, and then silence. Bursts make the windows incomparable, but the silence is a
+//! better sign than any comparison: nothing on the way is full, so the server holds back. Then a step needs no proof.
 
 use std::time::Duration;
 
@@ -12,6 +15,10 @@ const WINDOW: Duration = Duration::from_millis(250);
 const GAIN: f64 = 1.25;
 /// What is done sooner than this, in seconds, needs no more connections.
 const WORTH: f64 = 1.0;
+/// The same where the server holds back.
+const WORTH_PACED: f64 = 0.3;
+/// A silence of this length at the end of a window, over all connections, means that the server holds back.
+const SILENCE: Duration = Duration::from_millis(80);
 /// How long a result holds.
 const HOLD: Duration = Duration::from_secs(10);
 
@@ -23,19 +30,21 @@ pub(super) struct Ramp {
     before: Option<(usize, f64)>,
     window: Option<(Duration, u64)>,
     hold: Duration,
+    /// How many bytes there were at the last step.
+    stepped: u64,
 }
 
 impl Ramp {
     pub(super) fn new(most: usize, eager: bool) -> Self {
-        Self { limit: if eager { most } else { 1 }, most, before: None, window: None, hold: Duration::ZERO }
+        Self { limit: if eager { most } else { 1 }, most, before: None, window: None, hold: Duration::ZERO, stepped: 0 }
     }
 
     pub(super) fn limit(&self) -> usize {
         self.limit
     }
 
-    /// Takes a look at `received` bytes in all, by `flights` connections, of which some are `receiving`.
-    pub(super) fn update(&mut self, now: Duration, received: u64, flights: usize, receiving: usize, remaining: u64) {
+    /// Takes a look at `received` bytes in all, the last of them at `heard`, by `flights` connections, of which some are `receiving`.
+    pub(super) fn update(&mut self, now: Duration, (received, heard): (u64, Duration), flights: usize, receiving: usize, remaining: u64) {
         if flights != self.limit || receiving != flights || now < self.hold || (self.limit == self.most && self.before.is_none()) {
             self.window = None;
             return;
@@ -47,15 +56,19 @@ impl Ramp {
         }
         self.window = None;
         let rate = (received - base) as f64 / elapsed.as_secs_f64();
+        // A server that has stopped altogether gets no further connections.
+        let paced = now.saturating_sub(heard) >= SILENCE && received > self.stepped;
         if let Some((fewer, slower)) = self.before.take()
             && rate < slower * GAIN
+            && !paced
         {
             self.limit = fewer;
             self.hold = now + HOLD;
             return;
         }
-        if self.limit < self.most && rate > 0.0 && remaining as f64 / rate > WORTH {
-            self.before = Some((self.limit, rate));
+        if self.limit < self.most && (rate > 0.0 || paced) && remaining as f64 / rate > if paced { WORTH_PACED } else { WORTH } {
+            self.before = (!paced).then_some((self.limit, rate));
+            self.stepped = received;
             self.limit = (self.limit * 2).min(self.most);
         }
     }
@@ -88,7 +101,8 @@ mod tests {
             let n = ramp.limit();
             received += rate(n) / 100;
             most = most.max(n);
-            ramp.update(Duration::from_millis(tick * 10), received, n, n, 1 << 40);
+            let now = Duration::from_millis(tick * 10);
+            ramp.update(now, (received, now), n, n, 1 << 40);
         }
         (most, ramp.limit())
     }
@@ -102,6 +116,25 @@ mod tests {
     #[test]
     fn where_more_do_not_help_there_is_one() {
         assert_eq!(run(Ramp::new(16, false), 9, |_| 100_000_000), (2, 1));
+    }
+
+    #[test]
+    fn bursts_are_seen_through() {
+        // Each connection brings a second's worth when it begins, and then each second.
+        let mut ramp = Ramp::new(16, false);
+        let mut begun: Vec<u64> = Vec::new();
+        let (mut received, mut heard, mut most) = (0, Duration::ZERO, 0);
+        for now in (0..1500).step_by(10) {
+            begun.resize(ramp.limit().max(begun.len()), now);
+            let bursts = begun.iter().filter(|start| (now - **start) % 1000 == 0).count() as u64;
+            if bursts > 0 {
+                received += bursts * 8_000_000;
+                heard = Duration::from_millis(now);
+            }
+            ramp.update(Duration::from_millis(now), (received, heard), ramp.limit(), ramp.limit(), 1 << 30);
+            most = most.max(ramp.limit());
+        }
+        assert_eq!(most, 16);
     }
 
     #[test]
