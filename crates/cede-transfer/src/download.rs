@@ -14,7 +14,7 @@ mod place;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use cede::sync::{CancellationToken, Notify, OnceCell};
+use cede::sync::{CancellationToken, Notify};
 use cede::task::JoinHandle;
 use url::Url;
 
@@ -30,6 +30,8 @@ pub use place::sum_of;
 
 /// A claim is written when it is time, or after so much.
 const CLAIM_AFTER: u64 = 64 << 20;
+/// How far a pipe's reader may be behind.
+const WINDOW: u64 = 64 << 20;
 /// A smaller file is sooner fetched again than claimed.
 const CLAIM_FROM: u64 = 1 << 20;
 
@@ -39,13 +41,16 @@ pub(crate) struct Transfer {
     job: Job,
     sources: Vec<Url>,
     plan: Mutex<Plan>,
-    sink: OnceCell<Arc<Sink>>,
+    /// Set when there is a place: with the first bytes, or before, if an earlier run left some.
+    sink: Mutex<Option<Arc<Sink>>>,
     /// What ended the download without the plan: a file that is good enough, or one that cannot be written.
     early: Mutex<Option<Result<Complete, Unfinished>>>,
     /// What the answers told besides bytes.
     told: Mutex<Told>,
     watch: Arc<dyn Watch>,
     wake: Notify,
+    /// Told when the reader of a pipe has moved on.
+    consumed: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -72,18 +77,23 @@ struct Driver {
 
 pub(crate) async fn run(shared: Arc<Shared>, job: Job, watch: Arc<dyn Watch>, stop: Stop) -> Result<Complete, Unfinished> {
     let sources: Vec<Url> = std::iter::once(&job.url).chain(&job.mirrors).cloned().collect();
-    let rules = crate::plan::Rules { has_sum: matches!(job.check, Check::Sum(_)), ..shared.settings.rules.clone() };
+    let rules = crate::plan::Rules {
+        has_sum: matches!(job.check, Check::Sum(_)),
+        window: is_pipe(&job).then_some(WINDOW),
+        ..shared.settings.rules.clone()
+    };
     let plan = Plan::new(rules, sources.len(), seed(&job.url));
     let transfer = Arc::new(Transfer {
         shared,
         job,
         sources,
         plan: Mutex::new(plan),
-        sink: OnceCell::new(),
+        sink: Mutex::default(),
         early: Mutex::default(),
         told: Mutex::default(),
         watch,
         wake: Notify::new(),
+        consumed: Notify::new(),
     });
     transfer.find_earlier_part().await?;
     let follower = Follower::new(&transfer.job);
@@ -105,6 +115,16 @@ fn seed(url: &Url) -> u64 {
 impl Transfer {
     fn plan(&self) -> MutexGuard<'_, Plan> {
         lock(&self.plan)
+    }
+
+    fn sink(&self) -> Option<Arc<Sink>> {
+        lock(&self.sink).clone()
+    }
+
+    fn put_sink(&self, sink: Sink) -> Arc<Sink> {
+        let sink = Arc::new(sink);
+        *lock(&self.sink) = Some(Arc::clone(&sink));
+        sink
     }
 
     fn now(&self) -> Duration {
@@ -147,7 +167,7 @@ impl Driver {
         self.start_claim(now);
         self.follow();
         let transfer = Arc::clone(&self.transfer);
-        let sink = transfer.sink.get();
+        let sink = transfer.sink();
         // The next second may bring bytes to claim.
         let tick = now + self.transfer.shared.settings.claim_every;
         let until = transfer.shared.epoch + until.map_or(tick, |until| until.min(tick));
@@ -155,14 +175,17 @@ impl Driver {
             biased;
             exit = self.stop.requested() => return Err(exit),
             () = transfer.wake.notified() => {}
-            () = async { match sink { Some(sink) => sink.progress.notified().await, None => std::future::pending().await } } => {}
+            () = async { match &sink { Some(sink) => sink.progress.notified().await, None => std::future::pending().await } } => {}
             result = async { match &mut self.claim { Some(claim) => claim.await, None => std::future::pending().await } } => {
                 self.claim = None;
                 if let Err(error) = result.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
                     self.transfer.fail_on_file("write the journal of", &error);
                 }
             }
-            () = self.follower.stepped() => {}
+            () = self.follower.stepped() => {
+                self.transfer.plan().handle_consumed(self.follower.at());
+                self.transfer.consumed.notify_waiters();
+            }
             () = cede::time::sleep_until(until) => {}
         }
         Ok(())
@@ -170,7 +193,7 @@ impl Driver {
 
     /// Starts to write a claim, if there is enough to claim.
     fn start_claim(&mut self, now: Duration) {
-        let Some(sink) = self.transfer.sink.get() else { return };
+        let Some(sink) = self.transfer.sink() else { return };
         let written = sink.written_len();
         let (last, claimed) = self.claimed;
         if self.claim.is_some()
@@ -188,7 +211,7 @@ impl Driver {
     /// The job that claims what is written by now. `None`: this download has no journal.
     fn claim_job(&self) -> Option<impl FnOnce() -> std::io::Result<()> + Send + 'static> {
         let transfer = &self.transfer;
-        let sink = transfer.sink.get()?;
+        let sink = transfer.sink()?;
         let destination = sink.destination()?;
         let plan = transfer.plan();
         if !plan.is_resumable() || plan.total().is_none_or(|total| total < CLAIM_FROM) {
@@ -215,8 +238,8 @@ impl Driver {
     }
 
     fn follow(&mut self) {
-        if let Some(sink) = self.transfer.sink.get() {
-            self.follower.step(sink, &self.transfer.plan);
+        if let Some(sink) = self.transfer.sink() {
+            self.follower.step(&sink, &self.transfer.plan);
         }
         if let Some(error) = self.follower.error() {
             let failure = Failure::new(Exit::Files, format!("could not pass on what has come: {error}"));
@@ -228,9 +251,11 @@ impl Driver {
     async fn start_over(&mut self, why: &str) -> Result<(), Failure> {
         self.land().await;
         self.follower.start_over().await;
-        if let Some(sink) = self.transfer.sink.get() {
+        if let Some(sink) = self.transfer.sink() {
             sink.start_over().await.map_err(|error| self.transfer.file_failure("empty", &error))?;
         }
+        // The other version may not be small.
+        lock(&self.transfer.sink).take_if(|sink| sink.file().is_none());
         self.claimed = (self.transfer.now(), 0);
         self.transfer.watch.have(0);
         self.transfer.watch.note(&format!("starting over: {why}"));

@@ -102,7 +102,11 @@ impl Host {
             let changed = self.changed.notified();
             let result = self.locked(|gate, now| gate.enter(now));
             match result {
-                Ok(()) => return Slot(Arc::clone(self)),
+                Ok(()) => {
+                    // While the gate was closed, notes may have reached some who could not use them.
+                    self.changed.notify_one();
+                    return Slot(Arc::clone(self));
+                }
                 Err(None) => changed.await,
                 Err(Some(until)) => drop(cede::time::timeout_at(self.epoch + until, changed).await),
             }

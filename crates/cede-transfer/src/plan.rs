@@ -131,6 +131,7 @@ pub struct Plan {
     high_water: u64,
     received: u64,
     heard: Duration,
+    consumed: u64,
     asked: u64,
     /// Asks since the last progress, however they ended: the backstop of I4.
     fruitless: u64,
@@ -166,6 +167,7 @@ impl Plan {
             high_water: 0,
             received: 0,
             heard: Duration::ZERO,
+            consumed: 0,
             asked: 0,
             fruitless: 0,
             pinned: false,
@@ -325,9 +327,23 @@ impl Plan {
         self.have.clear();
     }
 
-    /// Bytes have left for where nobody can call them back: from now on a changed file is a failure.
+    /// Bytes are about to leave for where nobody can call them back: from now on a changed file is a failure.
     pub fn pin(&mut self) {
         self.pinned = true;
+    }
+
+    /// Everything before `at` was consumed; the window moves.
+    pub fn handle_consumed(&mut self, at: u64) {
+        self.consumed = at;
+    }
+
+    /// Whether an answer should not be read on for now, because it is too far ahead of the consumer.
+    pub fn is_ahead(&self, id: Id) -> bool {
+        self.flight(id).is_some_and(|index| self.flights[index].pos > self.window_end())
+    }
+
+    fn window_end(&self) -> u64 {
+        self.rules.window.map_or(u64::MAX, |window| self.consumed.saturating_add(window))
     }
 
     /// What is known about the version, once there has been an answer.

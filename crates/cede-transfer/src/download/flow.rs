@@ -53,7 +53,7 @@ impl Transfer {
         let verdict = self.plan().handle_head(self.now(), ask.id, &head);
         if verdict == Verdict::Stop {
             // An empty file has a name too.
-            if self.sink.get().is_none() && self.plan().total() == Some(0) {
+            if self.sink().is_none() && self.plan().total() == Some(0) {
                 self.listen(&answer);
             }
             return;
@@ -96,6 +96,7 @@ impl Transfer {
                 Ok(false) => return,
             }
             self.pay(id, host, count).await;
+            self.let_reader_catch_up(id).await;
         }
     }
 
@@ -138,8 +139,20 @@ impl Transfer {
         }
     }
 
+    /// Waits while a pipe's reader is too far behind. That is no silence of the server's either.
+    async fn let_reader_catch_up(&self, id: Id) {
+        loop {
+            let consumed = self.consumed.notified();
+            if !self.plan().is_ahead(id) {
+                return;
+            }
+            drop(cede::time::timeout(Duration::from_secs(1), consumed).await);
+            self.plan().handle_sent(self.now(), id);
+        }
+    }
+
     async fn known(&self, at: u64, bytes: Bytes) -> std::io::Result<bool> {
-        match self.sink.get().map(Arc::clone) {
+        match self.sink() {
             Some(sink) => Sink::has(&sink, at, bytes).await,
             None => Ok(false),
         }

@@ -105,6 +105,11 @@ impl Follower {
         };
     }
 
+    /// Up to where everything was followed.
+    pub(super) fn at(&self) -> u64 {
+        self.at
+    }
+
     pub(super) async fn start_over(&mut self) {
         if matches!(self.state, State::Busy(_)) {
             self.stepped().await;

@@ -31,7 +31,7 @@ impl Driver {
         }
         let transfer = Arc::clone(&self.transfer);
         // An empty file never had bytes that needed a place.
-        let sink = Arc::clone(transfer.sink.get_or_init(|| async { Arc::new(Sink::in_memory()) }).await);
+        let sink = transfer.sink().unwrap_or_else(|| transfer.put_sink(Sink::in_memory()));
         let total = transfer.plan().total().unwrap_or_default();
         // D2: whatever went wrong, a file with a gap gets no name.
         if !sink.written().contains(0..total) {
@@ -65,7 +65,7 @@ impl Driver {
     /// Keeps what has come, and says where.
     pub(super) async fn give_up(self, cause: Cause) -> Result<Complete, Unfinished> {
         let transfer = &self.transfer;
-        let Some(sink) = transfer.sink.get() else { return Err(Unfinished { cause, kept: None }) };
+        let Some(sink) = transfer.sink() else { return Err(Unfinished { cause, kept: None }) };
         if let Some(bytes) = sink.take_memory() {
             let kept = keep_memory(transfer, bytes, sink.written_len()).await;
             return Err(Unfinished { cause, kept });

@@ -47,27 +47,24 @@ impl Transfer {
                 self.watch.have(journal.extents.len());
             }
             self.named(&destination, journal.subject.identity.total);
-            drop(self.sink.set(Arc::new(Sink::on_disk(destination, journal.extents))));
+            self.put_sink(Sink::on_disk(destination, journal.extents));
         }
         Ok(())
     }
 
     /// The sink for the bytes of an answer that the plan takes. `None`: the answer is not wanted any more.
     pub(super) async fn sink_for(&self, id: Id, answer: &Answer) -> Option<Arc<Sink>> {
-        if let Some(sink) = self.sink.get() {
-            return Some(Arc::clone(sink));
+        if let Some(sink) = self.sink() {
+            return Some(sink);
         }
         self.listen(answer);
         let total = self.plan().total();
         match self.make_sink(total).await {
-            Ok(Some((sink, None))) => {
-                drop(self.sink.set(Arc::new(sink)));
-                self.sink.get().map(Arc::clone)
-            }
+            Ok(Some((sink, None))) => Some(self.put_sink(sink)),
             // An earlier run left a part under the name that only this answer told.
             Ok(Some((sink, Some(journal)))) => {
                 self.plan().resume(journal.subject.identity, journal.extents);
-                drop(self.sink.set(Arc::new(sink)));
+                self.put_sink(sink);
                 None
             }
             Ok(None) => None,
@@ -189,7 +186,7 @@ impl Transfer {
     }
 
     pub(super) fn file_failure(&self, verb: &str, error: &std::io::Error) -> Failure {
-        let place = self.sink.get().and_then(|sink| sink.destination());
+        let place = self.sink().and_then(|sink| sink.destination());
         let path = place.and_then(|place| lock(&place).as_ref().map(|destination| destination.part().to_owned()));
         Failure::of_file(verb, &path.unwrap_or_else(|| PathBuf::from(&lock(&self.told).name)), error)
     }

@@ -87,13 +87,16 @@ impl Plan {
         for flight in &self.flights {
             covered.insert(flight.pos..flight.end.unwrap_or(total));
         }
-        covered.missing(0..total).next()
+        // Without flights there is nobody who could be too far ahead.
+        let limit = if self.flights.is_empty() { u64::MAX } else { self.window_end() };
+        covered.missing(0..total).next().filter(|gap| gap.start < limit).map(|gap| gap.start..gap.end.min(limit))
     }
 
     /// Takes the second half of the flight that has the most before it.
     fn split(&mut self, now: Duration) -> Option<Range<u64>> {
         let least = self.rules.min_split.max(1) * 2;
-        let left = |flight: &Flight| flight.end.map_or(0, |end| end - flight.pos);
+        let limit = self.window_end();
+        let left = |flight: &Flight| flight.end.map_or(0, |end| end.min(limit).saturating_sub(flight.pos));
         let victim = self.flights.iter_mut().filter(|flight| flight.receiving).max_by_key(|flight| left(flight))?;
         let remaining = left(victim);
         let age = now.saturating_sub(victim.began).as_secs_f64();
@@ -101,7 +104,7 @@ impl Plan {
         if remaining < least || (remaining as f64) < rate * WORTH {
             return None;
         }
-        let end = victim.end?;
+        let end = victim.end?.min(limit);
         let middle = end - remaining / 2;
         victim.end = Some(middle);
         Some(middle..end)

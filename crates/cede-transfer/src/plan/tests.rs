@@ -234,6 +234,14 @@ fn a_bytes_that_was_passed_on_cannot_be_taken_back() {
 }
 
 #[test]
+fn a_reader_is_not_run_away_from() {
+    let rules = Rules { eager: true, segments: 4, window: Some(4000), ..rules() };
+    let outcome = World::new(Server { slow: true, ..honest() }, vec![], 3).reading_along().run(Plan::new(rules, 1, 3));
+    assert_eq!((outcome.version, outcome.kept), (Some(0), world::SIZE as u64));
+    assert!(outcome.requests > 3 && outcome.farthest_ahead <= 4000, "{outcome:?}");
+}
+
+#[test]
 fn a_server_that_takes_few_connections_gets_few() {
     let server = Server { most: Some(2), slow: true, ..honest() };
     let outcome = run_with(Rules { eager: true, segments: 8, ..rules() }, server, vec![]);

@@ -34,6 +34,8 @@ pub struct Rules {
     pub overlap: u64,
     /// What a try has to bring to count as progress, unless it was for less.
     pub progress: u64,
+    /// How far beyond what was consumed is fetched, for a download that somebody reads in order.
+    pub window: Option<u64>,
     /// Whether a checksum decides at the end, so that mirrors may be mixed.
     pub has_sum: bool,
 }
@@ -53,6 +55,7 @@ impl Default for Rules {
             restart: true,
             overlap: 64 * 1024,
             progress: 64 * 1024,
+            window: None,
             has_sum: false,
         }
     }

@@ -15,6 +15,12 @@ fn file_changes_and_the_connection_breaks() {
 }
 
 #[test]
+fn small_file_becomes_a_large_one() {
+    let setup = Setup { size: 262_000, grows: true, ..Setup::default() };
+    Case::new("outgrows", setup, vec![Fault::CloseAndChange(100_000)]).right(1);
+}
+
+#[test]
 fn file_changes_and_that_is_refused() {
     let mut case = Case::new("changes-strict", Setup::default(), vec![Fault::CloseAndChange(1_000_000)]);
     case.settings.rules.restart = false;

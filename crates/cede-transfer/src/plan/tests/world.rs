@@ -118,6 +118,10 @@ pub(super) struct World {
     kept: u64,
     waited: Duration,
     pinning: bool,
+    /// Somebody consumes what is there without a gap.
+    reading: bool,
+    consumed: u64,
+    farthest_ahead: u64,
     /// The server has an empty file, and says so with this status.
     empty: Option<u16>,
 }
@@ -130,6 +134,8 @@ pub(super) struct Outcome {
     pub(super) requests: u64,
     pub(super) kept: u64,
     pub(super) waited: Duration,
+    /// The farthest that a byte was ahead of the reader, where other flights than the first could bring it.
+    pub(super) farthest_ahead: u64,
 }
 
 impl Outcome {
@@ -163,6 +169,9 @@ impl World {
             kept: 0,
             waited: Duration::ZERO,
             pinning: false,
+            reading: false,
+            consumed: 0,
+            farthest_ahead: 0,
             empty: None,
         }
     }
@@ -173,6 +182,10 @@ impl World {
 
     pub(super) fn pinning(self) -> Self {
         Self { pinning: true, ..self }
+    }
+
+    pub(super) fn reading_along(self) -> Self {
+        Self { reading: true, ..self }
     }
 
     /// What a crash leaves: the extents, of the present version.
@@ -218,7 +231,7 @@ impl World {
         };
         assert!(self.replies.is_empty(), "answers are left");
         let version = failure.is_none().then(|| self.which()).flatten();
-        Outcome { failure, version, requests: self.requests, kept: self.kept, waited: self.waited }
+        Outcome { failure, version, requests: self.requests, kept: self.kept, waited: self.waited, farthest_ahead: self.farthest_ahead }
     }
 
     fn which(&self) -> Option<usize> {
@@ -278,6 +291,12 @@ impl World {
     /// Hands in a chunk; returns how much of it is dealt with.
     fn deliver(&mut self, plan: &mut Plan, id: Id, chunk: &[u8]) -> usize {
         let taken = plan.handle_data(self.now, id, chunk.len());
+        if self.reading {
+            let there = plan.have();
+            self.farthest_ahead = self.farthest_ahead.max(there.end() - self.consumed.min(there.end()));
+            self.consumed = there.frontier();
+            plan.handle_consumed(self.consumed);
+        }
         for piece in taken.pieces {
             let bytes = &chunk[piece.chunk.clone()];
             if !piece.compare {
