@@ -138,6 +138,52 @@ fn a_proxy_is_asked_in_place_of_the_host() {
 }
 
 #[test]
+fn a_proxy_that_wants_a_login_refuses_or_hangs_up() {
+    let place = Place::new("proxy-refuses");
+    let cases = [
+        (Fault::Status(407, ""), 6, "wants a login"),
+        (Fault::Status(403, ""), 7, "refused to connect to nowhere.invalid:443: status 403"),
+        (Fault::Status(502, ""), 4, "could not reach nowhere.invalid:443"),
+        (Fault::Garbage, 4, "does not speak HTTP"),
+    ];
+    for (fault, code, text) in cases {
+        let proxy = Origin::start(Setup::default(), vec![fault]);
+        place.get(&["--proxy", &proxy.url(""), "https://nowhere.invalid/f"]).expect(code, &["the proxy 127.0.0.1", text]);
+    }
+}
+
+#[test]
+fn a_tunnel_through_a_proxy() {
+    let (server, place) = (Server::https(), Place::new("tunnel"));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = listener.local_addr().unwrap();
+    let port = server.port();
+    let relay = std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") {
+            client.read_exact(&mut byte).unwrap();
+            head.push(byte[0]);
+        }
+        client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").unwrap();
+        let mut target = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let (mut back, mut forth) = (target.try_clone().unwrap(), client.try_clone().unwrap());
+        std::thread::spawn(move || drop(std::io::copy(&mut back, &mut forth)));
+        drop(std::io::copy(&mut client, &mut target));
+        String::from_utf8(head).unwrap()
+    });
+    let ca = crate::server::fixture("ca.pem");
+    let proxy = format!("http://me:pw@{proxy}");
+    place.get(&["--cacert", &ca, "--proxy", &proxy, &server.url("/data/300000/f")]).expect(0, &["saved f"]);
+    let head = relay.join().unwrap();
+    assert!(
+        head.starts_with(&format!("CONNECT localhost:{port} HTTP/1.1\r\n")) && head.contains("Proxy-Authorization: Basic bWU6cHc="),
+        "{head}"
+    );
+}
+
+#[test]
 fn a_limit_on_the_rate_is_for_everything_together() {
     let (origin, place) = (Origin::start(Setup { size: 500_000, ..Setup::default() }, vec![]), Place::new("rate"));
     let urls = ["/a", "/b", "/c"].map(|path| origin.url(path));

@@ -98,12 +98,17 @@ pub(super) async fn tunnel(stream: &mut TcpStream, proxy: &Proxy, url: &Url) -> 
         |error: std::io::Error| Setback::passing(Failure::new(Exit::Network, format!("the proxy {through} broke the connection: {error}")));
     stream.write_all(format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{login}\r\n").as_bytes()).await.map_err(broke)?;
     let mut answer = Vec::new();
+    let foreign = || Setback::fatal(Failure::new(Exit::Network, format!("the proxy {through} does not speak HTTP")));
     // Byte by byte, because what follows the answer belongs to the host.
     while !answer.ends_with(b"\r\n\r\n") {
         if answer.len() > LONGEST {
-            return Err(Setback::fatal(Failure::new(Exit::Network, format!("the proxy {through} does not speak HTTP"))));
+            return Err(foreign());
         }
-        answer.push(stream.read_u8().await.map_err(broke)?);
+        match stream.read_u8().await {
+            Ok(byte) => answer.push(byte),
+            Err(_) if !answer.is_empty() && !answer.starts_with(b"HTTP/") => return Err(foreign()),
+            Err(error) => return Err(broke(error)),
+        }
     }
     let status: u16 = std::str::from_utf8(&answer).ok().and_then(|text| text.split(' ').nth(1)?.parse().ok()).unwrap_or(0);
     match status {
@@ -112,7 +117,7 @@ pub(super) async fn tunnel(stream: &mut TcpStream, proxy: &Proxy, url: &Url) -> 
             let failure = Failure::new(Exit::Denied, format!("the proxy {through} wants a login"));
             Err(Setback::fatal(failure.help("give it as http://USER:PASSWORD@HOST:PORT in --proxy or the environment")))
         }
-        0 => Err(Setback::fatal(Failure::new(Exit::Network, format!("the proxy {through} does not speak HTTP")))),
+        0 => Err(foreign()),
         500..=599 => {
             Err(Setback::passing(Failure::new(Exit::Network, format!("the proxy {through} could not reach {target}: status {status}"))))
         }

@@ -182,6 +182,18 @@ fn redirect_that_is_asked_again_when_the_target_expires() {
 }
 
 #[test]
+fn redirect_to_another_mirror_for_each_answer() {
+    let (first, second) = (Origin::start(Setup::default(), vec![Fault::Close(1_000_000)]), Origin::start(Setup::default(), vec![]));
+    let case = case("redirect-mirrors", vec![Fault::Redirect(first.url("/a")), Fault::Redirect(second.url("/b"))]);
+    case.right(0);
+    // One that has another file under the same name and size.
+    let first = Origin::start(Setup::default(), vec![Fault::Close(1_000_000)]);
+    let other = Origin::start(Setup { tag: Tag::None, dated: false, seed: 2, ..Setup::default() }, vec![]);
+    let case = Case::new("redirect-mirrors", Setup::default(), vec![Fault::Redirect(first.url("/a")), Fault::Redirect(other.url("/b"))]);
+    case.right(0);
+}
+
+#[test]
 fn garbage_instead_of_http() {
     case("garbage", always(&Fault::Garbage)).fails(Exit::Network, "not valid HTTP");
 }
