@@ -150,7 +150,12 @@ fn open_part(part: &Path, url: Option<&str>) -> Result<Option<Part>, Failure> {
             return Ok(None);
         }
         mark::set(&file);
-        if let Some(left) = url.filter(|_| !empty).and_then(|url| left_by_earlier_run(part, &file, url)) {
+        if empty {
+            // A crash just after a rename leaves the journal of what is complete now. Small files have none, and need no look.
+            url.is_some().then(|| forget_journal(part));
+            return Ok(Some((file, None)));
+        }
+        if let Some(left) = url.and_then(|url| left_by_earlier_run(part, &file, url)) {
             return Ok(Some((file, Some(left))));
         }
         forget_journal(part);

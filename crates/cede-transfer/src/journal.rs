@@ -6,7 +6,7 @@
 //! garbage there (file systems may extend a file before they write its data): reading stops at the first record that is not whole and right. A claim that is
 //! lost costs some bytes; a claim that is false would cost the file.
 //!
-//! - J1: a record that claims bytes is written only after they were synced ([`crate::scribe`]).
+//! - J1: a record that claims bytes is written only after they were synced.
 //! - J2: whatever prefix of a journal is read, everything in it is true.
 //! - J3: the subject names the `.part` by device and inode, so that a journal cannot speak for a file that was put in its place.
 //!

@@ -5,9 +5,10 @@
 //! plan ──────── decides: what to ask for, which answers to believe, when to try again     no I/O, no clock
 //! identity, head, extents, journal (its codec), ramp, backoff                             no I/O either
 //! ─────────────────────────────────────────────────────────────────────────────────────
-//! engine ─► download ─► flow ─► request ─► pool ─► connect                                moves bytes
-//!              │          └──► sink (file, at offsets) ─► scribe (journal), follower (sum, pipe)
-//!              └─► destination (the `.part`, its lock, the rename)                        keeps them
+//! engine ─► download ─► flow ─► request ─► pool ─► connect        moves bytes
+//!              │          └──► sink (memory, file, spool)           keeps them, at their offsets
+//!              ├─► destination (the `.part`, its lock, its journal, the rename)
+//!              └─► follower (what wants them in order: a checksum, a pipe)
 //! ```
 //! Below the line everything awaits and nothing decides: what an answer means is asked of the [`plan`].
 //!

@@ -45,7 +45,7 @@ impl Watch for Notes {
 pub(crate) fn quick() -> Settings {
     let rules = Rules {
         wait: Duration::from_millis(2)..Duration::from_millis(20),
-        stall: Duration::from_millis(400),
+        stall: Duration::from_secs(10),
         min_split: 64 * 1024,
         ..Rules::default()
     };

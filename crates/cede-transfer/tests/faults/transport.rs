@@ -79,15 +79,22 @@ fn length_too_big() {
     case("too-big", always(&Fault::LengthPlus(1000))).fails(Exit::Network, "ended early");
 }
 
+/// With less patience than the other tests, which are not about it.
+fn impatient(name: &str, script: Vec<Fault>) -> Case {
+    let mut case = case(name, script);
+    case.settings.rules.stall = Duration::from_millis(400);
+    case
+}
+
 #[test]
 fn stall_in_the_body() {
-    case("stall", vec![Fault::Stall(1_000_000)]).right(0);
-    case("stall", always(&Fault::Stall(0))).fails(Exit::TimedOut, "sent nothing for 0.4 s");
+    impatient("stall", vec![Fault::Stall(1_000_000)]).right(0);
+    impatient("stall", always(&Fault::Stall(0))).fails(Exit::TimedOut, "sent nothing for 0.4 s");
 }
 
 #[test]
 fn no_response_header() {
-    case("silent", vec![Fault::Silent]).right(0);
+    impatient("silent", vec![Fault::Silent]).right(0);
 }
 
 #[test]
@@ -129,15 +136,15 @@ fn final_statuses() {
 fn retry_after_in_seconds_as_a_date_absurd_and_garbage() {
     let between = |header: &'static str| {
         let mut case = case("retry-after", vec![Fault::Status(503, header)]);
-        case.settings.rules.retry_after_cap = Duration::from_millis(700);
+        case.settings.rules.retry_after_cap = Duration::from_millis(1200);
         case.right(0);
         let asked = case.origin.asked();
         asked[1].at - asked[0].at
     };
-    let cap = Duration::from_millis(690);
+    let cap = Duration::from_millis(1190);
     assert!(between("Retry-After: 2") >= cap);
     assert!(between("Retry-After: Fri, 01 Jan 2100 00:00:00 GMT") >= cap);
-    assert!((cap..Duration::from_secs(9)).contains(&between("Retry-After: 1000000000")));
+    assert!((cap..Duration::from_secs(60)).contains(&between("Retry-After: 1000000000")));
     assert!(between("Retry-After: soon") < cap);
 }
 
