@@ -199,8 +199,8 @@ pub(crate) struct NetworkArgs {
     pub(crate) stall_timeout: Duration,
 
     /// Try again when a connection is slower than this, over 10 seconds or those given
-    #[arg(long, value_name = "RATE[:SECONDS]", value_parser = speed)]
-    pub(crate) min_speed: Option<(u64, Duration)>,
+    #[arg(long, default_value = "64:60", value_name = "RATE[:SECONDS]", value_parser = speed)]
+    pub(crate) min_speed: (u64, Duration),
 
     /// Follow at most N redirects
     #[arg(long, default_value_t = 10, value_name = "N")]

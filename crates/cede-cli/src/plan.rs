@@ -85,7 +85,7 @@ pub(crate) fn settings(args: &NetworkArgs) -> Result<Settings, String> {
         retry_after_cap: args.retry_after_cap,
         give_up: args.retry_max_time,
         stall: args.stall_timeout,
-        min_speed: args.min_speed,
+        min_speed: Some(args.min_speed),
         segments: usize::from(args.segments),
         min_split: args.min_split,
         restart: !args.no_restart,

@@ -146,17 +146,19 @@ fn open_part(part: &Path, url: Option<&str>) -> Result<Option<Part>, Failure> {
             continue;
         }
         let empty = file.metadata().map_err(|error| Failure::of_file("open", part, &error))?.len() == 0;
-        if !empty && !mark::is_set(&file) {
+        let left = url.filter(|_| !empty).and_then(|url| left_by_earlier_run(part, &file, url));
+        // A journal that names this very file proves as much as the mark.
+        if !empty && left.is_none() && !mark::is_set(&file) {
             return Ok(None);
         }
         mark::set(&file);
+        if left.is_some() {
+            return Ok(Some((file, left)));
+        }
         if empty {
             // A crash just after a rename leaves the journal of what is complete now. Small files have none, and need no look.
             url.is_some().then(|| forget_journal(part));
             return Ok(Some((file, None)));
-        }
-        if let Some(left) = url.and_then(|url| left_by_earlier_run(part, &file, url)) {
-            return Ok(Some((file, Some(left))));
         }
         forget_journal(part);
         file.set_len(0).map_err(|error| Failure::of_file("empty", part, &error))?;

@@ -220,10 +220,13 @@ impl Plan {
         }
     }
 
-    /// The request has left. Until then, no silence is counted: it may wait for a connection.
+    /// The request has left; until then, no silence is counted, because it may wait for a connection. Also: the answer was not read on for a while, which is no
+    /// silence of the server's.
     pub fn handle_sent(&mut self, now: Duration, id: Id) {
         if let Some(index) = self.flight(id) {
-            self.flights[index].heard = Some(now);
+            let flight = &mut self.flights[index];
+            flight.heard = Some(now);
+            flight.pace = (now, flight.passed);
         }
     }
 

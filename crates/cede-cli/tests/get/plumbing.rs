@@ -87,6 +87,18 @@ fn resume_goes_on_with_everything_below() {
 }
 
 #[test]
+fn a_part_is_found_by_the_name_that_only_the_server_tells() {
+    let headers = "Content-Disposition: attachment; filename=named.bin\r\n".to_owned();
+    let (origin, place) =
+        (Origin::start(Setup { headers, ..Setup::default() }, vec![Fault::Close(2_000_000), Fault::Close(0)]), Place::new("late-name"));
+    place.get(&[&origin.url("/file")]).expect(4, &["named.bin.part"]);
+    place.get(&[&origin.url("/file")]).expect(0, &["saved named.bin"]);
+    assert!(place.read("named.bin") == origin.content(0));
+    assert_eq!(place.names(), ["named.bin"]);
+    assert_eq!(origin.asked().last().unwrap().range, Some((2_000_000, Some(SIZE as u64))));
+}
+
+#[test]
 fn probe_tells_and_leaves_nothing() {
     let (origin, place) = (Origin::start(Setup::default(), vec![]), Place::new("probe"));
     let out = Ran::of(place.command(&["probe", &origin.url("/file.iso")]).output().unwrap());

@@ -24,6 +24,9 @@ pub(super) struct Refused {
 
 /// A flight that would end sooner is not split.
 const WORTH: f64 = 0.3;
+/// One that would take longer than this is split even if the pieces get small, down to this size.
+const TAIL: f64 = 3.0;
+const TAIL_PIECE: u64 = 64 * 1024;
 
 impl Plan {
     pub(super) fn next_ask(&mut self, now: Duration) -> Option<Ask> {
@@ -94,14 +97,15 @@ impl Plan {
 
     /// Takes the second half of the flight that has the most before it.
     fn split(&mut self, now: Duration) -> Option<Range<u64>> {
-        let least = self.rules.min_split.max(1) * 2;
         let limit = self.window_end();
         let left = |flight: &Flight| flight.end.map_or(0, |end| end.min(limit).saturating_sub(flight.pos));
         let victim = self.flights.iter_mut().filter(|flight| flight.receiving).max_by_key(|flight| left(flight))?;
         let remaining = left(victim);
         let age = now.saturating_sub(victim.began).as_secs_f64();
         let rate = victim.passed as f64 / age.max(0.001);
-        if remaining < least || (remaining as f64) < rate * WORTH {
+        let slow = remaining as f64 > rate * TAIL;
+        let least = if slow { self.rules.min_split.min(TAIL_PIECE) } else { self.rules.min_split };
+        if remaining < least.max(1) * 2 || (remaining as f64) < rate * WORTH {
             return None;
         }
         let end = victim.end?.min(limit);

@@ -19,6 +19,8 @@ const WORTH: f64 = 1.0;
 const WORTH_PACED: f64 = 0.3;
 /// A silence of this length at the end of a window, over all connections, means that the server holds back.
 const SILENCE: Duration = Duration::from_millis(80);
+/// If so much came since the last step.
+const BURST: u64 = 512 * 1024;
 /// How long a result holds.
 const HOLD: Duration = Duration::from_secs(10);
 
@@ -56,8 +58,8 @@ impl Ramp {
         }
         self.window = None;
         let rate = (received - base) as f64 / elapsed.as_secs_f64();
-        // A server that has stopped altogether gets no further connections.
-        let paced = now.saturating_sub(heard) >= SILENCE && received > self.stepped;
+        // A server that has stopped altogether gets no further connections, and a slow line is silent now and then too.
+        let paced = now.saturating_sub(heard) >= SILENCE && received - self.stepped >= BURST;
         if let Some((fewer, slower)) = self.before.take()
             && rate < slower * GAIN
             && !paced

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Plan, Rules};
+use super::{Action, Plan, Rules, Verdict};
 use crate::exit::Exit;
 use crate::extents::Extents;
 use world::{Dates, Fault, Outcome, Server, Tags, World};
@@ -239,6 +239,29 @@ fn a_reader_is_not_run_away_from() {
     let outcome = World::new(Server { slow: true, ..honest() }, vec![], 3).reading_along().run(Plan::new(rules, 1, 3));
     assert_eq!((outcome.version, outcome.kept), (Some(0), world::SIZE as u64));
     assert!(outcome.requests > 3 && outcome.farthest_ahead <= 4000, "{outcome:?}");
+}
+
+#[test]
+fn a_dribble_is_no_life() {
+    // A byte every five seconds keeps any other clock from running out.
+    let mut plan = Plan::new(Rules { retries: 0, segments: 1, ..Rules::default() }, 1, 1);
+    let Action::Ask(ask) = plan.poll_action(Duration::ZERO) else { panic!("nothing is asked") };
+    let head = world::head(1 << 20);
+    assert_eq!(plan.handle_head(Duration::ZERO, ask.id, &head), Verdict::Take);
+    let mut now = Duration::ZERO;
+    let failure = loop {
+        match plan.poll_action(now) {
+            Action::Failed(failure) => break failure,
+            Action::Cancel(_) => {}
+            Action::Wait(_) => {
+                now += Duration::from_secs(5);
+                assert!(now < Duration::from_secs(100), "it lives on");
+                assert!(plan.handle_data(now, ask.id, 1).more);
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(failure.exit(), Exit::TimedOut);
 }
 
 #[test]

@@ -48,7 +48,8 @@ impl Default for Rules {
             retry_after_cap: Duration::from_secs(300),
             give_up: Duration::from_secs(600),
             stall: Duration::from_secs(30),
-            min_speed: None,
+            // Slower than any link: such a server sends a byte now and then to keep the connection alive.
+            min_speed: Some((64, Duration::from_secs(60))),
             segments: 16,
             eager: false,
             min_split: 1 << 20,

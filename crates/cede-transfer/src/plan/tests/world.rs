@@ -155,6 +155,19 @@ fn content(version: usize, size: usize) -> Vec<u8> {
     (0..size as u64).map(|at| ((at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).wrapping_add(version as u8)).collect()
 }
 
+/// The head of the first answer of an honest server.
+pub(super) fn head(size: u64) -> Head {
+    let identity = Identity { tag: Some("\"a\"".to_owned()), total: Some(size), ..Identity::default() };
+    Head {
+        status: 206,
+        length: Some(size),
+        range: ContentRange::Bytes(0..size, Some(size)),
+        identity,
+        retry_after: None,
+        accepts_ranges: None,
+    }
+}
+
 impl World {
     pub(super) fn new(server: Server, faults: Vec<Fault>, seed: u64) -> Self {
         Self {
