@@ -87,7 +87,7 @@ pub(crate) struct GetArgs {
     pub(crate) sha256: Option<Sum>,
 
     /// Go on where an earlier run ended: the default, accepted for curl's and wget's sake
-    #[arg(short, long = "continue")]
+    #[arg(short = 'c', long = "continue")]
     pub(crate) resume: bool,
 
     /// Drop what an earlier run left
