@@ -86,7 +86,7 @@ pub(crate) struct GetArgs {
     #[arg(long, value_name = "HEX", conflicts_with = "sum", value_parser = sha256)]
     pub(crate) sha256: Option<Sum>,
 
-    /// Go on where an earlier run ended: the default, accepted for curl's and wget's sake
+    /// Go on also with what another URL left under the same name, if the server proves that it is the same file. With the same URL this is the default
     #[arg(short = 'c', long = "continue")]
     pub(crate) resume: bool,
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cede_transfer::credentials::{Credentials, parse_netrc};
-use cede_transfer::engine::{self, Check, Job, Output, Settings};
+use cede_transfer::engine::{self, Check, Job, Output, Resume, Settings};
 use cede_transfer::plan::Rules;
 use cede_transfer::{Proxies, printable, redirect};
 use hyper::header::{HeaderName, HeaderValue, USER_AGENT};
@@ -71,7 +71,11 @@ impl Plan {
             IfExists::Overwrite => cede_transfer::IfExists::Overwrite,
             IfExists::Rename => cede_transfer::IfExists::Rename,
         };
-        settings.restart = args.restart;
+        settings.resume = match (args.restart, args.resume) {
+            (true, _) => Resume::Never,
+            (false, true) => Resume::AnyUrl,
+            (false, false) => Resume::SameUrl,
+        };
         let width = usize::from(args.network.jobs);
         Ok(Self { jobs, list: args.input.clone(), defaults: Defaults { output, check }, settings, width })
     }

@@ -45,6 +45,17 @@ pub enum IfExists {
     Rename,
 }
 
+/// What of an earlier run may be gone on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Earlier<'a> {
+    /// Nothing.
+    Nothing,
+    /// What came from this URL.
+    Of(&'a str),
+    /// What came from any URL, this one among them; the server has to prove that it is the same file.
+    Any(&'a str),
+}
+
 /// What became of the wish to write a file.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "there is one for each download, taken apart at once")]
@@ -62,12 +73,14 @@ pub(crate) struct Destination {
     part: PathBuf,
     file: Arc<File>,
     overwrite: bool,
-    /// The journal, if there is one.
+    /// The journal, if there is one to write on.
     journal: Option<File>,
+    /// Whether there is one at all; it may be another URL's.
+    has_file: bool,
 }
 
-/// Opens `dir/name.part` for writing, and creates the directory if need be. What an earlier run left there of `url` stays.
-pub(crate) fn open(dir: &Path, name: &str, if_exists: IfExists, claims: &Claims, url: Option<&str>) -> Result<Opened, Failure> {
+/// Opens `dir/name.part` for writing, and creates the directory if need be. What an earlier run left there may stay.
+pub(crate) fn open(dir: &Path, name: &str, if_exists: IfExists, claims: &Claims, earlier: Earlier<'_>) -> Result<Opened, Failure> {
     if !dir.as_os_str().is_empty() {
         fs::create_dir_all(dir).map_err(|error| Failure::of_file("create the directory", dir, &error))?;
     }
@@ -100,7 +113,7 @@ pub(crate) fn open(dir: &Path, name: &str, if_exists: IfExists, claims: &Claims,
             }
             return Err(taken(&part));
         };
-        let Some((file, journal)) = open_part(&part, url)? else {
+        let Some((file, journal)) = open_part(&part, earlier)? else {
             if rename {
                 continue;
             }
@@ -109,16 +122,20 @@ pub(crate) fn open(dir: &Path, name: &str, if_exists: IfExists, claims: &Claims,
         target_claim.keep();
         part_claim.keep();
         let (journal, file_of_journal) = journal.unzip();
-        return Ok(Opened::Ready(Destination { target, part, file: Arc::new(file), overwrite, journal: file_of_journal }, journal));
+        let has_file = journal.is_some();
+        return Ok(Opened::Ready(
+            Destination { target, part, file: Arc::new(file), overwrite, journal: file_of_journal.flatten(), has_file },
+            journal,
+        ));
     }
     Err(Failure::new(Exit::Exists, format!("{} and {} numbered names after it exist", shown(&dir.join(name)), NUMBERS.end())))
 }
 
 /// A `.part`, and what is known about it.
-type Part = (File, Option<(Journal, File)>);
+type Part = (File, Option<(Journal, Option<File>)>);
 
-/// Opens and locks a `.part`, and empties it unless its journal is about `url`. `None`: there is a file of that name which is not ours (I4).
-fn open_part(part: &Path, url: Option<&str>) -> Result<Option<Part>, Failure> {
+/// Opens and locks a `.part`, and empties it unless its journal is about what is wanted. `None`: there is a file of that name which is not ours (I4).
+fn open_part(part: &Path, earlier: Earlier<'_>) -> Result<Option<Part>, Failure> {
     loop {
         let file = OpenOptions::new()
             .read(true)
@@ -146,7 +163,7 @@ fn open_part(part: &Path, url: Option<&str>) -> Result<Option<Part>, Failure> {
             continue;
         }
         let empty = file.metadata().map_err(|error| Failure::of_file("open", part, &error))?.len() == 0;
-        let left = url.filter(|_| !empty).and_then(|url| left_by_earlier_run(part, &file, url));
+        let left = if empty { None } else { left_by_earlier_run(part, &file, earlier) };
         // A journal that names this very file proves as much as the mark.
         if !empty && left.is_none() && !mark::is_set(&file) {
             return Ok(None);
@@ -157,7 +174,9 @@ fn open_part(part: &Path, url: Option<&str>) -> Result<Option<Part>, Failure> {
         }
         if empty {
             // A crash just after a rename leaves the journal of what is complete now. Small files have none, and need no look.
-            url.is_some().then(|| forget_journal(part));
+            if earlier != Earlier::Nothing {
+                forget_journal(part);
+            }
             return Ok(Some((file, None)));
         }
         forget_journal(part);
@@ -173,21 +192,24 @@ pub fn journal_of(part: &Path) -> PathBuf {
     path.into()
 }
 
-/// Reads the journal, and believes it only if it is about this very file and URL. The lock on the `.part` is the lock on both.
-fn left_by_earlier_run(part: &Path, file: &File, url: &str) -> Option<(Journal, File)> {
+/// Reads the journal, and believes it only if it is about this very file and what is wanted. The lock on the `.part` is the lock on both. A journal that names
+/// another URL is not written on; a new one takes its place with the first claim.
+fn left_by_earlier_run(part: &Path, file: &File, earlier: Earlier<'_>) -> Option<(Journal, Option<File>)> {
+    let (Earlier::Of(url) | Earlier::Any(url)) = earlier else { return None };
     let mut journal_file =
         OpenOptions::new().read(true).write(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(journal_of(part)).ok()?;
     let mut bytes = Vec::new();
     journal_file.read_to_end(&mut bytes).ok()?;
     let journal = journal::read(&bytes)?;
     let metadata = file.metadata().ok()?;
-    let about_this = journal.subject.url == url && journal.subject.file == (metadata.dev(), metadata.ino());
+    let same_url = journal.subject.url == url;
+    let about_this = journal.subject.file == (metadata.dev(), metadata.ino()) && (same_url || matches!(earlier, Earlier::Any(_)));
     if !about_this || journal.extents.end() > metadata.len() || journal.extents.is_empty() {
         return None;
     }
     journal_file.set_len(journal.valid).ok()?;
     journal_file.seek(io::SeekFrom::End(0)).ok()?;
-    Some((journal, journal_file))
+    Some((journal, same_url.then_some(journal_file)))
 }
 
 fn forget_journal(part: &Path) {
@@ -213,6 +235,7 @@ impl Destination {
         let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
         file.write_all(&journal::begin(subject))?;
         self.journal = Some(file);
+        self.has_file = true;
         Ok(())
     }
 
@@ -226,9 +249,17 @@ impl Destination {
 
     /// Drops the journal: what is there is not what it should be.
     pub(crate) fn disown(&mut self) {
-        if self.journal.take().is_some() {
+        self.forget();
+    }
+
+    /// Removes the journal; returns whether there was one.
+    fn forget(&mut self) -> bool {
+        self.journal = None;
+        let had = std::mem::take(&mut self.has_file);
+        if had {
             forget_journal(&self.part);
         }
+        had
     }
 
     /// Whether there is a journal.
@@ -239,8 +270,7 @@ impl Destination {
     /// Empties the `.part`, and forgets what the journal said of it.
     pub(crate) fn start_over(&mut self) -> io::Result<()> {
         // The claims go before the bytes, on disk too.
-        if self.journal.take().is_some() {
-            forget_journal(&self.part);
+        if self.forget() {
             sync_directory(&self.part);
         }
         self.file.set_len(0)
@@ -273,7 +303,7 @@ impl Destination {
                 _ => Failure::of_file("rename the complete download to", &self.target, &error),
             }
         })?;
-        if self.journal.is_some() {
+        if self.has_file {
             forget_journal(&self.part);
         }
         if !sync {

@@ -49,8 +49,8 @@ pub struct Settings {
     pub per_host: usize,
     /// Connections in all.
     pub connections: usize,
-    /// Whether what an earlier run left is dropped.
-    pub restart: bool,
+    /// What of an earlier run is gone on with.
+    pub resume: Resume,
     /// How often the journal is written; as much may be fetched again after a crash.
     pub claim_every: Duration,
 }
@@ -70,10 +70,21 @@ impl Default for Settings {
             rate_per_host: None,
             per_host: 16,
             connections: 256,
-            restart: false,
+            resume: Resume::SameUrl,
             claim_every: Duration::from_secs(1),
         }
     }
+}
+
+/// What of an earlier run is gone on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resume {
+    /// Nothing: every download begins anew.
+    Never,
+    /// What came from the same URL.
+    SameUrl,
+    /// What came from any URL to the same name, if the server proves that it is the same file. For URLs with signatures that expire.
+    AnyUrl,
 }
 
 /// One file to download.

@@ -8,7 +8,7 @@ use super::{Claims, Destination, IfExists, Opened};
 use crate::exit::Exit;
 
 fn open(dir: &Path, name: &str, if_exists: IfExists, claims: &Claims) -> Result<Opened, super::Failure> {
-    super::open(dir, name, if_exists, claims, Some("http://h/"))
+    super::open(dir, name, if_exists, claims, super::Earlier::Of("http://h/"))
 }
 
 /// A directory that is removed at the end.

@@ -6,7 +6,7 @@ use http_body_util::BodyExt;
 
 use super::place::{blocking, shown, spelled};
 use super::{CLAIM_FROM, Driver, Transfer};
-use crate::destination::{self, Destination, Opened};
+use crate::destination::{self, Destination, Earlier, Opened};
 use crate::engine::{Cause, Check, Complete, Output, Unfinished};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -188,7 +188,7 @@ async fn write_whole<T: Send + 'static>(
         Output::Stdout => return Err(Failure::new(Exit::Failed, "standard output has no name")),
     };
     let (if_exists, claims) = (transfer.shared.settings.if_exists, transfer.shared.claims.clone());
-    blocking(move || match destination::open(&dir, &name, if_exists, &claims, None)? {
+    blocking(move || match destination::open(&dir, &name, if_exists, &claims, Earlier::Nothing)? {
         Opened::Skip(path) => Ok(Err(path)),
         Opened::Ready(destination, _) => {
             std::io::Write::write_all(&mut destination.file().as_ref(), &bytes)

@@ -9,8 +9,8 @@ use hyper::header::{CONTENT_DISPOSITION, CONTENT_ENCODING};
 use rustix::fs::{FallocateFlags, Mode, OFlags};
 
 use super::Transfer;
-use crate::destination::{self, Destination, Opened, journal_of};
-use crate::engine::{Cause, Check, Complete, NameFrom, Output, Unfinished};
+use crate::destination::{self, Destination, Earlier, Opened, journal_of};
+use crate::engine::{Cause, Check, Complete, NameFrom, Output, Resume, Unfinished};
 use crate::exit::Exit;
 use crate::failure::{Failure, printable};
 use crate::journal::Journal;
@@ -37,7 +37,7 @@ impl Transfer {
             Output::In { .. } | Output::Stdout => return Ok(()),
         };
         // A look that costs a microsecond, and saves the trip to another thread for all files that were never begun.
-        if self.shared.settings.restart || !journal_of(&dir.join(format!("{name}{}", name::SUFFIX))).exists() {
+        if self.shared.settings.resume == Resume::Never || !journal_of(&dir.join(format!("{name}{}", name::SUFFIX))).exists() {
             return Ok(());
         }
         if let Some((destination, journal)) = self.open(dir, name).await? {
@@ -105,8 +105,16 @@ impl Transfer {
     /// Opens the place. `None`: what is there is good enough, and the download has ended.
     pub(super) async fn open(&self, dir: PathBuf, name: String) -> Result<Option<(Destination, Option<Journal>)>, Unfinished> {
         let (if_exists, claims) = (self.shared.settings.if_exists, self.shared.claims.clone());
-        let url = (!self.shared.settings.restart).then(|| self.job.url.to_string());
-        let opened = blocking(move || destination::open(&dir, &name, if_exists, &claims, url.as_deref())).await?;
+        let (url, resume) = (self.job.url.to_string(), self.shared.settings.resume);
+        let open = move || {
+            let earlier = match resume {
+                Resume::Never => Earlier::Nothing,
+                Resume::SameUrl => Earlier::Of(&url),
+                Resume::AnyUrl => Earlier::Any(&url),
+            };
+            destination::open(&dir, &name, if_exists, &claims, earlier)
+        };
+        let opened = blocking(open).await?;
         match opened {
             Opened::Ready(destination, journal) => Ok(Some((destination, journal))),
             Opened::Skip(path) => {

@@ -3,7 +3,7 @@
 use std::os::unix::fs::symlink;
 use std::sync::Arc;
 
-use cede_transfer::engine::{Engine, Silent, Stop};
+use cede_transfer::engine::{Engine, Resume, Silent, Stop};
 use cede_transfer::{Exit, IfExists};
 
 use crate::case::Case;
@@ -77,6 +77,19 @@ fn next_run_goes_on() {
     case.right(0);
     assert_eq!(case.origin.sent() - sent, 500_000, "only the rest");
     assert_eq!(case.origin.asked().last().unwrap().if_range.as_deref(), Some("\"v0\""));
+}
+
+#[test]
+fn next_run_has_another_url() {
+    let script: Vec<Fault> = std::iter::once(Fault::Close(SIZE - 500_000)).chain(vec![Fault::Close(0); 6]).collect();
+    for (resume, rest) in [(Resume::SameUrl, SIZE as u64), (Resume::AnyUrl, 500_000)] {
+        let mut case = Case::new("other-url", Setup::default(), script.clone());
+        case.settings.resume = resume;
+        assert_ne!(case.run().exit, Exit::Done);
+        let sent = case.origin.sent();
+        let ended = case.run_job(case.job("/file?signature=2"));
+        assert_eq!((ended.exit, case.origin.sent() - sent), (Exit::Done, rest), "{}", ended.said);
+    }
 }
 
 #[test]
