@@ -228,7 +228,7 @@ fn a_shifted_range_is_not_believed() {
 }
 
 #[test]
-fn a_bytes_that_was_passed_on_cannot_be_taken_back() {
+fn bytes_that_were_passed_on_cannot_be_taken_back() {
     let world = World::new(honest(), vec![Fault::ChangesAndCuts(4_000)], 3).pinning();
     assert_eq!(world.run(Plan::new(rules(), 1, 3)).exit(), Some(Exit::Changed));
 }
