@@ -129,6 +129,8 @@ impl Stack {
                 });
             });
         }
+        // It is large, and stalls are rare.
+        backtrace::clear_symbol_cache();
         // The handler's own, up to what the kernel calls it by.
         let handler =
             frames.iter().rposition(|frame| frame.function.starts_with("signal_hook_registry::") || frame.function == "__restore_rt");

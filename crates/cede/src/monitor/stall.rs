@@ -73,7 +73,8 @@ impl StallFrame {
         const LIBRARIES: [&str; 8] = ["std::", "core::", "alloc::", "<std::", "<core::", "<alloc::", "cede", "<cede"];
         let of_rust = self.file.as_ref().is_some_and(|file| file.starts_with("/rustc"));
         let is_rust = self.file.as_ref().is_some_and(|file| file.extension().is_some_and(|extension| extension == "rs"));
-        is_rust && !of_rust && !LIBRARIES.iter().any(|library| self.function.starts_with(library))
+        let of_registry = self.file.as_ref().is_some_and(|file| file.to_string_lossy().contains("/registry/src/"));
+        is_rust && !of_rust && !of_registry && !LIBRARIES.iter().any(|library| self.function.starts_with(library))
     }
 }
 
