@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::cli::AdoptArgs;
-use crate::exit::Exit;
+use cede_transfer::Exit;
 use graph::{Facade, Tokio};
 
 /// The facade of the sources that this program was built from.

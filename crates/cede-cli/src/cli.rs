@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::exit;
+use cede_transfer::sum::Sum;
+use cede_transfer::{exit, units};
+
 use crate::look::Column;
 use crate::progress::view::Wish;
 
@@ -27,6 +29,15 @@ pub(crate) enum Command {
     /// Download files over HTTP and HTTPS
     #[command(after_help = exit::TABLE)]
     Get(GetArgs),
+    /// Go on with every unfinished download in a directory
+    #[command(after_help = exit::TABLE)]
+    Resume(ResumeArgs),
+    /// Tell what a server says about a file, without downloading it
+    #[command(after_help = exit::TABLE)]
+    Probe(ProbeArgs),
+    /// Check files against checksums
+    #[command(after_help = exit::TABLE)]
+    Verify(VerifyArgs),
     /// Show concurrent downloads from a server inside this process; needs no network
     Demo(DemoArgs),
     /// Let an existing Cargo project that uses tokio run on cede
@@ -42,10 +53,15 @@ pub(crate) enum Command {
 #[derive(Args, Debug)]
 pub(crate) struct GetArgs {
     /// What to download
-    #[arg(required = true, value_name = "URL")]
+    #[arg(required_unless_present = "input", value_name = "URL")]
     pub(crate) urls: Vec<String>,
 
-    /// Write to FILE instead of the name that the server or the URL gives (with one URL)
+    /// Also download what FILE lists, or standard input for '-': a URL on each line, then perhaps a tab and a name or mirrors; aria2's indented 'out=', 'dir='
+    /// and 'checksum=' lines are understood. The list is read as it is needed
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+
+    /// Write to FILE instead of the name that the server or the URL gives (with one URL); '-' is standard output, in order
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
@@ -69,21 +85,134 @@ pub(crate) struct GetArgs {
     #[arg(short, long, conflicts_with = "if_exists")]
     pub(crate) force: bool,
 
-    /// How many transfers to run at a time
+    /// Where else the file is; with --sum, all places are used at once (with one URL; may be repeated)
+    #[arg(long, value_name = "URL")]
+    pub(crate) mirror: Vec<String>,
+
+    /// Fail unless the file has this checksum, as in sha256:HEX; also sha512, sha1, md5, blake3 (with one URL). 'auto' takes the one that the server tells in a
+    /// header, or that is at URL.sha256
+    #[arg(long, value_name = "ALG:HEX", value_parser = sum)]
+    pub(crate) sum: Option<SumArg>,
+
+    /// Fail unless the file has this SHA-256 (with one URL); the same as --sum sha256:HEX
+    #[arg(long, value_name = "HEX", conflicts_with = "sum", value_parser = sha256)]
+    pub(crate) sha256: Option<Sum>,
+
+    /// Go on also with what another URL left under the same name, if the server proves that it is the same file. With the same URL this is the default
+    #[arg(short = 'c', long = "continue")]
+    pub(crate) resume: bool,
+
+    /// Drop what an earlier run left
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) restart: bool,
+
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
+
+    #[command(flatten)]
+    pub(crate) show: ShowArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ResumeArgs {
+    /// Where to look, also below
+    #[arg(default_value = ".", value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
+
+    #[command(flatten)]
+    pub(crate) show: ShowArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ProbeArgs {
+    /// What to ask about
+    #[arg(required = true, value_name = "URL")]
+    pub(crate) urls: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct VerifyArgs {
+    /// The files to check, or, with --list, the lists
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// The checksum that each has to have, as in sha256:HEX; without it, the sums are printed
+    #[arg(long, value_name = "ALG:HEX", conflicts_with = "list")]
+    pub(crate) sum: Option<Sum>,
+
+    /// The files are lists as sha256sum prints them; check what they name
+    #[arg(long)]
+    pub(crate) list: bool,
+}
+
+/// How to reach servers, and how hard to try.
+#[derive(Args, Debug)]
+pub(crate) struct NetworkArgs {
+    /// How many files to download at a time
     #[arg(short, long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub(crate) jobs: u16,
 
-    /// Fail unless the file has this SHA-256 (with one URL)
-    #[arg(long, value_name = "HEX", value_parser = crate::units::parse_sha256)]
-    pub(crate) sha256: Option<[u8; 32]>,
+    /// The most connections for one file; one at first, more while that makes it faster
+    #[arg(short, long, default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) segments: u16,
+
+    /// The most connections to one host
+    #[arg(short = 'x', long, default_value_t = 32, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) per_host: u16,
+
+    /// The smallest piece that gets a connection of its own
+    #[arg(long, default_value = "1M", value_name = "SIZE", value_parser = units::parse_size)]
+    pub(crate) min_split: u64,
+
+    /// The most bytes per second for everything together, as in 500k or 2M
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub(crate) limit_rate: Option<u64>,
+
+    /// The most bytes per second from each host
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub(crate) limit_rate_host: Option<u64>,
+
+    /// Try again up to N times in a row without any progress
+    #[arg(long, default_value_t = 5, env = "CEDE_RETRY", value_name = "N")]
+    pub(crate) retry: u32,
+
+    /// The shortest wait before a further try; the waits grow, up to 30 seconds
+    #[arg(long, default_value = "0.5", value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) retry_wait: Duration,
+
+    /// Give up after this many seconds without progress, over all tries
+    #[arg(long, default_value = "600", value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) retry_max_time: Duration,
+
+    /// The longest Retry-After that is obeyed in full
+    #[arg(long, default_value = "300", value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) retry_after_cap: Duration,
+
+    /// Write down what has come this often; after a crash, no more than that is fetched again
+    #[arg(long, default_value = "1", value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) journal_every: Duration,
+
+    /// Fail when the file changes on the server, instead of fetching the new version
+    #[arg(long)]
+    pub(crate) no_restart: bool,
 
     /// Give up connecting after this many seconds
     #[arg(long, default_value = "10", value_name = "SECONDS", value_parser = seconds)]
     pub(crate) connect_timeout: Duration,
 
-    /// Give up when no byte has come for this many seconds
+    /// Try again when no byte has come for this many seconds
     #[arg(long, visible_alias = "timeout", default_value = "30", value_name = "SECONDS", value_parser = seconds)]
     pub(crate) stall_timeout: Duration,
+
+    /// Try again when a connection is slower than this, over 10 seconds or those given
+    #[arg(long, default_value = "64:60", value_name = "RATE[:SECONDS]", value_parser = speed)]
+    pub(crate) min_speed: (u64, Duration),
 
     /// Follow at most N redirects
     #[arg(long, default_value_t = 10, value_name = "N")]
@@ -97,6 +226,46 @@ pub(crate) struct GetArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) cacert: Option<PathBuf>,
 
+    /// Do not offer HTTP/2
+    #[arg(long)]
+    pub(crate) http1: bool,
+
+    /// Connect through this HTTP proxy, instead of what http_proxy, https_proxy, all_proxy and no_proxy say
+    #[arg(long, value_name = "URL", conflicts_with = "no_proxy")]
+    pub(crate) proxy: Option<String>,
+
+    /// Connect directly, whatever the environment says
+    #[arg(long)]
+    pub(crate) no_proxy: bool,
+
+    /// Send this header too (may be repeated)
+    #[arg(short = 'H', long, value_name = "NAME: VALUE")]
+    pub(crate) header: Vec<String>,
+
+    /// Send this as User-Agent
+    #[arg(short = 'A', long, value_name = "TEXT")]
+    pub(crate) user_agent: Option<String>,
+
+    /// Log in with this name and password; only at the host of the URL, never where a redirect leads
+    #[arg(short, long, value_name = "NAME:PASSWORD", env = "CEDE_USER", hide_env_values = true)]
+    pub(crate) user: Option<String>,
+
+    /// Log in with this token; likewise
+    #[arg(long, value_name = "TOKEN", env = "CEDE_BEARER", hide_env_values = true, conflicts_with = "user")]
+    pub(crate) bearer: Option<String>,
+
+    /// Take logins from this file, instead of ~/.netrc
+    #[arg(long, value_name = "FILE", env = "NETRC")]
+    pub(crate) netrc: Option<PathBuf>,
+
+    /// Take no logins from ~/.netrc
+    #[arg(long)]
+    pub(crate) no_netrc: bool,
+}
+
+/// What to show.
+#[derive(Args, Debug)]
+pub(crate) struct ShowArgs {
     /// How to show progress
     #[arg(long, value_enum, default_value_t = Wish::Auto, value_name = "HOW")]
     pub(crate) progress: Wish,
@@ -104,6 +273,13 @@ pub(crate) struct GetArgs {
     /// Say only what went wrong
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+/// How a download is checked.
+#[derive(Clone, Debug)]
+pub(crate) enum SumArg {
+    Auto,
+    Given(Sum),
 }
 
 #[derive(Args, Debug)]
@@ -188,5 +364,24 @@ fn seconds(text: &str) -> Result<Duration, String> {
         Ok(Duration::from_secs_f64(seconds))
     } else {
         Err("must be more than 0 and at most 1000000".to_owned())
+    }
+}
+
+fn sum(text: &str) -> Result<SumArg, String> {
+    if text == "auto" { Ok(SumArg::Auto) } else { text.parse().map(SumArg::Given) }
+}
+
+fn sha256(text: &str) -> Result<Sum, String> {
+    format!("sha256:{text}").parse()
+}
+
+fn rate(text: &str) -> Result<u64, String> {
+    units::parse_size(text).and_then(|rate| if rate > 0 { Ok(rate) } else { Err("must be more than 0".to_owned()) })
+}
+
+fn speed(text: &str) -> Result<(u64, Duration), String> {
+    match text.split_once(':') {
+        Some((speed, time)) => Ok((rate(speed)?, seconds(time)?)),
+        None => Ok((rate(text)?, Duration::from_secs(10))),
     }
 }

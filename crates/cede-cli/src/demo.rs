@@ -20,21 +20,18 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use crate::cli::{DemoArgs, IfExists};
-use crate::connect::Connector;
-use crate::destination::Claims;
-use crate::exit::Exit;
-use crate::interrupt::Interrupt;
+use crate::cli::DemoArgs;
+use crate::get::Row as Watched;
+use crate::interrupt;
 use crate::limits;
-use crate::plan::{Job, Place, Rules};
 use crate::progress::bars::Settled;
 use crate::progress::lines::say;
 use crate::progress::view::{Drawing, View, Wish};
 use crate::progress::{Board, Phase};
-use crate::redirect::Policy;
-use crate::tasks;
-use crate::transfer::{self, Shared};
-use crate::units;
+use cede_transfer::Exit;
+use cede_transfer::engine::{Check, Engine, Job, Output, Settings, Stop};
+use cede_transfer::tasks;
+use cede_transfer::units;
 use origin::Origin;
 use table::Row;
 
@@ -92,7 +89,7 @@ impl Census {
 
 /// Runs the command.
 pub(crate) fn run(args: &DemoArgs) -> Exit {
-    let interrupt = Interrupt::install();
+    let interrupt = interrupt::install();
     match demo(args, &interrupt) {
         // Whatever else happened, it happened because of that.
         _ if interrupt.now().is_some() => interrupt.now().unwrap_or(Exit::Interrupted),
@@ -109,7 +106,7 @@ pub(crate) fn run(args: &DemoArgs) -> Exit {
 }
 
 /// Whether all hashes were right. An interruption ends it early; its files are removed all the same.
-fn demo(args: &DemoArgs, interrupt: &Interrupt) -> io::Result<bool> {
+fn demo(args: &DemoArgs, interrupt: &Stop) -> io::Result<bool> {
     let scratch = Scratch::new()?;
     // Both ends of each connection are in this process.
     let files = usize::from(args.files).min(limits::transfers_at_once() / 2).max(1);
@@ -136,7 +133,7 @@ fn demo(args: &DemoArgs, interrupt: &Interrupt) -> io::Result<bool> {
     Ok([tasks, threads].iter().all(|row| row.right == row.files))
 }
 
-fn as_tasks(origin: &Origin, dir: &Path, wish: Wish, interrupt: &Interrupt) -> io::Result<Row> {
+fn as_tasks(origin: &Origin, dir: &Path, wish: Wish, interrupt: &Stop) -> io::Result<Row> {
     let census = Census::start();
     let board = Board::default();
     let view = View::choose(wish, false, Settled::Stay);
@@ -156,28 +153,17 @@ fn as_tasks(origin: &Origin, dir: &Path, wish: Wish, interrupt: &Interrupt) -> i
 }
 
 /// Returns how many files arrived with the right hash.
-async fn download_all(origin: &Origin, dir: &Path, board: &Board, view: View, census: Census, interrupt: Interrupt) -> usize {
-    let shared = Shared {
-        connector: Connector::new(Duration::from_secs(10), None),
-        rules: Rules {
-            if_exists: IfExists::Error,
-            redirects: Policy { limit: 0, downgrade: false },
-            connect_timeout: Duration::from_secs(10),
-            stall_timeout: Duration::from_secs(10),
-            cacert: None,
-        },
-        claims: Claims::default(),
-        board: board.clone(),
-        interrupt,
-    };
+async fn download_all(origin: &Origin, dir: &Path, board: &Board, view: View, census: Census, interrupt: Stop) -> usize {
+    let engine = Engine::new(Settings { per_host: limits::connections(1), ..Settings::default() });
     let downloads: Vec<_> = origin
         .exhibits()
         .iter()
         .map(|exhibit| {
             let index = board.add(&exhibit.name, Some(exhibit.size));
-            let job =
-                Job { url: origin.url(exhibit), place: Place::Named { dir: dir.to_owned(), name: exhibit.name.clone() }, sha256: None };
-            tasks::spawn(download_and_verify(shared.clone(), index, job, exhibit.sha256))
+            let output = Output::Named { dir: dir.to_owned(), name: exhibit.name.clone() };
+            let job = Job { url: origin.url(exhibit), mirrors: Vec::new(), output, check: Check::Size };
+            let row = Watched::new(board.clone(), index);
+            tasks::spawn(download_and_verify(engine.clone(), row, job, exhibit.sha256, interrupt.clone()))
         })
         .collect();
     let drawing = Drawing::start(board.clone(), view, move |_, _| census.look());
@@ -189,21 +175,20 @@ async fn download_all(origin: &Origin, dir: &Path, board: &Board, view: View, ce
     right
 }
 
-async fn download_and_verify(shared: Shared, index: usize, job: Job, sha256: [u8; 32]) -> bool {
-    shared.board.begin(index);
+async fn download_and_verify(engine: Engine, row: Watched, job: Job, sha256: [u8; 32], interrupt: Stop) -> bool {
+    row.board.begin(row.index);
     let url = job.url.clone();
-    let phase = match transfer::download(&shared, index, job).await {
+    let row = Arc::new(row);
+    let phase = match engine.download(job, Arc::clone(&row) as _, interrupt).await {
         Ok(complete) => {
-            shared.board.verifying(index);
-            verified(
-                cede::task::spawn_blocking(move || hash_of(&complete.path)).await.map_err(io::Error::other).and_then(|sum| sum),
-                sha256,
-            )
+            row.board.verifying(row.index);
+            let path = complete.path.unwrap_or_default();
+            verified(cede::task::spawn_blocking(move || hash_of(&path)).await.map_err(io::Error::other).and_then(|sum| sum), sha256)
         }
-        Err(unfinished) => unfinished.settled(&url).0,
+        Err(unfinished) => Phase::Failed(unfinished.told(&url).0),
     };
     let right = matches!(phase, Phase::Saved(_));
-    shared.board.settle(index, phase);
+    row.board.settle(row.index, phase);
     right
 }
 
@@ -215,7 +200,7 @@ fn verified(sum: io::Result<[u8; 32]>, expected: [u8; 32]) -> Phase {
     }
 }
 
-fn as_threads(origin: &Origin, dir: &Path, wish: Wish, interrupt: &Interrupt) -> io::Result<Row> {
+fn as_threads(origin: &Origin, dir: &Path, wish: Wish, interrupt: &Stop) -> io::Result<Row> {
     let census = Census::start();
     let board = Board::default();
     let bytes: u64 = origin.exhibits().iter().map(|exhibit| exhibit.size).sum();

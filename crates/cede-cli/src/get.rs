@@ -1,41 +1,109 @@
 //! `cede get`: runs the jobs of a plan, a few at a time, and says how it went.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
-use crate::cli::GetArgs;
-use crate::connect::Connector;
-use crate::destination::Claims;
-use crate::exit::Exit;
-use crate::failure::printable;
-use crate::interrupt::Interrupt;
-use crate::limits;
-use crate::plan::{Job, Plan};
+use cede::sync::{Mutex, mpsc};
+use cede_transfer::engine::{Engine, Job, Stop, Watch};
+use cede_transfer::{Exit, printable, tasks, units};
+
+use crate::cli::{GetArgs, ShowArgs};
+use crate::jobs::List;
+use crate::plan::{Defaults, Plan};
 use crate::progress::bars::Settled;
 use crate::progress::lines::say;
 use crate::progress::view::{Drawing, View};
 use crate::progress::{Board, Phase, Totals};
-use crate::transfer::{self, Shared};
-use crate::units;
+use crate::{interrupt, limits};
 
-/// The jobs that no worker has taken, with their places on the board.
-type Queue = Arc<Mutex<VecDeque<(usize, Job)>>>;
+/// Threads that write files and look names up.
+const POOL: usize = 32;
+/// How far the list is read ahead.
+const AHEAD: usize = 64;
+
+/// Where jobs come from: first the command line, then the list.
+#[derive(Debug)]
+struct Source {
+    given: VecDeque<(usize, Job)>,
+    list: Option<mpsc::Receiver<Result<Job, String>>>,
+}
+
+/// What a worker got.
+enum Next {
+    Job(usize, Job),
+    /// A line of the list was wrong; this is its place on the board.
+    Wrong(usize, String),
+}
+
+/// What all workers share.
+#[derive(Clone)]
+struct Run {
+    engine: Engine,
+    source: Arc<Mutex<Source>>,
+    board: Board,
+    stop: Stop,
+}
+
+/// A file's row on the board.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) board: Board,
+    pub(crate) index: usize,
+    notes: std::sync::Mutex<Vec<String>>,
+}
+
+impl Row {
+    pub(crate) fn new(board: Board, index: usize) -> Self {
+        Self { board, index, notes: std::sync::Mutex::default() }
+    }
+}
+
+impl Watch for Row {
+    fn named(&self, name: &str, total: Option<u64>) {
+        self.board.receiving(self.index, name, total);
+    }
+
+    fn have(&self, bytes: u64) {
+        self.board.have(self.index, bytes);
+    }
+
+    fn verifying(&self) {
+        self.board.verifying(self.index);
+    }
+
+    fn note(&self, note: &str) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(note.to_owned());
+    }
+}
 
 /// Runs the command.
 pub(crate) fn run(args: &GetArgs) -> Exit {
-    let plan = match Plan::new(args) {
-        Ok(plan) => plan,
+    match Plan::new(args) {
+        Ok(plan) => run_plan(plan, &args.show),
+        Err(mistake) => {
+            say(&format!("error: {mistake}"));
+            Exit::Usage
+        }
+    }
+}
+
+/// Runs a plan, wherever it comes from.
+pub(crate) fn run_plan(plan: Plan, show: &ShowArgs) -> Exit {
+    let list = match plan.list.as_deref().map(|path| open_list(path, plan.defaults.clone())).transpose() {
+        Ok(list) => list,
         Err(mistake) => {
             say(&format!("error: {mistake}"));
             return Exit::Usage;
         }
     };
-    let interrupt = Interrupt::install();
-    let view = View::choose(args.progress, args.quiet, Settled::Scroll);
-    match cede::runtime::Builder::new_multi_thread().enable_all().build() {
+    let stop = interrupt::install();
+    let view = View::choose(show.progress, show.quiet, Settled::Scroll);
+    match cede::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(POOL).build() {
         Ok(runtime) => {
-            let exit = runtime.block_on(download_all(plan, view, interrupt, args.quiet));
+            let exit = runtime.block_on(download_all(plan, list, view, stop, show.quiet));
             // A name lookup that nobody waits for any more must not hold up the end.
             runtime.shutdown_background();
             exit
@@ -47,53 +115,129 @@ pub(crate) fn run(args: &GetArgs) -> Exit {
     }
 }
 
-async fn download_all(plan: Plan, view: View, interrupt: Interrupt, quiet: bool) -> Exit {
-    let started = Instant::now();
-    let count = plan.jobs.len();
-    let board = Board::default();
-    let queue: Queue = Arc::new(Mutex::new(plan.jobs.into_iter().map(|job| (board.add(printable(job.url.as_str()), None), job)).collect()));
-    let shared = Shared {
-        connector: Connector::new(plan.rules.connect_timeout, plan.rules.cacert.clone()),
-        rules: plan.rules,
-        claims: Claims::default(),
-        board: board.clone(),
-        interrupt: interrupt.clone(),
+/// Reads the list in a thread of its own: standard input may be slow, and the runtime must not wait for it.
+fn open_list(path: &Path, defaults: Defaults) -> Result<mpsc::Receiver<Result<Job, String>>, String> {
+    let reader: Box<dyn BufRead + Send> = if path == Path::new("-") {
+        Box::new(BufReader::new(std::io::stdin()))
+    } else {
+        let file = std::fs::File::open(path).map_err(|error| format!("--input {}: {error}", printable(&path.to_string_lossy())))?;
+        Box::new(BufReader::new(file))
     };
-    let drawing = Drawing::start(board.clone(), view, announce_interruption(interrupt));
-    let width = plan.width.min(count).min(limits::transfers_at_once());
-    let workers: Vec<_> = (0..width).map(|_| crate::tasks::spawn(work(shared.clone(), Arc::clone(&queue)))).collect();
-    let mut codes = Vec::with_capacity(count);
-    for worker in workers {
-        codes.extend(worker.await.expect("a transfer reports failures and does not panic"));
-    }
-    drawing.finish().await;
-    if count > 1 && !quiet {
-        say(&summary(&board.totals(), started));
-    }
-    Exit::of_all(codes)
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    let read = move || {
+        for job in List::new(reader, defaults) {
+            if sender.blocking_send(job).is_err() {
+                return;
+            }
+        }
+    };
+    // The thread ends with the list, or with the process.
+    std::thread::Builder::new().name("cede-list".to_owned()).spawn(read).map_err(|error| format!("--input: {error}"))?;
+    Ok(receiver)
 }
 
-/// Takes jobs until there are none, and returns their codes.
-async fn work(shared: Shared, queue: Queue) -> Vec<Exit> {
-    let mut codes = Vec::new();
-    loop {
-        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        let Some((index, job)) = next else { return codes };
-        codes.push(match shared.interrupt.now() {
-            Some(exit) => {
-                shared.board.settle(index, Phase::Stopped(format!("{}: not started", printable(job.url.as_str()))));
-                exit
+async fn download_all(plan: Plan, list: Option<mpsc::Receiver<Result<Job, String>>>, view: View, stop: Stop, quiet: bool) -> Exit {
+    let started = Instant::now();
+    let board = Board::default();
+    let given: VecDeque<_> = plan.jobs.into_iter().map(|job| (board.add(printable(job.url.as_str()), None), job)).collect();
+    let most = if list.is_some() { usize::MAX } else { given.len() };
+    let width = plan.width.min(most).min(limits::transfers_at_once());
+    let run = Run {
+        engine: Engine::new(plan.settings),
+        source: Arc::new(Mutex::new(Source { given, list })),
+        board: board.clone(),
+        stop: stop.clone(),
+    };
+    let drawing = Drawing::start(board.clone(), view, announce_interruption(stop));
+    let workers: Vec<_> = (0..width).map(|_| tasks::spawn(run.clone().work())).collect();
+    let mut exit = None;
+    for worker in workers {
+        let code = worker.await.expect("a transfer reports failures and does not panic");
+        exit = both(exit, code);
+    }
+    drawing.finish().await;
+    let totals = board.totals();
+    if totals.files > 1 && !quiet {
+        say(&summary(&totals, started));
+    }
+    exit.unwrap_or(Exit::Done)
+}
+
+fn both(one: Option<Exit>, other: Option<Exit>) -> Option<Exit> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.and(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+impl Run {
+    /// Takes jobs until there are none, and returns the code of all of them.
+    async fn work(self) -> Option<Exit> {
+        let mut exit = None;
+        while let Some(next) = self.next().await {
+            let code = match next {
+                Next::Wrong(index, why) => {
+                    self.board.settle(index, Phase::Failed(why));
+                    Exit::Usage
+                }
+                Next::Job(index, job) => match self.stop.now() {
+                    Some(exit) => {
+                        self.board.settle(index, Phase::Stopped(format!("{}: not started", printable(job.url.as_str()))));
+                        exit
+                    }
+                    None => self.download(index, job).await,
+                },
+            };
+            exit = both(exit, Some(code));
+        }
+        exit
+    }
+
+    async fn next(&self) -> Option<Next> {
+        let mut source = self.source.lock().await;
+        if let Some((index, job)) = source.given.pop_front() {
+            return Some(Next::Job(index, job));
+        }
+        let mut stop = self.stop.clone();
+        let next = cede::select! {
+            biased;
+            _ = stop.requested() => None,
+            next = async { source.list.as_mut()?.recv().await } => next,
+        };
+        Some(match next? {
+            Ok(job) => Next::Job(self.board.add(printable(job.url.as_str()), None), job),
+            Err(why) => Next::Wrong(self.board.add(printable(&why), None), why),
+        })
+    }
+
+    async fn download(&self, index: usize, job: Job) -> Exit {
+        self.board.begin(index);
+        let url = job.url.clone();
+        let row = Arc::new(Row::new(self.board.clone(), index));
+        let result = self.engine.download(job, Arc::clone(&row) as _, self.stop.clone()).await;
+        let (phase, exit) = match result {
+            Ok(complete) if complete.kept => (Phase::Kept(complete.remark), Exit::Done),
+            Ok(complete) => {
+                let mut notes = std::mem::take(&mut *row.notes.lock().unwrap_or_else(PoisonError::into_inner));
+                notes.extend((!complete.remark.is_empty()).then_some(complete.remark));
+                (Phase::Saved(notes.join("; ")), Exit::Done)
             }
-            None => transfer::run(&shared, index, job).await,
-        });
+            Err(unfinished) => {
+                let stopped = matches!(unfinished.cause, cede_transfer::engine::Cause::Stopped(_));
+                let (told, exit) = unfinished.told(&url);
+                (if stopped { Phase::Stopped(told) } else { Phase::Failed(told) }, exit)
+            }
+        };
+        self.board.settle(index, phase);
+        exit
     }
 }
 
 /// Says once that the interruption was understood.
-fn announce_interruption(interrupt: Interrupt) -> impl FnMut(&View, &crate::progress::Frame) + Send + 'static {
+fn announce_interruption(stop: Stop) -> impl FnMut(&View, &crate::progress::Frame) + Send + 'static {
     let mut announced = false;
     move |view, _| {
-        if !announced && interrupt.now().is_some() {
+        if !announced && stop.now().is_some() {
             announced = true;
             view.say("interrupted: writing down what has come; again to leave at once");
         }
@@ -109,4 +253,9 @@ fn summary(totals: &Totals, started: Instant) -> String {
         }
     }
     text
+}
+
+/// The directory and the name of a path.
+pub(crate) fn split(path: &Path) -> Option<(PathBuf, String)> {
+    Some((path.parent()?.to_owned(), path.file_name()?.to_str()?.to_owned()))
 }

@@ -7,41 +7,20 @@ use cede::sync::watch;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::exit::Exit;
+use cede_transfer::Exit;
+use cede_transfer::engine::Stop;
 
-/// Tells when the user wants the run to end. Clones tell the same.
-#[derive(Clone, Debug)]
-pub(crate) struct Interrupt(watch::Receiver<Option<Exit>>);
-
-impl Interrupt {
-    /// Takes over SIGINT and SIGTERM. Where that is impossible, the signals keep their usual effect.
-    pub(crate) fn install() -> Self {
-        let (sender, receiver) = watch::channel(None);
-        match Signals::new([SIGINT, SIGTERM]) {
-            Ok(signals) => {
-                let spawned = std::thread::Builder::new().name("cede-signals".to_owned()).spawn(move || listen(signals, &sender));
-                drop(spawned);
-            }
-            Err(error) => crate::progress::lines::say(&format!("warning: Ctrl-C will not be handled: {error}")),
+/// Takes over SIGINT and SIGTERM, and tells of the first. Where that is impossible, the signals keep their usual effect.
+pub(crate) fn install() -> Stop {
+    let (sender, receiver) = watch::channel(None);
+    match Signals::new([SIGINT, SIGTERM]) {
+        Ok(signals) => {
+            let spawned = std::thread::Builder::new().name("cede-signals".to_owned()).spawn(move || listen(signals, &sender));
+            drop(spawned);
         }
-        Self(receiver)
+        Err(error) => crate::progress::lines::say(&format!("warning: Ctrl-C will not be handled: {error}")),
     }
-
-    /// Returns when the first signal has come, with the exit code it asks for.
-    pub(crate) async fn requested(&mut self) -> Exit {
-        if let Ok(value) = self.0.wait_for(Option::is_some).await
-            && let Some(exit) = *value
-        {
-            return exit;
-        }
-        // The listener is gone: no signal will ever come.
-        std::future::pending().await
-    }
-
-    /// What [`requested`](Self::requested) would return, if it would return now.
-    pub(crate) fn now(&self) -> Option<Exit> {
-        *self.0.borrow()
-    }
+    Stop::new(receiver)
 }
 
 fn listen(mut signals: Signals, sender: &watch::Sender<Option<Exit>>) {

@@ -8,8 +8,17 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// What the process needs for itself: standard streams, epoll, signal pipe, the certificate store while it is read.
 const OWN: u64 = 20;
 
-/// What one transfer may hold at once: a socket or two being tried, a name lookup, the `.part` twice, its directory.
+/// What one transfer may hold at once: a socket or two being tried, a name lookup, the `.part`, its journal, its directory.
 const EACH: u64 = 6;
+
+/// What of that are files.
+const EACH_FILE: u64 = 3;
+
+/// A connection, and what may be open while it is made.
+const EACH_CONNECTION: u64 = 3;
+
+/// More connections than this help nobody.
+const MOST: usize = 512;
 
 /// Raises the soft limit to the hard one. Where that fails, the old limit holds.
 pub(crate) fn raise_open_files() {
@@ -20,6 +29,14 @@ pub(crate) fn raise_open_files() {
 /// How many transfers may run at a time without running out.
 pub(crate) fn transfers_at_once() -> usize {
     getrlimit(Resource::Nofile).current.map_or(usize::MAX, room)
+}
+
+/// How many connections there may be, beside the files of so many jobs.
+pub(crate) fn connections(jobs: usize) -> usize {
+    getrlimit(Resource::Nofile).current.map_or(MOST, |limit| {
+        let files = EACH_FILE * (jobs as u64).min(room(limit) as u64);
+        usize::try_from(limit.saturating_sub(OWN + files) / EACH_CONNECTION).unwrap_or(MOST).clamp(1, MOST)
+    })
 }
 
 fn room(limit: u64) -> usize {

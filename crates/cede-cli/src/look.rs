@@ -19,7 +19,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::cli::{DumpArgs, TopArgs};
-use crate::exit::Exit;
+use cede_transfer::Exit;
 use link::Link;
 use view::View;
 

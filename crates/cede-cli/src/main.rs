@@ -1,36 +1,29 @@
 //! The command `cede`: concurrent downloads with live progress, and a look into running programs, on the runtime of the same name.
 //!
 //! ```text
-//! cli ─→ plan ─→ get ─→ transfer ─→ request ─→ connect      what moves bytes
-//!                 │        ├──────→ destination, writer     what keeps them
-//!                 └→ progress (board) ─→ view (bars, lines) what shows them
-//! adopt (patch, graph)                                      another matter: projects of others run on cede
-//! look (link ─→ picture ─→ view ─→ draw ─→ screen)          another matter: what running programs do
+//! cli ─→ plan (jobs) ─→ get ─→ the engine: cede-transfer      what moves and keeps bytes
+//!          │             └→ progress (board) ─→ view (bars, lines)   what shows them
+//! resume, probe, verify                                          smaller ways to use the same engine
+//! adopt (patch, graph)                                           another matter: projects of others run on cede
+//! look (link ─→ picture ─→ view ─→ draw ─→ screen)             another matter: what running programs do
 //! ```
-//! `name`, `redirect`, `plan`, `exit`, `units` and the board decide without doing anything, so they are tested without a network.
+//! `plan`, `jobs` and the board decide without doing anything, so they are tested without a network.
 
 #![forbid(unsafe_code)]
 
 mod adopt;
 mod cli;
-mod connect;
 mod demo;
-mod destination;
-mod exit;
-mod failure;
 mod get;
 mod interrupt;
+mod jobs;
 mod limits;
 mod look;
-mod name;
 mod plan;
+mod probe;
 mod progress;
-mod redirect;
-mod request;
-mod tasks;
-mod transfer;
-mod units;
-mod writer;
+mod resume;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -41,6 +34,9 @@ fn main() -> ExitCode {
     limits::raise_open_files();
     match cli.command {
         cli::Command::Get(args) => get::run(&args),
+        cli::Command::Resume(args) => resume::run(&args),
+        cli::Command::Probe(args) => probe::run(&args),
+        cli::Command::Verify(args) => verify::run(&args),
         cli::Command::Demo(args) => demo::run(&args),
         cli::Command::Adopt(args) => adopt::run(&args),
         cli::Command::Dump(args) => look::dump(&args),

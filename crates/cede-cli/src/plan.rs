@@ -1,95 +1,188 @@
 //! What a run is going to do, decided before anything is done: the list of transfers and the rules for all of them.
 //!
-//! A plan is made from the command line alone. It opens nothing and asks nobody, so a mistake in the last URL is told before the first byte is fetched.
+//! A plan is made from the command line alone (and from the netrc file that it names). It asks nobody, so a mistake in the last URL is told before the first byte is
+//! fetched.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use cede_transfer::credentials::{Credentials, parse_netrc};
+use cede_transfer::engine::{self, Check, Job, Output, Resume, Settings};
+use cede_transfer::plan::Rules;
+use cede_transfer::{Proxies, printable, redirect};
+use hyper::header::{HeaderName, HeaderValue, USER_AGENT};
 use url::Url;
 
-use crate::cli::{GetArgs, IfExists, NameFrom};
-use crate::failure::printable;
-use crate::redirect;
+use crate::cli::{GetArgs, IfExists, NameFrom, NetworkArgs, SumArg};
+use crate::limits;
 
 /// Everything that `get` will do.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) jobs: Vec<Job>,
-    pub(crate) rules: Rules,
+    /// A list of further jobs; `-` is standard input.
+    pub(crate) list: Option<PathBuf>,
+    /// Where the jobs of the list go, if they do not say.
+    pub(crate) defaults: Defaults,
+    pub(crate) settings: Settings,
     /// How many jobs run at a time.
     pub(crate) width: usize,
 }
 
-/// One file to download.
+/// What a line of a list need not say.
 #[derive(Clone, Debug)]
-pub(crate) struct Job {
-    pub(crate) url: Url,
-    pub(crate) place: Place,
-    pub(crate) sha256: Option<[u8; 32]>,
-}
-
-/// Where a file goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// The user named it.
-    Named { dir: PathBuf, name: String },
-    /// The answer names it.
-    In { dir: PathBuf, from: NameFrom },
-}
-
-/// What holds for every job.
-#[derive(Clone, Debug)]
-pub(crate) struct Rules {
-    pub(crate) if_exists: IfExists,
-    pub(crate) redirects: redirect::Policy,
-    pub(crate) connect_timeout: Duration,
-    pub(crate) stall_timeout: Duration,
-    pub(crate) cacert: Option<PathBuf>,
+pub(crate) struct Defaults {
+    pub(crate) output: Output,
+    pub(crate) check: Check,
 }
 
 impl Plan {
     /// # Errors
     /// What is wrong with the command line, in one line.
     pub(crate) fn new(args: &GetArgs) -> Result<Self, String> {
-        let one = args.urls.len() == 1;
+        let one = args.urls.len() == 1 && args.input.is_none();
         if args.output.is_some() && !one {
             return Err("--output names one file, but there are several URLs; use --dir".to_owned());
         }
-        if args.sha256.is_some() && !one {
-            return Err("--sha256 is for one URL, but there are several".to_owned());
+        if !args.mirror.is_empty() && !one {
+            return Err("--mirror is for one URL, but there are several; a list for --input can give mirrors for each".to_owned());
         }
-        let place = place(args)?;
+        let check = match (&args.sum, &args.sha256) {
+            (Some(SumArg::Auto), _) => Check::Auto,
+            (Some(SumArg::Given(sum)), _) | (None, Some(sum)) => Check::Sum(sum.clone()),
+            (None, None) => Check::Size,
+        };
+        if matches!(check, Check::Sum(_)) && !one {
+            let flag = if args.sha256.is_some() { "--sha256" } else { "--sum" };
+            return Err(format!("{flag} is for one URL, but there are several"));
+        }
+        let output = output(args)?;
+        let mirrors = args.mirror.iter().map(|text| parse(text)).collect::<Result<Vec<_>, _>>()?;
         let jobs = args
             .urls
             .iter()
-            .map(|text| Ok(Job { url: parse(text)?, place: place.clone(), sha256: args.sha256 }))
+            .map(|text| Ok(Job { url: parse(text)?, mirrors: mirrors.clone(), output: output.clone(), check: check.clone() }))
             .collect::<Result<_, String>>()?;
-        let rules = Rules {
-            if_exists: if args.force { IfExists::Overwrite } else { args.if_exists },
-            redirects: redirect::Policy { limit: args.max_redirects, downgrade: args.allow_downgrade },
-            connect_timeout: args.connect_timeout,
-            stall_timeout: args.stall_timeout,
-            cacert: args.cacert.clone(),
+        let mut settings = settings(&args.network)?;
+        settings.if_exists = match args.if_exists {
+            _ if args.force => cede_transfer::IfExists::Overwrite,
+            IfExists::Error => cede_transfer::IfExists::Error,
+            IfExists::Skip => cede_transfer::IfExists::Skip,
+            IfExists::Overwrite => cede_transfer::IfExists::Overwrite,
+            IfExists::Rename => cede_transfer::IfExists::Rename,
         };
-        Ok(Self { jobs, rules, width: usize::from(args.jobs) })
+        settings.resume = match (args.restart, args.resume) {
+            (true, _) => Resume::Never,
+            (false, true) => Resume::AnyUrl,
+            (false, false) => Resume::SameUrl,
+        };
+        let width = usize::from(args.network.jobs);
+        Ok(Self { jobs, list: args.input.clone(), defaults: Defaults { output, check }, settings, width })
     }
 }
 
-fn place(args: &GetArgs) -> Result<Place, String> {
+/// The settings that all commands share.
+pub(crate) fn settings(args: &NetworkArgs) -> Result<Settings, String> {
+    let rules = Rules {
+        retries: args.retry,
+        wait: args.retry_wait..Duration::from_secs(30).max(args.retry_wait),
+        retry_after_cap: args.retry_after_cap,
+        give_up: args.retry_max_time,
+        stall: args.stall_timeout,
+        min_speed: Some(args.min_speed),
+        segments: usize::from(args.segments),
+        min_split: args.min_split,
+        restart: !args.no_restart,
+        ..Rules::default()
+    };
+    let proxies = match &args.proxy {
+        Some(proxy) => Proxies::everything_through(proxy).map_err(|why| format!("--proxy: {why}"))?,
+        None if args.no_proxy => Proxies::default(),
+        None => Proxies::from_environment(|name| std::env::var(name).ok())?,
+    };
+    Ok(Settings {
+        rules,
+        redirects: redirect::Policy { limit: args.max_redirects, downgrade: args.allow_downgrade },
+        connect_timeout: args.connect_timeout,
+        cacert: args.cacert.clone(),
+        proxies,
+        http2: !args.http1,
+        credentials: credentials(args)?,
+        rate: args.limit_rate,
+        rate_per_host: args.limit_rate_host,
+        per_host: usize::from(args.per_host),
+        claim_every: args.journal_every,
+        connections: limits::connections(usize::from(args.jobs)),
+        ..Settings::default()
+    })
+}
+
+fn credentials(args: &NetworkArgs) -> Result<Credentials, String> {
+    let mut credentials = Credentials::default();
+    if let Some(agent) = &args.user_agent {
+        let value = HeaderValue::from_str(agent).map_err(|_| "--user-agent: it has characters that a header cannot have".to_owned())?;
+        credentials.headers.insert(USER_AGENT, value);
+    }
+    for header in &args.header {
+        let shown = || printable(header.split(':').next().unwrap_or_default());
+        let (name, value) = header.split_once(':').ok_or_else(|| format!("--header {}: write it as 'Name: value'", shown()))?;
+        let name: HeaderName = name.trim().parse().map_err(|_| format!("--header {}: this cannot be the name of a header", shown()))?;
+        let mut value =
+            HeaderValue::from_str(value.trim()).map_err(|_| format!("--header {}: the value has forbidden characters", shown()))?;
+        if ["range", "if-range", "host", "accept-encoding", "connection"].contains(&name.as_str()) {
+            return Err(format!("--header {name}: the download itself depends on this header"));
+        }
+        value.set_sensitive(true);
+        credentials.headers.append(name, value);
+    }
+    if let Some(login) = &args.user {
+        let (user, password) = login.split_once(':').ok_or("--user: write it as NAME:PASSWORD")?;
+        credentials.basic(user, password);
+    }
+    if let Some(token) = &args.bearer {
+        credentials.bearer(token);
+    }
+    if !args.no_netrc {
+        credentials.netrc = netrc(args.netrc.as_deref())?;
+    }
+    Ok(credentials)
+}
+
+fn netrc(given: Option<&Path>) -> Result<Vec<cede_transfer::credentials::Login>, String> {
+    if let Some(path) = given {
+        let text = std::fs::read_to_string(path).map_err(|error| format!("--netrc {}: {error}", printable(&path.to_string_lossy())))?;
+        return Ok(parse_netrc(&text));
+    }
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let text = home.and_then(|home| std::fs::read_to_string(home.join(".netrc")).ok());
+    Ok(text.map(|text| parse_netrc(&text)).unwrap_or_default())
+}
+
+fn output(args: &GetArgs) -> Result<Output, String> {
     let dir = args.dir.clone().unwrap_or_default();
-    let Some(output) = &args.output else { return Ok(Place::In { dir, from: args.name_from }) };
+    let Some(output) = &args.output else { return Ok(Output::In { dir, from: name_from(args.name_from) }) };
     if output == Path::new("-") {
-        return Err("writing to standard output is not possible yet; name a file".to_owned());
+        return Ok(Output::Stdout);
     }
     let path = dir.join(output);
     let name = match (path.file_name(), path.to_string_lossy().ends_with('/')) {
         (Some(name), false) => name.to_str().ok_or("--output must be UTF-8")?.to_owned(),
         _ => return Err(format!("--output {} names no file; use --dir for a directory", printable(&output.to_string_lossy()))),
     };
-    Ok(Place::Named { dir: path.parent().map(Path::to_owned).unwrap_or_default(), name })
+    Ok(Output::Named { dir: path.parent().map(Path::to_owned).unwrap_or_default(), name })
 }
 
-fn parse(text: &str) -> Result<Url, String> {
+fn name_from(from: NameFrom) -> engine::NameFrom {
+    match from {
+        NameFrom::Auto => engine::NameFrom::Auto,
+        NameFrom::Url => engine::NameFrom::Url,
+        NameFrom::FinalUrl => engine::NameFrom::FinalUrl,
+    }
+}
+
+/// # Errors
+/// Why this cannot be downloaded.
+pub(crate) fn parse(text: &str) -> Result<Url, String> {
     let shown = printable(text);
     let url = match Url::parse(text) {
         Ok(url) => url,
@@ -101,7 +194,8 @@ fn parse(text: &str) -> Result<Url, String> {
         return Err(format!("{shown}: only http and https URLs can be downloaded{hint}"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(format!("https://…@{}: user names and passwords in URLs are not supported", url.host_str().unwrap_or_default()));
+        let host = url.host_str().unwrap_or_default();
+        return Err(format!("https://…@{host}: user names and passwords in URLs are not supported; use --user"));
     }
     Ok(url)
 }

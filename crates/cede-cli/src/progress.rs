@@ -13,6 +13,7 @@ pub(crate) mod lines;
 mod rate;
 pub(crate) mod view;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -56,7 +57,7 @@ pub(crate) struct Frame {
 }
 
 /// Sums over all files.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Totals {
     pub(crate) files: usize,
     pub(crate) saved: usize,
@@ -74,9 +75,12 @@ pub(crate) struct Board(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    items: Vec<Item>,
+    /// Files that have not settled. What has settled lives in sums, so that a list of a million files takes no more room than one of ten.
+    items: BTreeMap<usize, Item>,
+    next: usize,
     /// Settled files that no frame has carried yet.
-    fresh: Vec<usize>,
+    fresh: Vec<(usize, Item)>,
+    settled: Totals,
 }
 
 impl Phase {
@@ -109,8 +113,10 @@ impl Board {
     /// Adds a file and returns its index.
     pub(crate) fn add(&self, label: impl Into<String>, total: Option<u64>) -> usize {
         let mut state = self.lock();
-        state.items.push(Item::new(label.into(), total));
-        state.items.len() - 1
+        let index = state.next;
+        state.next += 1;
+        state.items.insert(index, Item::new(label.into(), total));
+        index
     }
 
     /// The file begins: its connection is being made.
@@ -136,6 +142,11 @@ impl Board {
         self.change(index, |item| item.received = item.received.saturating_add(count));
     }
 
+    /// So many bytes are there now; fewer than before, if the file had to begin anew.
+    pub(crate) fn have(&self, index: usize, bytes: u64) {
+        self.change(index, |item| item.received = bytes);
+    }
+
     /// All bytes are here; they are being checked.
     pub(crate) fn verifying(&self, index: usize) {
         self.change(index, |item| item.phase = Phase::Verifying);
@@ -154,32 +165,38 @@ impl Board {
     /// The facts at `now`; takes the freshly settled files along (I2).
     pub(crate) fn frame(&self, now: Instant) -> Frame {
         let mut state = self.lock();
-        let fresh = std::mem::take(&mut state.fresh);
-        let pick = |index: usize| (index, state.items[index].clone());
-        let active = (0..state.items.len()).filter(|&index| state.items[index].phase.is_active()).map(pick).collect();
-        Frame { now, active, settled: fresh.into_iter().map(pick).collect(), totals: Totals::of(&state.items) }
+        let settled = std::mem::take(&mut state.fresh);
+        let active = state.items.iter().filter(|(_, item)| item.phase.is_active()).map(|(index, item)| (*index, item.clone())).collect();
+        Frame { now, active, settled, totals: state.totals() }
     }
 
     /// The sums, without taking the news from the view.
     pub(crate) fn totals(&self) -> Totals {
-        Totals::of(&self.lock().items)
+        self.lock().totals()
     }
 
     fn change(&self, index: usize, change: impl FnOnce(&mut Item)) {
         let mut state = self.lock();
-        let item = &mut state.items[index];
-        if item.phase.is_settled() {
+        let Some(item) = state.items.get_mut(&index) else { return };
+        change(item);
+        if !item.phase.is_settled() {
             return;
         }
-        change(item);
-        if item.phase.is_settled() {
-            state.fresh.push(index);
-        }
+        let Some(item) = state.items.remove(&index) else { return };
+        state.settled.add(&item);
+        state.fresh.push((index, item));
     }
 
     /// A panic elsewhere leaves plain counters behind; they are still worth showing.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Totals {
+    /// Of no files, all sizes are known.
+    fn default() -> Self {
+        Self { files: 0, saved: 0, kept: 0, failed: 0, stopped: 0, received: 0, expected: Some(0) }
     }
 }
 
@@ -189,31 +206,30 @@ impl Totals {
         self.saved + self.kept + self.failed + self.stopped
     }
 
-    fn of(items: &[Item]) -> Self {
-        let mut totals = Self { files: items.len(), expected: Some(0), ..Self::default() };
-        for item in items {
-            totals.received += item.received;
-            let size = match item.phase {
-                Phase::Saved(_) => {
-                    totals.saved += 1;
-                    Some(item.received)
-                }
-                Phase::Kept(_) => {
-                    totals.kept += 1;
-                    Some(item.received)
-                }
-                Phase::Failed(_) => {
-                    totals.failed += 1;
-                    Some(item.received)
-                }
-                Phase::Stopped(_) => {
-                    totals.stopped += 1;
-                    Some(item.received)
-                }
-                _ => item.honest_total(),
-            };
-            totals.expected = totals.expected.zip(size).map(|(sum, size)| sum + size);
-        }
+    fn add(&mut self, item: &Item) {
+        self.files += 1;
+        self.received += item.received;
+        let settled = match item.phase {
+            Phase::Saved(_) => Some(&mut self.saved),
+            Phase::Kept(_) => Some(&mut self.kept),
+            Phase::Failed(_) => Some(&mut self.failed),
+            Phase::Stopped(_) => Some(&mut self.stopped),
+            _ => None,
+        };
+        let size = if let Some(count) = settled {
+            *count += 1;
+            Some(item.received)
+        } else {
+            item.honest_total()
+        };
+        self.expected = self.expected.zip(size).map(|(sum, size)| sum + size);
+    }
+}
+
+impl State {
+    fn totals(&self) -> Totals {
+        let mut totals = self.settled;
+        self.items.values().for_each(|item| totals.add(item));
         totals
     }
 }

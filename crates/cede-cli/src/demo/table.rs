@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::units;
+use cede_transfer::units;
 
 /// One way of doing the downloads.
 #[derive(Clone, Copy, Debug)]

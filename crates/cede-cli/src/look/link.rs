@@ -9,7 +9,7 @@ use std::time::Duration;
 use cede::inspect::socket_path;
 
 use super::picture::Picture;
-use crate::failure::printable;
+use cede_transfer::printable;
 
 /// What to do if nobody listens.
 pub(super) const HELP: &str =

@@ -10,7 +10,7 @@
 use std::str::{FromStr, Split};
 use std::time::Duration;
 
-use crate::failure::printable;
+use cede_transfer::printable;
 
 /// The program at a moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

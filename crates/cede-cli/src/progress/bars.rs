@@ -9,8 +9,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::lines::{say, settled_line};
 use super::{Frame, Item, Phase, Rate};
-use crate::failure::printable;
-use crate::units;
+use cede_transfer::printable;
+use cede_transfer::units;
 
 /// Rows that are not for files: the total, the line above it, and the cursor.
 const OTHER_ROWS: usize = 3;

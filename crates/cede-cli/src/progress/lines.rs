@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use super::{Frame, Item, Phase};
-use crate::units;
+use cede_transfer::units;
 
 /// The silence after which a line says that work goes on.
 const HEARTBEAT: Duration = Duration::from_secs(30);

@@ -74,7 +74,7 @@ impl Drawing {
     /// Starts to draw the board; `news` is called with each frame first.
     pub(crate) fn start(board: Board, mut view: View, mut news: impl FnMut(&View, &Frame) + Send + 'static) -> Self {
         let (stop, mut stopped) = oneshot::channel();
-        let task = crate::tasks::spawn(async move {
+        let task = cede_transfer::tasks::spawn(async move {
             loop {
                 let last = cede::time::timeout(PERIOD, &mut stopped).await.is_ok();
                 let frame = board.frame(Instant::now());

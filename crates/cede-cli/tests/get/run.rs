@@ -30,9 +30,13 @@ impl Place {
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cede"));
         command.args(args).current_dir(&self.0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        for name in ["SSL_CERT_FILE", "SSL_CERT_DIR", "NO_COLOR", "CI"] {
+        for name in
+            ["SSL_CERT_FILE", "SSL_CERT_DIR", "NO_COLOR", "CI", "http_proxy", "https_proxy", "all_proxy", "HTTPS_PROXY", "ALL_PROXY"]
+        {
             command.env_remove(name);
         }
+        // A fault is to be told at once, except where trying again is what is tested.
+        command.env("CEDE_RETRY", "0").env("HOME", &self.0);
         command
     }
 

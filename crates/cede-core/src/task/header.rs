@@ -303,10 +303,13 @@ impl TaskRef {
     /// The caller owns a reference and does not use it afterwards.
     #[inline]
     pub unsafe fn wake_and_release(self) {
-        // The vtable is read first: after the step below the task may be gone, unless it was asleep and is now ours to queue.
-        let vtable = self.vtable();
         match self.header().state.wake_and_release() {
-            (before, AfterRelease::Kept) if before.is_asleep() => (vtable.schedule)(self),
+            (before, _) if before.is_asleep() => {
+                // The right to poll does not keep the memory: a runtime that ends claims the task nevertheless. [I2] The reference does, and is given back after that.
+                (self.vtable().schedule)(self);
+                // SAFETY: [I2] the step above left it to us.
+                unsafe { self.release() };
+            }
             (_, AfterRelease::Kept) => {}
             // SAFETY: [I2] that was the last reference.
             (_, AfterRelease::Free) => unsafe { self.free() },

@@ -209,15 +209,17 @@ impl State {
         if before.ref_count() == 1 { AfterRelease::Free } else { AfterRelease::Kept }
     }
 
-    /// [`State::wake`], and one reference less, in one step. Says whether the task was asleep, and what becomes of the reference.
+    /// [`State::wake`], and one reference less, in one step. Says what the task was, and what becomes of the reference: if the task was asleep it is still the caller's, who gives it back when the
+    /// task is queued.
     #[inline]
     pub(super) fn wake_and_release(&self) -> (Snapshot, AfterRelease) {
         let mut current = self.0.load(Ordering::Relaxed);
         loop {
-            let next = (current | NOTIFIED) - REF_ONE;
+            let asleep = Snapshot(current).is_asleep();
+            let next = (current | NOTIFIED) - if asleep { 0 } else { REF_ONE };
             match self.0.compare_exchange_weak(current, next, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => {
-                    let last = Snapshot(current).ref_count() == 1;
+                    let last = !asleep && Snapshot(current).ref_count() == 1;
                     return (Snapshot(current), if last { AfterRelease::Free } else { AfterRelease::Kept });
                 }
                 Err(found) => current = found,

@@ -1,0 +1,47 @@
+//! `cede probe`: what a server says about a file.
+
+use std::io::Write;
+
+use cede_transfer::engine::Engine;
+use cede_transfer::{Exit, printable};
+
+use crate::cli::ProbeArgs;
+use crate::plan::{parse, settings};
+use crate::progress::lines::say;
+
+/// Runs the command.
+pub(crate) fn run(args: &ProbeArgs) -> Exit {
+    let prepared =
+        settings(&args.network).and_then(|settings| Ok((settings, args.urls.iter().map(|url| parse(url)).collect::<Result<Vec<_>, _>>()?)));
+    let (settings, urls) = match prepared {
+        Ok(prepared) => prepared,
+        Err(mistake) => {
+            say(&format!("error: {mistake}"));
+            return Exit::Usage;
+        }
+    };
+    let runtime = match cede::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            say(&format!("error: the runtime could not start: {error}"));
+            return Exit::Failed;
+        }
+    };
+    let engine = Engine::new(settings);
+    let codes = urls.into_iter().map(|url| match runtime.block_on(engine.probe(&url)) {
+        Ok(facts) => {
+            let mut out = std::io::stdout().lock();
+            // Nobody can be told that standard output is closed.
+            drop(writeln!(out, "{}", printable(url.as_str())));
+            for (name, value) in facts.lines() {
+                drop(writeln!(out, "  {:<12} {}", format!("{name}:"), printable(&value)));
+            }
+            Exit::Done
+        }
+        Err(failure) => {
+            say(&format!("failed {}: {failure}", printable(url.as_str())));
+            failure.exit()
+        }
+    });
+    Exit::of_all(codes.collect::<Vec<_>>())
+}

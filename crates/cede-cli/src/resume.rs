@@ -1,0 +1,86 @@
+//! `cede resume`: goes on with every download below a directory that has a journal.
+
+use std::path::{Path, PathBuf};
+
+use cede_transfer::engine::{Check, Job, Output};
+use cede_transfer::journal::{self, Journal};
+use cede_transfer::{Exit, name, printable};
+
+use crate::cli::ResumeArgs;
+use crate::get;
+use crate::plan::{Defaults, Plan, parse, settings};
+use crate::progress::lines::say;
+
+/// Directories below directories, so that a loop of mounts ends.
+const DEPTH: usize = 64;
+
+/// Runs the command.
+pub(crate) fn run(args: &ResumeArgs) -> Exit {
+    let mut found = Vec::new();
+    if let Err(error) = find(&args.dir, DEPTH, &mut found) {
+        say(&format!("error: {}: {error}", printable(&args.dir.to_string_lossy())));
+        return Exit::Files;
+    }
+    found.sort();
+    let mut exit = None;
+    let mut jobs = Vec::new();
+    for path in found {
+        match job(&path) {
+            Ok(job) => jobs.push(job),
+            Err(why) => {
+                say(&format!("failed {}: {why}", printable(&path.to_string_lossy())));
+                exit = Some(Exit::CannotResume);
+            }
+        }
+    }
+    if jobs.is_empty() {
+        if exit.is_none() && !args.show.quiet {
+            say(&format!("nothing to resume below {}", printable(&args.dir.to_string_lossy())));
+        }
+        return exit.unwrap_or(Exit::Done);
+    }
+    let settings = match settings(&args.network) {
+        Ok(settings) => settings,
+        Err(mistake) => {
+            say(&format!("error: {mistake}"));
+            return Exit::Usage;
+        }
+    };
+    let defaults = Defaults { output: Output::Stdout, check: Check::Size };
+    let plan = Plan { jobs, list: None, defaults, settings, width: usize::from(args.network.jobs) };
+    let code = get::run_plan(plan, &args.show);
+    exit.map_or(code, |exit| exit.and(code))
+}
+
+/// Collects the journals. What cannot be read below is passed over; links are not followed.
+fn find(dir: &Path, depth: usize, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(dir)?.flatten() {
+        let Ok(kind) = entry.file_type() else { continue };
+        let path = entry.path();
+        if kind.is_dir() && depth > 0 {
+            drop(find(&path, depth - 1, found));
+        } else if kind.is_file() && entry.file_name().to_string_lossy().ends_with(&format!("{}{}", name::SUFFIX, name::JOURNAL)) {
+            // A crash just after the rename leaves a journal of nothing.
+            if path.with_extension("").exists() {
+                found.push(path);
+            } else {
+                drop(std::fs::remove_file(path));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The download that a journal is about.
+fn job(path: &Path) -> Result<Job, String> {
+    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    let Journal { subject, .. } = journal::read(&bytes).ok_or("this is not a journal, or it was damaged; download the file again")?;
+    let (dir, name) = get::split(path).ok_or("its name is not UTF-8")?;
+    let name = name.strip_suffix(name::JOURNAL).and_then(|name| name.strip_suffix(name::SUFFIX)).unwrap_or_default().to_owned();
+    let check = match &subject.sum {
+        Some(sum) => Check::Sum(sum.parse()?),
+        None => Check::Size,
+    };
+    let mirrors = subject.mirrors.iter().map(|url| parse(url)).collect::<Result<_, _>>()?;
+    Ok(Job { url: parse(&subject.url)?, mirrors, output: Output::Named { dir, name }, check })
+}

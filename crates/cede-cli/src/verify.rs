@@ -1,0 +1,106 @@
+//! `cede verify`: files against checksums, or just the checksums.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use cede_transfer::sum::{Algorithm, Sum};
+use cede_transfer::{Exit, Failure, printable, sum_of};
+
+use crate::cli::VerifyArgs;
+use crate::progress::lines::say;
+
+/// One file, and what it should be.
+struct Case {
+    path: PathBuf,
+    expected: Option<Sum>,
+}
+
+/// Runs the command: all processors read and hash, the results are told in order.
+pub(crate) fn run(args: &VerifyArgs) -> Exit {
+    let mut codes = Vec::new();
+    let mut cases = Vec::new();
+    for file in &args.files {
+        if !args.list {
+            cases.push(Case { path: file.clone(), expected: args.sum.clone() });
+            continue;
+        }
+        match read_list(file) {
+            Ok(listed) => cases.extend(listed),
+            Err(failure) => {
+                say(&format!("failed {failure}"));
+                codes.push(failure.exit());
+            }
+        }
+    }
+    let runtime = match cede::runtime::Builder::new_current_thread().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            say(&format!("error: the runtime could not start: {error}"));
+            return Exit::Failed;
+        }
+    };
+    codes.extend(runtime.block_on(async {
+        let mut codes = Vec::new();
+        // As many at a time as there are threads; the rest waits in the pool's queue, which holds only paths.
+        let sums: Vec<_> = cases
+            .into_iter()
+            .map(|case| {
+                let algorithm = case.expected.as_ref().map_or(Algorithm::Sha256, |sum| sum.algorithm);
+                let path = case.path.clone();
+                (case, cede::compute::spawn(move |_| sum_of(&path, algorithm)))
+            })
+            .collect();
+        for (case, sum) in sums {
+            let result = sum.await.unwrap_or_else(|error| Err(Failure::new(Exit::Failed, error.to_string())));
+            codes.push(tell(&case, result));
+        }
+        codes
+    }));
+    Exit::of_all(codes)
+}
+
+fn tell(case: &Case, result: Result<Sum, Failure>) -> Exit {
+    let path = printable(&case.path.to_string_lossy());
+    match (result, &case.expected) {
+        (Err(failure), _) => {
+            say(&format!("failed {path}: {failure}"));
+            failure.exit()
+        }
+        (Ok(sum), Some(expected)) if sum != *expected => {
+            say(&format!("failed {path}: the {} is {}, not {}", sum.algorithm.title(), sum.hex(), expected.hex()));
+            Exit::Checksum
+        }
+        (Ok(sum), Some(_)) => {
+            drop(writeln!(std::io::stdout().lock(), "right {path} ({})", sum.algorithm.title()));
+            Exit::Done
+        }
+        (Ok(sum), None) => {
+            drop(writeln!(std::io::stdout().lock(), "{sum}  {path}"));
+            Exit::Done
+        }
+    }
+}
+
+/// The lines of `sha256sum`; names are relative to the list.
+fn read_list(path: &Path) -> Result<Vec<Case>, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::of_file("read", path, &error))?;
+    let dir = path.parent().unwrap_or(Path::new(""));
+    let line = |line: &str| {
+        let (digits, name) = line.split_once([' ', '\t'])?;
+        let algorithm = match digits.len() {
+            32 => "md5",
+            40 => "sha1",
+            64 => "sha256",
+            128 => "sha512",
+            _ => return None,
+        };
+        let expected = format!("{algorithm}:{digits}").parse().ok()?;
+        Some(Case { path: dir.join(name.trim_start_matches([' ', '*'])), expected: Some(expected) })
+    };
+    let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
+    let cases: Option<Vec<_>> = lines.map(line).collect();
+    cases.filter(|cases| !cases.is_empty()).ok_or_else(|| {
+        Failure::new(Exit::Usage, format!("{} is not a list of checksums", printable(&path.to_string_lossy())))
+            .help("make one with sha256sum")
+    })
+}

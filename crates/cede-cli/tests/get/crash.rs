@@ -1,0 +1,94 @@
+//! kill -9 at random moments, and then the same command. `CEDE_CRASHES` sets how many moments.
+
+use std::time::Duration;
+
+use crate::origin::{Origin, Setup, Tag};
+use crate::run::{Place, Ran};
+
+const SIZE: usize = 12_000_000;
+/// Bytes per second for each connection.
+const SPEED: u64 = 20_000_000;
+/// How often the journal is written in these tests.
+const EVERY: &str = "0.05";
+
+/// A moment for the n-th crash: spread over the time that a download takes, in an order of no meaning.
+fn moment(n: u64) -> Duration {
+    Duration::from_millis(20 + n.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 380)
+}
+
+fn crashes() -> u64 {
+    std::env::var("CEDE_CRASHES").map_or(20, |text| text.parse().unwrap())
+}
+
+/// Starts the command and kills it.
+fn crash(place: &Place, args: &[&str], after: Duration) {
+    let mut child = place.command(args).spawn().unwrap();
+    // What is tested is that the moment does not matter.
+    std::thread::sleep(after);
+    drop(child.kill());
+    child.wait().unwrap();
+}
+
+fn survive(name: &str, setup: Setup, options: &[&str]) {
+    let (origin, place) = (Origin::start(setup, vec![]), Place::new(name));
+    let url = origin.url("/file");
+    let command: Vec<&str> = ["get", "-q", "-f", "--journal-every", EVERY].iter().chain(options).copied().chain([url.as_str()]).collect();
+    let (mut lost, mut files) = (0, 1);
+    for n in 0..crashes() {
+        crash(&place, &command, moment(n));
+        // It may have been done just before.
+        if place.names().contains(&"file".to_owned()) {
+            assert!(place.read("file") == origin.content(0), "after {n} crashes");
+            std::fs::remove_file(place.path().join("file")).unwrap();
+            files += 1;
+        } else {
+            lost += 1;
+        }
+    }
+    Ran::of(place.command(&command).output().unwrap()).expect(0, &[]);
+    assert!(place.read("file") == origin.content(0));
+    assert_eq!(place.names(), ["file"]);
+    // Each crash may cost what came since the last claim: one interval, the time to sync and write it, and what was on its way.
+    let again = origin.sent().saturating_sub(files * SIZE as u64);
+    let most = lost * SPEED * 3 / 20;
+    assert!(again <= most, "{again} bytes were fetched again after {lost} crashes");
+}
+
+#[test]
+fn with_one_connection() {
+    survive("crash-one", Setup { size: SIZE, speed: Some(SPEED), ..Setup::default() }, &["-s1"]);
+}
+
+#[test]
+fn with_several_connections() {
+    survive("crash-several", Setup { size: SIZE, speed: Some(SPEED / 4), ..Setup::default() }, &["--min-split", "100k"]);
+}
+
+#[test]
+fn without_validators() {
+    survive("crash-bare", Setup { size: SIZE, speed: Some(SPEED), tag: Tag::None, dated: false, ..Setup::default() }, &[]);
+}
+
+/// The file changes between the crash and the next run.
+#[test]
+fn with_a_file_that_changes() {
+    for tag in [Tag::Strong, Tag::None] {
+        let (origin, place) =
+            (Origin::start(Setup { size: SIZE, speed: Some(SPEED), tag, ..Setup::default() }, vec![]), Place::new("crash-change"));
+        let url = origin.url("/file");
+        let command = ["get", "-q", "-f", "--journal-every", EVERY, &url];
+        for n in 0..crashes().min(5) {
+            crash(&place, &command, Duration::from_millis(300));
+            origin.change();
+            assert_eq!(origin.version(), n + 1);
+        }
+        Ran::of(place.command(&command).output().unwrap()).expect(0, &[]);
+        assert!(place.read("file") == origin.content(origin.version()), "not the present version");
+        let strict = ["get", "-q", "-f", "--journal-every", EVERY, "--no-restart", &url];
+        crash(&place, &strict, Duration::from_millis(400));
+        if place.names().contains(&"file.part.journal".to_owned()) {
+            origin.change();
+            Ran::of(place.command(&strict).output().unwrap()).expect(11, &["/file: the file changed on the server"]);
+        }
+    }
+}

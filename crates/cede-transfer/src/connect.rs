@@ -1,0 +1,185 @@
+//! From a URL to a connection: name lookup, TCP, and TLS where the scheme asks for it.
+//!
+//! The time limit covers all of it together, because that is what a user waits for. Through a proxy, `https` goes in a tunnel (`CONNECT`), so that the proxy sees
+//! the host's name and no more; `http` is asked of the proxy itself, in the request.
+
+mod proxy;
+mod race;
+mod trust;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use cede::net::TcpStream;
+use futures_io::{AsyncRead, AsyncWrite};
+use futures_rustls::TlsConnector;
+use futures_rustls::client::TlsStream;
+use hyper::rt::ReadBufCursor;
+use rustls_pki_types::ServerName;
+use url::{Host, Url};
+
+use crate::exit::Exit;
+use crate::failure::{Failure, Setback, printable};
+pub use proxy::Proxies;
+use trust::Trust;
+
+/// Makes connections; clones share what they have learned about certificates.
+#[derive(Clone, Debug)]
+pub(crate) struct Connector {
+    trust: Arc<Trust>,
+    proxies: Arc<Proxies>,
+    limit: Duration,
+}
+
+/// A byte stream to a server, in the form that hyper wants.
+#[derive(Debug)]
+pub(crate) enum Connection {
+    Plain(TcpStream),
+    Tls(Box<Tls>),
+}
+
+/// A TLS stream, and a buffer for one record: hyper's buffers may be uninitialized memory, which only `unsafe` could lend to rustls. The copy costs far less
+/// than the decryption.
+#[derive(Debug)]
+pub(crate) struct Tls {
+    stream: TlsStream<TcpStream>,
+    record: [u8; RECORD],
+}
+
+/// The most plain text that a TLS record holds.
+const RECORD: usize = 16 * 1024;
+
+impl Connector {
+    /// With `cacert`, only the certificates in that file are trusted. HTTP/2 is offered with `http2`.
+    pub(crate) fn new(limit: Duration, cacert: Option<PathBuf>, proxies: Proxies, http2: bool) -> Self {
+        Self { trust: Arc::new(Trust::new(cacert, http2)), proxies: Arc::new(proxies), limit }
+    }
+
+    /// The proxy that is to be asked for an `http` URL, instead of its host.
+    pub(crate) fn forwarding_proxy(&self, url: &Url) -> Option<&proxy::Proxy> {
+        self.proxies.of(url).filter(|_| url.scheme() == "http")
+    }
+
+    pub(crate) async fn connect(&self, url: &Url) -> Result<Connection, Setback> {
+        match cede::time::timeout(self.limit, self.connect_without_limit(url)).await {
+            Ok(result) => result,
+            Err(_) => {
+                let what = format!("no connection to {} within {} s", authority(url), self.limit.as_secs_f64());
+                Err(Setback::passing(Failure::new(Exit::TimedOut, what).help("--connect-timeout SECONDS waits longer")))
+            }
+        }
+    }
+
+    async fn connect_without_limit(&self, url: &Url) -> Result<Connection, Setback> {
+        let secure = url.scheme() == "https";
+        // Before the connection, so that a bad --cacert is told without one.
+        let config = if secure { Some(self.trust.config().await.map_err(Setback::fatal)?) } else { None };
+        let proxy = self.proxies.of(url);
+        let first = proxy.map_or(url, |proxy| &proxy.url);
+        let addresses = resolve(first).await?;
+        let mut stream = race::connect(addresses).await.map_err(|error| {
+            let what = format!("could not connect to {}{}: {error}", if proxy.is_some() { "the proxy " } else { "" }, authority(first));
+            let failure = Failure::new(Exit::Network, what).help("check the host and port, and that the server runs");
+            Setback::of_io(failure.refused_connection(error.kind() == io::ErrorKind::ConnectionRefused), &error)
+        })?;
+        // Without this, small requests wait for acknowledgements. It only costs speed when it fails.
+        drop(stream.set_nodelay(true));
+        let Some(config) = config else { return Ok(Connection::Plain(stream)) };
+        if let Some(proxy) = proxy {
+            proxy::tunnel(&mut stream, proxy, url).await?;
+        }
+        let name = server_name(url).map_err(Setback::fatal)?;
+        let tls = TlsConnector::from(config).connect(name, stream).await;
+        tls.map(|stream| Connection::Tls(Box::new(Tls { stream, record: [0; RECORD] })))
+            .map_err(|error| trust::handshake_failure(url, &error))
+    }
+}
+
+impl Connection {
+    /// Whether both sides agreed on HTTP/2.
+    pub(crate) fn is_http2(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(tls) => tls.stream.get_ref().1.alpn_protocol() == Some(b"h2"),
+        }
+    }
+}
+
+async fn resolve(url: &Url) -> Result<Vec<SocketAddr>, Setback> {
+    let port = url.port_or_known_default().unwrap_or(80);
+    let host = match url.host() {
+        Some(Host::Ipv4(address)) => return Ok(vec![SocketAddr::new(IpAddr::V4(address), port)]),
+        Some(Host::Ipv6(address)) => return Ok(vec![SocketAddr::new(IpAddr::V6(address), port)]),
+        Some(Host::Domain(host)) => host.to_owned(),
+        None => return Err(Setback::fatal(Failure::new(Exit::Usage, "the URL names no host"))),
+    };
+    let shown = printable(&host);
+    let unknown = |why: &str| {
+        let failure =
+            Failure::new(Exit::Dns, format!("could not resolve the host name {shown}: {why}")).help("check the spelling and the network");
+        // The system's resolver tells "there is none" from "ask again" only in words.
+        if why.to_ascii_lowercase().contains("temporary") { Setback::passing(failure) } else { Setback::fatal(failure) }
+    };
+    let addresses: Vec<_> = cede::net::lookup_host((host.as_str(), port)).await.map_err(|error| unknown(&error.to_string()))?.collect();
+    if addresses.is_empty() { Err(unknown("it has no address")) } else { Ok(addresses) }
+}
+
+fn server_name(url: &Url) -> Result<ServerName<'static>, Failure> {
+    let bad = || Failure::new(Exit::Tls, format!("{} cannot be the name in a certificate", authority(url)));
+    match url.host() {
+        Some(Host::Ipv4(address)) => Ok(ServerName::from(IpAddr::V4(address))),
+        Some(Host::Ipv6(address)) => Ok(ServerName::from(IpAddr::V6(address))),
+        Some(Host::Domain(host)) => ServerName::try_from(host.to_owned()).map_err(|_| bad()),
+        None => Err(bad()),
+    }
+}
+
+/// `host:port`, as the `Host` header has it: the port only if it is not the scheme's own.
+pub(crate) fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
+impl hyper::rt::Read for Connection {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, mut cursor: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => hyper::rt::Read::poll_read(Pin::new(stream), cx, cursor),
+            Self::Tls(tls) => {
+                let room = cursor.remaining().min(RECORD);
+                let read = Pin::new(&mut tls.stream).poll_read(cx, &mut tls.record[..room]);
+                read.map_ok(|count| cursor.put_slice(&tls.record[..count]))
+            }
+        }
+    }
+}
+
+impl hyper::rt::Write for Connection {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => hyper::rt::Write::poll_write(Pin::new(stream), cx, buffer),
+            Self::Tls(tls) => AsyncWrite::poll_write(Pin::new(&mut tls.stream), cx, buffer),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => hyper::rt::Write::poll_flush(Pin::new(stream), cx),
+            Self::Tls(tls) => AsyncWrite::poll_flush(Pin::new(&mut tls.stream), cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => hyper::rt::Write::poll_shutdown(Pin::new(stream), cx),
+            Self::Tls(tls) => AsyncWrite::poll_close(Pin::new(&mut tls.stream), cx),
+        }
+    }
+}

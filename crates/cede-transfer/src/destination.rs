@@ -1,0 +1,404 @@
+//! The place of a download on disk: `NAME.part` while it grows, `NAME` from one moment to the next when it is complete.
+//!
+//! Everything here blocks, and so runs on the blocking pool.
+//!
+//! - I1: under the final name there is never an incomplete file: the data is on disk before the rename.
+//! - I2: a file that exists is replaced only when the user asked for it, and then only by a rename; the check is part of the rename, not before it.
+//! - I3: two transfers never write to one path: within a run by [`Claims`], which hold each target and each `.part`; between processes by a lock on the `.part`.
+//! - I4: a `.part` is emptied only while its lock is held, its name still leads to it, and it is either empty already or marked as an unfinished download of
+//!   ours ([`mark`]). Without the second, a process that finishes (and renames) between our opening and our locking would have its finished file emptied by us;
+//!   without the third, a complete file of the user that happens to be called `NAME.part` would.
+//! - I5: no link is followed: neither to write the `.part` nor to replace the target.
+//! - I6: a `.part` is renamed or removed only after a look whether its name still leads to the open file. What somebody put there instead is theirs.
+
+mod claims;
+mod mark;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, flock, renameat_with};
+
+use crate::exit::Exit;
+use crate::extents::Extents;
+use crate::failure::{Failure, printable};
+use crate::journal::{self, Journal};
+use crate::name;
+pub(crate) use claims::Claims;
+
+/// The numbers that `--if-exists=rename` tries.
+const NUMBERS: std::ops::RangeInclusive<u32> = 1..=9999;
+
+/// What happens when the target exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IfExists {
+    /// It stays, and the download fails.
+    Error,
+    /// It stays, and the download counts as done.
+    Skip,
+    /// It is replaced when the new one is complete.
+    Overwrite,
+    /// The new one gets a numbered name beside it.
+    Rename,
+}
+
+/// What of an earlier run may be gone on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Earlier<'a> {
+    /// Nothing.
+    Nothing,
+    /// What came from this URL.
+    Of(&'a str),
+    /// What came from any URL, this one among them; the server has to prove that it is the same file.
+    Any(&'a str),
+}
+
+/// What became of the wish to write a file.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each download, taken apart at once")]
+pub(crate) enum Opened {
+    /// With the journal, if an earlier run left a part of the same download.
+    Ready(Destination, Option<Journal>),
+    /// It exists, and the user wants that to be good enough.
+    Skip(PathBuf),
+}
+
+/// An open and locked `.part`. Dropping it leaves the file where it is.
+#[derive(Debug)]
+pub(crate) struct Destination {
+    target: PathBuf,
+    part: PathBuf,
+    file: Arc<File>,
+    overwrite: bool,
+    /// The journal, if there is one to write on.
+    journal: Option<File>,
+    /// Whether there is one at all; it may be another URL's.
+    has_file: bool,
+}
+
+/// Opens `dir/name.part` for writing, and creates the directory if need be. What an earlier run left there may stay.
+pub(crate) fn open(dir: &Path, name: &str, if_exists: IfExists, claims: &Claims, earlier: Earlier<'_>) -> Result<Opened, Failure> {
+    if !dir.as_os_str().is_empty() {
+        fs::create_dir_all(dir).map_err(|error| Failure::of_file("create the directory", dir, &error))?;
+    }
+    let names = std::iter::once(name.to_owned()).chain(NUMBERS.filter(|_| if_exists == IfExists::Rename).map(|n| name::numbered(name, n)));
+    for name in names {
+        let rename = if_exists == IfExists::Rename;
+        let target = dir.join(&name);
+        let part = dir.join(format!("{name}{}", name::SUFFIX));
+        let Some(target_claim) = claims.take(&target) else {
+            if rename {
+                continue;
+            }
+            return Err(taken(&target));
+        };
+        let overwrite = match (fs::symlink_metadata(&target).ok(), if_exists) {
+            (None, _) => false,
+            (Some(_), IfExists::Rename) => continue,
+            (Some(found), IfExists::Overwrite) if found.is_file() || found.is_symlink() => true,
+            (Some(_), IfExists::Overwrite) => return Err(not_a_file(&target)),
+            (Some(_), IfExists::Error) => return Err(exists(&target)),
+            (Some(_), IfExists::Skip) if mark::is_set_at(&target) => return Err(unfinished(&target)),
+            (Some(_), IfExists::Skip) => {
+                target_claim.keep();
+                return Ok(Opened::Skip(target));
+            }
+        };
+        let Some(part_claim) = claims.take(&part) else {
+            if rename {
+                continue;
+            }
+            return Err(taken(&part));
+        };
+        let Some((file, journal)) = open_part(&part, earlier)? else {
+            if rename {
+                continue;
+            }
+            return Err(foreign(&part));
+        };
+        target_claim.keep();
+        part_claim.keep();
+        let (journal, file_of_journal) = journal.unzip();
+        let has_file = journal.is_some();
+        return Ok(Opened::Ready(
+            Destination { target, part, file: Arc::new(file), overwrite, journal: file_of_journal.flatten(), has_file },
+            journal,
+        ));
+    }
+    Err(Failure::new(Exit::Exists, format!("{} and {} numbered names after it exist", shown(&dir.join(name)), NUMBERS.end())))
+}
+
+/// A `.part`, and what is known about it.
+type Part = (File, Option<(Journal, Option<File>)>);
+
+/// Opens and locks a `.part`, and empties it unless its journal is about what is wanted. `None`: there is a file of that name which is not ours (I4).
+fn open_part(part: &Path, earlier: Earlier<'_>) -> Result<Option<Part>, Failure> {
+    loop {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            // NONBLOCK matters only for what is not a file: opening a named pipe would wait for a reader.
+            .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
+            .open(part)
+            .map_err(|error| Failure::of_file("create", part, &error))?;
+        if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+            return Err(not_a_file(part));
+        }
+        if let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            if error == rustix::io::Errno::WOULDBLOCK {
+                return Err(Failure::new(Exit::Exists, format!("another process writes to {}", shown(part)))
+                    .help("wait for it, or choose another name"));
+            }
+            // Some network file systems have no locks; then only I3's first half holds.
+            if error != rustix::io::Errno::NOLCK && error != rustix::io::Errno::OPNOTSUPP {
+                return Err(Failure::of_file("lock", part, &error.into()));
+            }
+        }
+        if !leads_to(part, &file).map_err(|error| Failure::of_file("open", part, &error))? {
+            continue;
+        }
+        let empty = file.metadata().map_err(|error| Failure::of_file("open", part, &error))?.len() == 0;
+        let left = if empty { None } else { left_by_earlier_run(part, &file, earlier) };
+        // A journal that names this very file proves as much as the mark.
+        if !empty && left.is_none() && !mark::is_set(&file) {
+            return Ok(None);
+        }
+        mark::set(&file);
+        if left.is_some() {
+            return Ok(Some((file, left)));
+        }
+        if empty {
+            // A crash just after a rename leaves the journal of what is complete now. Small files have none, and need no look.
+            if earlier != Earlier::Nothing {
+                forget_journal(part);
+            }
+            return Ok(Some((file, None)));
+        }
+        forget_journal(part);
+        file.set_len(0).map_err(|error| Failure::of_file("empty", part, &error))?;
+        return Ok(Some((file, None)));
+    }
+}
+
+/// The journal beside a `.part`.
+pub fn journal_of(part: &Path) -> PathBuf {
+    let mut path = part.as_os_str().to_owned();
+    path.push(name::JOURNAL);
+    path.into()
+}
+
+/// Reads the journal, and believes it only if it is about this very file and what is wanted. The lock on the `.part` is the lock on both. A journal that names
+/// another URL is not written on; a new one takes its place with the first claim.
+fn left_by_earlier_run(part: &Path, file: &File, earlier: Earlier<'_>) -> Option<(Journal, Option<File>)> {
+    let (Earlier::Of(url) | Earlier::Any(url)) = earlier else { return None };
+    let mut journal_file =
+        OpenOptions::new().read(true).write(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(journal_of(part)).ok()?;
+    let mut bytes = Vec::new();
+    journal_file.read_to_end(&mut bytes).ok()?;
+    let journal = journal::read(&bytes)?;
+    let metadata = file.metadata().ok()?;
+    let same_url = journal.subject.url == url;
+    let about_this = journal.subject.file == (metadata.dev(), metadata.ino()) && (same_url || matches!(earlier, Earlier::Any(_)));
+    if !about_this || journal.extents.end() > metadata.len() || journal.extents.is_empty() {
+        return None;
+    }
+    journal_file.set_len(journal.valid).ok()?;
+    journal_file.seek(io::SeekFrom::End(0)).ok()?;
+    Some((journal, same_url.then_some(journal_file)))
+}
+
+fn forget_journal(part: &Path) {
+    drop(fs::remove_file(journal_of(part)));
+}
+
+impl Destination {
+    /// The file to write to.
+    pub(crate) fn file(&self) -> Arc<File> {
+        Arc::clone(&self.file)
+    }
+
+    /// Device and inode, by which a journal names the `.part`.
+    pub(crate) fn identity(&self) -> io::Result<(u64, u64)> {
+        let metadata = self.file.metadata()?;
+        Ok((metadata.dev(), metadata.ino()))
+    }
+
+    /// Begins a journal anew.
+    pub(crate) fn begin_journal(&mut self, subject: &journal::Subject) -> io::Result<()> {
+        let path = journal_of(&self.part);
+        forget_journal(&self.part);
+        let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+        file.write_all(&journal::begin(subject))?;
+        self.journal = Some(file);
+        self.has_file = true;
+        Ok(())
+    }
+
+    /// Syncs what was written, and then says so (J1 of [`journal`]). `None`: there is no journal.
+    pub(crate) fn claim(&mut self, extents: &Extents) -> io::Result<()> {
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        self.file.sync_data()?;
+        journal.write_all(&journal::claim(extents.iter()))?;
+        journal.sync_data()
+    }
+
+    /// Drops the journal: what is there is not what it should be.
+    pub(crate) fn disown(&mut self) {
+        self.forget();
+    }
+
+    /// Removes the journal; returns whether there was one.
+    fn forget(&mut self) -> bool {
+        self.journal = None;
+        let had = std::mem::take(&mut self.has_file);
+        if had {
+            forget_journal(&self.part);
+        }
+        had
+    }
+
+    /// Whether there is a journal.
+    pub(crate) fn has_journal(&self) -> bool {
+        self.journal.is_some()
+    }
+
+    /// Empties the `.part`, and forgets what the journal said of it.
+    pub(crate) fn start_over(&mut self) -> io::Result<()> {
+        // The claims go before the bytes, on disk too.
+        if self.forget() {
+            sync_directory(&self.part);
+        }
+        self.file.set_len(0)
+    }
+
+    pub(crate) fn part(&self) -> &Path {
+        &self.part
+    }
+
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// Puts the complete file under its name (I1, I2, I6). Without `sync`, that is true for a crash of the process, but not for one of the machine.
+    pub(crate) fn commit(self, sync: bool) -> Result<PathBuf, Failure> {
+        if sync {
+            self.file.sync_data().map_err(|error| Failure::of_file("write", &self.part, &error))?;
+        }
+        if !leads_to(&self.part, &self.file).map_err(|error| Failure::of_file("find", &self.part, &error))? {
+            return Err(Failure::new(Exit::Files, format!("{} was moved or replaced during the download", shown(&self.part)))
+                .help("see what else writes to this directory, and download again"));
+        }
+        // Before the rename: a complete file must not pass for an unfinished one, even if its own name ends in `.part`.
+        mark::clear(&self.file);
+        let renamed = if self.overwrite { fs::rename(&self.part, &self.target) } else { rename_new(&self.part, &self.target) };
+        renamed.map_err(|error| {
+            mark::set(&self.file);
+            match error.kind() {
+                io::ErrorKind::AlreadyExists => exists(&self.target).help(format!("the download is complete in {}", shown(&self.part))),
+                _ => Failure::of_file("rename the complete download to", &self.target, &error),
+            }
+        })?;
+        if self.has_file {
+            forget_journal(&self.part);
+        }
+        if !sync {
+            return Ok(self.target);
+        }
+        // The file is complete either way; this only makes the name survive a power cut.
+        sync_directory(&self.target);
+        Ok(self.target)
+    }
+
+    /// Leaves the `.part` on disk, or removes it when nothing is in it. Returns its path if it stayed.
+    pub(crate) fn keep(self) -> io::Result<Option<PathBuf>> {
+        self.file.sync_data()?;
+        if !leads_to(&self.part, &self.file)? {
+            return Err(io::Error::other("it was moved or replaced during the download"));
+        }
+        let size = self.file.metadata()?.len();
+        if size == 0 {
+            forget_journal(&self.part);
+            fs::remove_file(&self.part)?;
+            return Ok(None);
+        }
+        Ok(Some(self.part))
+    }
+}
+
+/// Opens a file that is there already, to check it. A link is followed: whoever reads the name reads what it leads to.
+pub(crate) fn open_existing(path: &Path) -> Result<File, Failure> {
+    let could_not_read = |error: io::Error| {
+        Failure::new(Exit::Files, format!("{} exists, but could not be read: {error}", shown(path))).help("--force replaces it")
+    };
+    // NONBLOCK as above; for a file it changes nothing.
+    let file = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path).map_err(could_not_read)?;
+    if !file.metadata().map_err(could_not_read)?.is_file() {
+        return Err(not_a_file(path));
+    }
+    Ok(file)
+}
+
+/// Whether the path still names the open file (I4, I6).
+fn leads_to(path: &Path, file: &File) -> io::Result<bool> {
+    let open = file.metadata()?;
+    match fs::symlink_metadata(path) {
+        Ok(named) => Ok((named.dev(), named.ino()) == (open.dev(), open.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn sync_directory(of: &Path) {
+    let dir = of.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    drop(File::open(dir).and_then(|dir| dir.sync_all()));
+}
+
+/// Renames unless the target exists.
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::OPNOTSUPP) => {
+            // A file system without the flag: check first, which leaves a short moment for somebody else to create the file.
+            if fs::symlink_metadata(to).is_ok() {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            fs::rename(from, to)
+        }
+        result => result.map_err(io::Error::from),
+    }
+}
+
+fn exists(target: &Path) -> Failure {
+    Failure::new(Exit::Exists, format!("{} exists", shown(target)))
+        .help("--force overwrites it, --if-exists=rename gives a numbered name, --if-exists=skip is content with it")
+}
+
+fn taken(path: &Path) -> Failure {
+    Failure::new(Exit::Exists, format!("another URL of this run writes to {}", shown(path)))
+        .help("--if-exists=rename gives the second a number, --dir and --output give one of them another place")
+}
+
+fn foreign(part: &Path) -> Failure {
+    Failure::new(Exit::Exists, format!("{} exists and is not an unfinished download of this program", shown(part)))
+        .help("it would be overwritten: move or remove it, or choose another name with --output or --if-exists=rename")
+}
+
+fn unfinished(target: &Path) -> Failure {
+    Failure::new(Exit::Exists, format!("{} exists, but it is the unfinished download of another file", shown(target)))
+        .help("finish that first, or --force overwrites it")
+}
+
+fn not_a_file(target: &Path) -> Failure {
+    Failure::new(Exit::Files, format!("{} exists and is not a file", shown(target))).help("choose another name")
+}
+
+fn shown(path: &Path) -> String {
+    printable(&path.to_string_lossy())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,289 @@
+//! One download: asks the plan what to do, does it, and tells it what came of that.
+//!
+//! The driver is the caller's task. Each ask is a task of its own ([`flow`]), which hands its bytes to the plan and to the sink by itself; the driver only hears of
+//! heads and ends. So bytes are never queued between tasks, and the driver's wake-ups do not grow with the size of the file.
+//!
+//! - D1: a flight's writes are done before its task ends, also when it is cancelled; so after all tasks were joined, everything that the plan counts is written.
+//! - D2: the name appears only after that, and after `written` was found to hold every byte.
+
+mod flow;
+mod follower;
+mod outcome;
+mod place;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use cede::sync::{CancellationToken, Notify};
+use cede::task::JoinHandle;
+use url::Url;
+
+use crate::engine::{Cause, Check, Complete, Job, Output, Shared, Stop, Unfinished, Watch};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::journal::Subject;
+use crate::plan::{Action, Id, Plan};
+use crate::sink::{Sink, lock};
+use crate::sum::Sum;
+use follower::Follower;
+pub use place::sum_of;
+
+/// A claim is written when it is time, or after so much.
+const CLAIM_AFTER: u64 = 64 << 20;
+/// How far a pipe's reader may be behind.
+const WINDOW: u64 = 64 << 20;
+/// A smaller file is sooner fetched again than claimed.
+const CLAIM_FROM: u64 = 1 << 20;
+
+/// What the driver and the flights of one download share.
+pub(crate) struct Transfer {
+    shared: Arc<Shared>,
+    job: Job,
+    sources: Vec<Url>,
+    plan: Mutex<Plan>,
+    /// Set when there is a place: with the first bytes, or before, if an earlier run left some.
+    sink: Mutex<Option<Arc<Sink>>>,
+    /// What ended the download without the plan: a file that is good enough, or one that cannot be written.
+    early: Mutex<Option<Result<Complete, Unfinished>>>,
+    /// What the answers told besides bytes.
+    told: Mutex<Told>,
+    watch: Arc<dyn Watch>,
+    wake: Notify,
+    /// Told when the reader of a pipe has moved on.
+    consumed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Told {
+    name: String,
+    sum: Option<Sum>,
+    packing: String,
+}
+
+struct Flight {
+    id: Id,
+    cancel: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+struct Driver {
+    transfer: Arc<Transfer>,
+    flights: Vec<Flight>,
+    follower: Follower,
+    claim: Option<JoinHandle<std::io::Result<()>>>,
+    claimed: (Duration, u64),
+    stop: Stop,
+}
+
+pub(crate) async fn run(shared: Arc<Shared>, job: Job, watch: Arc<dyn Watch>, stop: Stop) -> Result<Complete, Unfinished> {
+    let sources: Vec<Url> = std::iter::once(&job.url).chain(&job.mirrors).cloned().collect();
+    let rules = crate::plan::Rules {
+        has_sum: matches!(job.check, Check::Sum(_)),
+        window: is_pipe(&job).then_some(WINDOW),
+        ..shared.settings.rules.clone()
+    };
+    let plan = Plan::new(rules, sources.len(), seed(&job.url));
+    let transfer = Arc::new(Transfer {
+        shared,
+        job,
+        sources,
+        plan: Mutex::new(plan),
+        sink: Mutex::default(),
+        early: Mutex::default(),
+        told: Mutex::default(),
+        watch,
+        wake: Notify::new(),
+        consumed: Notify::new(),
+    });
+    transfer.find_earlier_part().await?;
+    let follower = Follower::new(&transfer.job);
+    let mut driver = Driver { transfer, flights: Vec::new(), follower, claim: None, claimed: (Duration::ZERO, 0), stop };
+    let end = driver.drive().await;
+    driver.land().await;
+    match end {
+        Ok(()) => driver.complete().await,
+        Err(cause) => driver.give_up(cause).await,
+    }
+}
+
+/// Jitter has to differ between downloads and processes; it need not be secret.
+fn seed(url: &Url) -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(url)
+}
+
+impl Transfer {
+    fn plan(&self) -> MutexGuard<'_, Plan> {
+        lock(&self.plan)
+    }
+
+    fn sink(&self) -> Option<Arc<Sink>> {
+        lock(&self.sink).clone()
+    }
+
+    fn put_sink(&self, sink: Sink) -> Arc<Sink> {
+        let sink = Arc::new(sink);
+        *lock(&self.sink) = Some(Arc::clone(&sink));
+        sink
+    }
+
+    fn now(&self) -> Duration {
+        self.shared.epoch.elapsed()
+    }
+
+    /// Something that no server is to blame for, such as a full disk.
+    fn end_early(&self, end: Result<Complete, Unfinished>) {
+        lock(&self.early).get_or_insert(end);
+        self.wake.notify_one();
+    }
+}
+
+impl Driver {
+    /// Until all bytes are there, or never will be.
+    async fn drive(&mut self) -> Result<(), Cause> {
+        loop {
+            self.flights.retain(|flight| !flight.task.is_finished());
+            if lock(&self.transfer.early).is_some() {
+                return Ok(());
+            }
+            let now = self.transfer.now();
+            let action = self.transfer.plan().poll_action(now);
+            match action {
+                Action::Ask(ask) => {
+                    let cancel = CancellationToken::new();
+                    let flow = flow::fly(Arc::clone(&self.transfer), ask.clone(), self.flights.len(), cancel.clone());
+                    self.flights.push(Flight { id: ask.id, cancel, task: crate::tasks::spawn(flow) });
+                }
+                Action::Cancel(id) => self.flights.iter().filter(|flight| flight.id == id).for_each(|flight| flight.cancel.cancel()),
+                Action::Restart(why) => self.start_over(why).await.map_err(Cause::Failed)?,
+                Action::Done => return Ok(()),
+                Action::Failed(failure) => return Err(Cause::Failed(failure)),
+                Action::Wait(until) => self.wait(now, until).await.map_err(Cause::Stopped)?,
+            }
+        }
+    }
+
+    async fn wait(&mut self, now: Duration, until: Option<Duration>) -> Result<(), Exit> {
+        self.start_claim(now);
+        self.follow();
+        let transfer = Arc::clone(&self.transfer);
+        let sink = transfer.sink();
+        // The next second may bring bytes to claim.
+        let tick = now + self.transfer.shared.settings.claim_every;
+        let until = transfer.shared.epoch + until.map_or(tick, |until| until.min(tick));
+        cede::select! {
+            biased;
+            exit = self.stop.requested() => return Err(exit),
+            () = transfer.wake.notified() => {}
+            () = async { match &sink { Some(sink) => sink.progress.notified().await, None => std::future::pending().await } } => {}
+            result = async { match &mut self.claim { Some(claim) => claim.await, None => std::future::pending().await } } => {
+                self.claim = None;
+                if let Err(error) = result.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
+                    self.transfer.fail_on_file("write the journal of", &error);
+                }
+            }
+            () = self.follower.stepped() => {
+                self.transfer.plan().handle_consumed(self.follower.at());
+                self.transfer.consumed.notify_waiters();
+            }
+            () = cede::time::sleep_until(until) => {}
+        }
+        Ok(())
+    }
+
+    /// Starts to write a claim, if there is enough to claim.
+    fn start_claim(&mut self, now: Duration) {
+        let Some(sink) = self.transfer.sink() else { return };
+        let written = sink.written_len();
+        let (last, claimed) = self.claimed;
+        if self.claim.is_some()
+            || written <= claimed
+            || (now - last.min(now) < self.transfer.shared.settings.claim_every && written - claimed < CLAIM_AFTER)
+        {
+            return;
+        }
+        if let Some(job) = self.claim_job() {
+            self.claimed = (now, written);
+            self.claim = Some(cede::task::spawn_blocking(job));
+        }
+    }
+
+    /// The job that claims what is written by now. `None`: this download has no journal.
+    fn claim_job(&self) -> Option<impl FnOnce() -> std::io::Result<()> + Send + 'static> {
+        let transfer = &self.transfer;
+        let sink = transfer.sink()?;
+        let destination = sink.destination()?;
+        let plan = transfer.plan();
+        if !plan.is_resumable() || plan.total().is_none_or(|total| total < CLAIM_FROM) {
+            return None;
+        }
+        let mut subject = Subject {
+            url: transfer.job.url.to_string(),
+            mirrors: transfer.job.mirrors.iter().map(Url::to_string).collect(),
+            identity: plan.identity()?.clone(),
+            sum: if let Check::Sum(sum) = &transfer.job.check { Some(sum.to_string()) } else { None },
+            file: (0, 0),
+        };
+        drop(plan);
+        let written = sink.written();
+        Some(move || {
+            let mut guard = lock(&destination);
+            let Some(destination) = guard.as_mut() else { return Ok(()) };
+            if !destination.has_journal() {
+                subject.file = destination.identity()?;
+                destination.begin_journal(&subject)?;
+            }
+            destination.claim(&written)
+        })
+    }
+
+    fn follow(&mut self) {
+        if let Some(sink) = self.transfer.sink() {
+            self.follower.step(&sink, &self.transfer.plan);
+        }
+        if let Some(error) = self.follower.error() {
+            let failure = Failure::new(Exit::Files, format!("could not pass on what has come: {error}"));
+            self.transfer.end_early(Err(failure.into()));
+        }
+    }
+
+    /// Drops all bytes, after everybody who might still write has ended (D1).
+    async fn start_over(&mut self, why: &str) -> Result<(), Failure> {
+        self.land().await;
+        self.follower.start_over().await;
+        if let Some(sink) = self.transfer.sink() {
+            sink.start_over().await.map_err(|error| self.transfer.file_failure("empty", &error))?;
+        }
+        // The other version may not be small.
+        lock(&self.transfer.sink).take_if(|sink| sink.file().is_none());
+        self.claimed = (self.transfer.now(), 0);
+        self.transfer.watch.have(0);
+        self.transfer.watch.note(&format!("starting over: {why}"));
+        self.transfer.plan().handle_restarted();
+        Ok(())
+    }
+
+    /// Waits until nobody writes any more: flights and the claim under way.
+    async fn land(&mut self) {
+        for flight in &self.flights {
+            flight.cancel.cancel();
+        }
+        for flight in self.flights.drain(..) {
+            drop(flight.task.await);
+        }
+        if let Some(claim) = self.claim.take() {
+            drop(claim.await);
+        }
+    }
+}
+
+impl std::fmt::Debug for Transfer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transfer").field("job", &self.job).finish_non_exhaustive()
+    }
+}
+
+/// Whether the output can be called back.
+fn is_pipe(job: &Job) -> bool {
+    job.output == Output::Stdout
+}

@@ -1,0 +1,165 @@
+//! One ask on its way: from the connection to the last byte.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use cede::sync::CancellationToken;
+use http_body_util::BodyExt;
+use hyper::body::Body;
+
+use super::Transfer;
+use crate::connect::authority;
+use crate::head::Head;
+use crate::host::{Load, Slot};
+use crate::plan::{Ask, Id, Trouble, Verdict};
+use crate::request::{Answer, broken, exchange, is_early_end};
+use crate::sink::{Sink, Writer};
+
+/// Runs one ask to its end, and tells the plan. All that was kept is written when it returns.
+pub(super) async fn fly(transfer: Arc<Transfer>, ask: Ask, lane: usize, cancel: CancellationToken) {
+    let mut writer = None;
+    cede::select! {
+        biased;
+        () = cancel.cancelled() => {}
+        () = transfer.fetch(&ask, lane, &mut writer) => {}
+    }
+    if let Some(writer) = writer
+        && let Err(error) = Writer::finish(writer).await
+    {
+        transfer.fail_on_file("write", &error);
+    }
+    transfer.wake.notify_one();
+}
+
+impl Transfer {
+    async fn fetch(&self, ask: &Ask, lane: usize, writer: &mut Option<Writer>) {
+        let url = &self.sources[ask.source];
+        let host = authority(url);
+        let slot = self.shared.hosts.of(&host).enter().await;
+        let sent = || self.plan().handle_sent(self.now(), ask.id);
+        let answer = match exchange(&self.shared, url, ask, lane, sent).await {
+            Ok(answer) => answer,
+            Err(setback) => {
+                let mut plan = self.plan();
+                let refused = setback.failure.is_refused_connection() && !plan.has_answered(ask.source);
+                let trouble = if refused { Trouble::Fatal } else { setback.trouble };
+                plan.handle_failure(self.now(), ask.id, setback.failure, trouble);
+                return;
+            }
+        };
+        let head = Head::of(answer.status, &answer.headers, SystemTime::now());
+        self.tell_host(&slot, &head);
+        let verdict = self.plan().handle_head(self.now(), ask.id, &head);
+        if verdict == Verdict::Stop {
+            // An empty file has a name too.
+            if self.sink().is_none() && self.plan().total() == Some(0) {
+                self.listen(&answer);
+            }
+            return;
+        }
+        let Some(sink) = self.sink_for(ask.id, &answer).await else { return };
+        // More connections may be wanted now.
+        self.wake.notify_one();
+        let writer = writer.insert(Writer::new(sink));
+        self.receive(ask.id, &host, answer, writer).await;
+    }
+
+    fn tell_host(&self, slot: &Slot, head: &Head) {
+        match head.status {
+            429 | 503 => slot.tell(Load::TooMuch(head.retry_after.map(|after| after.min(self.shared.settings.rules.retry_after_cap)))),
+            200..=399 => slot.tell(Load::Fine),
+            _ => {}
+        }
+    }
+
+    async fn receive(&self, id: Id, host: &str, answer: Answer, writer: &mut Writer) {
+        let Answer { mut body, lease, .. } = answer;
+        loop {
+            let data = match body.frame().await {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => data,
+                    Err(_) => continue,
+                },
+                Some(Err(error)) if is_early_end(&error) => return self.plan().handle_cut(self.now(), id),
+                Some(Err(error)) => return self.plan().handle_failure(self.now(), id, broken(&error), Trouble::Passing),
+                None => {
+                    self.plan().handle_end(self.now(), id);
+                    return self.shared.pool.give_back(lease);
+                }
+            };
+            let count = data.len();
+            match self.keep(id, data, writer).await {
+                Err(error) => return self.fail_on_file("write", &error),
+                Ok(true) => {}
+                Ok(false) if body.is_end_stream() => return self.shared.pool.give_back(lease),
+                Ok(false) => return,
+            }
+            self.pay(id, host, count).await;
+            self.let_reader_catch_up(id).await;
+        }
+    }
+
+    /// Does with a chunk what the plan wants; returns whether to read on.
+    async fn keep(&self, id: Id, mut data: Bytes, writer: &mut Writer) -> std::io::Result<bool> {
+        loop {
+            let taken = self.plan().handle_data(self.now(), id, data.len());
+            for piece in taken.pieces {
+                let bytes = data.slice(piece.chunk);
+                if !piece.compare {
+                    writer.push(piece.at, bytes).await?;
+                } else if !self.known(piece.at, bytes).await? {
+                    self.plan().handle_mismatch(self.now(), id);
+                    return Ok(false);
+                }
+            }
+            if !taken.more {
+                self.report();
+                return Ok(false);
+            }
+            let rest = data.split_off(taken.used);
+            if rest.is_empty() {
+                self.report();
+                return Ok(true);
+            }
+            data = rest;
+        }
+    }
+
+    /// Waits as long as the user's limits on the rate want. That is no silence of the server's.
+    async fn pay(&self, id: Id, host: &str, count: usize) {
+        let until = self.shared.debt(host, count);
+        loop {
+            let now = self.now();
+            if until <= now {
+                return;
+            }
+            cede::time::sleep((until - now).min(Duration::from_secs(1))).await;
+            self.plan().handle_sent(self.now(), id);
+        }
+    }
+
+    /// Waits while a pipe's reader is too far behind. That is no silence of the server's either.
+    async fn let_reader_catch_up(&self, id: Id) {
+        loop {
+            let consumed = self.consumed.notified();
+            if !self.plan().is_ahead(id) {
+                return;
+            }
+            drop(cede::time::timeout(Duration::from_secs(1), consumed).await);
+            self.plan().handle_sent(self.now(), id);
+        }
+    }
+
+    async fn known(&self, at: u64, bytes: Bytes) -> std::io::Result<bool> {
+        match self.sink() {
+            Some(sink) => Sink::has(&sink, at, bytes).await,
+            None => Ok(false),
+        }
+    }
+
+    fn report(&self) {
+        let have = self.plan().have().len();
+        self.watch.have(have);
+    }
+}

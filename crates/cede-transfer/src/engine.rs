@@ -1,0 +1,321 @@
+//! What all downloads of a process share: connections, limits, names, and the user's wishes.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use cede::sync::watch;
+use cede::time::Instant;
+use url::Url;
+
+use crate::connect::{Connector, Proxies};
+use crate::credentials::Credentials;
+use crate::destination::{Claims, IfExists};
+use crate::download;
+use crate::exit::Exit;
+use crate::failure::{Failure, printable};
+use crate::host::Hosts;
+use crate::plan::Rules;
+use crate::pool::Pool;
+use crate::rate::Bucket;
+use crate::redirect;
+use crate::sink::lock;
+use crate::sum::Sum;
+
+/// The user's wishes for all downloads.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// For each of them.
+    pub rules: Rules,
+    /// What to do about files that exist.
+    pub if_exists: IfExists,
+    /// Which redirects are followed.
+    pub redirects: redirect::Policy,
+    /// For name lookup, connection and TLS together.
+    pub connect_timeout: Duration,
+    /// A PEM file of the only authorities to be trusted.
+    pub cacert: Option<PathBuf>,
+    /// Through what to connect.
+    pub proxies: Proxies,
+    /// Whether HTTP/2 is offered.
+    pub http2: bool,
+    /// Headers and logins.
+    pub credentials: Credentials,
+    /// Bytes per second over everything.
+    pub rate: Option<u64>,
+    /// Bytes per second from each host.
+    pub rate_per_host: Option<u64>,
+    /// Connections to one host.
+    pub per_host: usize,
+    /// Connections in all.
+    pub connections: usize,
+    /// What of an earlier run is gone on with.
+    pub resume: Resume,
+    /// How often the journal is written; as much may be fetched again after a crash.
+    pub claim_every: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            rules: Rules::default(),
+            if_exists: IfExists::Error,
+            redirects: redirect::Policy { limit: 10, downgrade: false },
+            connect_timeout: Duration::from_secs(10),
+            cacert: None,
+            proxies: Proxies::default(),
+            http2: true,
+            credentials: Credentials::default(),
+            rate: None,
+            rate_per_host: None,
+            per_host: 16,
+            connections: 256,
+            resume: Resume::SameUrl,
+            claim_every: Duration::from_secs(1),
+        }
+    }
+}
+
+/// What of an earlier run is gone on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resume {
+    /// Nothing: every download begins anew.
+    Never,
+    /// What came from the same URL.
+    SameUrl,
+    /// What came from any URL to the same name, if the server proves that it is the same file. For URLs with signatures that expire.
+    AnyUrl,
+}
+
+/// One file to download.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Where it is.
+    pub url: Url,
+    /// Where else it is.
+    pub mirrors: Vec<Url>,
+    /// Where it goes.
+    pub output: Output,
+    /// How it is checked.
+    pub check: Check,
+}
+
+/// Where a file goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// The user named it.
+    Named {
+        /// The directory.
+        dir: PathBuf,
+        /// The name in it.
+        name: String,
+    },
+    /// The answer or the URL names it.
+    In {
+        /// The directory.
+        dir: PathBuf,
+        /// Whose name is taken.
+        from: NameFrom,
+    },
+    /// Standard output, in order.
+    Stdout,
+}
+
+/// Where a file name comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameFrom {
+    /// The server's `Content-Disposition`, else the URL, else the URL after redirects.
+    Auto,
+    /// The URL as given.
+    Url,
+    /// The URL after redirects.
+    FinalUrl,
+}
+
+/// How a file is checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// Only its size.
+    Size,
+    /// Against this checksum.
+    Sum(Sum),
+    /// Against the checksum that the server tells, or that is beside the file; if there is none, only its size.
+    Auto,
+}
+
+/// Who watches a download. Called often, so it has to be quick.
+pub trait Watch: Send + Sync {
+    /// The file has a name, and perhaps a size.
+    fn named(&self, name: &str, total: Option<u64>);
+    /// So many bytes of it are there.
+    fn have(&self, bytes: u64);
+    /// All bytes are there; they are being checked.
+    fn verifying(&self);
+    /// Something that the user should know now.
+    fn note(&self, note: &str);
+}
+
+/// Tells when the user wants everything to end. Clones tell the same.
+#[derive(Clone, Debug)]
+pub struct Stop(watch::Receiver<Option<Exit>>);
+
+impl Stop {
+    /// Stops when the value is set.
+    pub fn new(receiver: watch::Receiver<Option<Exit>>) -> Self {
+        Self(receiver)
+    }
+
+    /// Never stops.
+    pub fn never() -> Self {
+        Self(watch::channel(None).1)
+    }
+
+    /// Returns when it is time to stop, with the exit code that this asks for.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn requested(&mut self) -> Exit {
+        if let Ok(value) = self.0.wait_for(Option::is_some).await
+            && let Some(exit) = *value
+        {
+            return exit;
+        }
+        // Nobody is left who could ask for it.
+        std::future::pending().await
+    }
+
+    /// What [`requested`](Self::requested) would return, if it would return now.
+    pub fn now(&self) -> Option<Exit> {
+        *self.0.borrow()
+    }
+}
+
+/// Downloads files; clones share everything.
+///
+/// ```no_run
+/// # cede::block_on(async {
+/// use std::sync::Arc;
+/// use cede_transfer::engine::{Check, Engine, Job, NameFrom, Output, Settings, Silent, Stop};
+/// let engine = Engine::new(Settings::default());
+/// let job = Job {
+///     url: "https://example.com/file".parse().unwrap(),
+///     mirrors: Vec::new(),
+///     output: Output::In { dir: ".".into(), from: NameFrom::Auto },
+///     check: Check::Size,
+/// };
+/// engine.download(job, Arc::new(Silent), Stop::never()).await.unwrap();
+/// # });
+/// ```
+#[derive(Clone, Debug)]
+pub struct Engine(pub(crate) Arc<Shared>);
+
+/// A [`Watch`] that does not look.
+#[derive(Clone, Copy, Debug)]
+pub struct Silent;
+
+impl Watch for Silent {
+    fn named(&self, _: &str, _: Option<u64>) {}
+    fn have(&self, _: u64) {}
+    fn verifying(&self) {}
+    fn note(&self, _: &str) {}
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    pub(crate) pool: Pool,
+    pub(crate) hosts: Hosts,
+    pub(crate) claims: Claims,
+    pub(crate) epoch: Instant,
+    rate: Option<Mutex<Bucket>>,
+    host_rates: Mutex<std::collections::HashMap<String, Bucket>>,
+}
+
+/// A complete file.
+#[derive(Debug)]
+pub struct Complete {
+    /// Its path, unless it went to standard output.
+    pub path: Option<PathBuf>,
+    /// Whether it was there before.
+    pub kept: bool,
+    /// What there is to say about it.
+    pub remark: String,
+}
+
+/// A download that ended without its file, and what is known about the rest.
+#[derive(Debug)]
+pub struct Unfinished {
+    /// Why.
+    pub cause: Cause,
+    /// What was kept, and where.
+    pub kept: Option<String>,
+}
+
+/// Why a download ended.
+#[derive(Debug)]
+pub enum Cause {
+    /// Something failed.
+    Failed(Failure),
+    /// The user wanted it.
+    Stopped(Exit),
+}
+
+impl From<Failure> for Unfinished {
+    fn from(failure: Failure) -> Self {
+        Self { cause: Cause::Failed(failure), kept: None }
+    }
+}
+
+impl Unfinished {
+    /// The message and the code.
+    pub fn told(self, url: &Url) -> (String, Exit) {
+        let url = printable(url.as_str());
+        match self.cause {
+            Cause::Failed(failure) => {
+                let failure = self.kept.into_iter().fold(failure, Failure::help);
+                (format!("{url}: {failure}"), failure.exit())
+            }
+            Cause::Stopped(exit) => (format!("{url}: {}", self.kept.unwrap_or_else(|| "nothing had come yet".to_owned())), exit),
+        }
+    }
+}
+
+impl Engine {
+    /// An engine without connections yet.
+    pub fn new(settings: Settings) -> Self {
+        let connector = Connector::new(settings.connect_timeout, settings.cacert.clone(), settings.proxies.clone(), settings.http2);
+        Self(Arc::new(Shared {
+            pool: Pool::new(connector, settings.connections),
+            hosts: Hosts::new(settings.per_host),
+            claims: Claims::default(),
+            epoch: Instant::now(),
+            rate: settings.rate.map(|rate| Mutex::new(Bucket::new(rate))),
+            host_rates: Mutex::default(),
+            settings,
+        }))
+    }
+
+    /// Downloads one file.
+    ///
+    /// # Errors
+    /// Why there is no file, and what was kept.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the `.part` with what its journal claims. To have everything claimed that has come, use the [`Stop`].
+    pub async fn download(&self, job: Job, watch: Arc<dyn Watch>, stop: Stop) -> Result<Complete, Unfinished> {
+        download::run(Arc::clone(&self.0), job, watch, stop).await
+    }
+}
+
+impl Shared {
+    /// The time at which so many more bytes are within the limits.
+    pub(crate) fn debt(&self, host: &str, count: usize) -> Duration {
+        let now = self.epoch.elapsed();
+        let mut until = self.rate.as_ref().map_or(now, |bucket| lock(bucket).take(now, count as u64));
+        if let Some(rate) = self.settings.rate_per_host {
+            let mut buckets = lock(&self.host_rates);
+            until = until.max(buckets.entry(host.to_owned()).or_insert_with(|| Bucket::new(rate)).take(now, count as u64));
+        }
+        until
+    }
+}

@@ -1,0 +1,168 @@
+//! Connections, kept for the next request to the same origin.
+//!
+//! A connection whose answer was read to its end can carry another request; making a new one costs a round trip or three, and for small files that is most of the
+//! time. HTTP/2 carries many at once, but all on one flow: so the extra segments of a file get connections of their own (a *lane*), and small files share lane 0.
+//!
+//! Descriptors are counted: a [`Lease`] holds a permit, and so does an idle connection, until somebody else needs it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use cede::hyper::{CedeExecutor, CedeTimer};
+use cede::sync::{OwnedSemaphorePermit, Semaphore};
+use cede::time::{Duration, Instant};
+use http_body_util::Empty;
+use hyper::body::Incoming;
+use hyper::client::conn::{http1, http2};
+use hyper::{Request, Response};
+use url::Url;
+
+use crate::connect::Connector;
+use crate::failure::Setback;
+use crate::request::broken;
+
+/// How long an idle connection is trusted; servers close theirs after a while.
+const TRUST: Duration = Duration::from_secs(15);
+/// Idle connections to one origin.
+const IDLE: usize = 32;
+/// The most that hyper reads at once.
+const READ: usize = 256 * 1024;
+/// How much a server may send ahead on HTTP/2; a window of 64 KiB would limit the speed to that much for each round trip.
+const WINDOW: u32 = 4 << 20;
+
+/// Scheme, host and port, and which of several HTTP/2 connections.
+type Key = (String, usize);
+
+#[derive(Debug)]
+pub(crate) struct Pool {
+    connector: Connector,
+    idle: Mutex<HashMap<Key, Vec<Idle>>>,
+    shared: Mutex<HashMap<Key, http2::SendRequest<Empty<Bytes>>>>,
+    permits: Arc<Semaphore>,
+}
+
+#[derive(Debug)]
+struct Idle {
+    sender: http1::SendRequest<Empty<Bytes>>,
+    since: Instant,
+    permit: OwnedSemaphorePermit,
+}
+
+#[derive(Debug)]
+enum Sender {
+    One(http1::SendRequest<Empty<Bytes>>, OwnedSemaphorePermit),
+    Many(http2::SendRequest<Empty<Bytes>>),
+}
+
+/// A connection for one request.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    key: Key,
+    sender: Sender,
+    /// Whether it was used before, so that it may turn out to be closed.
+    reused: bool,
+}
+
+impl Pool {
+    /// At most `most` connections at a time.
+    pub(crate) fn new(connector: Connector, most: usize) -> Self {
+        Self { connector, idle: Mutex::default(), shared: Mutex::default(), permits: Arc::new(Semaphore::new(most.max(1))) }
+    }
+
+    pub(crate) fn connector(&self) -> &Connector {
+        &self.connector
+    }
+
+    /// A connection to the URL's origin, or to the proxy that asks it.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops a connection that was being made.
+    pub(crate) async fn lease(&self, url: &Url, lane: usize, fresh: bool) -> Result<Lease, Setback> {
+        let target = self.connector.forwarding_proxy(url).map_or(url, |proxy| &proxy.url);
+        let key = (target.origin().ascii_serialization(), lane);
+        let plain = (key.0.clone(), 0);
+        if !fresh {
+            let known = lock(&self.shared).get(&key).filter(|sender| !sender.is_closed()).cloned();
+            if let Some(sender) = known {
+                return Ok(Lease { key, sender: Sender::Many(sender), reused: true });
+            }
+            while let Some(Idle { mut sender, since, permit }) = self.take_idle(&plain) {
+                if since.elapsed() < TRUST && !sender.is_closed() && sender.ready().await.is_ok() {
+                    return Ok(Lease { key: plain, sender: Sender::One(sender, permit), reused: true });
+                }
+            }
+        }
+        let permit = self.permit().await;
+        let connection = self.connector.connect(target).await?;
+        if connection.is_http2() {
+            let handshake = http2::Builder::new(CedeExecutor)
+                .timer(CedeTimer)
+                .initial_stream_window_size(WINDOW)
+                .initial_connection_window_size(WINDOW * 2)
+                .max_frame_size(64 * 1024)
+                .handshake(connection)
+                .await;
+            let (sender, driver) = handshake.map_err(|error| Setback::passing(broken(&error)))?;
+            crate::tasks::spawn(async move {
+                drop(driver.await);
+                drop(permit);
+            });
+            lock(&self.shared).insert(key.clone(), sender.clone());
+            return Ok(Lease { key, sender: Sender::Many(sender), reused: false });
+        }
+        let handshake = http1::Builder::new().max_buf_size(READ).handshake(connection).await;
+        let (sender, driver) = handshake.map_err(|error| Setback::passing(broken(&error)))?;
+        // Errors of the connection also reach the request or the body, where they are reported.
+        crate::tasks::spawn(async move { drop(driver.await) });
+        Ok(Lease { key: plain, sender: Sender::One(sender, permit), reused: false })
+    }
+
+    /// The answer was read to its end: the connection can carry another.
+    pub(crate) fn give_back(&self, lease: Lease) {
+        let Sender::One(sender, permit) = lease.sender else { return };
+        let mut idle = lock(&self.idle);
+        let known = idle.entry(lease.key).or_default();
+        if known.len() < IDLE && !sender.is_closed() {
+            known.push(Idle { sender, since: Instant::now(), permit });
+        }
+    }
+
+    fn take_idle(&self, key: &Key) -> Option<Idle> {
+        lock(&self.idle).get_mut(key)?.pop()
+    }
+
+    /// A permit, at the cost of an idle connection if need be.
+    async fn permit(&self) -> OwnedSemaphorePermit {
+        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            return permit;
+        }
+        let victim = lock(&self.idle).values_mut().find_map(Vec::pop);
+        drop(victim);
+        Arc::clone(&self.permits).acquire_owned().await.expect("nobody closes the semaphore")
+    }
+}
+
+impl Lease {
+    pub(crate) fn is_reused(&self) -> bool {
+        self.reused
+    }
+
+    pub(crate) fn is_http2(&self) -> bool {
+        matches!(self.sender, Sender::Many(_))
+    }
+
+    pub(crate) async fn send(&mut self, request: Request<Empty<Bytes>>) -> hyper::Result<Response<Incoming>> {
+        match &mut self.sender {
+            Sender::One(sender, _) => sender.send_request(request).await,
+            Sender::Many(sender) => {
+                sender.ready().await?;
+                sender.send_request(request).await
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

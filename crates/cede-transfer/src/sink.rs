@@ -1,0 +1,229 @@
+//! Where the bytes of one download go, at their offsets and in any order.
+//!
+//! - A *small* file stays in memory until it is whole, and is then created, written and renamed in one job: three trips to another thread would cost more than its
+//!   bytes.
+//! - A *file* is written in place by jobs on the blocking pool, while more is received.
+//! - A *spool* is a file without a name, for a download that goes to a pipe: what has come early waits there, and what was passed on is freed.
+//!
+//! - S1: `written` holds only what a finished write wrote. The journal's claims come from it, and nothing else.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use cede::sync::Notify;
+use cede::task::{JoinHandle, spawn_blocking};
+
+use crate::destination::Destination;
+use crate::extents::Extents;
+
+/// What a write job gets at a time.
+const BATCH: usize = 256 * 1024;
+
+#[derive(Debug)]
+pub(crate) struct Sink {
+    store: Store,
+    written: Mutex<Extents>,
+    /// Told after each write.
+    pub(crate) progress: Notify,
+}
+
+#[derive(Debug)]
+enum Store {
+    Memory(Mutex<Vec<u8>>),
+    Disk { file: Arc<File>, destination: Arc<Mutex<Option<Destination>>> },
+    Spool(Arc<File>),
+}
+
+impl Sink {
+    pub(crate) fn in_memory() -> Self {
+        Self::new(Store::Memory(Mutex::default()), Extents::default())
+    }
+
+    pub(crate) fn on_disk(destination: Destination, written: Extents) -> Self {
+        let file = destination.file();
+        Self::new(Store::Disk { file, destination: Arc::new(Mutex::new(Some(destination))) }, written)
+    }
+
+    pub(crate) fn spool(file: File) -> Self {
+        Self::new(Store::Spool(Arc::new(file)), Extents::default())
+    }
+
+    fn new(store: Store, written: Extents) -> Self {
+        Self { store, written: Mutex::new(written), progress: Notify::new() }
+    }
+
+    /// The file behind it, unless it is in memory.
+    pub(crate) fn file(&self) -> Option<&Arc<File>> {
+        match &self.store {
+            Store::Memory(_) => None,
+            Store::Disk { file, .. } | Store::Spool(file) => Some(file),
+        }
+    }
+
+    /// The named file's place, shared with jobs.
+    pub(crate) fn destination(&self) -> Option<Arc<Mutex<Option<Destination>>>> {
+        match &self.store {
+            Store::Disk { destination, .. } => Some(Arc::clone(destination)),
+            Store::Memory(_) | Store::Spool(_) => None,
+        }
+    }
+
+    /// A copy of what is in memory.
+    pub(crate) fn memory(&self) -> Option<Vec<u8>> {
+        match &self.store {
+            Store::Memory(bytes) => Some(lock(bytes).clone()),
+            Store::Disk { .. } | Store::Spool(_) => None,
+        }
+    }
+
+    /// What is in memory; nothing is left.
+    pub(crate) fn take_memory(&self) -> Option<Vec<u8>> {
+        match &self.store {
+            Store::Memory(bytes) => Some(std::mem::take(&mut *lock(bytes))),
+            Store::Disk { .. } | Store::Spool(_) => None,
+        }
+    }
+
+    pub(crate) fn written(&self) -> Extents {
+        lock(&self.written).clone()
+    }
+
+    pub(crate) fn frontier(&self) -> u64 {
+        lock(&self.written).frontier()
+    }
+
+    pub(crate) fn written_len(&self) -> u64 {
+        lock(&self.written).len()
+    }
+
+    /// Forgets everything; the caller has waited for all writers.
+    pub(crate) async fn start_over(&self) -> io::Result<()> {
+        lock(&self.written).clear();
+        match &self.store {
+            Store::Memory(bytes) => lock(bytes).clear(),
+            Store::Disk { destination, .. } => {
+                let destination = Arc::clone(destination);
+                let job = move || lock(&destination).as_mut().map_or(Ok(()), Destination::start_over);
+                spawn_blocking(job).await.map_err(io::Error::other)??;
+            }
+            Store::Spool(file) => file.set_len(0)?,
+        }
+        Ok(())
+    }
+
+    /// Whether the file has these bytes there.
+    pub(crate) async fn has(&self, at: u64, bytes: Bytes) -> io::Result<bool> {
+        let file = match &self.store {
+            Store::Memory(known) => return Ok(lock(known).get(at as usize..).is_some_and(|known| known.starts_with(&bytes))),
+            Store::Disk { file, .. } | Store::Spool(file) => Arc::clone(file),
+        };
+        let job = move || {
+            let mut known = vec![0; bytes.len()];
+            file.read_exact_at(&mut known, at).map(|()| known == bytes)
+        };
+        spawn_blocking(job).await.map_err(io::Error::other)?
+    }
+
+    fn note(&self, at: u64, size: usize) {
+        lock(&self.written).insert(at..at + size as u64);
+        self.progress.notify_one();
+    }
+}
+
+/// Gathers the chunks of one connection into large writes, of which one at a time is under way while the next is gathered. So memory is bounded, and the disk and
+/// the network work at the same time.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    sink: Arc<Sink>,
+    at: u64,
+    gathered: Vec<Bytes>,
+    size: usize,
+    /// Full batches, until their turn. More than one only where a chunk had gaps.
+    ready: VecDeque<(u64, Vec<Bytes>)>,
+    busy: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Writer {
+    pub(crate) fn new(sink: Arc<Sink>) -> Self {
+        Self { sink, at: 0, gathered: Vec::new(), size: 0, ready: VecDeque::new(), busy: None }
+    }
+
+    /// Takes bytes for a place; waits only if the disk is two batches behind.
+    ///
+    /// # Cancel safety
+    /// If this is dropped, the bytes are kept for [`finish`](Self::finish).
+    pub(crate) async fn push(&mut self, at: u64, bytes: Bytes) -> io::Result<()> {
+        if let Store::Memory(known) = &self.sink.store {
+            let end = at as usize + bytes.len();
+            let mut known = lock(known);
+            if known.len() < end {
+                known.resize(end, 0);
+            }
+            known[at as usize..end].copy_from_slice(&bytes);
+            drop(known);
+            self.sink.note(at, bytes.len());
+            return Ok(());
+        }
+        if self.size > 0 && self.at + self.size as u64 != at {
+            self.close_batch();
+        }
+        if self.size == 0 {
+            self.at = at;
+        }
+        self.size += bytes.len();
+        self.gathered.push(bytes);
+        if self.size >= BATCH {
+            self.close_batch();
+        }
+        self.pump().await
+    }
+
+    /// Writes what is left, and waits for all of it.
+    pub(crate) async fn finish(mut self) -> io::Result<()> {
+        self.close_batch();
+        self.pump().await?;
+        self.idle().await
+    }
+
+    fn close_batch(&mut self) {
+        if self.size > 0 {
+            self.size = 0;
+            self.ready.push_back((self.at, std::mem::take(&mut self.gathered)));
+        }
+    }
+
+    /// Starts the batches that are full, one after the other. A batch leaves the queue only when its job is started.
+    async fn pump(&mut self) -> io::Result<()> {
+        while !self.ready.is_empty() {
+            self.idle().await?;
+            let Some((at, chunks)) = self.ready.pop_front() else { break };
+            let sink = Arc::clone(&self.sink);
+            self.busy = Some(spawn_blocking(move || {
+                let Some(file) = sink.file() else { return Ok(()) };
+                let mut place = at;
+                for chunk in &chunks {
+                    file.write_all_at(chunk, place)?;
+                    place += chunk.len() as u64;
+                }
+                sink.note(at, (place - at) as usize);
+                Ok(())
+            }));
+        }
+        Ok(())
+    }
+
+    async fn idle(&mut self) -> io::Result<()> {
+        let Some(job) = &mut self.busy else { return Ok(()) };
+        let result = job.await;
+        self.busy = None;
+        result.unwrap_or_else(|error| Err(io::Error::other(error)))
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,145 @@
+//! What goes wrong on this side: files that are there, full disks, other processes.
+
+use std::os::unix::fs::symlink;
+use std::sync::Arc;
+
+use cede_transfer::engine::{Engine, Resume, Silent, Stop};
+use cede_transfer::{Exit, IfExists};
+
+use crate::case::Case;
+use crate::origin::{Fault, Setup};
+
+const SIZE: usize = 3_000_000;
+
+#[test]
+fn target_exists() {
+    let mut case = Case::new("exists", Setup::default(), vec![]);
+    case.settings.if_exists = IfExists::Error;
+    std::fs::write(case.dir.join("file"), "mine").unwrap();
+    let job = case.job("/file");
+    let runtime = cede::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let unfinished =
+        runtime.block_on(Engine::new(case.settings.clone()).download(job.clone(), Arc::new(Silent), Stop::never())).unwrap_err();
+    assert_eq!(unfinished.told(&job.url).1, Exit::Exists);
+    assert_eq!(std::fs::read(case.dir.join("file")).unwrap(), b"mine");
+    assert_eq!(case.names(), ["file"]);
+}
+
+#[test]
+fn target_replaced_by_a_link() {
+    let case = Case::new("link", Setup::default(), vec![]);
+    std::fs::write(case.dir.join("victim"), "precious").unwrap();
+    symlink("victim", case.dir.join("file.part")).unwrap();
+    case.fails(Exit::Files, "file.part");
+    assert_eq!(std::fs::read(case.dir.join("victim")).unwrap(), b"precious");
+}
+
+#[test]
+fn directory_that_takes_no_files() {
+    // Not even the administrator can make files there.
+    let case = Case::new("no-files", Setup::default(), vec![]);
+    let mut job = case.job("/file");
+    job.output = cede_transfer::engine::Output::Named { dir: "/proc".into(), name: "file".into() };
+    let ended = case.run_job(job);
+    assert_eq!(ended.exit, Exit::Files, "{}", ended.said);
+}
+
+#[test]
+fn two_processes_on_one_target() {
+    let case = Case::new("two", Setup { speed: Some(3_000_000), ..Setup::default() }, vec![]);
+    let (first, second) = (Engine::new(case.settings.clone()), Engine::new(case.settings.clone()));
+    let runtime = cede::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    // Two engines know as little of each other as two processes.
+    let (one, other) = runtime.block_on(async {
+        cede::join!(
+            first.download(case.job("/file"), Arc::new(Silent), Stop::never()),
+            second.download(case.job("/file"), Arc::new(Silent), Stop::never()),
+        )
+    });
+    let failed = match (one, other) {
+        (Ok(_), Err(unfinished)) | (Err(unfinished), Ok(_)) => unfinished,
+        both => panic!("{both:?}"),
+    };
+    let (said, exit) = failed.told(&case.job("/file").url);
+    assert_eq!(exit, Exit::Exists, "{said}");
+    assert!(said.contains("another process writes to"), "{said}");
+    assert!(std::fs::read(case.dir.join("file")).unwrap() == case.origin.content(0));
+}
+
+/// What a failed run leaves, the next one goes on with.
+#[test]
+fn next_run_goes_on() {
+    let script = std::iter::once(Fault::Close(SIZE - 500_000)).chain(vec![Fault::Close(0); 6]).collect();
+    let case = Case::new("next-run", Setup::default(), script);
+    let ended = case.run();
+    assert!(ended.said.contains("the same command goes on from there"), "{}", ended.said);
+    let sent = case.origin.sent();
+    case.right(0);
+    assert_eq!(case.origin.sent() - sent, 500_000, "only the rest");
+    assert_eq!(case.origin.asked().last().unwrap().if_range.as_deref(), Some("\"v0\""));
+}
+
+#[test]
+fn next_run_has_another_url() {
+    let script: Vec<Fault> = std::iter::once(Fault::Close(SIZE - 500_000)).chain(vec![Fault::Close(0); 6]).collect();
+    for (resume, rest) in [(Resume::SameUrl, SIZE as u64), (Resume::AnyUrl, 500_000)] {
+        let mut case = Case::new("other-url", Setup::default(), script.clone());
+        case.settings.resume = resume;
+        assert_ne!(case.run().exit, Exit::Done);
+        let sent = case.origin.sent();
+        let ended = case.run_job(case.job("/file?signature=2"));
+        assert_eq!((ended.exit, case.origin.sent() - sent), (Exit::Done, rest), "{}", ended.said);
+    }
+}
+
+#[test]
+fn next_run_finds_another_version() {
+    let script = std::iter::once(Fault::Close(SIZE - 500_000)).chain(vec![Fault::Close(0); 6]).collect();
+    let case = Case::new("next-version", Setup::default(), script);
+    assert_ne!(case.run().exit, Exit::Done);
+    case.origin.change();
+    case.right(1);
+}
+
+#[test]
+fn next_run_finds_a_server_without_ranges() {
+    let script = std::iter::once(Fault::Close(SIZE - 500_000)).chain(vec![Fault::Close(0); 6]).chain(vec![Fault::Whole; 9]).collect();
+    let case = Case::new("next-whole", Setup::default(), script);
+    assert_ne!(case.run().exit, Exit::Done);
+    case.right(0);
+}
+
+#[test]
+fn journal_that_is_damaged_or_foreign_is_not_believed() {
+    let script: Vec<Fault> = std::iter::once(Fault::Close(SIZE - 500_000)).chain(vec![Fault::Close(0); 6]).collect();
+    for damage in 0..3 {
+        let case = Case::new("damaged", Setup::default(), script.clone());
+        assert_ne!(case.run().exit, Exit::Done);
+        let (part, journal) = (case.dir.join("file.part"), case.dir.join("file.part.journal"));
+        match damage {
+            // A file of the same name and size, but another one.
+            0 => {
+                std::fs::write(case.dir.join("other"), vec![0; SIZE - 500_000]).unwrap();
+                std::fs::copy(&part, case.dir.join("copy")).unwrap();
+                std::fs::rename(case.dir.join("copy"), &part).unwrap();
+                std::fs::remove_file(case.dir.join("other")).unwrap();
+                // It has no mark, so it is not ours.
+                case.fails(Exit::Exists, "is not an unfinished download");
+                continue;
+            }
+            1 => std::fs::write(&journal, b"nonsense").unwrap(),
+            // Shorter than the journal says.
+            _ => std::fs::File::options().write(true).open(&part).unwrap().set_len(1000).unwrap(),
+        }
+        case.right(0);
+    }
+}
+
+#[test]
+fn limit_on_the_rate() {
+    let mut case = Case::new("rate", Setup::default(), vec![]);
+    case.settings.rate = Some(4_000_000);
+    let start = std::time::Instant::now();
+    case.right(0);
+    assert!(start.elapsed().as_millis() >= 600, "{:?}", start.elapsed());
+}

@@ -1,0 +1,158 @@
+//! Ranges that are ignored, limited, or answered wrongly; and how many connections a file gets.
+
+use cede_transfer::Exit;
+
+use crate::case::Case;
+use crate::origin::{Fault, Origin, Setup, Tag};
+
+const SIZE: usize = 3_000_000;
+
+#[test]
+fn range_ignored_from_the_start() {
+    let case = Case::new("ignored", Setup { ranges: false, ..Setup::default() }, vec![Fault::Close(1_000_000), Fault::Close(2_000_000)]);
+    case.right(0);
+    assert!(case.origin.asked().len() <= 7, "{}", case.origin.asked().len());
+}
+
+#[test]
+fn range_ignored_only_on_resume() {
+    let case = Case::new("ignored-resume", Setup::default(), vec![Fault::Close(1_000_000), Fault::Whole, Fault::Whole, Fault::Whole]);
+    case.right(0);
+}
+
+#[test]
+fn range_ignored_by_one_segment() {
+    let setup = Setup { speed: Some(8_000_000), ..Setup::default() };
+    let case = Case::new("ignored-segment", setup, vec![Fault::None, Fault::Whole]).eager(4);
+    case.right(0);
+}
+
+#[test]
+fn accept_ranges_none_although_they_work() {
+    let case = Case::new("denied", Setup::default(), vec![Fault::RangesDenied; 9]).eager(4);
+    case.right(0);
+}
+
+#[test]
+fn largest_range_is_limited() {
+    let setup = Setup { most_range: Some(400_000), ..Setup::default() };
+    let case = Case::new("largest", setup, vec![]);
+    case.right(0);
+    assert_eq!(case.origin.asked().len(), 8);
+}
+
+#[test]
+fn number_of_connections_is_limited() {
+    let setup = Setup { most_connections: Some(2), speed: Some(6_000_000), ..Setup::default() };
+    let case = Case::new("limited", setup, vec![]).eager(8);
+    case.right(0);
+}
+
+#[test]
+fn forbidden_for_further_segments_only() {
+    let setup = Setup { speed: Some(8_000_000), ..Setup::default() };
+    let case = Case::new("forbidden-segments", setup, vec![Fault::None, Fault::Status(403, ""), Fault::Status(403, "")]).eager(3);
+    case.right(0);
+}
+
+#[test]
+fn wrong_start() {
+    let case = Case::new("wrong-start", Setup::default(), vec![Fault::Close(1_000_000), Fault::Shifted(3), Fault::Shifted(3)]);
+    case.right(0);
+    let case = Case::new("wrong-start", Setup::default(), vec![Fault::Shifted(3)]);
+    case.right(0);
+}
+
+#[test]
+fn short_range() {
+    Case::new("short", Setup::default(), vec![Fault::Short(700_000), Fault::Short(700_000)]).right(0);
+}
+
+#[test]
+fn over_long_range() {
+    let setup = Setup { speed: Some(20_000_000), ..Setup::default() };
+    Case::new("over-long", setup, vec![Fault::OverLong; 9]).eager(4).right(0);
+}
+
+#[test]
+fn multipart_answer() {
+    Case::new("multipart", Setup::default(), vec![Fault::Multipart, Fault::Multipart]).right(0);
+}
+
+#[test]
+fn unknown_total() {
+    Case::new("unknown-total", Setup::default(), vec![Fault::UnknownTotal]).right(0);
+}
+
+#[test]
+fn total_changes_between_answers() {
+    Case::new("other-total", Setup::default(), vec![Fault::Close(1_000_000), Fault::OtherTotal]).right(0);
+}
+
+#[test]
+fn range_not_satisfiable_without_a_reason() {
+    Case::new("416", Setup::default(), vec![Fault::Status(416, "")]).right(0);
+    Case::new("416", Setup::default(), vec![Fault::Close(1_000_000), Fault::Status(416, "")]).right(0);
+    let case = Case::new("416", Setup::default(), vec![Fault::Status(416, ""); 100]);
+    assert_ne!(case.run().exit, Exit::Done);
+}
+
+#[test]
+fn segments_fetch_each_byte_once() {
+    let setup = Setup { speed: Some(6_000_000), ..Setup::default() };
+    let case = Case::new("once", setup, vec![]).eager(4);
+    case.right(0);
+    assert!(case.origin.most_busy() >= 3, "{} at once", case.origin.most_busy());
+    // What was on its way when a segment was cut short is lost; all else came once.
+    let sent = case.origin.sent();
+    assert!(sent < SIZE as u64 + 3_000_000, "{sent} bytes for {SIZE}");
+}
+
+#[test]
+fn a_limit_for_each_connection_is_worked_around() {
+    let setup = Setup { size: 12_000_000, speed: Some(3_000_000), ..Setup::default() };
+    let case = Case::new("per-connection", setup, vec![]);
+    case.right(0);
+    assert!(case.origin.most_busy() >= 3, "{} at once", case.origin.most_busy());
+}
+
+#[test]
+fn where_nothing_is_limited_one_connection_is_enough() {
+    let case = Case::new("unlimited", Setup { size: 6_000_000, ..Setup::default() }, vec![]);
+    case.right(0);
+    assert!(case.origin.most_busy() <= 2);
+}
+
+#[test]
+fn slow_mirror_and_fast_mirror_share_the_work_when_there_is_a_sum() {
+    let mirror = Origin::start(Setup { tag: Tag::None, dated: false, ..Setup::default() }, vec![]);
+    let mut case = Case::new("mirrors", Setup { speed: Some(2_000_000), ..Setup::default() }, vec![]).eager(4);
+    case.mirrors.push(mirror.url("/other/name"));
+    case.check = crate::sums::of(&case.origin.content(0));
+    case.right(0);
+    assert!(!mirror.asked().is_empty());
+}
+
+#[test]
+fn mirror_takes_over_when_the_first_is_gone() {
+    let mirror = Origin::start(Setup::default(), vec![]);
+    let mut case =
+        Case::new("mirror-takes-over", Setup::default(), vec![Fault::Close(1_000_000), Fault::Status(404, ""), Fault::Status(404, "")]);
+    case.mirrors.push(mirror.url("/file"));
+    case.right(0);
+}
+
+#[test]
+fn mirror_with_other_content() {
+    // Its size and validators are those of the first, its bytes are not; without a sum it is not asked while the first works.
+    let mirror = Origin::start(Setup { seed: 2, ..Setup::default() }, vec![]);
+    let mut case = Case::new("mirror-other", Setup { speed: Some(8_000_000), ..Setup::default() }, vec![]).eager(4);
+    case.mirrors.push(mirror.url("/file"));
+    case.right(0);
+    assert!(mirror.asked().is_empty());
+    // With a sum it is, and the sum tells.
+    case.check = crate::sums::of(&case.origin.content(0));
+    std::fs::remove_file(case.dir.join("file")).unwrap();
+    let ended = case.run();
+    assert!(matches!(ended.exit, Exit::Done | Exit::Checksum), "{}", ended.said);
+}
