@@ -133,6 +133,10 @@ fn the_socket_shows_dumps_and_who_has_the_time() {
     let first_words: Vec<_> = picture.lines().map(|line| line.split('\t').next().unwrap()).collect();
     assert!(first_words.contains(&"runtime") && first_words.contains(&"thread"), "{picture}");
 
+    let detail = ask(&mut socket, &format!("task {}\n", spins[1]));
+    assert!(detail.starts_with(&format!("task {} runs on thread", spins[1])), "{detail}");
+    assert_eq!(ask(&mut socket, "task 4000000000\n"), "", "there is none");
+
     let mut refused = BufReader::new(UnixStream::connect(process.socket()).unwrap());
     refused.get_mut().write_all(b"what\n").unwrap();
     let mut answer = String::new();

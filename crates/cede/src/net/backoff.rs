@@ -1,7 +1,10 @@
 //! What a listener does when the process has no descriptors left.
 //!
 //! `accept(2)` then fails at once, again and again, and the connection stays in the backlog: a loop that ignores the error burns a processor. So the error is reported
-//! once; after that the listener waits by itself, 10 ms at first and up to a second, and goes on as soon as a try succeeds.
+//! once; after that the listener waits by itself, 10 ms at first and up to half a second, and goes on as soon as a try succeeds.
+//!
+//! A crowd of clients that come and go makes accepting fail and succeed by turns, many times a second. That is one shortage: it is over, and the next one reported, when no try has failed for
+//! [`QUIET`].
 
 use std::future::Future;
 use std::io;
@@ -12,25 +15,23 @@ use std::time::Duration;
 
 use cede_core::lock::Lock;
 
-use crate::time::{Sleep, sleep_of_runtime};
+use crate::time::{Instant, Sleep, sleep_of_runtime};
 
 const FIRST: Duration = Duration::from_millis(10);
-const LONGEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_millis(500);
+/// Without a failure for so long, a shortage is over.
+const QUIET: Duration = Duration::from_secs(10);
 
-/// The state of a listener: whether it is short of descriptors.
+/// The state of a listener: whether it is short of descriptors, or was lately.
 #[derive(Debug, Default)]
 pub(super) struct Backoff(Lock<Option<Shortage>>);
 
 #[derive(Debug)]
 struct Shortage {
-    wait: Pin<Box<Sleep>>,
+    /// Until then nothing is tried; `None`: the last try succeeded.
+    wait: Option<Pin<Box<Sleep>>>,
     delay: Duration,
-}
-
-impl Shortage {
-    fn new(delay: Duration) -> Self {
-        Self { wait: Box::pin(sleep_of_runtime(delay)), delay }
-    }
+    failed: Instant,
 }
 
 // A panic while the timer is polled leaves it taken out: the listener tries again at once.
@@ -47,16 +48,15 @@ impl Backoff {
     pub(super) fn poll_may_try(&self, cx: &mut Context<'_>) -> Poll<()> {
         // Taken out, so that no lock is held while the timer is polled.
         let Some(mut shortage) = self.0.lock().take() else { return Poll::Ready(()) };
-        let polled = shortage.wait.as_mut().poll(cx);
+        let polled = shortage.wait.as_mut().map_or(Poll::Ready(()), |wait| wait.as_mut().poll(cx));
         *self.0.lock() = Some(shortage);
         polled
     }
 
     /// A try succeeded, or failed for another reason.
     fn clear(&self) {
-        // Usually there is nothing to be cleared, and no need to write.
-        let shortage = self.0.lock().take();
-        drop(shortage);
+        // The timer is dropped without the lock.
+        let _wait = self.0.lock().as_mut().and_then(|shortage| shortage.wait.take());
     }
 
     /// What `accept(2)` gave, as it is to be returned; `None` if the listener is short of descriptors and has said so already.
@@ -71,15 +71,20 @@ impl Backoff {
         }
     }
 
-    /// A try failed. Returns whether the error is to be reported: the first of its kind is, further ones only make the listener wait longer.
+    /// A try failed. Returns whether the error is to be reported: the first of a shortage is, further ones only make the listener wait.
     fn report(&self, error: &io::Error) -> bool {
         if !is_shortage(error) {
             self.clear();
             return true;
         }
         let before = self.0.lock().take();
-        let delay = before.as_ref().map_or(FIRST, |shortage| (shortage.delay * 2).min(LONGEST));
-        *self.0.lock() = Some(Shortage::new(delay));
-        before.is_none()
+        let now = Instant::now();
+        let (is_new, delay) = match &before {
+            None => (true, FIRST),
+            Some(Shortage { wait: Some(_), delay, .. }) => (false, (*delay * 2).min(LONGEST)),
+            Some(Shortage { wait: None, failed, .. }) => (now.duration_since(*failed) >= QUIET, FIRST),
+        };
+        *self.0.lock() = Some(Shortage { wait: Some(Box::pin(sleep_of_runtime(delay))), delay, failed: now });
+        is_new
     }
 }

@@ -89,7 +89,7 @@ impl TcpListener {
     /// *Cancel safety*: dropping it loses no connection.
     ///
     /// # Errors
-    /// Those of `accept(2)`. When the process has no descriptors left, that is reported once; from then on this waits by itself, at most a second at a time, until there are some.
+    /// Those of `accept(2)`. When the process has no descriptors left, that is reported once; from then on this waits by itself, at most half a second at a time, until there are some. It is reported again only after ten seconds without a failure.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         // Any number of tasks may accept from one listener; `poll_accept` only wakes one.
         loop {

@@ -104,7 +104,7 @@ impl UnixListener {
     /// *Cancel safety*: dropping it loses no connection.
     ///
     /// # Errors
-    /// Those of `accept(2)`. When the process has no descriptors left, that is reported once; from then on this waits by itself, at most a second at a time, until there are some.
+    /// Those of `accept(2)`. When the process has no descriptors left, that is reported once; from then on this waits by itself, at most half a second at a time, until there are some. It is reported again only after ten seconds without a failure.
     pub async fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
         loop {
             poll_fn(|cx| self.backoff.poll_may_try(cx)).await;
