@@ -17,8 +17,10 @@ const GAIN: f64 = 1.25;
 const WORTH: f64 = 1.0;
 /// The same where the server holds back.
 const WORTH_PACED: f64 = 0.3;
-/// A silence of this length within a window, over all connections, means that the server holds back.
-const SILENCE: Duration = Duration::from_millis(80);
+/// A silence shorter than this says nothing; a busy machine makes such, too.
+const SILENCE: Duration = Duration::from_millis(40);
+/// If so much of a window was silent, over all connections, the server holds back.
+const SILENT: f64 = 0.6;
 /// If so much came since the last step.
 const BURST: u64 = 512 * 1024;
 /// How long a result holds.
@@ -34,9 +36,9 @@ pub(super) struct Ramp {
     hold: Duration,
     /// How many bytes there were at the last step.
     stepped: u64,
-    /// When something came last, and the longest silence of the window.
+    /// When something came last, and how much of the window before that was silent.
     heard: Duration,
-    gap: Duration,
+    silent: Duration,
 }
 
 impl Ramp {
@@ -49,7 +51,7 @@ impl Ramp {
             hold: Duration::ZERO,
             stepped: 0,
             heard: Duration::ZERO,
-            gap: Duration::ZERO,
+            silent: Duration::ZERO,
         }
     }
 
@@ -59,8 +61,14 @@ impl Ramp {
 
     /// Something came.
     pub(super) fn hear(&mut self, now: Duration) {
-        self.gap = self.gap.max(now.saturating_sub(self.heard));
+        self.silent += self.silence(now);
         self.heard = now;
+    }
+
+    /// How long it has been silent now, if that is long enough to count.
+    fn silence(&self, now: Duration) -> Duration {
+        let since = self.heard.max(self.window.map_or(Duration::ZERO, |(start, _)| start));
+        Some(now.saturating_sub(since)).filter(|silence| *silence >= SILENCE).unwrap_or_default()
     }
 
     /// Takes a look at `received` bytes in all, by `flights` connections, of which some are `receiving`.
@@ -70,17 +78,18 @@ impl Ramp {
             return;
         }
         if self.window.is_none() {
-            self.gap = Duration::ZERO;
+            self.silent = Duration::ZERO;
         }
         let (start, base) = *self.window.get_or_insert((now, received));
         let elapsed = now - start;
         if elapsed < WINDOW {
             return;
         }
+        let silent = self.silent + self.silence(now);
         self.window = None;
         let rate = (received - base) as f64 / elapsed.as_secs_f64();
         // A server that has stopped altogether gets no further connections, and a slow line is silent now and then too.
-        let paced = self.gap.max(now.saturating_sub(self.heard)) >= SILENCE && received - self.stepped >= BURST;
+        let paced = silent.as_secs_f64() >= elapsed.as_secs_f64() * SILENT && received - self.stepped >= BURST;
         if let Some((fewer, slower)) = self.before.take()
             && rate < slower * GAIN
             && !paced
