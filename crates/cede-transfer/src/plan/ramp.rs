@@ -15,6 +15,8 @@ const WINDOW: Duration = Duration::from_millis(250);
 const GAIN: f64 = 1.25;
 /// What is done sooner than this, in seconds, needs no more connections.
 const WORTH: f64 = 1.0;
+/// The same before anything shows that more of them help.
+const WORTH_FIRST: f64 = 2.0;
 /// The same where the server holds back.
 const WORTH_PACED: f64 = 0.3;
 /// A silence shorter than this says nothing; a busy machine makes such, too.
@@ -98,7 +100,12 @@ impl Ramp {
             self.hold = now + HOLD;
             return;
         }
-        if self.limit < self.most && (rate > 0.0 || paced) && remaining as f64 / rate > if paced { WORTH_PACED } else { WORTH } {
+        let worth = match self.limit {
+            _ if paced => WORTH_PACED,
+            1 => WORTH_FIRST,
+            _ => WORTH,
+        };
+        if self.limit < self.most && (rate > 0.0 || paced) && remaining as f64 / rate > worth {
             self.before = (!paced).then_some((self.limit, rate));
             self.stepped = received;
             self.limit = (self.limit * 2).min(self.most);
