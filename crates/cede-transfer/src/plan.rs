@@ -130,7 +130,6 @@ pub struct Plan {
     restarts: u32,
     high_water: u64,
     received: u64,
-    heard: Duration,
     consumed: u64,
     asked: u64,
     /// Asks since the last progress, however they ended: the backstop of I4.
@@ -166,7 +165,6 @@ impl Plan {
             restarts: 0,
             high_water: 0,
             received: 0,
-            heard: Duration::ZERO,
             consumed: 0,
             asked: 0,
             fruitless: 0,
@@ -206,7 +204,7 @@ impl Plan {
         }
         let remaining = self.total.map_or(0, |total| total.saturating_sub(self.have.len()));
         let receiving = self.flights.iter().filter(|flight| flight.receiving).count();
-        self.ramp.update(now, (self.received, self.heard), self.flights.len(), receiving, remaining);
+        self.ramp.update(now, self.received, self.flights.len(), receiving, remaining);
         match self.next_ask(now) {
             Some(ask) => Action::Ask(ask),
             None if !matches!(self.stage, Stage::Running) => self.poll_action(now),
@@ -247,7 +245,7 @@ impl Plan {
         flight.heard = Some(now);
         flight.passed += count as u64;
         self.received += count as u64;
-        self.heard = now;
+        self.ramp.hear(now);
         let base = flight.pos;
         let stop = (base + count as u64).min(flight.end.unwrap_or(u64::MAX));
         let within = |from: u64, to: u64| (from - base) as usize..(to - base) as usize;

@@ -15,10 +15,14 @@ const WINDOW: Duration = Duration::from_millis(250);
 const GAIN: f64 = 1.25;
 /// What is done sooner than this, in seconds, needs no more connections.
 const WORTH: f64 = 1.0;
+/// The same before anything shows that more of them help.
+const WORTH_FIRST: f64 = 2.0;
 /// The same where the server holds back.
 const WORTH_PACED: f64 = 0.3;
-/// A silence of this length at the end of a window, over all connections, means that the server holds back.
-const SILENCE: Duration = Duration::from_millis(80);
+/// A silence shorter than this says nothing; a busy machine makes such, too.
+const SILENCE: Duration = Duration::from_millis(40);
+/// If so much of a window was silent, over all connections, the server holds back.
+const SILENT: f64 = 0.6;
 /// If so much came since the last step.
 const BURST: u64 = 512 * 1024;
 /// How long a result holds.
@@ -34,32 +38,60 @@ pub(super) struct Ramp {
     hold: Duration,
     /// How many bytes there were at the last step.
     stepped: u64,
+    /// When something came last, and how much of the window before that was silent.
+    heard: Duration,
+    silent: Duration,
 }
 
 impl Ramp {
     pub(super) fn new(most: usize, eager: bool) -> Self {
-        Self { limit: if eager { most } else { 1 }, most, before: None, window: None, hold: Duration::ZERO, stepped: 0 }
+        Self {
+            limit: if eager { most } else { 1 },
+            most,
+            before: None,
+            window: None,
+            hold: Duration::ZERO,
+            stepped: 0,
+            heard: Duration::ZERO,
+            silent: Duration::ZERO,
+        }
     }
 
     pub(super) fn limit(&self) -> usize {
         self.limit
     }
 
-    /// Takes a look at `received` bytes in all, the last of them at `heard`, by `flights` connections, of which some are `receiving`.
-    pub(super) fn update(&mut self, now: Duration, (received, heard): (u64, Duration), flights: usize, receiving: usize, remaining: u64) {
+    /// Something came.
+    pub(super) fn hear(&mut self, now: Duration) {
+        self.silent += self.silence(now);
+        self.heard = now;
+    }
+
+    /// How long it has been silent now, if that is long enough to count.
+    fn silence(&self, now: Duration) -> Duration {
+        let since = self.heard.max(self.window.map_or(Duration::ZERO, |(start, _)| start));
+        Some(now.saturating_sub(since)).filter(|silence| *silence >= SILENCE).unwrap_or_default()
+    }
+
+    /// Takes a look at `received` bytes in all, by `flights` connections, of which some are `receiving`.
+    pub(super) fn update(&mut self, now: Duration, received: u64, flights: usize, receiving: usize, remaining: u64) {
         if flights != self.limit || receiving != flights || now < self.hold || (self.limit == self.most && self.before.is_none()) {
             self.window = None;
             return;
+        }
+        if self.window.is_none() {
+            self.silent = Duration::ZERO;
         }
         let (start, base) = *self.window.get_or_insert((now, received));
         let elapsed = now - start;
         if elapsed < WINDOW {
             return;
         }
+        let silent = self.silent + self.silence(now);
         self.window = None;
         let rate = (received - base) as f64 / elapsed.as_secs_f64();
         // A server that has stopped altogether gets no further connections, and a slow line is silent now and then too.
-        let paced = now.saturating_sub(heard) >= SILENCE && received - self.stepped >= BURST;
+        let paced = silent.as_secs_f64() >= elapsed.as_secs_f64() * SILENT && received - self.stepped >= BURST;
         if let Some((fewer, slower)) = self.before.take()
             && rate < slower * GAIN
             && !paced
@@ -68,7 +100,12 @@ impl Ramp {
             self.hold = now + HOLD;
             return;
         }
-        if self.limit < self.most && (rate > 0.0 || paced) && remaining as f64 / rate > if paced { WORTH_PACED } else { WORTH } {
+        let worth = match self.limit {
+            _ if paced => WORTH_PACED,
+            1 => WORTH_FIRST,
+            _ => WORTH,
+        };
+        if self.limit < self.most && (rate > 0.0 || paced) && remaining as f64 / rate > worth {
             self.before = (!paced).then_some((self.limit, rate));
             self.stepped = received;
             self.limit = (self.limit * 2).min(self.most);
@@ -104,7 +141,8 @@ mod tests {
             received += rate(n) / 100;
             most = most.max(n);
             let now = Duration::from_millis(tick * 10);
-            ramp.update(now, (received, now), n, n, 1 << 40);
+            ramp.hear(now);
+            ramp.update(now, received, n, n, 1 << 40);
         }
         (most, ramp.limit())
     }
@@ -122,21 +160,24 @@ mod tests {
 
     #[test]
     fn bursts_are_seen_through() {
-        // Each connection brings a second's worth when it begins, and then each second.
-        let mut ramp = Ramp::new(16, false);
-        let mut begun: Vec<u64> = Vec::new();
-        let (mut received, mut heard, mut most) = (0, Duration::ZERO, 0);
-        for now in (0..1500).step_by(10) {
-            begun.resize(ramp.limit().max(begun.len()), now);
-            let bursts = begun.iter().filter(|start| (now - **start) % 1000 == 0).count() as u64;
-            if bursts > 0 {
-                received += bursts * 8_000_000;
-                heard = Duration::from_millis(now);
+        // Each connection brings a good deal when it begins, and then so much each period, whenever that is within a window.
+        for period in [1000, 250] {
+            for offset in 0..25 {
+                let mut ramp = Ramp::new(16, false);
+                let (mut begun, mut received, mut most) = (Vec::new(), 0, 0);
+                for now in (offset..1500).step_by(10) {
+                    begun.resize(ramp.limit().max(begun.len()), now);
+                    let bursts = begun.iter().filter(|start| (now - **start) / 10 % (period / 10) == 0).count() as u64;
+                    if bursts > 0 {
+                        received += bursts * 8_000_000 * period / 1000;
+                        ramp.hear(Duration::from_millis(now));
+                    }
+                    ramp.update(Duration::from_millis(now), received, ramp.limit(), ramp.limit(), 1 << 30);
+                    most = most.max(ramp.limit());
+                }
+                assert_eq!(most, 16, "period {period}, offset {offset}");
             }
-            ramp.update(Duration::from_millis(now), (received, heard), ramp.limit(), ramp.limit(), 1 << 30);
-            most = most.max(ramp.limit());
         }
-        assert_eq!(most, 16);
     }
 
     #[test]

@@ -99,10 +99,10 @@ fn range_not_satisfiable_without_a_reason() {
 
 #[test]
 fn segments_fetch_each_byte_once() {
-    let setup = Setup { speed: Some(6_000_000), ..Setup::default() };
+    let setup = Setup { speed: Some(1_500_000), ..Setup::default() };
     let case = Case::new("once", setup, vec![]).eager(4);
     case.right(0);
-    assert!(case.origin.most_busy() >= 3, "{} at once", case.origin.most_busy());
+    assert!(case.origin.most_busy() >= 2, "{} at once", case.origin.most_busy());
     // What was on its way when a segment was cut short is lost; all else came once.
     let sent = case.origin.sent();
     assert!(sent < SIZE as u64 + 3_000_000, "{sent} bytes for {SIZE}");
