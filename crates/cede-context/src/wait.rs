@@ -137,6 +137,21 @@ pub fn waiting_for_by_way(kind: WaitKind, object: u64, indirect: bool) {
     cells::set_wait(Wait { kind, object, indirect }.to_word());
 }
 
+/// Forgets what was recorded: a poll begins. Called by executors.
+#[inline]
+pub fn clear() {
+    cells::set_wait(0);
+}
+
+/// The leaf that waited for `object` is gone, or does not wait any more: if it was the last to say something, nothing was said.
+#[cold]
+pub fn forget(object: u64) {
+    let word = cells::take_wait();
+    if Wait::from_word(word).object != object << KIND_BITS >> KIND_BITS {
+        cells::set_wait(word);
+    }
+}
+
 /// Takes the record of the poll that just ended. Called by executors.
 #[inline]
 #[must_use]

@@ -115,11 +115,15 @@ impl Claims {
         }
     }
 
-    /// Gives a queued claim another waker; the old one is to be dropped after unlocking.
+    /// Gives a queued claim another waker, and another task that is to be noted as the holder; the old waker is to be dropped after unlocking.
     #[must_use = "drop the old waker after unlocking"]
-    pub(crate) fn set_waker(&mut self, claim: Pin<&mut Claim>, waker: Waker) -> Option<Waker> {
+    pub(crate) fn set_waker(&mut self, claim: Pin<&mut Claim>, sole: usize, waker: Waker) -> Option<Waker> {
+        let (_, _, node) = claim.parts();
         // SAFETY: [I1] a queued claim is in this list or was popped from it.
-        unsafe { self.list.set_waker(&claim.parts().2, waker) }
+        unsafe {
+            self.list.data(&node, |need| need.sole = sole);
+            self.list.set_waker(&node, waker)
+        }
     }
 
     /// A claim gives up: returns the permits that it had got, and its waker, which is to be dropped after unlocking.

@@ -33,7 +33,7 @@ use core::task::{Context, Poll, ready};
 
 use cede_context::budget;
 use cede_context::holder;
-use cede_context::wait::{WaitKind, waiting_for_by_way};
+use cede_context::wait::{self, WaitKind, waiting_for_by_way};
 use cede_core::lock::{Guard, Lock};
 use cede_core::prim::atomic::{AtomicUsize, Ordering};
 use cede_core::task::task_of;
@@ -287,12 +287,15 @@ impl Take<'_> {
             }
             if claim.is_queued() {
                 match claims.check(claim.as_mut(), cx.waker()) {
-                    Progress::Satisfied => return Poll::Ready(Ok(())),
+                    Progress::Satisfied => {
+                        wait::forget(core::ptr::from_ref(permits).addr() as u64);
+                        return Poll::Ready(Ok(()));
+                    }
                     Progress::Waiting => break,
                     Progress::OtherWaker => {}
                 }
                 if let Some(waker) = waker.take() {
-                    let old = claims.set_waker(claim.as_mut(), waker);
+                    let old = claims.set_waker(claim.as_mut(), if sole { task as usize } else { 0 }, waker);
                     drop(claims);
                     drop(old);
                     break;
@@ -379,6 +382,7 @@ impl Drop for Take<'_> {
 #[cold]
 fn give_up(take: Pin<&mut Take<'_>>) {
     let (permits, _, claim) = take.parts();
+    wait::forget(core::ptr::from_ref(permits).addr() as u64);
     let mut claims = permits.claims.lock();
     let (granted, waker) = claims.leave(claim);
     // Also without permits: the queue may have become empty.

@@ -10,7 +10,8 @@
 //! will ever move, which is a [`Deadlock`]. A task that waits for a lock that a future of its own holds, and does not poll, is a circle of one (a *futurelock*).
 //!
 //! Holders are known of `Mutex`, of `RwLock` while it is locked for writing, and of `OnceCell` while it is being initialized; not of guards that are owned (they may go to another task), nor of
-//! read guards and of permits (there are many), nor of the other ends of channels.
+//! read guards and of permits (there are many), nor of the other ends of channels. A task that could be woken by something else besides (a time-out, an abort handle, its group) is in no circle
+//! that is reported; a dump shows those, too.
 //!
 //! # How far it reaches
 //! To the leaf: a task shows its future's type, which names the `async fn`, and what the last leaf that it polled waits for. The `.await`s in between are not to be had without polling the task or

@@ -86,6 +86,13 @@ struct State {
 #[derive(Debug)]
 pub(crate) struct Presence;
 
+impl Drop for Presence {
+    fn drop(&mut self) {
+        // It may have been the last.
+        ring();
+    }
+}
+
 fn state() -> MutexGuard<'static, State> {
     STATE.lock().unwrap_or_else(PoisonError::into_inner)
 }

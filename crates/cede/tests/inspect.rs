@@ -1,9 +1,10 @@
 //! What dumps show, and which deadlocks are reported.
 
-use std::future::pending;
+use std::future::{Future, pending, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use cede::inspect::{State, TaskDump, WaitKind};
@@ -246,6 +247,63 @@ fn who_waits_for_a_lock_or_a_moment_is_not_reported() {
         for task in tasks {
             task.await.unwrap();
         }
+    });
+    drop(runtime);
+    assert_eq!(reports.try_iter().collect::<Vec<_>>(), Vec::<String>::new());
+}
+
+/// Waits for something that is not cede's, and says nothing.
+fn foreign() -> impl Future<Output = ()> {
+    let mut waits = false;
+    poll_fn(move |cx| {
+        if !std::mem::replace(&mut waits, true) {
+            let waker = cx.waker().clone();
+            std::thread::spawn(move || {
+                // Long enough for two searches.
+                std::thread::sleep(Duration::from_millis(1500));
+                waker.wake();
+            });
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    })
+}
+
+#[test]
+fn who_gave_a_lock_up_and_waits_for_something_unknown_is_not_reported() {
+    let (report, reports) = mpsc::channel();
+    let mut builder = Builder::new_current_thread();
+    let runtime = builder.enable_all().on_deadlock(move |deadlock| report.send(deadlock.to_string()).unwrap()).build().unwrap();
+    runtime.block_on(async {
+        // One task says what it waits for and ends; the next on the thread says nothing.
+        let lock = Arc::new(Mutex::new(()));
+        let holds = {
+            let lock = lock.clone();
+            cede::spawn(async move {
+                let _guard = lock.lock().await;
+                cede::time::sleep(Duration::from_millis(20)).await;
+                foreign().await;
+            })
+        };
+        let gives_up = cede::spawn(async move { cede::time::timeout(Duration::from_millis(20), lock.lock()).await.is_err() });
+        // The same task gives up and waits for something else.
+        let (a, b) = (Arc::new(Mutex::new(())), Arc::new(Mutex::new(())));
+        let both = (a.clone(), b.clone());
+        let first = cede::spawn(async move {
+            let _a = a.lock().await;
+            cede::task::yield_now().await;
+            let gave_up = cede::time::timeout(Duration::from_millis(20), b.lock()).await.is_err();
+            foreign().await;
+            gave_up
+        });
+        let second = cede::spawn(async move {
+            let _b = both.1.lock().await;
+            cede::task::yield_now().await;
+            let _a = both.0.lock().await;
+        });
+        assert!(gives_up.await.unwrap() && first.await.unwrap());
+        holds.await.unwrap();
+        second.await.unwrap();
     });
     drop(runtime);
     assert_eq!(reports.try_iter().collect::<Vec<_>>(), Vec::<String>::new());

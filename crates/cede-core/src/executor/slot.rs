@@ -18,7 +18,7 @@ use core::pin::Pin;
 use core::ptr::{self, NonNull};
 use core::task::{Context, Poll};
 
-use cede_context::wait::{WaitKind, waiting_for};
+use cede_context::wait::{WaitKind, waiting_for_by_way};
 
 use super::Executor;
 use crate::prim::atomic::{AtomicBool, AtomicPtr, Ordering};
@@ -243,7 +243,8 @@ impl<T> Future for TaskHandle<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let polled = self.join.poll(cx);
         if polled.is_pending() {
-            waiting_for(WaitKind::Join, self.join.task().id());
+            // The number is one of this executor's, which says nothing to another.
+            waiting_for_by_way(WaitKind::Join, self.join.task().id(), true);
         }
         polled
     }

@@ -99,6 +99,7 @@ impl<T, F> Join<T, F> {
             AfterLeave::Left => {}
             AfterLeave::DropOutput => return Some(Leftover(self.task)),
             AfterLeave::DropWaker => {
+                cede_context::wait::forget(self.task.id());
                 let _reference = Reference(self.task);
                 // SAFETY: [I4] the bit was taken back before completion: the waker is ours.
                 drop(self.task.header().join_waker.with_mut(|kept| unsafe { (*kept).assume_init_read() }));

@@ -11,6 +11,8 @@
 //!   with Release. Who has read a number sees no fields that are older. If any of them is a later task's, then the fence makes that null visible to the second look at `vtable`, or that sees the
 //!   later task's, and then also its number, which is another one.
 //!
+//! `wait` and `polls` are also written by the runner, without order: they are of some moment near to that of the rest.
+//!
 //! # Orderings
 //! As said in I3; the Acquire fence stands before the second look.
 

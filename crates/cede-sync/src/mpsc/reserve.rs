@@ -112,7 +112,7 @@ impl<'a, T> Future for Reserve<'a, T> {
             }
             if let Some(waker) = fresh.take() {
                 if claim.is_queued() {
-                    let old = state.claims.set_waker(claim.as_mut(), waker);
+                    let old = state.claims.set_waker(claim.as_mut(), 0, waker);
                     drop(state);
                     drop(old);
                 } else {

@@ -164,7 +164,7 @@ where
             turn = None;
         }
         // It is the child that waits for its turn, not the one who spawns.
-        wait::waiting_for(before.kind, before.object);
+        wait::waiting_for_by_way(before.kind, before.object, before.indirect);
     }
     let child = ChildTask {
         work: Some(NODE.scope(shared.node.clone(), work)),

@@ -84,8 +84,8 @@ impl fmt::Display for Deadlock {
 }
 
 /// The circles among these tasks, each beginning with its smallest number.
-pub(super) fn circles(tasks: impl Iterator<Item = Sighting>) -> Vec<Vec<u64>> {
-    let edges: HashMap<u64, u64> = tasks.filter_map(|task| Some((task.id, waits_only_for(&task)?))).collect();
+pub(super) fn circles(tasks: impl Iterator<Item = Sighting>, edge: impl Fn(&Sighting) -> Option<u64>) -> Vec<Vec<u64>> {
+    let edges: HashMap<u64, u64> = tasks.filter_map(|task| Some((task.id, edge(&task)?))).collect();
     let mut circles: Vec<Vec<u64>> = Vec::new();
     // In which walk a task was met first.
     let mut met: HashMap<u64, u64> = HashMap::new();
@@ -115,6 +115,11 @@ fn circle_through(task: u64, edges: &HashMap<u64, u64>) -> Vec<u64> {
     let smallest = circle.iter().enumerate().min_by_key(|(_, id)| **id).map_or(0, |(index, _)| index);
     circle.rotate_left(smallest);
     circle
+}
+
+/// The task that this one waits for, perhaps among others.
+pub(super) fn waits_for(task: &Sighting) -> Option<u64> {
+    if task.state.is_asleep() { object::holder_of(task.wait) } else { None }
 }
 
 /// The task that this one waits for, if nobody else can wake it.
@@ -153,7 +158,7 @@ impl Search {
                 }
             });
         }
-        let circles = circles(tasks.values().map(|(task, _)| *task));
+        let circles = circles(tasks.values().map(|(task, _)| *task), waits_only_for);
         let keyed = circles.iter().map(|circle| circle.iter().map(|id| (*id, tasks[id].0.polls)).collect::<Vec<_>>());
         let mut certain = Vec::new();
         let mut still = HashMap::new();

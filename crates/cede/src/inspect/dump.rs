@@ -55,7 +55,7 @@ impl Dump {
         let describer = Describer::new();
         let mut tasks: Vec<_> = seen.iter().map(|&(task, runtime)| describer.describe(task, runtime)).collect();
         tasks.extend(describer.blocking(only));
-        let circles = deadlock::circles(seen.iter().map(|&(task, _)| task));
+        let circles = deadlock::circles(seen.iter().map(|&(task, _)| task), deadlock::waits_for);
         let party = |id: &u64| seen.binary_search_by_key(id, |(task, _)| task.id).ok().map(|index| tasks[index].clone());
         let suspected = circles.iter().map(|circle| Deadlock::of(circle.iter().filter_map(party).collect())).collect();
         Self { tasks, runtimes: describer.runtimes(), suspected }
@@ -67,7 +67,8 @@ impl Dump {
         &self.tasks
     }
 
-    /// Circles of tasks that wait for each other. They were seen once, so a task that was just about to go on may be among them.
+    /// Circles of tasks that wait for each other. They were seen once, so a task that was just about to go on may be among them, or one that waits for something else besides. What is
+    /// [reported](crate::runtime::Builder::on_deadlock) is certain.
     #[must_use]
     pub fn suspected_deadlocks(&self) -> &[Deadlock] {
         &self.suspected

@@ -13,6 +13,8 @@
 //! - I2: what is read from there is a number to compare and to look up. It leads to a task only by way of a [`Census`](census::Census), which knows whether there is one.
 //! - I3: the task of this thread is being polled, or its future or output dropped, by a caller further up the stack, who keeps it alive.
 //!
+//! A process that forks and does not execute another program has the entries of threads that it does not have; it must not ask for dumps.
+//!
 //! (A lock and a few relaxed words: no loom model.)
 
 use std::ptr::NonNull;

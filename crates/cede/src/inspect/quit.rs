@@ -1,7 +1,7 @@
 //! A dump on request from outside: `kill -QUIT`, or Ctrl-\ on the terminal.
 //!
 //! # What
-//! From its first runtime on, a process that has no handler of its own for SIGQUIT answers it with a [dump](super::dump()) on the error output and goes on. A second signal within a second
+//! From its first work-stealing runtime on, or when one of one thread has run for a second, a process that has no handler of its own for SIGQUIT answers it with a [dump](super::dump()) on the error output and goes on. A second signal within a second
 //! ends it, as SIGQUIT does by itself: who presses Ctrl-\ twice wants out.
 //!
 //! # Who may touch what
@@ -11,6 +11,7 @@
 //! - I1: the handler calls nothing that is not async-signal-safe.
 //! - I2: the handler is installed only while the action is the default one, so that no one else's is disturbed. (Atomics without order: no loom model.)
 
+use std::io::{self, Write};
 use std::ptr;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -29,8 +30,8 @@ static GIVEN_UP: AtomicBool = AtomicBool::new(false);
 static ASKED: AtomicBool = AtomicBool::new(false);
 static LAST_MS: AtomicI64 = AtomicI64::new(i64::MIN / 2);
 
-/// Whether SIGQUIT (Ctrl-\ on a terminal, or `kill -QUIT`) makes the process write a [dump](super::dump()) of all tasks to its error output and go on. It does by default, from the first runtime on, unless the
-/// program has a handler of its own for the signal or listens for it. Two within a second end the process, and so does each one after `on_quit(false)`.
+/// Whether SIGQUIT (Ctrl-\ on a terminal, or `kill -QUIT`) makes the process write a [dump](super::dump()) of all tasks to its error output and go on. It does by default, from the first
+/// work-stealing runtime on (or when one of one thread has run for a second), unless the program has a handler of its own for the signal or listens for it. Two within a second end the process, and so does each one after `on_quit(false)`.
 ///
 /// ```
 /// cede::inspect::on_quit(false);
@@ -48,26 +49,36 @@ pub(crate) fn give_up() {
 pub(crate) fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        if !is_default() {
+        if action() != Some(libc::SIG_DFL) {
             return;
         }
-        // SAFETY: [I1] the handler is safe in a signal.
-        let _installed = unsafe { signal_hook_registry::register(libc::SIGQUIT, handle) };
+        // SAFETY: [I1] the handler is safe in a signal. [I2] the action is the default one. All zeros are a valid `sigaction`.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = handler_address();
+            action.sa_flags = libc::SA_RESTART | libc::SA_ONSTACK;
+            libc::sigaction(libc::SIGQUIT, &raw const action, ptr::null_mut());
+        }
     });
 }
 
-/// Whether nobody has said what SIGQUIT does. (I2)
-fn is_default() -> bool {
+fn handler_address() -> libc::sighandler_t {
+    handle as extern "C" fn(libc::c_int) as libc::sighandler_t
+}
+
+/// What SIGQUIT does at the moment. Async-signal-safe.
+fn action() -> Option<libc::sighandler_t> {
     // SAFETY: [I2] all zeros are a valid `sigaction`, which the call fills; nothing is changed.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
-        libc::sigaction(libc::SIGQUIT, ptr::null(), &raw mut action) == 0 && action.sa_sigaction == libc::SIG_DFL
+        (libc::sigaction(libc::SIGQUIT, ptr::null(), &raw mut action) == 0).then_some(action.sa_sigaction)
     }
 }
 
 /// The handler.
-fn handle() {
-    if GIVEN_UP.load(Ordering::SeqCst) {
+extern "C" fn handle(_signal: libc::c_int) {
+    // Another handler has been put before this one and calls it: then the signal is that one's business.
+    if GIVEN_UP.load(Ordering::SeqCst) || action() != Some(handler_address()) {
         return;
     }
     let now = clock_gettime(ClockId::Monotonic);
@@ -89,6 +100,6 @@ fn handle() {
 pub(crate) fn answer() {
     if ASKED.swap(false, Ordering::SeqCst) {
         // Not here: the reader of the error output may be slow.
-        let _not_said = thread::Builder::new().name("cede-dump".into()).spawn(|| eprint!("cede: {}", super::dump()));
+        let _not_said = thread::Builder::new().name("cede-dump".into()).spawn(|| _ = write!(io::stderr(), "cede: {}", super::dump()));
     }
 }

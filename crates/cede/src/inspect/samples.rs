@@ -11,6 +11,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::posts::{self, Polls};
 
+/// So many tasks are told apart between two questions.
+const TASKS_MAX: usize = 100_000;
+
 /// How many want to know.
 static WANTED: AtomicUsize = AtomicUsize::new(0);
 static COUNTS: Mutex<Option<Counts>> = Mutex::new(None);
@@ -59,6 +62,10 @@ pub(crate) fn count(threads: &[Polls]) {
     let polled: Vec<_> = threads.iter().filter_map(|polls| posts::see(polls.task?)).map(|task| task.id).collect();
     let mut counts = counts();
     let counts = counts.get_or_insert_default();
+    if counts.tasks.len() > TASKS_MAX {
+        // Whoever wanted to know does not ask any more.
+        return;
+    }
     counts.looks += 1;
     for id in polled {
         *counts.tasks.entry(id).or_default() += 1;

@@ -9,7 +9,7 @@
 //!
 //! # States of `STATE`
 //! ```text
-//! FREE ──monitor──► WANTED ──handler of the right thread──► FILLING ──handler──► FILLED ──monitor──► FREE
+//! FREE ──monitor──► WANTED ──handler of the right thread──► FILLING ──handler──► FILLED ──monitor, at once or the next time──► FREE
 //!                      └──monitor, after a while──► FREE        (a handler that never ends keeps FILLING for good: nobody is asked any more)
 //! ```
 //!
@@ -55,6 +55,8 @@ pub(super) struct Stack(Vec<usize>);
 
 /// Asks a thread of this process where it is. Empty if it does not answer. Called by the monitor.
 pub(super) fn of(thread: Pid) -> Stack {
+    // An answer that came too late.
+    let _late = STATE.compare_exchange(FILLED, FREE, Ordering::AcqRel, Ordering::Relaxed);
     if !is_installed() || STATE.load(Ordering::Acquire) != FREE {
         return Stack(Vec::new());
     }

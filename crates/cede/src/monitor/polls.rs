@@ -75,22 +75,27 @@ impl Watched {
         if !poll.reported {
             poll.report_if_long(polls, &task, now, is_rescued);
         }
-        poll.reported
+        // What comes after it on the same thread would not be seen by a monitor that sleeps; on one that lost its worker nothing comes.
+        poll.reported && is_rescued(polls.number)
     }
 }
 
 impl LongPoll {
     fn report_if_long(&mut self, polls: &Polls, task: &Sighting, now: Instant, is_rescued: &impl Fn(Pid) -> bool) {
+        let Some(runtime) = registry::find(polls.runtime) else { return };
+        let parts = runtime.parts();
+        if parts.rescue.threads_max == 0 {
+            // Nobody wants to know.
+            return;
+        }
         let had = processor::had(polls.number);
         let (again, had_then) = *self.again.get_or_insert((now, had.time));
         let lasts = now.saturating_duration_since(self.since);
-        let Some(runtime) = registry::find(polls.runtime) else { return };
-        let parts = runtime.parts();
         // Nobody knows what it did before the second look, which comes late where processors are scarce.
         let before = again.saturating_duration_since(self.since).min(parts.reports.stall_after / 2);
         let computed = before + had.time.saturating_sub(had_then);
         let is_long = lasts >= parts.reports.stall_after && (!had.runnable || computed >= parts.reports.stall_after);
-        if !is_long || parts.rescue.threads_max == 0 {
+        if !is_long {
             return;
         }
         self.reported = true;

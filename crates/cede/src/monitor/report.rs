@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -79,17 +80,18 @@ impl Reported {
 
 /// Reports a stall, whose frames are those of `stack`.
 pub(super) fn stall(runtime: Arc<dyn Inspected>, mut stall: Stall, stack: Stack, now: Instant) {
-    runtime.parts().reported.stalls.fetch_add(1, Ordering::Relaxed);
+    let parts = runtime.parts();
+    parts.reported.stalls.fetch_add(1, Ordering::Relaxed);
+    let left_out = if parts.reports.on_stall.is_some() { Some(0) } else { parts.reported.may_write(now) };
+    let Some(left_out) = left_out else { return };
     on_own_thread(move || {
         let parts = runtime.parts();
-        let left_out = if parts.reports.on_stall.is_some() { Some(0) } else { parts.reported.may_write(now) };
-        let Some(left_out) = left_out else { return };
         stall.frames = stack.resolve();
         events::stall(&stall);
         match &parts.reports.on_stall {
             Some(listener) => listener(&stall),
-            None if left_out == 0 => eprintln!("cede: {stall}"),
-            None => eprintln!("cede: {stall} ({left_out} more like this in between)"),
+            None if left_out == 0 => write(&stall),
+            None => write(&format_args!("{stall} ({left_out} more like this in between)")),
         }
     });
 }
@@ -101,9 +103,14 @@ pub(super) fn deadlock(runtime: Arc<dyn Inspected>, deadlock: Deadlock) {
         events::deadlock(&deadlock);
         match &runtime.parts().reports.on_deadlock {
             Some(listener) => listener(&deadlock),
-            None => eprintln!("cede: {deadlock}"),
+            None => write(&deadlock),
         }
     });
+}
+
+/// An error output that cannot be written to must not make this panic, as `eprintln!` would: a hook may end the program then.
+fn write(report: &dyn fmt::Display) {
+    let _not_said = writeln!(io::stderr(), "cede: {report}");
 }
 
 /// Not on the monitor's thread: to find names for addresses takes long, and the task that is stuck may be the one that holds the lock of the error output, or the reader of that.

@@ -437,6 +437,8 @@ impl Scheduler {
                 if let Poll::Ready(output) = budget::with_initial(|| future.as_mut().poll(&mut cx)) {
                     return output;
                 }
+                // The monitor may have gone to sleep while the future computed.
+                self.attention.stir();
             }
             // If this is a `block_on` inside a task of this runtime, then that is not stuck while others run.
             let tick = posts::aside(|| self.tick(signal));

@@ -35,6 +35,7 @@ pub(crate) unsafe fn run(task: TaskRef, on_panic: impl FnOnce(&Panicked<'_>)) ->
         return Outcome::Completed;
     }
     task.count_poll();
+    wait::clear();
     let polled = catch_unwind(AssertUnwindSafe(|| {
         context::polling(task, || {
             budget::with_initial(|| {

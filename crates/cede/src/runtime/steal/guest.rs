@@ -23,6 +23,7 @@ use super::Shared;
 use super::seat::{Active, Seat, is_stray, with_active};
 use super::worker::Worker;
 use crate::inspect::posts;
+use crate::monitor;
 use crate::runtime::{context, desk};
 
 impl Shared {
@@ -36,7 +37,7 @@ impl Shared {
         let guest = if self.parts.block_on_runs_tasks { self.guest.lock().enter() } else { None };
         match guest {
             Some(worker) => Guest::enter(worker).drive(future.as_mut()),
-            None => poll_only(self, future.as_mut(), &Signal::new(None)),
+            None => poll_only(self, future.as_mut(), &Signal::new(None), Who::Outsider),
         }
     }
 
@@ -161,7 +162,7 @@ impl Guest {
                 let shared = shared.clone();
                 drop(driving);
                 drop(self);
-                return poll_only(&shared, future, &signal);
+                return poll_only(&shared, future, &signal, Who::Outsider);
             }
             if shared.idle.parked_count() == 0 {
                 worker.give_away();
@@ -197,8 +198,17 @@ impl Drop for Guest {
     }
 }
 
+/// Who polls only its future.
+#[derive(Clone, Copy, Debug)]
+enum Who {
+    /// A thread in a task whose worker went to another: it keeps nobody waiting.
+    Stray,
+    /// Any other. If it is in a task, that is of another runtime, and blocks a thread of that.
+    Outsider,
+}
+
 /// Another thread is the guest, or the runtime has ended: this one polls its future only.
-fn poll_only<F: Future>(shared: &Shared, mut future: Pin<&mut F>, signal: &Arc<Signal>) -> F::Output {
+fn poll_only<F: Future>(shared: &Shared, mut future: Pin<&mut F>, signal: &Arc<Signal>, who: Who) -> F::Output {
     let _driving = context::drive(context::Drive::Stealing);
     let waker = Waker::from(signal.clone());
     let mut cx = Context::from_waker(&waker);
@@ -211,7 +221,12 @@ fn poll_only<F: Future>(shared: &Shared, mut future: Pin<&mut F>, signal: &Arc<S
         if !signal.is_set() {
             // The end of the runtime waits for this thread, and would wait for ever. (H4 of `hand_over`)
             assert!(!shared.closing.load(Ordering::SeqCst) || !shared.shutdown.is_away_here(), "{ENDED_WHILE_NESTED}");
-            thread::park();
+            match who {
+                Who::Stray => posts::aside(thread::park),
+                Who::Outsider => thread::park(),
+            }
+            posts::stir();
+            monitor::wake();
         }
     }
 }
@@ -229,7 +244,7 @@ fn drive_nested<F: Future>(worker: &Worker, mut future: Pin<&mut F>) -> F::Outpu
     loop {
         if is_stray() {
             // The worker went to another thread; its driver does not wake this one any more.
-            return poll_only(&shared, future, &Signal::new(None));
+            return poll_only(&shared, future, &Signal::new(None), Who::Stray);
         }
         if signal.take()
             && let Poll::Ready(output) = desk::with_current(|desk| {
