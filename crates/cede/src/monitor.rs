@@ -1,7 +1,7 @@
 //! The thread that looks after all others: it finds polls that take too long, and tasks that wait for each other.
 //!
 //! # What
-//! One thread for the process, started with the first runtime that wants to be watched; it ends soon after the last one. (A one-thread runtime wants to be watched when it has run for a second, see
+//! One thread for the process, started with the first runtime that wants to be watched; it ends soon after the last one. (A one-thread runtime wants to be watched when it has run for five seconds, see
 //! [`Presence`]: a short program on one thread shall have one thread.) Every few milliseconds it glances at the [desks](cede_core::desk) of all threads that run tasks. A poll
 //! that is still the same after the runtime's threshold is *stuck*: the [`Watch`] of that runtime is told, and has the worker taken over by another thread. A worker pays for being watched with a
 //! few plain stores at each turn of a task and each wake.

@@ -1,7 +1,7 @@
 //! A dump on request from outside: `kill -QUIT`, or Ctrl-\ on the terminal.
 //!
 //! # What
-//! From its first work-stealing runtime on, or when one of one thread has run for a second, a process that has no handler of its own for SIGQUIT answers it with a [dump](super::dump()) on the error output and goes on. A second signal within a second
+//! From its first work-stealing runtime on, or when one of one thread has run for five seconds, a process that has no handler of its own for SIGQUIT answers it with a [dump](super::dump()) on the error output and goes on. A second signal within a second
 //! ends it, as SIGQUIT does by itself: who presses Ctrl-\ twice wants out.
 //!
 //! # Who may touch what
@@ -31,7 +31,7 @@ static ASKED: AtomicBool = AtomicBool::new(false);
 static LAST_MS: AtomicI64 = AtomicI64::new(i64::MIN / 2);
 
 /// Whether SIGQUIT (Ctrl-\ on a terminal, or `kill -QUIT`) makes the process write a [dump](super::dump()) of all tasks to its error output and go on. It does by default, from the first
-/// work-stealing runtime on (or when one of one thread has run for a second), unless the program has a handler of its own for the signal or listens for it. Two within a second end the process, and so does each one after `on_quit(false)`.
+/// work-stealing runtime on (or when one of one thread has run for five seconds), unless the program has a handler of its own for the signal or listens for it. Two within a second end the process, and so does each one after `on_quit(false)`.
 ///
 /// ```
 /// cede::inspect::on_quit(false);

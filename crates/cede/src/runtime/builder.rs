@@ -272,7 +272,7 @@ impl Builder {
         self
     }
 
-    /// How long a poll may take before something is said about it, 100 ms by default; see [`Stall`](super::Stall). What runs on a one-thread runtime is watched from the first second on, so that short
+    /// How long a poll may take before something is said about it, 100 ms by default; see [`Stall`](super::Stall). What runs on a one-thread runtime is watched after five seconds, so that short
     /// programs get no second thread; from the beginning if this or [`Builder::on_stall`] was called.
     pub fn stall_after(&mut self, after: Duration) -> &mut Self {
         self.reports.stall_after = after;

@@ -1,7 +1,7 @@
 //! When the monitor begins to look at a one-thread runtime.
 //!
-//! The monitor is a thread, and a short program on one thread shall have one thread. So it begins when the runtime has been running for a second, unless reports were asked for. Whoever runs the
-//! tasks sees to that between tasks and before and after it sleeps; a runtime whose first task never returns in its first second is not watched, as it never was before.
+//! The monitor is a thread, and a short program on one thread shall have one thread. So it begins when the runtime has been running for five seconds, unless reports were asked for. Whoever runs the
+//! tasks sees to that between tasks and before and after it sleeps; a runtime whose first task never returns in its first five seconds is not watched, as it never was before.
 
 #![forbid(unsafe_code)]
 
@@ -12,7 +12,7 @@ use crate::inspect::posts;
 use crate::monitor::{self, Presence};
 use crate::runtime::parts::Parts;
 
-const AFTER_NS: u64 = 1_000_000_000;
+const AFTER_NS: u64 = 5_000_000_000;
 
 #[derive(Debug)]
 pub(super) struct Attention {
