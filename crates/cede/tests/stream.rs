@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use cede::sim::Sim;
 use cede::stream::{self, Backoff, BoxStream, Overflow, StreamExt, TaskStreamExt, retry};
-use cede::sync::mpsc;
+use cede::sync::{SetOnce, mpsc};
 use cede::time::{Instant, sleep};
 
 use everywhere::{everywhere, simulated};
@@ -269,12 +269,23 @@ fn jitter_stays_in_bounds_and_is_replayed() {
 #[test]
 fn every_subscriber_gets_everything_when_the_source_waits() {
     everywhere(|| async {
-        let hub = stream::iter(0..30).broadcast(2, Overflow::Wait).unwrap();
+        // On threads the first subscriber may be served before there is a second.
+        let all_listen = Arc::new(SetOnce::new());
+        let begin = all_listen.clone();
+        let source = stream::iter(0..30).then(move |item| {
+            let begin = begin.clone();
+            async move {
+                begin.wait().await;
+                item
+            }
+        });
+        let hub = source.broadcast(2, Overflow::Wait).unwrap();
         // Nothing is taken before somebody listens.
         cede::task::yield_now().await;
         let (mut slow, fast) = (hub.subscribe(), hub.subscribe());
         let abandoned = hub.subscribe();
         drop(hub);
+        all_listen.set(()).unwrap();
         let fast = cede::spawn(fast.collect::<Vec<_>>());
         let abandoned = cede::spawn(abandoned.take(3).count());
         let mut got = Vec::new();
