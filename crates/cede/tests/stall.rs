@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-use cede::runtime::{Builder, Runtime, Stall};
+use cede::runtime::{Builder, Runtime, Stall, StallFrame};
 use cede::task::block_in_place;
 
 /// A runtime that reports polls of more than 20 ms.
@@ -46,10 +46,9 @@ fn a_task_that_blocks_a_one_thread_runtime_is_reported_with_its_frames() {
     assert_eq!(runtime.metrics().stalled_polls_count(), 1);
     let names: Vec<_> = stall.frames().iter().map(|frame| frame.function.as_str()).collect();
     assert!(names.iter().any(|name| name.ends_with("blocks_for_real")), "{names:#?}");
-    assert!(
-        names.last().is_some_and(|name| name.contains("a_task_that_blocks_a_one_thread_runtime")),
-        "the task's own function is the last: {names:#?}"
-    );
+    // The compiler decides what an inlined function is called, so the file says whose it is.
+    let is_here = |frame: &StallFrame| frame.file.as_ref().is_some_and(|path| path.ends_with("tests/stall.rs"));
+    assert!(stall.frames().last().is_some_and(is_here), "the task's own function is the last: {:#?}", stall.frames());
     assert!(stall.to_string().contains("blocks_for_real at "), "{stall} {:#?}", stall.frames());
 }
 

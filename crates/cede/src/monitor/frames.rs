@@ -137,10 +137,11 @@ impl Stack {
         let handler =
             frames.iter().rposition(|frame| frame.function.starts_with("signal_hook_registry::") || frame.function == "__restore_rt");
         frames.drain(..handler.map_or(0, |last| last + 1));
-        let poll = frames.iter().position(|frame| frame.function.starts_with("cede_core::task::cell::"));
+        // Functions that were inlined have short names, so the file counts as well.
+        let poll = frames.iter().position(|frame| frame.function.starts_with("cede_core::task::cell::") || frame.is_in("cede-core"));
         frames.truncate(poll.unwrap_or(frames.len()));
-        let wrapped =
-            frames.iter().rev().take_while(|frame| frame.function.starts_with("<cede::") || frame.function.starts_with("cede::")).count();
+        let is_ours = |frame: &&StallFrame| frame.function.trim_start_matches('<').starts_with("cede::") || frame.is_in("crates/cede/src");
+        let wrapped = frames.iter().rev().take_while(is_ours).count();
         frames.truncate(frames.len() - wrapped);
         frames
     }

@@ -68,6 +68,12 @@ pub struct StallFrame {
 }
 
 impl StallFrame {
+    /// Whether the path of its file contains this.
+    #[cfg(feature = "backtrace")]
+    pub(super) fn is_in(&self, part: &str) -> bool {
+        self.file.as_ref().is_some_and(|file| file.to_string_lossy().contains(part))
+    }
+
     /// Whether this is code of the program, as far as its name and file say.
     fn is_users(&self) -> bool {
         const LIBRARIES: [&str; 8] = ["std::", "core::", "alloc::", "<std::", "<core::", "<alloc::", "cede", "<cede"];
