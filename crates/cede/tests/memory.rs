@@ -170,7 +170,7 @@ fn spawn_and_join_allocate_nothing_in_steady_state() {
             assert_eq!(cede::spawn(async move { i }).await.unwrap(), i);
         }
     };
-    // The monitor may allocate when it looks for deadlocks, twice a second.
-    assert!(allocations(&one_thread(), load) < 1000);
+    assert!(allocations(&one_thread(), load) < 100);
+    // The monitor, which this runtime has, may allocate when it looks for deadlocks, twice a second.
     assert!(allocations(&two_workers(), load) < 1000);
 }

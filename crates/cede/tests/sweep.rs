@@ -1,10 +1,9 @@
 //! Each public future is dropped at its k-th pending poll, for each k; nothing is lost or doubled, and everything still works.
 
-use std::future::{Future, pending, poll_fn};
+use std::future::{Future, pending};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Poll;
 use std::time::Duration;
 
 use cede::blocking::BlockingPool;
@@ -19,24 +18,14 @@ use cede::sync::Semaphore;
 use cede::task::{JoinSet, yield_now};
 use cede::time::{Instant, sleep};
 
+#[path = "support/up_to.rs"]
+mod up_to;
+
+use up_to::up_to;
+
 const MS: Duration = Duration::from_millis(1);
 /// No future here is pending more often.
 const MOST: usize = 12;
-
-/// Polls until the future was pending `k` times and drops it at the next time. Its output, if it was ready before.
-async fn up_to<F: Future>(k: usize, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut left = k;
-    poll_fn(|cx| match future.as_mut().poll(cx) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending if left == 0 => Poll::Ready(None),
-        Poll::Pending => {
-            left -= 1;
-            Poll::Pending
-        }
-    })
-    .await
-}
 
 /// Gives up after `k` pending polls, and then waits for the same future to its end.
 async fn in_two_parts<F: Future + Unpin>(k: usize, mut future: F) -> F::Output {

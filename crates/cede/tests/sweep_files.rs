@@ -1,9 +1,7 @@
 //! Each future of `fs` is dropped at its k-th pending poll, for each k: what it was to do is then done or not done, never half, and what is open goes on.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
-use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
 use cede::fs::{self, DirBuilder, File, OpenOptions};
@@ -11,24 +9,15 @@ use cede::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 use cede::runtime::Builder;
 use cede::task::spawn_blocking;
 
+#[path = "support/up_to.rs"]
+mod up_to;
+
 /// No future here is pending more often.
 const MOST: usize = 4;
 
-/// Polls until the future was pending `k` times and drops it at the next time. Then whatever it began has its time. Its output, if it was ready before.
+/// Gives the future up at its `k`-th pending poll; then whatever it began has its time. Its output, if it was ready before.
 async fn up_to<F: Future>(k: usize, future: F) -> Option<F::Output> {
-    let output = {
-        let mut future = pin!(future);
-        let mut left = k;
-        poll_fn(|cx| match future.as_mut().poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if left == 0 => Poll::Ready(None),
-            Poll::Pending => {
-                left -= 1;
-                Poll::Pending
-            }
-        })
-        .await
-    };
+    let output = up_to::up_to(k, future).await;
     // There is one blocking thread, and what was begun comes before this.
     spawn_blocking(|| ()).await.unwrap();
     output
