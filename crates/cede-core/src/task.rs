@@ -1,7 +1,7 @@
 //! The task: a future in a cell, the word that says who may touch it, and the references that keep it.
 //!
 //! # What
-//! A cell is one allocation: a [`Header`] of one cache line, then the future, later replaced by its output. Every scheduler uses this cell, the
+//! A cell is one allocation: a [`Header`] of one cache line and a little more, then the future, later replaced by its output. Every scheduler uses this cell, the
 //! one for static memory included; a [`Home`] says where a woken task goes and who frees the memory.
 //!
 //! # Why not the obvious way
@@ -24,7 +24,8 @@
 //!
 //! # References
 //! The runtime holds one from spawn to completion, the join handle one, each abort handle and waker one; queue entries hold none, because a
-//! task that is not complete cannot go away. So `wake_by_ref` is one `fetch_or` and never counts.
+//! task that is not complete cannot go away. So `wake_by_ref` is one `fetch_or` and never counts. The one
+//! exception is a runtime that ends: it claims tasks whatever their run bits say, so whoever wakes one by value gives the reference back only after the task is queued.
 //!
 //! # Who may touch what
 //! * `stage` (future or output): until COMPLETE whoever has the right to poll; after COMPLETE the join handle if `JOIN_INTEREST` was set at that
