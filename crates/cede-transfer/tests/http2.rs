@@ -17,6 +17,7 @@ use cede_transfer::engine::{Check, Engine, Job, Output, Settings, Silent, Stop};
 use cede_transfer::plan::Rules;
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_rustls::TlsAcceptor;
+use futures_util::StreamExt;
 use http_body_util::{BodyExt, StreamBody, combinators::BoxBody};
 use hyper::body::{Frame, Incoming};
 use hyper::rt::ReadBufCursor;
@@ -66,11 +67,13 @@ struct Counts {
     requests: AtomicUsize,
     /// So many answers are reset in the middle.
     resets: AtomicUsize,
+    /// An answer stops in its middle until so many connections are there.
+    gate: usize,
 }
 
 type Body = BoxBody<Bytes, io::Error>;
 
-fn answer(content: &Bytes, counts: &Counts, request: &Request<Incoming>) -> Response<Body> {
+fn answer(content: &Bytes, counts: &Arc<Counts>, request: &Request<Incoming>) -> Response<Body> {
     counts.requests.fetch_add(1, Ordering::Relaxed);
     let range = request.headers().get("range").and_then(|value| value.to_str().ok()?.strip_prefix("bytes=")?.split_once('-'));
     let start: usize = range.and_then(|(start, _)| start.parse().ok()).unwrap_or(0);
@@ -85,17 +88,27 @@ fn answer(content: &Bytes, counts: &Counts, request: &Request<Incoming>) -> Resp
         frames.truncate(frames.len() / 2);
         frames.push(Err(io::Error::other("reset")));
     }
-    let stream = futures_util::stream::iter(frames);
+    let middle = frames.len() / 2;
+    let counts = Arc::clone(counts);
+    let stream = futures_util::stream::iter(frames).enumerate().then(move |(at, frame)| {
+        let counts = Arc::clone(&counts);
+        async move {
+            while at == middle && counts.connections.load(Ordering::Relaxed) < counts.gate {
+                cede::time::sleep(Duration::from_millis(1)).await;
+            }
+            frame
+        }
+    });
     let response = Response::builder().status(206).header("etag", "\"v\"");
     response
         .header("content-range", format!("bytes {start}-{}/{total}", end - 1))
         .header("content-length", end - start)
-        .body(StreamBody::new(stream).boxed())
+        .body(BodyExt::boxed(StreamBody::new(stream)))
         .unwrap()
 }
 
 /// Runs the downloads against a server of its own; returns what it counted.
-fn serve(resets: usize, downloads: impl AsyncFnOnce(u16)) -> Arc<Counts> {
+fn serve(counts: Counts, downloads: impl AsyncFnOnce(u16)) -> Arc<Counts> {
     let chain = CertificateDer::pem_file_iter(fixture("localhost.pem")).unwrap().collect::<Result<Vec<_>, _>>().unwrap();
     let key = PrivateKeyDer::from_pem_file(fixture("localhost.key")).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -103,7 +116,7 @@ fn serve(resets: usize, downloads: impl AsyncFnOnce(u16)) -> Arc<Counts> {
     let mut config = builder.with_no_client_auth().with_single_cert(chain, key).unwrap();
     config.alpn_protocols = vec![b"h2".to_vec()];
     let acceptor = TlsAcceptor::from(Arc::new(config));
-    let counts = Arc::new(Counts { resets: AtomicUsize::new(resets), ..Counts::default() });
+    let counts = Arc::new(counts);
     let content = Bytes::from(content());
     let runtime = cede::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let shared = Arc::clone(&counts);
@@ -125,7 +138,7 @@ fn serve(resets: usize, downloads: impl AsyncFnOnce(u16)) -> Arc<Counts> {
                 });
             }
         });
-        downloads(port).await;
+        cede::time::timeout(Duration::from_secs(60), downloads(port)).await.expect("the downloads end");
         server.abort();
     });
     counts
@@ -154,7 +167,7 @@ fn scratch(name: &str) -> std::path::PathBuf {
 #[test]
 fn small_files_share_a_connection() {
     let dir = scratch("h2-small");
-    let counts = serve(0, async |port| {
+    let counts = serve(Counts::default(), async |port| {
         let engine = engine(Rules::default());
         for n in 0..20 {
             let name = n.to_string();
@@ -168,7 +181,7 @@ fn small_files_share_a_connection() {
 #[test]
 fn segments_have_connections_of_their_own() {
     let dir = scratch("h2-segments");
-    let counts = serve(0, async |port| {
+    let counts = serve(Counts { gate: 2, ..Counts::default() }, async |port| {
         let rules = Rules { eager: true, segments: 3, min_split: 64 * 1024, ..Rules::default() };
         engine(rules).download(job(&dir, port, "big", "big"), Arc::new(Silent), Stop::never()).await.unwrap();
     });
@@ -179,7 +192,7 @@ fn segments_have_connections_of_their_own() {
 #[test]
 fn reset_streams_are_resumed() {
     let dir = scratch("h2-reset");
-    let counts = serve(3, async |port| {
+    let counts = serve(Counts { resets: AtomicUsize::new(3), ..Counts::default() }, async |port| {
         let rules = Rules { wait: Duration::from_millis(2)..Duration::from_millis(9), ..Rules::default() };
         engine(rules).download(job(&dir, port, "big", "big"), Arc::new(Silent), Stop::never()).await.unwrap();
     });
