@@ -1,7 +1,7 @@
 //! Who holds a lock that others wait for.
 //!
 //! A lock notes the task that holds it, with one store. When somebody has to wait, the lock tells the runtime, so that whoever looks for deadlocks need not touch the lock, which may be gone by
-//! then. What the runtime does with it is its own business: whoever enters one leaves its functions with the thread.
+//! then, and so that who holds what an important task waits for can be let run first. What the runtime does with it is its own business: whoever enters one leaves its functions with the thread.
 
 use crate::cells;
 
@@ -12,6 +12,19 @@ pub struct Holders {
     pub current: fn() -> u64,
     /// Somebody waits for the lock at an address, which a task has; zero if that is not known.
     pub note: fn(u64, u64),
+    /// Nobody waits for the lock at an address any more.
+    pub idle: fn(u64),
+    /// The task that runs on this thread waits for something from now on; or no longer. (It may say the one or the other twice, or be dropped without a word.)
+    pub waits: fn(Awaited, bool),
+}
+
+/// What a task may wait for that another one has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Awaited {
+    /// The lock at an address.
+    Lock(u64),
+    /// The end of a task, by its number.
+    Task(u64),
 }
 
 /// From now on these are asked and told on this thread.
@@ -33,6 +46,27 @@ pub fn note(lock: u64, holder: u64) {
     }
 }
 
+/// Nobody waits for the lock at this address any more.
+pub fn idle(lock: u64) {
+    if let Some(holders) = cells::holders() {
+        (holders.idle)(lock);
+    }
+}
+
+/// The task that runs waits for this.
+pub fn waits(what: Awaited) {
+    if let Some(holders) = cells::holders() {
+        (holders.waits)(what, true);
+    }
+}
+
+/// The task that runs does not wait for this any more.
+pub fn waits_no_more(what: Awaited) {
+    if let Some(holders) = cells::holders() {
+        (holders.waits)(what, false);
+    }
+}
+
 #[cfg(all(test, feature = "std", not(loom)))]
 mod tests {
     use core::cell::Cell;
@@ -47,7 +81,7 @@ mod tests {
     fn without_a_runtime_nobody_is_current_and_nothing_is_noted() {
         assert_eq!(current(), 0);
         note(1, 2);
-        static HOLDERS: Holders = Holders { current: || 7, note: |lock, holder| NOTED.set((lock, holder)) };
+        static HOLDERS: Holders = Holders { current: || 7, note: |lock, holder| NOTED.set((lock, holder)), idle: |_| (), waits: |_, _| () };
         install(&HOLDERS);
         assert_eq!(current(), 7);
         note(3, 4);

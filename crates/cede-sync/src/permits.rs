@@ -32,7 +32,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
 use cede_context::budget;
-use cede_context::holder;
+use cede_context::holder::{self, Awaited};
 use cede_context::wait::{self, WaitKind, waiting_for_by_way};
 use cede_core::lock::{Guard, Lock};
 use cede_core::prim::atomic::{AtomicUsize, Ordering};
@@ -153,10 +153,21 @@ impl Permits {
     /// Tells those who look for deadlocks who holds what others wait for.
     #[cold]
     fn note_holder(&self) {
-        if !self.is_lock {
-            return;
+        if self.is_lock {
+            holder::note(self.address(), self.holder.load(Ordering::Relaxed) as u64);
         }
-        holder::note(core::ptr::from_ref(self).addr() as u64, self.holder.load(Ordering::Relaxed) as u64);
+    }
+
+    fn address(&self) -> u64 {
+        core::ptr::from_ref(self).addr() as u64
+    }
+
+    /// The task that runs waits for this no longer.
+    fn forget_wait(&self) {
+        wait::forget(self.address());
+        if self.is_lock {
+            holder::waits_no_more(Awaited::Lock(self.address()));
+        }
     }
 
     /// Gives permits to those who wait, and what is left to the word.
@@ -180,6 +191,9 @@ impl Permits {
         *permits = claims.hand_out(*permits, batch, |sole| self.holder.store(sole, Ordering::Relaxed));
         self.note_holder();
         if claims.is_empty() {
+            if self.is_lock {
+                holder::idle(self.address());
+            }
             let rest = core::mem::take(permits);
             // Also clears the mark: the queue is empty [I1].
             let mut word = self.word.load(Ordering::Relaxed);
@@ -280,6 +294,7 @@ impl Take<'_> {
         let task = if permits.is_lock { holder::current() } else { 0 };
         // Cloning is foreign code: never under the lock.
         let mut waker = (!claim.is_queued()).then(|| cx.waker().clone());
+        let joins = permits.is_lock && waker.is_some();
         loop {
             let mut claims = permits.claims.lock();
             if permits.is_closed() {
@@ -288,7 +303,8 @@ impl Take<'_> {
             if claim.is_queued() {
                 match claims.check(claim.as_mut(), cx.waker()) {
                     Progress::Satisfied => {
-                        wait::forget(core::ptr::from_ref(permits).addr() as u64);
+                        drop(claims);
+                        permits.forget_wait();
                         return Poll::Ready(Ok(()));
                     }
                     Progress::Waiting => break,
@@ -320,7 +336,10 @@ impl Take<'_> {
             waker = Some(cx.waker().clone());
         }
         let indirect = permits.is_lock && task_of(cx.waker()).is_none_or(|polled| polled.id() != task);
-        waiting_for_by_way(kind, core::ptr::from_ref(permits).addr() as u64, indirect);
+        waiting_for_by_way(kind, permits.address(), indirect);
+        if joins {
+            holder::waits(Awaited::Lock(permits.address()));
+        }
         Poll::Pending
     }
 }
@@ -382,7 +401,7 @@ impl Drop for Take<'_> {
 #[cold]
 fn give_up(take: Pin<&mut Take<'_>>) {
     let (permits, _, claim) = take.parts();
-    wait::forget(core::ptr::from_ref(permits).addr() as u64);
+    permits.forget_wait();
     let mut claims = permits.claims.lock();
     let (granted, waker) = claims.leave(claim);
     // Also without permits: the queue may have become empty.

@@ -28,6 +28,7 @@ mod monitor;
 pub mod net;
 mod pollable;
 pub mod process;
+mod rank;
 pub mod runtime;
 pub mod scope;
 pub mod signal;

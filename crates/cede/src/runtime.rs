@@ -25,6 +25,7 @@ pub(crate) mod steal;
 mod tick;
 
 pub use crate::monitor::{Stall, StallFrame};
+pub use crate::rank::policy;
 pub use builder::{Builder, UnhandledPanic};
 pub use context::EnterGuard;
 pub use handle::{Handle, RuntimeFlavor, TryCurrentError};

@@ -29,6 +29,8 @@ pub use spawn::{spawn, spawn_blocking};
 pub use task_local::{AccessError, LocalKey};
 pub use yield_now::yield_now;
 
+pub use crate::rank::{CpuGroup, Priority};
+
 pub(crate) use crate::blocking::spawn_cancelled;
 
 /// The futures that have a name of their own.

@@ -205,6 +205,12 @@ impl TaskRef {
         self.header().wait.store(word as usize, Ordering::Relaxed);
     }
 
+    /// How often the task has been polled; wraps around.
+    #[must_use]
+    pub fn polls(self) -> u32 {
+        self.header().polls.load(Ordering::Relaxed)
+    }
+
     /// One more poll begins. For the runner.
     #[inline]
     pub fn count_poll(self) {
@@ -314,6 +320,11 @@ impl TaskRef {
             // SAFETY: [I2] that was the last reference.
             (_, AfterRelease::Free) => unsafe { self.free() },
         }
+    }
+
+    /// Has the task's home queue it again. For a runner that knows no better place: it has the right to poll, which goes to the home.
+    pub fn requeue(self) {
+        (self.vtable().schedule)(self);
     }
 
     /// Asks for the task's future to be dropped at its next turn, which comes at once.

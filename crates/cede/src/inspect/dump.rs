@@ -11,6 +11,8 @@ use cede_core::task::Sighting;
 
 use super::registry::Inspected;
 use super::{Deadlock, State, TaskDump, age, deadlock, object, posts, registry};
+use crate::rank;
+use crate::task::Priority;
 use crate::task::slab::census;
 
 /// The tasks of the process or of a runtime as they were at some moment. `Display` shows them one a line, what is suspicious first.
@@ -82,7 +84,7 @@ impl fmt::Display for Dump {
             writeln!(f, "{suspected}")?;
         }
         let mut by_runtime: Vec<_> = self.tasks.iter().collect();
-        by_runtime.sort_by_key(|task| (task.runtime, rank(&task.state)));
+        by_runtime.sort_by_key(|task| (task.runtime, order(&task.state)));
         let mut runtime = None;
         for task in by_runtime {
             if runtime != Some(task.runtime) {
@@ -96,7 +98,7 @@ impl fmt::Display for Dump {
     }
 }
 
-fn rank(state: &State) -> u8 {
+fn order(state: &State) -> u8 {
     match state {
         State::Running { .. } => 0,
         State::Blocking => 1,
@@ -129,9 +131,12 @@ impl Describer {
             None if task.state.is_asleep() => State::Waiting,
             None => State::Runnable,
         };
+        let rank = rank::of(task.id);
         TaskDump {
             id: task.id,
             name: self.name_of(task.id),
+            priority: rank.as_ref().map_or(Priority::Normal, |rank| rank.class()),
+            group: rank.and_then(|rank| rank.group().map(|group| group.name().into())),
             runtime,
             spawned_at: task.site,
             future: task.future_type,
@@ -176,6 +181,8 @@ impl Describer {
                 runtime: Some(number),
                 spawned_at: site,
                 future: "a closure",
+                priority: Priority::Normal,
+                group: None,
                 state: State::Blocking,
                 aborted: false,
                 wait: Wait::NONE,

@@ -15,8 +15,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cede_context::holder::Holders;
+use cede_context::holder::{Awaited, Holders};
 
+use crate::rank::{self, inherit};
 use crate::runtime::context;
 
 const PLACES_LOG2: u32 = 12;
@@ -27,7 +28,21 @@ const HOLDER_MAX: u64 = (1 << HOLDER_BITS) - 1;
 static TABLE: [AtomicU64; 1 << PLACES_LOG2] = [const { AtomicU64::new(0) }; 1 << PLACES_LOG2];
 
 /// For the threads that are in a runtime.
-pub(crate) static HOLDERS: Holders = Holders { current: || context::current_task_id().unwrap_or(0), note };
+pub(crate) static HOLDERS: Holders =
+    Holders { current: || context::current_task_id().unwrap_or(0), note: noted, idle: inherit::idle, waits };
+
+fn noted(lock: u64, holder: u64) {
+    note(lock, holder);
+    inherit::holds(lock, holder);
+}
+
+fn waits(what: Awaited, begins: bool) {
+    if rank::any()
+        && let Some(task) = context::current_task_id()
+    {
+        if begins { inherit::begins(what, task) } else { inherit::ends(what, task) }
+    }
+}
 
 /// The place of a lock, and what marks a word as its own.
 fn place(lock: u64) -> (&'static AtomicU64, u64) {

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use cede_context::wait::{Wait, WaitKind};
 
+use crate::task::Priority;
+
 /// A task as a dump shows it.
 ///
 /// ```
@@ -35,6 +37,10 @@ pub struct TaskDump {
     pub spawned_at: &'static Location<'static>,
     /// The type of its future.
     pub future: &'static str,
+    /// How much it matters at present, which may be because of those who wait for it.
+    pub priority: Priority,
+    /// The group in which its processor time is counted.
+    pub group: Option<Arc<str>>,
     /// What it is doing.
     pub state: State,
     /// Whether it was aborted and will be dropped at its next turn.
@@ -89,6 +95,12 @@ impl fmt::Display for TaskDump {
         }
         if self.aborted {
             f.write_str(", aborted")?;
+        }
+        if self.priority != Priority::Normal {
+            write!(f, ", {} priority", self.priority)?;
+        }
+        if let Some(group) = &self.group {
+            write!(f, ", of group \"{group}\"")?;
         }
         write!(f, "; spawned at {}", self.spawned_at)?;
         if let Some(age) = self.age {

@@ -17,6 +17,7 @@ use super::{Handle, Id, LocalOptions, LocalRuntime, Ready, Runtime, local, steal
 use crate::blocking::{Blocking, pool};
 use crate::inspect::Deadlock;
 use crate::monitor::{Reported, Reports, Stall};
+use crate::rank::policy::Policy;
 
 type ThreadName = Arc<dyn Fn() -> String + Send + Sync>;
 
@@ -50,6 +51,7 @@ pub struct Builder {
     on_task_panic: Option<panics::Listener>,
     descriptors: bool,
     timers: bool,
+    policy: Option<Box<dyn Policy>>,
 }
 
 /// What a runtime does when a task panics.
@@ -101,6 +103,7 @@ impl Builder {
             on_task_panic: None,
             descriptors: false,
             timers: false,
+            policy: None,
         }
     }
 
@@ -331,18 +334,29 @@ impl Builder {
         self
     }
 
+    /// Decides which task runs next on a one-thread runtime: the next one that is made with this builder. Without it, tasks run in the order in which they became runnable, but by their
+    /// [priorities](crate::task::Priority) if they have any.
+    pub fn policy(&mut self, policy: impl Policy + 'static) -> &mut Self {
+        self.policy = Some(Box::new(policy));
+        self
+    }
+
     /// Makes the runtime.
     ///
     /// # Errors
     /// If threads or descriptors cannot be had.
     ///
     /// # Panics
-    /// If a multi-thread runtime is asked to start paused.
+    /// If a multi-thread runtime is asked to start paused, or has a [`policy`](Self::policy).
     #[track_caller]
     pub fn build(&mut self) -> io::Result<Runtime> {
         let scheduler = match self.flavor {
             Flavor::CurrentThread => SchedulerHandle::Local(self.build_one_thread(None)?),
             Flavor::MultiThread => {
+                assert!(
+                    self.policy.is_none(),
+                    "a policy orders the tasks of a `current_thread` runtime; on this one, give tasks priorities"
+                );
                 assert!(!self.start_paused, "`start_paused` requires the `current_thread` runtime flavor");
                 SchedulerHandle::Steal(self.build_work_stealing()?)
             }
@@ -364,11 +378,15 @@ impl Builder {
         Ok(LocalRuntime::from_runtime(Runtime::from_handle(Handle::new(SchedulerHandle::Local(shared)))))
     }
 
-    fn build_one_thread(&self, bound_to: Option<std::thread::ThreadId>) -> io::Result<Arc<local::Shared>> {
+    fn build_one_thread(&mut self, bound_to: Option<std::thread::ThreadId>) -> io::Result<Arc<local::Shared>> {
         let clock = self.clock();
         let driver = Driver::epoll(clock.clone())?;
-        let ready = Ready::Fifo(cede_core::run_queue::RunQueue::new());
-        Ok(local::build(self.parts(clock, false), driver, ready, bound_to))
+        let policy = self.policy.take();
+        let ready = match policy {
+            None => Ready::Fifo(cede_core::run_queue::RunQueue::new()),
+            Some(_) => Ready::Ordered(Box::default()),
+        };
+        Ok(local::build(self.parts(clock, false), driver, ready, policy, bound_to))
     }
 
     fn build_work_stealing(&self) -> io::Result<Arc<steal::Shared>> {
@@ -398,7 +416,7 @@ impl Builder {
     pub(crate) fn build_simulated(&self, ready: Ready) -> Runtime {
         let clock = Clock::simulated();
         let driver = Driver::sim(clock.clone());
-        let shared = local::build(self.parts(clock, true), driver, ready, None);
+        let shared = local::build(self.parts(clock, true), driver, ready, None, None);
         Runtime::from_handle(Handle::new(SchedulerHandle::Local(shared)))
     }
 

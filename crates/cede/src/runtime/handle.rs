@@ -15,6 +15,7 @@ use super::stats::Stats;
 use super::{Id, Refusal, RuntimeMetrics};
 use super::{local, steal};
 use crate::inspect::Dump;
+use crate::rank::Wanted;
 use crate::task::JoinHandle;
 use crate::time::timers::Lease;
 
@@ -114,6 +115,35 @@ impl Handle {
         match &self.scheduler {
             SchedulerHandle::Local(shared) => local::spawn(shared, future, site),
             SchedulerHandle::Steal(shared) => steal::spawn(shared, future, site),
+        }
+    }
+
+    /// Starts a task that has a rank.
+    pub(crate) fn spawn_ranked_at<F>(&self, future: F, wanted: Wanted, site: &'static Location<'static>) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        match &self.scheduler {
+            SchedulerHandle::Local(shared) => local::spawn_ranked(shared, future, wanted, site),
+            SchedulerHandle::Steal(shared) => steal::spawn_ranked(shared, future, wanted, site),
+        }
+    }
+
+    /// Starts a task that has a rank and need not be `Send`, if this is the runtime of this thread.
+    pub(crate) fn spawn_ranked_local_at<F>(
+        &self,
+        future: F,
+        wanted: Wanted,
+        site: &'static Location<'static>,
+    ) -> Option<JoinHandle<F::Output>>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        match &self.scheduler {
+            SchedulerHandle::Local(shared) if shared.takes_local_tasks() => Some(local::spawn_ranked(shared, future, wanted, site)),
+            _ => None,
         }
     }
 

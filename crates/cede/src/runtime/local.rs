@@ -21,14 +21,15 @@
 
 mod attention;
 mod parking;
+mod ranked;
 mod report;
 mod shutdown;
 mod signal;
+mod spawn;
 
 use std::alloc::Layout;
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::future::Future;
-use std::panic::Location;
 use std::pin::Pin;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -39,7 +40,7 @@ use std::thread::{self, Thread, ThreadId};
 use cede_context::budget;
 use cede_core::lock::Lock;
 use cede_core::run_queue::RunQueue;
-use cede_core::task::{Cell as TaskCell, Home, TaskRef};
+use cede_core::task::{Home, TaskRef};
 use cede_core::transfer_stack::TransferStack;
 use cede_driver::Driver;
 
@@ -49,13 +50,17 @@ use super::ready::Ready;
 use super::run::{self, Outcome};
 use super::stats::Stats;
 use super::tick::Tick;
+use crate::inspect::posts;
 use crate::inspect::registry::{self, Inspected};
-use crate::inspect::{age, posts};
+use crate::rank::policy::{Policy, Runnable};
+use crate::rank::{Flow, Lanes};
+use crate::task::JoinError;
 use crate::task::slab::{self, Slab};
-use crate::task::{Id, JoinError, JoinHandle};
 use crate::time::timers::Lease;
 use attention::Attention;
+pub(crate) use ranked::spawn_ranked;
 use signal::{MainSignal, ThreadSignal};
+pub(crate) use spawn::spawn;
 
 /// The slab that the driving thread allocates from, and the one for spawns from elsewhere.
 const OWN_SLAB: usize = 0;
@@ -68,6 +73,9 @@ pub(crate) struct Shared {
     pub(crate) stats: Stats,
     /// Of threads that do not drive it.
     foreign_stats: Stats,
+    /// The runnable tasks that have a rank, unless a policy of the user's orders all.
+    lanes: Arc<Lanes>,
+    ordered: bool,
     inbox: TransferStack,
     /// How many tasks are in the inbox, or were just taken out.
     inbox_len: AtomicUsize,
@@ -91,6 +99,8 @@ struct Idle {
 pub(crate) struct Scheduler {
     shared: Arc<Shared>,
     ready: UnsafeCell<Ready>,
+    /// The user's, if `ready` is ordered. Foreign code: it may come back here.
+    policy: Option<RefCell<Box<dyn Policy>>>,
     slab: UnsafeCell<Slab<Shared>>,
     driver: RefCell<Driver>,
     /// Polls since the driver was looked at.
@@ -117,13 +127,21 @@ impl slab::Shared for Shared {
 }
 
 /// Makes the shared part; the scheduler in it waits for a `block_on`.
-pub(crate) fn build(parts: Parts, driver: Driver, ready: Ready, bound_to: Option<ThreadId>) -> Arc<Shared> {
+pub(crate) fn build(
+    parts: Parts,
+    driver: Driver,
+    ready: Ready,
+    policy: Option<Box<dyn Policy>>,
+    bound_to: Option<ThreadId>,
+) -> Arc<Shared> {
     let handle = driver.handle().clone();
     let shared = Arc::new(Shared {
         timers: Lease::new(handle.clone()),
         parts,
         stats: Stats::default(),
         foreign_stats: Stats::default(),
+        lanes: Arc::default(),
+        ordered: matches!(ready, Ready::Ordered(_)),
         inbox: TransferStack::new(),
         inbox_len: AtomicUsize::new(0),
         freed: [TransferStack::new(), TransferStack::new()],
@@ -136,6 +154,7 @@ pub(crate) fn build(parts: Parts, driver: Driver, ready: Ready, bound_to: Option
     *shared.foreign_slab.lock() = Some(Slab::new(shared.clone(), FOREIGN_SLAB));
     let scheduler = Box::new(Scheduler {
         ready: UnsafeCell::new(ready),
+        policy: policy.map(RefCell::new),
         slab: UnsafeCell::new(Slab::new(shared.clone(), OWN_SLAB)),
         driver: RefCell::new(driver),
         polls: Cell::new(0),
@@ -191,55 +210,6 @@ fn with_active<R>(access: impl FnOnce(Option<&Scheduler>) -> R) -> R {
     access(unsafe { active.as_ref() })
 }
 
-/// Starts a task.
-#[inline]
-pub(crate) fn spawn<F>(shared: &Arc<Shared>, future: F, site: &'static Location<'static>) -> JoinHandle<F::Output>
-where
-    F: Future + 'static,
-    F::Output: 'static,
-{
-    let layout = TaskCell::<F, LocalHome>::LAYOUT;
-    let id = Id::next();
-    with_active(|active| match active {
-        Some(scheduler) if Arc::ptr_eq(&scheduler.shared, shared) && !scheduler.slab(|slab| slab.is_frozen()) => {
-            let memory = scheduler.slab(|slab| slab.allocate(layout));
-            let born = age::coarse(scheduler.seen_at.get());
-            // SAFETY: the memory is new. A future that is not `Send` is only spawned by its scheduler's thread (I3).
-            let (task, join) = unsafe { TaskCell::<F, LocalHome>::emplace(memory, future, id.number(), site, born) };
-            shared.stats.spawned();
-            scheduler.push(task);
-            JoinHandle::new(join)
-        }
-        _ => spawn_from_elsewhere(shared, future, id, site),
-    })
-}
-
-#[cold]
-fn spawn_from_elsewhere<F>(shared: &Arc<Shared>, future: F, id: Id, site: &'static Location<'static>) -> JoinHandle<F::Output>
-where
-    F: Future + 'static,
-    F::Output: 'static,
-{
-    let layout = TaskCell::<F, LocalHome>::LAYOUT;
-    let mut place = shared.foreign_slab.lock();
-    let open = !shared.inbox.is_closed() && !shared.parts.refuses_spawn();
-    let Some(slab) = place.as_mut().filter(|_| open) else {
-        drop(place);
-        return crate::task::spawn_cancelled(future, id, site);
-    };
-    let memory = slab.allocate(layout);
-    let born = age::coarse(shared.parts.clock.now());
-    // SAFETY: [I3] the memory is new. A future that is not `Send` is only spawned by the thread that the scheduler is bound to. The slab is locked, so the walk of the shutdown sees the
-    // task whole or not at all.
-    let (task, join) = unsafe { TaskCell::<F, LocalHome>::emplace(memory, future, id.number(), site, born) };
-    shared.foreign_stats.spawned_from_anywhere();
-    let pushed = shared.push_to_inbox(task);
-    drop(place);
-    debug_assert!(pushed, "the inbox is closed under the same lock");
-    shared.timers.driver().unpark();
-    JoinHandle::new(join)
-}
-
 /// Whether the current thread drives a scheduler of one thread.
 pub(crate) fn is_any_driven_here() -> bool {
     with_active(|active| active.is_some())
@@ -283,9 +253,9 @@ impl Shared {
         pushed
     }
 
-    /// How many tasks wait in the inbox.
+    /// How many tasks wait where other threads put them.
     pub(crate) fn queue_depth(&self) -> usize {
-        self.inbox_len.load(Ordering::Relaxed)
+        self.inbox_len.load(Ordering::Relaxed) + self.lanes.len()
     }
 
     pub(crate) fn alive_tasks(&self) -> usize {
@@ -403,7 +373,20 @@ impl Scheduler {
 
     #[inline]
     fn push(&self, task: TaskRef) {
-        self.ready(|ready| ready.push(task));
+        if let Err(task) = self.ready(|ready| ready.push(task)) {
+            self.push_by_policy(task);
+        }
+    }
+
+    #[cold]
+    fn push_by_policy(&self, task: TaskRef) {
+        let ask = |policy: &RefCell<Box<dyn Policy>>| {
+            // It is being asked, and wakes this task by what it does.
+            let Ok(mut policy) = policy.try_borrow_mut() else { return 0 };
+            run::shielded(|| policy.rank(&Runnable::new(task, &self.shared.parts))).unwrap_or(0)
+        };
+        let rank = self.policy.as_ref().map_or(0, ask);
+        self.ready(|ready| ready.push_at(task, rank));
     }
 
     /// The next task; the inbox gets its turn whenever the queue is empty or it is time to look around.
@@ -419,7 +402,9 @@ impl Scheduler {
         if !self.shared.inbox.is_empty() {
             let tasks: RunQueue = self.shared.inbox.take();
             self.shared.inbox_len.fetch_sub(tasks.len(), Ordering::Relaxed);
-            self.ready(|ready| ready.append(tasks));
+            if let Err(mut tasks) = self.ready(|ready| ready.append(tasks)) {
+                std::iter::from_fn(|| tasks.pop()).for_each(|task| self.push_by_policy(task));
+            }
         }
     }
 
@@ -468,22 +453,34 @@ impl Scheduler {
             if self.polls.get() >= interval {
                 self.look_around();
             }
-            let Some(task) = self.next() else { return tick };
-            tick.polled += 1;
-            self.polls.set(self.polls.get() + 1);
-            // SAFETY: [I2] the task came from the queue, with the right to poll it; its home's failure is `JoinError`.
-            match unsafe { run::run(task, |panicked| self.shared.parts.note_panic(panicked)) } {
-                Outcome::Asleep => {}
-                Outcome::Again => self.push(task),
-                Outcome::Completed => {
-                    tick.completed += 1;
-                    self.shared.stats.completed();
-                }
-            }
-            if tick.polled >= before_future && signal.woken.load(Ordering::Relaxed) {
+            let flow = if self.shared.lanes.is_waiting() {
+                self.tick_by_rank(&mut tick, before_future, signal)
+            } else {
+                let Some(task) = self.next() else { return tick };
+                self.run_task(task, false, &mut tick, before_future, signal)
+            };
+            if flow != Flow::On {
                 return tick;
             }
         }
+    }
+
+    /// Gives a task that came from a queue its turn. The future of `block_on` has its own after `before_future` of them.
+    #[inline(always)]
+    fn run_task(&self, task: TaskRef, ranked: bool, tick: &mut Tick, before_future: usize, signal: &MainSignal) -> Flow {
+        tick.polled += 1;
+        self.polls.set(self.polls.get() + 1);
+        // SAFETY: [I2] the task came from a queue, with the right to poll it; its home's failure is `JoinError`.
+        match unsafe { run::run(task, |panicked| self.shared.parts.note_panic(panicked)) } {
+            Outcome::Asleep => {}
+            Outcome::Again if ranked => task.requeue(),
+            Outcome::Again => self.push(task),
+            Outcome::Completed => {
+                tick.completed += 1;
+                self.shared.stats.completed();
+            }
+        }
+        if tick.polled >= before_future && signal.woken.load(Ordering::Relaxed) { Flow::Stop } else { Flow::On }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! # What
 //! Each worker has a thread, a ring of runnable tasks with an overflow list behind it, a slot for the task woken last, a slab, a driver and a wheel. It runs its own tasks; when there are none it takes from
-//! the injection queue, then from others' rings, then it parks in its driver. A thread that calls `block_on` becomes a *guest*: a worker without driver and wheel, so that
+//! the injection queue, then from others' rings, then it parks in its driver. Tasks that have a rank are in none of these but in the [lanes](crate::rank::lanes), see [`ranked`]. A thread that calls `block_on` becomes a *guest*: a worker without driver and wheel, so that
 //! what its future spawns and awaits needs no second thread.
 //!
 //! # Why not the obvious way
@@ -27,6 +27,7 @@ mod guest;
 mod hand_over;
 mod inject;
 pub(crate) mod priority;
+mod ranked;
 mod rescue;
 mod seat;
 mod shared_list;
@@ -56,6 +57,7 @@ use super::stats::Stats;
 use crate::inspect::age;
 use crate::inspect::registry::{self, Inspected};
 use crate::monitor::{self, Watch, Watched};
+use crate::rank::Lanes;
 use crate::task::slab::{self, Slab};
 use crate::task::{Id, JoinError, JoinHandle};
 use crate::time::timers::Lease;
@@ -68,6 +70,7 @@ use spares::Spares;
 use worker::Worker;
 
 pub(crate) use hand_over::block_in_place;
+pub(crate) use ranked::spawn_ranked;
 pub(crate) use spares::Threads;
 
 /// What every thread may use.
@@ -77,6 +80,8 @@ pub(crate) struct Shared {
     remotes: Box<[Remote]>,
     workers: usize,
     inject: Inject,
+    /// The runnable tasks that have a rank.
+    lanes: Arc<Lanes>,
     idle: Idle<Box<[usize]>>,
     /// For spawns from threads that run no worker of this runtime.
     foreign_slab: Lock<Option<Slab<Shared>>>,
@@ -154,6 +159,7 @@ fn assemble(parts: Parts, drivers: &[Driver], threads: Threads) -> Arc<Shared> {
         remotes,
         workers,
         inject: Inject::new(),
+        lanes: Arc::default(),
         idle: Idle::new(vec![0; workers].into()),
         foreign_slab: Lock::new(None),
         foreign_freed: TransferStack::new(),
@@ -230,12 +236,6 @@ impl Home for StealHome {
     }
 }
 
-/// Queues a task that is runnable again and that the current thread, which runs no worker, had been polling.
-#[cold]
-fn push_again(task: TaskRef) {
-    StealHome::schedule(task);
-}
-
 thread_local! {
     /// How many cells this thread has freed for other workers.
     static FREED_ELSEWHERE: Cell<usize> = const { Cell::new(0) };
@@ -276,17 +276,25 @@ where
             worker.push_woken(task);
             JoinHandle::new(join)
         }
-        _ => spawn_from_elsewhere(shared, future, id, site),
+        _ => spawn_from_elsewhere::<F, StealHome>(shared, future, id, site, |task| shared.inject.push(task).is_ok()),
     }
 }
 
+/// Starts a task that is not in the slab of a worker; `push` queues it, which succeeds unless the runtime ends.
 #[cold]
-fn spawn_from_elsewhere<F>(shared: &Arc<Shared>, future: F, id: Id, site: &'static Location<'static>) -> JoinHandle<F::Output>
+fn spawn_from_elsewhere<F, H>(
+    shared: &Arc<Shared>,
+    future: F,
+    id: Id,
+    site: &'static Location<'static>,
+    push: impl FnOnce(TaskRef) -> bool,
+) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
+    H: Home<Failure = JoinError>,
 {
-    let layout = TaskCell::<F, StealHome>::LAYOUT;
+    let layout = TaskCell::<F, H>::LAYOUT;
     let mut place = shared.foreign_slab.lock();
     let open = !shared.inject.is_closed() && !shared.parts.refuses_spawn();
     let Some(slab) = place.as_mut().filter(|_| open) else {
@@ -296,11 +304,11 @@ where
     let memory = slab.allocate(layout);
     let born = age::coarse(shared.parts.clock.now());
     // SAFETY: the memory is new, and the future is `Send`. The slab is locked, so the walk of the shutdown sees the task whole or not at all.
-    let (task, join) = unsafe { TaskCell::<F, StealHome>::emplace(memory, future, id.number(), site, born) };
+    let (task, join) = unsafe { TaskCell::<F, H>::emplace(memory, future, id.number(), site, born) };
     shared.foreign_stats.spawned_from_anywhere();
-    let pushed = shared.inject.push(task);
+    let pushed = push(task);
     drop(place);
-    debug_assert!(pushed.is_ok(), "the queue is closed under the same lock");
+    debug_assert!(pushed, "the queue is closed under the same lock");
     shared.wake_for_foreign_push();
     JoinHandle::new(join)
 }
@@ -334,9 +342,9 @@ impl Shared {
         Stats::alive(self.remotes.iter().map(|remote| &*remote.stats).chain([&self.foreign_stats]))
     }
 
-    /// How many tasks wait in the injection queue.
+    /// How many tasks wait in the queues that belong to no worker.
     pub(crate) fn queue_depth(&self) -> usize {
-        self.inject.depth()
+        self.inject.depth() + self.lanes.len()
     }
 
     /// How often a sleeping worker had to be interrupted.
@@ -395,6 +403,10 @@ impl Shared {
 
     /// Whether a task is waiting in any queue that everybody can take from.
     fn has_work(&self) -> bool {
+        self.lanes.has_work() || self.has_ordinary_work()
+    }
+
+    fn has_ordinary_work(&self) -> bool {
         !self.inject.is_empty() || self.remotes.iter().any(|remote| !remote.ring.is_empty() || !remote.overflow.is_empty())
     }
 }

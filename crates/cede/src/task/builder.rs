@@ -1,4 +1,4 @@
-//! Tasks with names.
+//! Tasks with names and ranks.
 
 use std::future::Future;
 use std::io;
@@ -6,10 +6,12 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use pin_project_lite::pin_project;
 
-use super::{JoinHandle, LocalSet};
+use super::{CpuGroup, JoinHandle, LocalSet, Priority};
+use crate::rank::Wanted;
 use crate::runtime::{Handle, context};
 
 /// Starts a task with properties.
@@ -23,6 +25,9 @@ use crate::runtime::{Handle, context};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Builder<'a> {
     name: Option<&'a str>,
+    priority: Option<Priority>,
+    group: Option<&'a CpuGroup>,
+    deadline: Option<Instant>,
 }
 
 impl<'a> Builder<'a> {
@@ -35,7 +40,34 @@ impl<'a> Builder<'a> {
     /// The name under which reports and dumps show the task.
     #[must_use]
     pub fn name(self, name: &'a str) -> Self {
-        Self { name: Some(name) }
+        Self { name: Some(name), ..self }
+    }
+
+    /// How much the task matters. What it spawns is an ordinary task, unless it is given a priority, too.
+    ///
+    /// Closures that may block have no priority: bound what they do with a [`Pool`](crate::blocking::Pool).
+    #[must_use]
+    pub fn priority(self, priority: Priority) -> Self {
+        Self { priority: Some(priority), ..self }
+    }
+
+    /// The tasks with which it shares processor time.
+    #[must_use]
+    pub fn group(self, group: &'a CpuGroup) -> Self {
+        Self { group: Some(group), ..self }
+    }
+
+    /// The moment by which the task wants to be done: among those of its priority and group, the earliest runs first. Nothing happens when it passes; for that there is
+    /// [`timeout_at`](crate::time::timeout_at).
+    #[must_use]
+    pub fn deadline(self, deadline: Instant) -> Self {
+        Self { deadline: Some(deadline), ..self }
+    }
+
+    /// The rank, if the task is to have one.
+    fn wanted(&self) -> Option<Wanted> {
+        let any = self.priority.is_some() || self.group.is_some() || self.deadline.is_some();
+        any.then(|| Wanted { priority: self.priority.unwrap_or_default(), group: self.group.cloned(), deadline: self.deadline })
     }
 
     /// Starts the task on the current runtime.
@@ -72,7 +104,7 @@ impl<'a> Builder<'a> {
     /// Starts the task on this thread; see [`spawn_local`](super::spawn_local).
     ///
     /// # Errors
-    /// None at present; the signature leaves room for limits.
+    /// If the task is given a priority, a group or a deadline, in a [`LocalSet`], which runs its tasks in the order in which they were woken.
     ///
     /// # Panics
     /// Outside of a [`LocalSet`] and a [`LocalRuntime`](crate::runtime::LocalRuntime).
@@ -83,8 +115,14 @@ impl<'a> Builder<'a> {
         F::Output: 'static,
     {
         let site = Location::caller();
+        if let Some(wanted) = self.wanted() {
+            let handle = context::try_current().filter(Handle::is_local).ok_or_else(no_ranks)?;
+            let task = handle.spawn_ranked_local_at(Named::new(future, self.name), wanted, site);
+            return task
+                .ok_or_else(|| io::Error::other("this is not the thread of the `LocalRuntime`, which alone may spawn local tasks on it"));
+        }
         Ok(match self.name {
-            Some(name) => super::local_set::spawn_local_at(Named::new(future, name), site),
+            Some(name) => super::local_set::spawn_local_at(Named::new(future, Some(name)), site),
             None => super::local_set::spawn_local_at(future, site),
         })
     }
@@ -92,7 +130,7 @@ impl<'a> Builder<'a> {
     /// Starts the task on a local set.
     ///
     /// # Errors
-    /// None at present; the signature leaves room for limits.
+    /// If the task is given a priority, a group or a deadline: a local set runs its tasks in the order in which they were woken.
     #[track_caller]
     pub fn spawn_local_on<F>(self, future: F, local_set: &LocalSet) -> io::Result<JoinHandle<F::Output>>
     where
@@ -100,8 +138,11 @@ impl<'a> Builder<'a> {
         F::Output: 'static,
     {
         let site = Location::caller();
+        if self.wanted().is_some() {
+            return Err(no_ranks());
+        }
         Ok(match self.name {
-            Some(name) => local_set.spawn_at(Named::new(future, name), site),
+            Some(name) => local_set.spawn_at(Named::new(future, Some(name)), site),
             None => local_set.spawn_at(future, site),
         })
     }
@@ -148,13 +189,23 @@ impl<'a> Builder<'a> {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let Some(name) = self.name else { return Ok(handle.spawn_at(future, site)) };
-        Ok(handle.spawn_at(Named::new(future, name), site))
+        Ok(match (self.wanted(), self.name) {
+            (None, None) => handle.spawn_at(future, site),
+            (None, name) => handle.spawn_at(Named::new(future, name), site),
+            (Some(wanted), name) => handle.spawn_ranked_at(Named::new(future, name), wanted, site),
+        })
     }
 }
 
+fn no_ranks() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::Unsupported,
+        "a `LocalSet` runs its tasks in the order in which they were woken; use a `LocalRuntime` for priorities",
+    )
+}
+
 pin_project! {
-    /// A future whose task is registered under a name from its first poll to its end.
+    /// A future whose task is registered under its name, if it has one, from its first poll to its end.
     struct Named<F> {
         #[pin]
         future: F,
@@ -170,8 +221,8 @@ struct Registered {
 }
 
 impl<F> Named<F> {
-    fn new(future: F, name: &str) -> Self {
-        Self { future, name: Some(Arc::from(name)), registered: None }
+    fn new(future: F, name: Option<&str>) -> Self {
+        Self { future, name: name.map(Arc::from), registered: None }
     }
 }
 

@@ -12,10 +12,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
 use cede_context::budget;
+use cede_context::holder::{self, Awaited};
 use cede_context::wait::{WaitKind, waiting_for_by_way};
 use cede_core::task::{Join, TaskRef};
 
 use super::{Id, JoinError, nesting};
+use crate::rank;
 use crate::runtime::context;
 
 /// The right to await a task's output. Dropping it detaches the task, which goes on.
@@ -82,9 +84,15 @@ impl<T> Future for JoinHandle<T> {
         match self.join.poll(cx) {
             Poll::Ready(result) => {
                 unit.spend();
+                if rank::any() {
+                    holder::waits_no_more(Awaited::Task(self.join.task().id()));
+                }
                 Poll::Ready(result)
             }
             Poll::Pending => {
+                if rank::any() {
+                    holder::waits(Awaited::Task(self.join.task().id()));
+                }
                 waiting_for_by_way(WaitKind::Join, self.join.task().id(), !context::is_of_current_task(cx.waker()));
                 Poll::Pending
             }

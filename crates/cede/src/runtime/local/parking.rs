@@ -45,14 +45,14 @@ impl Scheduler {
             until = self.attention.limit(until);
         }
         self.attention.stir();
-        if self.shared.inbox.is_empty() && !signal.woken.load(Ordering::SeqCst) {
+        if self.shared.inbox.is_empty() && !self.shared.lanes.has_work() && !signal.woken.load(Ordering::SeqCst) {
             self.shared.parts.before_park();
             self.shared.stats.park(self.shared.parts.clock.now());
             if until.is_some() {
                 cede_driver::tighten_timer_slack();
             }
             // The hook may have spawned or woken something.
-            let nothing_new = self.ready(|ready| ready.is_empty()) && !signal.woken.load(Ordering::SeqCst);
+            let nothing_new = self.ready(|ready| ready.is_empty()) && !self.shared.lanes.has_work() && !signal.woken.load(Ordering::SeqCst);
             self.turn(if nothing_new { until } else { Some(0) });
             let now = self.shared.parts.clock.now();
             self.seen_at.set(now);

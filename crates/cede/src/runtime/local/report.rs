@@ -5,7 +5,6 @@ use cede_core::task::TaskRef;
 use super::{Scheduler, Shared};
 use crate::inspect::registry::Inspected;
 use crate::runtime::parts::Parts;
-use crate::runtime::ready::Ready;
 use crate::runtime::run::{self, Outcome};
 
 impl Inspected for Shared {
@@ -46,14 +45,14 @@ impl Scheduler {
             let mut before = crate::sim::BlockedTask::of(task);
             before.name = self.shared.parts.names.get(before.id);
             task.wake();
-            let woken = self.ready(Ready::pop);
+            let woken = self.pop_any();
             debug_assert!(woken == Some(task));
             // SAFETY: [I2] the task was asleep, was woken and came from the queue.
             let outcome = unsafe { run::run(task, |panicked| self.shared.parts.note_panic(panicked)) };
             if outcome == Outcome::Completed {
                 self.shared.stats.completed();
             }
-            if outcome != Outcome::Asleep || !self.ready(|ready| ready.is_empty()) {
+            if outcome != Outcome::Asleep || !self.ready(|ready| ready.is_empty()) || self.shared.lanes.has_work() {
                 self.shared.parts.report(crate::sim::LostWake { task: before });
             }
         }

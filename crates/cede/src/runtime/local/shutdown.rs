@@ -26,6 +26,7 @@ impl Shared {
             // Under the lock of the slab, so that a task of another thread is either pushed before, or not made there at all.
             let _no_spawns = self.foreign_slab.lock();
             self.inbox.close();
+            self.lanes.close();
         }
         let Scheduler { ready, slab, driver, .. } = scheduler;
         ready.into_inner().clear();

@@ -163,6 +163,7 @@ impl Shared {
     pub(super) fn close_queue(&self) {
         let _no_spawns = self.foreign_slab.lock();
         self.inject.close();
+        self.lanes.close();
     }
 
     pub(super) fn worker_stopped(self: &Arc<Self>, seat: Seat) {

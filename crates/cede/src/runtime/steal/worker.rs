@@ -1,11 +1,13 @@
 //! A worker: its queues, and the loop that runs them. States and invariants are those of the parent module.
 
 mod parking;
+mod ranked;
 
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use cede_core::desk::Desk;
 use cede_core::run_queue::RunQueue;
 use cede_core::steal_ring::STEAL_MAX;
 use cede_core::task::TaskRef;
@@ -15,6 +17,7 @@ pub(super) use parking::Parked;
 
 use super::seat::is_stray;
 use super::{Remote, Shared};
+use crate::rank::Flow;
 use crate::runtime::desk;
 use crate::runtime::run::{self, Outcome};
 use crate::runtime::stats::Stats;
@@ -210,31 +213,49 @@ impl Worker {
         let mut tick = Tick::default();
         // SAFETY: [I1] the desk of a worker is not left in a function of the worker.
         let desk = unsafe { desk::current() }.expect("a worker is run at a desk");
-        while let Some(task) = self.next() {
-            self.stop_searching();
-            tick.polled += 1;
-            self.polls.set(self.polls.get() + 1);
-            // SAFETY: [I2] the task came from a queue, with the right to poll it; its home's failure is `JoinError`.
-            let outcome = desk.turn(|| unsafe { run::run(task, |panicked| self.shared.parts.note_panic(panicked)) });
-            if desk.runs().is_null() {
-                return leave(tick, task, outcome, &self.shared);
-            }
-            match outcome {
-                Outcome::Asleep => {}
-                Outcome::Again => self.push_back(task),
-                Outcome::Completed => {
-                    tick.completed += 1;
-                    self.stats.completed();
+        loop {
+            if self.shared.lanes.is_waiting() {
+                match self.tick_by_rank(desk, &mut tick, &stop) {
+                    Flow::On => {}
+                    Flow::Stop | Flow::Lost => return tick,
                 }
             }
-            if stop() {
-                break;
-            }
-            if self.polls.get() >= self.shared.parts.event_interval {
-                self.look_around();
+            let Some(task) = self.next() else { return tick };
+            match self.run_task(desk, task, false, &mut tick, &stop) {
+                Flow::On => {}
+                Flow::Stop | Flow::Lost => return tick,
             }
         }
-        tick
+    }
+
+    /// Gives a task that came from a queue its turn, and looks around if it is time.
+    #[inline(always)]
+    fn run_task(&self, desk: &Desk, task: TaskRef, ranked: bool, tick: &mut Tick, stop: &impl Fn() -> bool) -> Flow {
+        self.stop_searching();
+        tick.polled += 1;
+        self.polls.set(self.polls.get() + 1);
+        // SAFETY: [I2] the task came from a queue, with the right to poll it; its home's failure is `JoinError`.
+        let outcome = desk.turn(|| unsafe { run::run(task, |panicked| self.shared.parts.note_panic(panicked)) });
+        if desk.runs().is_null() {
+            leave(tick, task, outcome, &self.shared);
+            return Flow::Lost;
+        }
+        match outcome {
+            Outcome::Asleep => {}
+            Outcome::Again if ranked => task.requeue(),
+            Outcome::Again => self.push_back(task),
+            Outcome::Completed => {
+                tick.completed += 1;
+                self.stats.completed();
+            }
+        }
+        if stop() {
+            return Flow::Stop;
+        }
+        if self.polls.get() >= self.shared.parts.event_interval {
+            self.look_around();
+        }
+        Flow::On
     }
 
     #[inline]
@@ -372,14 +393,13 @@ impl Worker {
 
 /// The worker that ran `task` is another thread's: what is left is to queue the task if it is runnable.
 #[cold]
-fn leave(mut tick: Tick, task: TaskRef, outcome: Outcome, shared: &Shared) -> Tick {
+fn leave(tick: &mut Tick, task: TaskRef, outcome: Outcome, shared: &Shared) {
     match outcome {
         Outcome::Asleep => {}
-        Outcome::Again => super::push_again(task),
+        Outcome::Again => task.requeue(),
         Outcome::Completed => {
             tick.completed += 1;
             shared.foreign_stats.completed_anywhere();
         }
     }
-    tick
 }

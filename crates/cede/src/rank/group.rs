@@ -1,0 +1,124 @@
+//! Groups of tasks that share processor time.
+
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// What groups have that nothing is said about, and what ordinary tasks have together.
+pub(super) const SHARES_USUAL: u32 = 100;
+
+/// Tasks that share processor time with others, and are accounted for together.
+///
+/// When tasks of several groups of one [`Priority`](super::Priority) want to run, their groups get time in proportion to their shares; ordinary tasks have 100 together. A group that has nothing to do
+/// saves nothing up. Clones are the same group, which may have tasks on several runtimes; each divides its own time.
+///
+/// ```
+/// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// use cede::task::{Builder, CpuGroup};
+///
+/// let imports = CpuGroup::new("imports", 20);
+/// let task = Builder::new().group(&imports).spawn(async { 6 * 7 }).unwrap();
+/// assert_eq!(task.await.unwrap(), 42);
+/// assert_eq!(imports.polls(), 1);
+/// println!("{} took {:?}", imports.name(), imports.busy_time());
+/// # });
+/// ```
+#[derive(Clone)]
+pub struct CpuGroup(Arc<State>);
+
+struct State {
+    name: Box<str>,
+    shares: u32,
+    tasks: AtomicUsize,
+    polls: AtomicU64,
+    busy_ns: AtomicU64,
+}
+
+impl CpuGroup {
+    /// A group with so many shares, of which ordinary tasks have 100 together.
+    ///
+    /// # Panics
+    /// If `shares` is zero: its tasks would never run. For work that is to stay behind all other there is [`Priority::Background`](super::Priority::Background).
+    #[must_use]
+    #[track_caller]
+    pub fn new(name: &str, shares: u32) -> Self {
+        assert!(shares > 0, "the group \"{name}\" has no share of the processors, so its tasks would never run; give it one at least");
+        let zero = || AtomicU64::new(0);
+        Self(Arc::new(State { name: name.into(), shares, tasks: AtomicUsize::new(0), polls: zero(), busy_ns: zero() }))
+    }
+
+    /// The name that it was given.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The shares that it was given.
+    #[must_use]
+    pub fn shares(&self) -> u32 {
+        self.0.shares
+    }
+
+    /// How many of its tasks have not ended.
+    #[must_use]
+    pub fn tasks(&self) -> usize {
+        self.0.tasks.load(Ordering::Relaxed)
+    }
+
+    /// How often its tasks have been polled.
+    #[must_use]
+    pub fn polls(&self) -> u64 {
+        self.0.polls.load(Ordering::Relaxed)
+    }
+
+    /// The time that these polls took: processor time, and that during which the system had given the processor to another thread.
+    #[must_use]
+    pub fn busy_time(&self) -> Duration {
+        Duration::from_nanos(self.0.busy_ns.load(Ordering::Relaxed))
+    }
+
+    /// Whether these are the same group.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(super) fn joined(&self) {
+        self.0.tasks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn left(&self) {
+        self.0.tasks.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// A poll begins; it ends when the result is dropped.
+    pub(super) fn measure(&self) -> Measure<'_> {
+        Measure { group: self, began: Instant::now() }
+    }
+}
+
+impl fmt::Debug for CpuGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CpuGroup")
+            .field("name", &self.0.name)
+            .field("shares", &self.0.shares)
+            .field("tasks", &self.tasks())
+            .finish_non_exhaustive()
+    }
+}
+
+pub(super) struct Measure<'a> {
+    group: &'a CpuGroup,
+    began: Instant,
+}
+
+impl Drop for Measure<'_> {
+    fn drop(&mut self) {
+        let state = &*self.group.0;
+        state.polls.fetch_add(1, Ordering::Relaxed);
+        let took = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        state.busy_ns.fetch_add(took, Ordering::Relaxed);
+    }
+}

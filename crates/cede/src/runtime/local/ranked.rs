@@ -1,0 +1,129 @@
+//! Tasks that have a rank, on a one-thread runtime.
+//!
+//! As on a work-stealing one: a home for each type of future, and the lanes. Where a policy of the user's orders all tasks, they queue like the others; the policy
+//! sees the rank.
+//!
+//! # Invariants
+//! Those of the parent module and of [`lanes`](crate::rank::lanes), and
+//! - I1: a task of `RankedHome<F>` is in a slab of `Shared`, and its future is a `Ranked<F>`. (No loom model: the state word's is that of `cede_core::task`, and the lanes are behind a lock.)
+
+use std::alloc::Layout;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::sync::Arc;
+
+use cede_core::task::{Cell as TaskCell, Home, TaskRef};
+
+use super::signal::MainSignal;
+use super::spawn::spawn_to;
+use super::{LocalHome, Scheduler, Shared, is_driven_here};
+use crate::rank::{Flow, Rank, Ranked, Turns, Wanted, take_turns};
+use crate::runtime::ready::Ready;
+use crate::runtime::tick::Tick;
+use crate::task::slab;
+use crate::task::{Id, JoinError, JoinHandle};
+
+/// The home of the tasks whose futures are `Ranked<F>`.
+struct RankedHome<F>(PhantomData<fn() -> F>);
+
+impl<F: Future + 'static> Home for RankedHome<F> {
+    type Failure = JoinError;
+
+    fn schedule(task: TaskRef) {
+        // SAFETY: [I1] and the task is alive.
+        let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
+        if shared.ordered {
+            return LocalHome::schedule(task);
+        }
+        // SAFETY: [I1] and the right to poll is the caller's, who gives it to the lanes. What is read is `Send` and never changes.
+        let rank = unsafe { TaskCell::<Ranked<F>, Self>::with_future(task, |future| future.rank().clone()) };
+        // Once pushed, the task may run to its end and take its chunk, and the runtime, with it.
+        let shared = shared.clone();
+        if let Some(rank) = rank
+            && shared.push_ranked(task, &rank)
+            && !is_driven_here(&shared)
+        {
+            shared.timers.driver().unpark();
+        }
+    }
+
+    unsafe fn free(task: TaskRef, layout: Layout) {
+        // SAFETY: [I1] and the caller's contract.
+        unsafe { LocalHome::free(task, layout) };
+    }
+}
+
+/// Starts a task that has a rank. One that is not `Send` is only spawned by the thread that the scheduler is bound to (I3).
+pub(crate) fn spawn_ranked<F>(shared: &Arc<Shared>, future: F, wanted: Wanted, site: &'static Location<'static>) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let id = Id::next();
+    let deadline = wanted.deadline.map(|deadline| shared.parts.clock.at(deadline));
+    let future = Ranked::new(future, id.number(), wanted, deadline, &shared.lanes);
+    let rank = future.rank().clone();
+    let push_here = |scheduler: &Scheduler, task| {
+        if shared.ordered {
+            scheduler.push(task);
+        } else {
+            // They are closed by this thread.
+            let _pushed = shared.push_ranked(task, &rank);
+        }
+    };
+    let push_elsewhere = |task| if shared.ordered { shared.push_to_inbox(task) } else { shared.push_ranked(task, &rank) };
+    spawn_to::<_, RankedHome<F>>(shared, future, id, site, push_here, push_elsewhere)
+}
+
+impl Shared {
+    /// Fails if the runtime ends, which will drop the future itself.
+    fn push_ranked(&self, task: TaskRef, rank: &Arc<Rank>) -> bool {
+        self.lanes.push(task, rank, self.parts.clock.now()).is_ok()
+    }
+}
+
+impl Scheduler {
+    /// Turns by rank, until no task that has one is queued or the future of `block_on` has its turn.
+    #[cold]
+    pub(super) fn tick_by_rank(&self, tick: &mut Tick, before_future: usize, signal: &MainSignal) -> Flow {
+        let interval = self.shared.parts.event_interval;
+        take_turns(&self.shared.lanes, &mut ByRank { scheduler: self, tick, before_future, signal, interval })
+    }
+}
+
+struct ByRank<'a> {
+    scheduler: &'a Scheduler,
+    tick: &'a mut Tick,
+    before_future: usize,
+    signal: &'a MainSignal,
+    interval: u32,
+}
+
+impl Turns for ByRank<'_> {
+    fn has_ordinary(&self) -> bool {
+        !self.scheduler.ready(|ready| ready.is_empty()) || !self.scheduler.shared.inbox.is_empty()
+    }
+
+    fn next_ordinary(&self) -> Option<TaskRef> {
+        self.scheduler.next()
+    }
+
+    fn run(&mut self, task: TaskRef, ranked: bool) -> Flow {
+        if self.scheduler.polls.get() >= self.interval {
+            self.scheduler.look_around();
+        }
+        self.scheduler.run_task(task, ranked, self.tick, self.before_future, self.signal)
+    }
+
+    fn now(&self) -> u64 {
+        self.scheduler.shared.parts.clock.now()
+    }
+}
+
+impl Scheduler {
+    /// Takes any task that is queued.
+    pub(super) fn pop_any(&self) -> Option<TaskRef> {
+        self.ready(Ready::pop).or_else(|| self.shared.lanes.pop())
+    }
+}

@@ -1,0 +1,71 @@
+//! Tasks that have a rank, on a work-stealing runtime.
+//!
+//! Their home is a type for each type of future, so that a wake finds the rank in the future. The rest is the same: cells are in the slab for foreign spawns, wherever they are spawned.
+//!
+//! # Invariants
+//! Those of the parent module and of [`lanes`](crate::rank::lanes), and
+//! - I1: a task of `RankedHome<F>` is in a slab of `Shared`, and its future is a `Ranked<F>`. (No loom model: the state word's is that of `cede_core::task`, and the lanes are behind a lock.)
+
+use std::alloc::Layout;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::sync::Arc;
+
+use cede_core::task::{Cell as TaskCell, Home, TaskRef};
+
+use super::{Shared, StealHome, is_driven_here, spawn_from_elsewhere};
+use crate::rank::{Priority, Rank, Ranked, Wanted};
+use crate::task::slab;
+use crate::task::{Id, JoinError, JoinHandle};
+
+/// The home of the tasks whose futures are `Ranked<F>`.
+struct RankedHome<F>(PhantomData<fn() -> F>);
+
+impl<F: Future + 'static> Home for RankedHome<F> {
+    type Failure = JoinError;
+
+    fn schedule(task: TaskRef) {
+        // SAFETY: [I1] and the task is alive.
+        let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
+        // SAFETY: [I1] and the right to poll is the caller's, who gives it to the lanes.
+        let rank = unsafe { TaskCell::<Ranked<F>, Self>::with_future(task, |future| future.rank().clone()) };
+        // Once pushed, the task may run to its end and take its chunk, and the runtime, with it.
+        let shared = shared.clone();
+        if let Some(rank) = rank {
+            shared.push_ranked(task, &rank);
+        }
+    }
+
+    unsafe fn free(task: TaskRef, layout: Layout) {
+        // SAFETY: [I1] and the caller's contract.
+        unsafe { StealHome::free(task, layout) };
+    }
+}
+
+/// Starts a task that has a rank.
+pub(crate) fn spawn_ranked<F>(shared: &Arc<Shared>, future: F, wanted: Wanted, site: &'static Location<'static>) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let id = Id::next();
+    let deadline = wanted.deadline.map(|deadline| shared.parts.clock.at(deadline));
+    let future = Ranked::new(future, id.number(), wanted, deadline, &shared.lanes);
+    let rank = future.rank().clone();
+    let now = shared.parts.clock.now();
+    spawn_from_elsewhere::<_, RankedHome<F>>(shared, future, id, site, |task| shared.lanes.push(task, &rank, now).is_ok())
+}
+
+impl Shared {
+    fn push_ranked(self: &Arc<Self>, task: TaskRef, rank: &Arc<Rank>) {
+        // Closed lanes mean that the runtime ends and will drop the future itself.
+        let Ok(class) = self.lanes.push(task, rank, self.parts.clock.now()) else { return };
+        // A worker comes back to the lanes after its poll; what is more urgent than usual does not wait for that if somebody sleeps.
+        let patient = class <= Priority::Normal && is_driven_here(self);
+        let wake = if patient { self.idle.should_wake_for_push(|| 0) } else { self.idle.should_wake_for_foreign_push() };
+        if wake {
+            self.wake_one();
+        }
+    }
+}
