@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cede_driver::Driver;
@@ -51,7 +51,8 @@ pub struct Builder {
     on_task_panic: Option<panics::Listener>,
     descriptors: bool,
     timers: bool,
-    policy: Option<Box<dyn Policy>>,
+    /// In a lock, so that a builder can be looked at from several threads.
+    policy: Option<Mutex<Box<dyn Policy>>>,
 }
 
 /// What a runtime does when a task panics.
@@ -337,7 +338,7 @@ impl Builder {
     /// Decides which task runs next on a one-thread runtime: the next one that is made with this builder. Without it, tasks run in the order in which they became runnable, but by their
     /// [priorities](crate::task::Priority) if they have any.
     pub fn policy(&mut self, policy: impl Policy + 'static) -> &mut Self {
-        self.policy = Some(Box::new(policy));
+        self.policy = Some(Mutex::new(Box::new(policy)));
         self
     }
 
@@ -381,7 +382,7 @@ impl Builder {
     fn build_one_thread(&mut self, bound_to: Option<std::thread::ThreadId>) -> io::Result<Arc<local::Shared>> {
         let clock = self.clock();
         let driver = Driver::epoll(clock.clone())?;
-        let policy = self.policy.take();
+        let policy = self.policy.take().map(|policy| policy.into_inner().unwrap_or_else(PoisonError::into_inner));
         let ready = match policy {
             None => Ready::Fifo(cede_core::run_queue::RunQueue::new()),
             Some(_) => Ready::Ordered(Box::default()),
