@@ -50,10 +50,12 @@ pub struct Stall {
 ///         report.send(stall.frames().last().map(|frame| frame.to_string())).unwrap_or(())
 ///     })
 ///     .build()?;
-/// runtime.spawn(async { std::thread::sleep(std::time::Duration::from_millis(300)) });
+/// let (go_on, blocks) = std::sync::mpsc::channel::<()>();
+/// runtime.spawn(async move { assert!(blocks.recv().is_err()) });
 /// # if cfg!(feature = "backtrace") {
 /// assert!(reports.recv().unwrap().unwrap().contains("closure"));
 /// # }
+/// drop(go_on);
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
