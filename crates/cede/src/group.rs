@@ -38,8 +38,9 @@ mod builder;
 mod child;
 mod error;
 mod node;
+mod restart;
 
-pub use builder::Builder;
+pub use builder::{Builder, OnPanic};
 pub use child::Child;
 pub use error::{CancelReason, Cause, ChildError, ChildName, GroupError, NoValue};
 
@@ -50,6 +51,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::runtime::context;
+use crate::stream::Backoff;
 use crate::time::Instant;
 use child::Shared;
 use node::{Force, NODE};
@@ -121,6 +123,19 @@ impl<E: Send + 'static> TaskGroup<E> {
         T: Send + 'static,
     {
         self.spawner.spawn_named(name, child)
+    }
+
+    /// Starts a child that is started again when it panics; see [`Spawner::spawn_restarting`].
+    ///
+    /// # Panics
+    /// Outside of a runtime.
+    #[track_caller]
+    pub fn spawn_restarting<F, T>(&self, name: impl Into<Arc<str>>, backoff: Backoff, make: impl FnMut() -> F + Send + 'static) -> Child<T>
+    where
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.spawner.spawn_restarting(name, backoff, make)
     }
 
     /// The number of children that have not ended, those of groups below this one included.
@@ -221,6 +236,39 @@ impl<E: Send + 'static> Spawner<E> {
         T: Send + 'static,
     {
         child::spawn(&self.shared, child, &context::current(), ChildName { name: Some(name.into()), site: Location::caller() })
+    }
+
+    /// As [`Spawner::spawn_named`], of what `make` makes; if that panics, it is made and started again after the next pause of `backoff`. When there is none left, the panic is the child's. A run that
+    /// lasted longer than the longest pause begins with all pauses again. An error is no panic: it ends the child.
+    ///
+    /// Each panic is counted and told by the runtime. Supervision with more to it is in `cede-actor`.
+    ///
+    /// # Panics
+    /// Outside of a runtime.
+    ///
+    /// ```
+    /// # cede::runtime::Builder::new_current_thread().start_paused(true).enable_all().build().unwrap().block_on(async {
+    /// use std::time::Duration;
+    /// use cede::{group::TaskGroup, stream::Backoff};
+    ///
+    /// let mut group = TaskGroup::<()>::new();
+    /// let mut runs = 0;
+    /// let child = group.spawn_restarting("importer", Backoff::new(Duration::from_millis(50)), move || {
+    ///     runs += 1;
+    ///     async move { if runs < 3 { panic!("run {runs}") } else { Ok(runs) } }
+    /// });
+    /// assert_eq!(child.await, Ok(3));
+    /// group.join().await.unwrap();
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn spawn_restarting<F, T>(&self, name: impl Into<Arc<str>>, backoff: Backoff, make: impl FnMut() -> F + Send + 'static) -> Child<T>
+    where
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+    {
+        let who = ChildName { name: Some(name.into()), site: Location::caller() };
+        child::spawn(&self.shared, restart::restarting(who.clone(), backoff, make), &context::current(), who)
     }
 
     /// See [`TaskGroup::cancel`].

@@ -75,6 +75,9 @@ pub fn worker_index() -> Option<usize> {
     }
 }
 
+/// What `block_on` says when the runtime is made so that a panic ends it.
+const ENDED_BY_PANIC: &str = "a spawned task panicked and the runtime is configured to shut down on unhandled panic";
+
 /// How often a graceful shutdown looks whether all tasks have ended. Counting at each end of a task would cost every task something.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 

@@ -35,11 +35,23 @@ pub struct Builder<E> {
     deadline: Option<Instant>,
     cleanup: Duration,
     inheritances: Vec<Inheritance<E>>,
+    on_panic: OnPanic,
+}
+
+/// What a [`TaskGroup`] does when a child panics. The panic is counted and told by the runtime in any case, and it is among the errors that [`TaskGroup::join`] returns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnPanic {
+    /// It cancels the other children, as an error does.
+    #[default]
+    Cancel,
+    /// The others go on.
+    Continue,
 }
 
 impl<E: Send + 'static> Builder<E> {
     pub(super) fn new() -> Self {
-        Self { limit: None, deadline: None, cleanup: Duration::ZERO, inheritances: Vec::new() }
+        Self { limit: None, deadline: None, cleanup: Duration::ZERO, inheritances: Vec::new(), on_panic: OnPanic::Cancel }
     }
 
     /// So many children run at the same time at most; the others wait.
@@ -66,6 +78,23 @@ impl<E: Send + 'static> Builder<E> {
         Self { cleanup, ..self }
     }
 
+    /// What happens when a child panics. To start it again, see [`Spawner::spawn_restarting`](super::Spawner::spawn_restarting).
+    ///
+    /// ```
+    /// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// use cede::group::{OnPanic, TaskGroup};
+    ///
+    /// let mut group = TaskGroup::<()>::builder().on_panic(OnPanic::Continue).build();
+    /// group.spawn_named("parser", async { if true { panic!("bad input") } else { Ok(()) } });
+    /// let other = group.spawn(async { Ok(cede::task::yield_now().await) });
+    /// assert!(other.await.is_ok());
+    /// assert_eq!(group.join().await.unwrap_err().errors[0].child.name(), Some("parser"));
+    /// # });
+    /// ```
+    pub fn on_panic(self, on_panic: OnPanic) -> Self {
+        Self { on_panic, ..self }
+    }
+
     /// Children get a clone of this task-local's value as it is for whoever spawns them, if it is set.
     ///
     /// ```
@@ -84,7 +113,7 @@ impl<E: Send + 'static> Builder<E> {
     /// Makes the group. Inside of a child of another group it is below that one.
     pub fn build(self) -> TaskGroup<E> {
         let limit = self.limit.map(|limit| Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))));
-        TaskGroup::from_shared(Shared::new(Node::new(self.deadline, self.cleanup), limit, self.inheritances))
+        TaskGroup::from_shared(Shared::new(Node::new(self.deadline, self.cleanup), limit, self.inheritances, self.on_panic))
     }
 }
 
@@ -94,6 +123,7 @@ impl<E> fmt::Debug for Builder<E> {
             .field("limit", &self.limit)
             .field("deadline", &self.deadline)
             .field("cleanup", &self.cleanup)
+            .field("on_panic", &self.on_panic)
             .finish_non_exhaustive()
     }
 }

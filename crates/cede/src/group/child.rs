@@ -2,6 +2,7 @@
 //!
 //! The task looks at its group first and polls its work last, so that what reports say about it is what the work waits for.
 
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,8 +17,9 @@ use cede_sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use pin_project_lite::pin_project;
 
 use super::node::{Force, NODE, Node};
-use super::{CancelReason, Cause, ChildError, ChildName, GroupError, NoValue};
-use crate::runtime::Handle;
+use super::{CancelReason, Cause, ChildError, ChildName, GroupError, NoValue, OnPanic};
+use crate::runtime::panics::Panicked;
+use crate::runtime::{Handle, context};
 use crate::task::{self, JoinHandle, LocalKey, unconstrained};
 use crate::time::{Sleep, sleep, sleep_until};
 
@@ -26,6 +28,7 @@ pub(super) struct Shared<E> {
     pub(super) node: Arc<Node>,
     limit: Option<Arc<Semaphore>>,
     inheritances: Vec<Inheritance<E>>,
+    on_panic: OnPanic,
     results: Lock<Results<E>>,
 }
 
@@ -60,8 +63,8 @@ impl<E: 'static> Inheritance<E> {
 }
 
 impl<E> Shared<E> {
-    pub(super) fn new(node: Arc<Node>, limit: Option<Arc<Semaphore>>, inheritances: Vec<Inheritance<E>>) -> Arc<Self> {
-        Arc::new(Self { node, limit, inheritances, results: Lock::new(Results::new()) })
+    pub(super) fn new(node: Arc<Node>, limit: Option<Arc<Semaphore>>, inheritances: Vec<Inheritance<E>>, on_panic: OnPanic) -> Arc<Self> {
+        Arc::new(Self { node, limit, inheritances, on_panic, results: Lock::new(Results::new()) })
     }
 
     /// What became of the children; they must all have ended.
@@ -75,9 +78,23 @@ impl<E> Shared<E> {
     }
 
     fn fail(&self, child: &ChildName, cause: Cause<E>) {
+        let goes_on = self.on_panic == OnPanic::Continue && matches!(cause, Cause::Panicked(_));
+        if let Cause::Panicked(payload) = &cause {
+            tell(child, &**payload);
+        }
         self.results.lock().errors.push(ChildError { child: child.clone(), cause });
-        self.node.cancel(&CancelReason::ChildFailed, Force::Cancel);
+        if !goes_on {
+            self.node.cancel(&CancelReason::ChildFailed, Force::Cancel);
+        }
     }
+}
+
+/// The runtime counts the panic of a child and tells it, as that of any task, although the group catches it.
+pub(super) fn tell(child: &ChildName, payload: &(dyn Any + Send)) {
+    let Some(task) = context::current_task_id() else { return };
+    let panicked = Panicked { task, spawned_at: child.site, payload, awaited: true };
+    // The group keeps it, so somebody learns of it.
+    let _untold = context::with_current(|runtime| runtime.parts().panics.note(&panicked, child.name.clone()));
 }
 
 /// The value of a child, made by [`TaskGroup::spawn`](super::TaskGroup::spawn). Dropping it has no effect: the child belongs to its group.

@@ -59,10 +59,10 @@ pub struct Builder {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UnhandledPanic {
-    /// The join handle gets the panic as an error; all else goes on.
+    /// The panic is counted, and the join handle gets it as an error. If nobody asks the handle, the panic is written to the error output with the place of the spawn. All else goes on.
     #[default]
     Ignore,
-    /// `block_on` panics at once, and so the runtime ends.
+    /// Each `block_on` of the runtime panics at once; so the runtime ends, if nobody catches that.
     ShutdownRuntime,
 }
 
@@ -311,7 +311,7 @@ impl Builder {
         self
     }
 
-    /// Called when a task panics, by the thread that ran it. By default the panic of a task is written to the error output if the task's handle has been dropped, with the task's name and where it was
+    /// Called when a task panics, by the thread that ran it. By default the panic of a task is written to the error output if the task's handle was dropped before, or is dropped without having been asked, with the task's name and where it was
     /// spawned; what the panic hook writes does not say that. All panics are [counted](super::RuntimeMetrics::panicked_tasks_count).
     pub fn on_task_panic<F>(&mut self, told: F) -> &mut Self
     where
@@ -321,16 +321,9 @@ impl Builder {
         self
     }
 
-    /// What happens when a task panics; see [`UnhandledPanic`].
-    ///
-    /// # Panics
-    /// For anything but [`UnhandledPanic::Ignore`] on a multi-thread runtime.
-    #[track_caller]
+    /// What happens when a task panics; see [`UnhandledPanic`]. Other policies belong to those who know what a task is for: a [`TaskGroup`](crate::group::TaskGroup) can go on without the child that panicked, or
+    /// [start it again](crate::group::Spawner::spawn_restarting), and actors have supervisors.
     pub fn unhandled_panic(&mut self, behavior: UnhandledPanic) -> &mut Self {
-        assert!(
-            self.flavor == Flavor::CurrentThread || behavior == UnhandledPanic::Ignore,
-            "UnhandledPanic::ShutdownRuntime is only supported in current thread runtime"
-        );
         self.unhandled_panic = behavior;
         self
     }
@@ -452,6 +445,7 @@ impl Builder {
             name: self.name.clone(),
             panics_end_it: self.unhandled_panic == UnhandledPanic::ShutdownRuntime,
             panicked: AtomicBool::new(false),
+            panic_ends_it: Notify::new(),
             panics: Panics::new(self.on_task_panic.clone()),
             reports: self.reports.clone(),
             reported: Reported::default(),

@@ -2,9 +2,11 @@
 
 use std::error::Error;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use cede_driver::Handle as DriverHandle;
@@ -195,8 +197,24 @@ impl Handle {
         let _inside = self.enter();
         match &self.scheduler {
             SchedulerHandle::Local(shared) => shared.block_on(future),
+            SchedulerHandle::Steal(shared) if shared.parts.panics_end_it => shared.block_on(self.unless_a_task_panics(future)),
             SchedulerHandle::Steal(shared) => shared.block_on(future),
         }
+    }
+
+    /// # Panics
+    /// When a task of the runtime has.
+    async fn unless_a_task_panics<F: Future>(&self, future: F) -> F::Output {
+        let parts = self.parts();
+        let mut future = pin!(future);
+        let mut panicked = pin!(parts.panic_ends_it.notified());
+        // From here on it is told.
+        panicked.as_mut().enable();
+        poll_fn(move |cx| {
+            assert!(!(parts.panicked.load(Ordering::SeqCst) || panicked.as_mut().poll(cx).is_ready()), "{}", super::ENDED_BY_PANIC);
+            future.as_mut().poll(cx)
+        })
+        .await
     }
 
     /// The kind of runtime.

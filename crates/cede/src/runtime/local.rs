@@ -428,7 +428,7 @@ impl Scheduler {
             // If this is a `block_on` inside a task of this runtime, then that is not stuck while others run.
             let tick = posts::aside(|| self.tick(signal));
             if self.shared.parts.panics_end_it && self.shared.parts.panicked.load(Ordering::SeqCst) {
-                panic!("a spawned task panicked and the runtime is configured to shut down on unhandled panic");
+                panic!("{}", super::ENDED_BY_PANIC);
             }
             if tick.polled == 0 {
                 if !signal.woken.load(Ordering::Acquire) {

@@ -85,6 +85,11 @@ impl fmt::Display for TaskPanic {
     }
 }
 
+/// What a panic says, if it is text.
+pub(crate) fn message(payload: &(dyn Any + Send)) -> Option<String> {
+    payload.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| payload.downcast_ref::<String>().cloned())
+}
+
 /// What a runtime does about panics of tasks.
 #[derive(Default)]
 pub(crate) struct Panics {
@@ -100,6 +105,21 @@ pub(crate) struct Panicked<'a> {
     pub(crate) awaited: bool,
 }
 
+/// A panic that nobody has been told of, because there was a handle by which somebody could learn of it.
+pub(crate) struct Untold(TaskPanic);
+
+impl Untold {
+    /// The handle is gone, and nobody has asked it.
+    pub(crate) fn tell(self, message: Option<String>) {
+        write(&TaskPanic { message, awaited: false, ..self.0 });
+    }
+}
+
+/// An error output that cannot be written to must not end the worker, as `eprintln!` would.
+fn write(panic: &TaskPanic) {
+    drop(writeln!(std::io::stderr(), "cede: {panic}"));
+}
+
 impl Panics {
     pub(crate) fn new(listener: Option<Listener>) -> Self {
         Self { count: AtomicU64::new(0), listener }
@@ -109,20 +129,18 @@ impl Panics {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Counts a panic and tells it. What a panic says has been written by the panic hook already, but not of which task it is; so one that nobody learns of otherwise is written again.
-    pub(crate) fn note(&self, panicked: &Panicked<'_>, name: Option<Arc<str>>) {
+    /// Counts a panic and tells it. What a panic says has been written by the panic hook already, but not of which task it is; so one that nobody learns of otherwise is written again: now, or when the
+    /// result is told.
+    pub(crate) fn note(&self, panicked: &Panicked<'_>, name: Option<Arc<str>>) -> Option<Untold> {
         self.count.fetch_add(1, Ordering::Relaxed);
-        if self.listener.is_none() && panicked.awaited {
-            return;
-        }
-        let payload = panicked.payload;
-        let message = payload.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| payload.downcast_ref::<String>().cloned());
+        let message = if self.listener.is_none() && panicked.awaited { None } else { message(panicked.payload) };
         let panic = TaskPanic { task: panicked.task, name, spawned_at: panicked.spawned_at, message, awaited: panicked.awaited };
         match &self.listener {
             Some(listener) => drop(shielded(|| listener(&panic))),
-            // An error output that cannot be written to must not end the worker, as `eprintln!` would.
-            None => drop(writeln!(std::io::stderr(), "cede: {panic}")),
+            None if panic.awaited => return Some(Untold(panic)),
+            None => write(&panic),
         }
+        None
     }
 }
 

@@ -11,7 +11,7 @@ use cede_sync::Notify;
 
 use crate::blocking::Blocking;
 use crate::monitor::{Reported, Reports};
-use crate::runtime::panics::{Panicked, Panics};
+use crate::runtime::panics::{Panicked, Panics, Untold};
 use crate::runtime::run::shielded;
 use crate::runtime::{Id, context};
 use crate::sim::{BlockedTask, Deadlock};
@@ -36,9 +36,11 @@ pub(crate) struct Parts {
     /// Whether futures may wait for moments.
     pub(crate) timers: bool,
     pub(crate) name: Option<Arc<str>>,
-    /// Whether the panic of a task ends a one-thread runtime.
+    /// Whether the panic of a task ends the runtime.
     pub(crate) panics_end_it: bool,
     pub(crate) panicked: AtomicBool,
+    /// Those who wait in `block_on` of a work-stealing runtime that a panic ends.
+    pub(crate) panic_ends_it: Notify,
     pub(crate) panics: Panics,
     pub(crate) rescue: Rescue,
     pub(crate) reports: Reports,
@@ -83,17 +85,18 @@ impl Parts {
 
     /// A task of this runtime panicked.
     #[cold]
-    pub(crate) fn note_panic(&self, panicked: &Panicked<'_>) {
+    pub(crate) fn note_panic(&self, panicked: &Panicked<'_>) -> Option<Untold> {
         if self.panics_end_it {
             self.panicked.store(true, Ordering::SeqCst);
+            self.panic_ends_it.notify_waiters();
         }
-        self.tell_panic(panicked);
+        self.tell_panic(panicked)
     }
 
     /// A task panicked that runs beside those of the scheduler: on a blocking thread or in a local set.
     #[cold]
-    pub(crate) fn tell_panic(&self, panicked: &Panicked<'_>) {
-        self.panics.note(panicked, self.names.remove(panicked.task));
+    pub(crate) fn tell_panic(&self, panicked: &Panicked<'_>) -> Option<Untold> {
+        self.panics.note(panicked, self.names.remove(panicked.task))
     }
 
     pub(crate) fn before_park(&self) {

@@ -8,7 +8,7 @@ use cede_context::{budget, wait};
 use cede_core::task::{Leftover, TaskRef, with_waker};
 
 use super::context;
-use super::panics::Panicked;
+use super::panics::{Panicked, Untold};
 use crate::task::{Id, JoinError};
 
 /// What became of a task at its turn.
@@ -23,12 +23,12 @@ pub(crate) enum Outcome {
     Completed,
 }
 
-/// Gives a task its turn. `on_panic` is called if it panics, before its join handle knows.
+/// Gives a task its turn. `on_panic` is called if it panics, before its join handle knows; what it returns is told if nobody asks the handle.
 ///
 /// # Safety
 /// The caller took the task from a queue, and with it the right to poll; its failure type is [`JoinError`].
 #[inline]
-pub(crate) unsafe fn run(task: TaskRef, on_panic: impl FnOnce(&Panicked<'_>)) -> Outcome {
+pub(crate) unsafe fn run(task: TaskRef, on_panic: impl FnOnce(&Panicked<'_>) -> Option<Untold>) -> Outcome {
     if task.start().is_cancelled() {
         // SAFETY: the caller's contract.
         unsafe { cancel(task) };
@@ -60,8 +60,8 @@ pub(crate) unsafe fn run(task: TaskRef, on_panic: impl FnOnce(&Panicked<'_>)) ->
         }
         Err(panic) => {
             let awaited = task.state().has_join_handle();
-            on_panic(&Panicked { task: task.id(), spawned_at: task.site(), payload: &*panic, awaited });
-            let error = JoinError::panicked(Id::from_number(task.id()), panic);
+            let untold = on_panic(&Panicked { task: task.id(), spawned_at: task.site(), payload: &*panic, awaited });
+            let error = JoinError::panicked(Id::from_number(task.id()), panic, untold);
             // SAFETY: the caller's contract.
             unsafe { fail(task, error) };
             Outcome::Completed
@@ -99,7 +99,7 @@ unsafe fn fail(task: TaskRef, error: JoinError) {
     // SAFETY: the caller's contract.
     let dropped = catch_unwind(AssertUnwindSafe(|| context::polling(task, || unsafe { task.fail(error) })));
     if let Err(panic) = dropped {
-        let error = JoinError::panicked(id, panic);
+        let error = JoinError::panicked(id, panic, None);
         // SAFETY: as above; what panicked in its drop is gone now, so nothing is left that could.
         unsafe { task.fail(error) };
     }

@@ -59,6 +59,13 @@ impl Backoff {
     }
 }
 
+impl Backoff {
+    /// No pause is longer.
+    pub(crate) fn longest(&self) -> Duration {
+        self.max_delay
+    }
+}
+
 impl Iterator for Backoff {
     type Item = Duration;
 

@@ -3,9 +3,10 @@
 use std::any::Any;
 use std::fmt;
 use std::io;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use super::Id;
+use crate::runtime::panics::{self, Untold};
 
 /// The error of a [`JoinHandle`](super::JoinHandle): the task panicked, or was aborted, or its runtime was shut down before it ended.
 ///
@@ -23,8 +24,28 @@ pub struct JoinError {
 
 enum Cause {
     Cancelled,
-    /// The mutex only makes the payload `Sync`.
-    Panicked(Mutex<Box<dyn Any + Send + 'static>>),
+    Panicked(Box<Panicked>),
+}
+
+struct Panicked {
+    /// The mutex only makes the payload `Sync`. It is taken out at most once, by the error's owner.
+    payload: Mutex<Option<Box<dyn Any + Send + 'static>>>,
+    /// Told when this is dropped before anybody has got the error.
+    untold: Option<Untold>,
+}
+
+impl Panicked {
+    fn message(&self) -> Option<String> {
+        self.payload.lock().unwrap_or_else(PoisonError::into_inner).as_deref().and_then(panics::message)
+    }
+}
+
+impl Drop for Panicked {
+    fn drop(&mut self) {
+        if let Some(untold) = self.untold.take() {
+            untold.tell(self.message());
+        }
+    }
 }
 
 impl JoinError {
@@ -32,8 +53,16 @@ impl JoinError {
         Self { id, cause: Cause::Cancelled }
     }
 
-    pub(crate) fn panicked(id: Id, payload: Box<dyn Any + Send + 'static>) -> Self {
-        Self { id, cause: Cause::Panicked(Mutex::new(payload)) }
+    pub(crate) fn panicked(id: Id, payload: Box<dyn Any + Send + 'static>, untold: Option<Untold>) -> Self {
+        Self { id, cause: Cause::Panicked(Box::new(Panicked { payload: Mutex::new(Some(payload)), untold })) }
+    }
+
+    /// Somebody gets the error.
+    pub(super) fn told(mut self) -> Self {
+        if let Cause::Panicked(panicked) = &mut self.cause {
+            panicked.untold = None;
+        }
+        self
     }
 
     /// Whether the task was aborted or its runtime shut down.
@@ -64,7 +93,10 @@ impl JoinError {
     /// The error itself, if the task did not panic.
     pub fn try_into_panic(self) -> Result<Box<dyn Any + Send + 'static>, JoinError> {
         match self.cause {
-            Cause::Panicked(payload) => Ok(payload.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)),
+            Cause::Panicked(panicked) => {
+                let payload = panicked.payload.lock().unwrap_or_else(PoisonError::into_inner).take();
+                Ok(payload.expect("it is taken out only here, where the error ends"))
+            }
             Cause::Cancelled => Err(self),
         }
     }
@@ -76,9 +108,8 @@ impl JoinError {
     }
 
     fn message(&self) -> Option<String> {
-        let Cause::Panicked(payload) = &self.cause else { return None };
-        let payload = payload.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        payload.downcast_ref::<&'static str>().map(|text| (*text).to_owned()).or_else(|| payload.downcast_ref::<String>().cloned())
+        let Cause::Panicked(panicked) = &self.cause else { return None };
+        panicked.message()
     }
 }
 

@@ -87,7 +87,7 @@ impl<T> Future for JoinHandle<T> {
                 if rank::any() {
                     holder::waits_no_more(Awaited::Task(self.join.task().id()));
                 }
-                Poll::Ready(result)
+                Poll::Ready(result.map_err(JoinError::told))
             }
             Poll::Pending => {
                 if rank::any() {

@@ -30,7 +30,7 @@ use super::CURRENT;
 use crate::inspect::age;
 use crate::runtime::Id as RuntimeId;
 use crate::runtime::context;
-use crate::runtime::panics::Panicked;
+use crate::runtime::panics::{Panicked, Untold};
 use crate::runtime::run::{self, Outcome, shielded};
 use crate::task::slab::{self, Slab};
 use crate::task::{Id, JoinError, JoinHandle};
@@ -193,10 +193,10 @@ impl Tasks {
     }
 
     #[cold]
-    fn note_panic(&self, panicked: &Panicked<'_>) {
+    fn note_panic(&self, panicked: &Panicked<'_>) -> Option<Untold> {
         self.panicked.set(self.panics_end_it.get());
         // The runtime that the set is driven in, if it is in one, is the one to tell.
-        context::with_current(|handle| handle.parts().tell_panic(panicked));
+        context::with_current(|handle| handle.parts().tell_panic(panicked)).flatten()
     }
 
     /// Leaves the waker of one who polls the set.
