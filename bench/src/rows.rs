@@ -100,6 +100,8 @@ pub const ROWS: &[Row] = &[
 /// Those whose measure is something else.
 const STUCK: &[&str] = &["timer_p50", "timer_p99", "timer_max", "echo_p50", "echo_p99", "echo_max"];
 
+const SATURATED: &[&str] = &["p50", "p99", "max", "used", "background"];
+
 pub const REPORTS: &[Row] = &[
     Row { workload: "memory_task", threads: 1, operations: 1_000_000, kind: Kind::Alone, reports: &["bytes"] },
     Row { workload: "memory_connection", threads: 1, operations: 0, kind: Kind::IdleConnections(8000), reports: &["bytes"] },
@@ -108,6 +110,8 @@ pub const REPORTS: &[Row] = &[
     Row { workload: "hogs_1", threads: 2, operations: 1, kind: Kind::Alone, reports: &["p50", "p99", "max"] },
     Row { workload: "hogs_2", threads: 2, operations: 1, kind: Kind::Alone, reports: &["p50", "p99", "max"] },
     Row { workload: "hogs_4", threads: 2, operations: 1, kind: Kind::Alone, reports: &["p50", "p99", "max"] },
+    Row { workload: "saturated", threads: 2, operations: 1, kind: Kind::Alone, reports: SATURATED },
+    Row { workload: "saturated_by_rank", threads: 2, operations: 1, kind: Kind::Alone, reports: SATURATED },
     Row { workload: "stuck_asleep", threads: 4, operations: 1, kind: Kind::Alone, reports: STUCK },
     Row { workload: "stuck_spinning", threads: 4, operations: 1, kind: Kind::Alone, reports: STUCK },
 ];

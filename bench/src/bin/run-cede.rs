@@ -1,11 +1,15 @@
 //! cede: all workloads.
 
 use cede as rt;
+use cede::task::{Builder, JoinHandle, Priority};
+use cede_bench::sample::Sample;
 
 #[path = "../builder_shaped.rs"]
 mod builder_shaped;
 #[path = "../shaped/network.rs"]
 mod network;
+#[path = "../shaped/saturated.rs"]
+mod saturated;
 #[path = "../shaped.rs"]
 mod shaped;
 #[path = "../shaped/stuck.rs"]
@@ -14,10 +18,21 @@ mod stuck;
 fn networked(name: &str, size: usize) -> Option<shaped::Work> {
     match name {
         "serve" => Some(Box::pin(network::serve(size))),
+        "saturated" => Some(Box::pin(async { Some(saturated::alike().await) })),
+        "saturated_by_rank" => Some(Box::pin(async { Some(by_rank().await) })),
         "stuck_asleep" => Some(Box::pin(stuck::stuck(false))),
         "stuck_spinning" => Some(Box::pin(stuck::stuck(true))),
         _ => None,
     }
+}
+
+/// The same, and the runtime is told which tasks somebody waits for.
+async fn by_rank() -> Sample {
+    async fn ended<T>(task: std::io::Result<JoinHandle<T>>) -> T {
+        task.unwrap().await.unwrap()
+    }
+    let builder = |priority| Builder::new().priority(priority);
+    saturated::saturated(|task| ended(builder(Priority::Background).spawn(task)), |task| ended(builder(Priority::High).spawn(task))).await
 }
 
 fn main() {

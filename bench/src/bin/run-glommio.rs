@@ -55,5 +55,9 @@ fn block_on(threads: usize, work: shaped::Work) -> Option<cede_bench::sample::Sa
 }
 
 fn main() {
-    shaped::main(block_on, |_, _| None, |name| name.ends_with("_block_on") || name == "serve" || name.starts_with("stuck") || name.starts_with("blocking"));
+    shaped::main(
+        block_on,
+        |_, _| None,
+        |name| name.ends_with("_block_on") || name == "serve" || name.starts_with("stuck") || name.starts_with("blocking"),
+    );
 }

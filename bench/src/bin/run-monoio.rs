@@ -52,5 +52,15 @@ fn block_on(threads: usize, work: shaped::Work) -> Option<cede_bench::sample::Sa
 
 fn main() {
     // It has no pool of threads of its own. A task that wakes itself goes to the front of its queue, so a workload that yields until others have run never ends.
-    shaped::main(block_on, |_, _| None, |name| name.ends_with("_block_on") || name == "serve" || name.starts_with("stuck") || name.starts_with("blocking") || matches!(name, "spawn_idle" | "memory_task"));
+    shaped::main(
+        block_on,
+        |_, _| None,
+        |name| {
+            name.ends_with("_block_on")
+                || name == "serve"
+                || name.starts_with("stuck")
+                || name.starts_with("blocking")
+                || matches!(name, "spawn_idle" | "memory_task")
+        },
+    );
 }

@@ -6,6 +6,8 @@ use tokio as rt;
 mod builder_shaped;
 #[path = "../shaped/network.rs"]
 mod network;
+#[path = "../shaped/saturated.rs"]
+mod saturated;
 #[path = "../shaped.rs"]
 mod shaped;
 #[path = "../shaped/stuck.rs"]
@@ -14,6 +16,7 @@ mod stuck;
 fn networked(name: &str, size: usize) -> Option<shaped::Work> {
     match name {
         "serve" => Some(Box::pin(network::serve(size))),
+        "saturated" => Some(Box::pin(async { Some(saturated::alike().await) })),
         "stuck_asleep" => Some(Box::pin(stuck::stuck(false))),
         "stuck_spinning" => Some(Box::pin(stuck::stuck(true))),
         _ => None,
