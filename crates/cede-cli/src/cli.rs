@@ -317,6 +317,10 @@ pub(crate) struct DumpArgs {
     /// The process
     #[arg(value_name = "PID")]
     pub(crate) process: Option<u32>,
+
+    /// For so many seconds, have tasks that are polled keep where in their code they wait, and show that, too
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "1", require_equals = true, value_parser = clap::value_parser!(u64).range(1..=60))]
+    pub(crate) chains: Option<u64>,
 }
 
 #[derive(Args, Debug)]

@@ -31,7 +31,10 @@ const COUNTED: Duration = Duration::from_millis(500);
 /// Runs `cede dump`.
 pub(crate) fn dump(args: &DumpArgs) -> Exit {
     let Some(process) = args.process else { return list() };
-    told(Link::to(process).and_then(|mut link| link.ask("dump")))
+    told(Link::to(process).and_then(|mut link| match args.chains {
+        None => link.ask("dump"),
+        Some(seconds) => link.ask_for_long(&format!("chains {}", seconds * 1000), Duration::from_secs(seconds)),
+    }))
 }
 
 /// Runs `cede top`.

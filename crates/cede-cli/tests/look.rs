@@ -90,6 +90,11 @@ fn a_dump_and_a_picture_of_a_program_that_spins() {
     assert_eq!((code, &*errors), (Some(0), ""));
     assert!(dump.starts_with("2 tasks\n") && dump.contains("\"the one that waits\""), "{dump}");
 
+    // Nobody is polled but the one that spins and never waits, so there is nothing more to be seen.
+    let (code, dump, errors) = program.run(&["dump", "--chains=1", &program.number()]);
+    assert_eq!((code, &*errors), (Some(0), ""));
+    assert!(dump.starts_with("2 tasks\n"), "{dump}");
+
     let (code, picture, errors) = program.run(&["top", "--once", &program.number()]);
     assert_eq!((code, &*errors), (Some(0), ""));
     let lines: Vec<_> = picture.lines().collect();

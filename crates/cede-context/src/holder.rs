@@ -16,6 +16,8 @@ pub struct Holders {
     pub idle: fn(u64),
     /// The task that runs on this thread waits for something from now on; or no longer. (It may say the one or the other twice, or be dropped without a word.)
     pub waits: fn(Awaited, bool),
+    /// A leaf that is being polled on this thread has said what it waits for, and somebody [wants to know](crate::wait::look_at_waits) where that is.
+    pub looks: fn(),
 }
 
 /// What a task may wait for that another one has.
@@ -81,7 +83,8 @@ mod tests {
     fn without_a_runtime_nobody_is_current_and_nothing_is_noted() {
         assert_eq!(current(), 0);
         note(1, 2);
-        static HOLDERS: Holders = Holders { current: || 7, note: |lock, holder| NOTED.set((lock, holder)), idle: |_| (), waits: |_, _| () };
+        static HOLDERS: Holders =
+            Holders { current: || 7, note: |lock, holder| NOTED.set((lock, holder)), idle: |_| (), waits: |_, _| (), looks: || () };
         install(&HOLDERS);
         assert_eq!(current(), 7);
         note(3, 4);

@@ -3,6 +3,8 @@
 //! Every leaf future that returns `Pending` first calls [`waiting_for`]. The executor takes the record after the poll ([`take`]) and keeps it
 //! in the task's cell. The last leaf polled wins: for a `select!` that is one of its branches.
 
+use core::sync::atomic::{AtomicBool, Ordering};
+
 use crate::cells;
 
 /// The kinds of things that a task can wait for. New kinds are welcome; re-using one for something else is not.
@@ -135,6 +137,24 @@ pub fn waiting_for(kind: WaitKind, object: u64) {
 #[inline]
 pub fn waiting_for_by_way(kind: WaitKind, object: u64, indirect: bool) {
     cells::set_wait(Wait { kind, object, indirect }.to_word());
+    if LOOKED_AT.load(Ordering::Relaxed) {
+        look();
+    }
+}
+
+/// Whether somebody wants to know where tasks wait.
+static LOOKED_AT: AtomicBool = AtomicBool::new(false);
+
+/// From now on, or no longer, what the runtimes left with their threads for that ([`Holders::looks`](crate::holder::Holders)) is called whenever a leaf says what it waits for, on the stack of its poll.
+pub fn look_at_waits(on: bool) {
+    LOOKED_AT.store(on, Ordering::Relaxed);
+}
+
+#[cold]
+fn look() {
+    if let Some(holders) = cells::holders() {
+        (holders.looks)();
+    }
 }
 
 /// Forgets what was recorded: a poll begins. Called by executors.

@@ -14,14 +14,14 @@
 //! that is reported; a dump shows those, too.
 //!
 //! # How far it reaches
-//! To the leaf: a task shows its future's type, which names the `async fn`, and what the last leaf that it polled waits for. The `.await`s in between are not to be had without polling the task or
-//! without help of the compiler.
+//! To the leaf: a task shows its future's type, which names the `async fn`, and what the last leaf that it polled waits for. The `.await`s in between are kept while [`await_chains`] is on.
 //!
 //! # Invariants
 //! - I1: nothing here changes a task, or what it counts.
 //! - I2: what is reported as a deadlock was seen twice, with no party polled in between, each with one waker only: that of what it waits for.
 
 pub(crate) mod age;
+pub(crate) mod chain;
 pub(crate) mod deadlock;
 mod descriptor;
 mod dump;
@@ -36,6 +36,7 @@ mod socket;
 mod task;
 
 pub use cede_context::wait::{Wait, WaitKind};
+pub use chain::{AwaitChains, await_chains};
 pub use deadlock::Deadlock;
 pub use dump::{Dump, dump};
 pub use quit::on_quit;

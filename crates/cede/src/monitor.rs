@@ -54,6 +54,7 @@ mod report;
 mod stall;
 mod watch;
 
+pub(crate) use frames::Stack;
 pub(crate) use report::{Reported, Reports};
 pub use stall::{Stall, StallFrame};
 pub(crate) use watch::{Stuck, Watch, Watched};

@@ -69,6 +69,12 @@ impl Link {
         Ok(Self { process, stream: BufReader::new(stream) })
     }
 
+    /// Asks for something that takes so long; returns the answer.
+    pub(super) fn ask_for_long(&mut self, request: &str, takes: Duration) -> Result<String, String> {
+        self.stream.get_ref().set_read_timeout(Some(PATIENCE + takes)).map_err(|error| error.to_string())?;
+        self.ask(request)
+    }
+
     /// Asks; returns the answer.
     pub(super) fn ask(&mut self, request: &str) -> Result<String, String> {
         self.exchange(request).map_err(|error| match error.kind() {

@@ -10,7 +10,7 @@ use cede_context::wait::Wait;
 use cede_core::task::Sighting;
 
 use super::registry::Inspected;
-use super::{Deadlock, State, TaskDump, age, deadlock, object, posts, registry};
+use super::{Deadlock, State, TaskDump, age, chain, deadlock, object, posts, registry};
 use crate::rank;
 use crate::task::Priority;
 use crate::task::slab::census;
@@ -56,6 +56,7 @@ impl Dump {
         seen.dedup_by_key(|(task, _)| task.id);
         let describer = Describer::new();
         let mut tasks: Vec<_> = seen.iter().map(|&(task, runtime)| describer.describe(task, runtime)).collect();
+        chain::add_to(&mut tasks, only.is_none());
         tasks.extend(describer.blocking(only));
         let circles = deadlock::circles(seen.iter().map(|&(task, _)| task), deadlock::waits_for);
         let party = |id: &u64| seen.binary_search_by_key(id, |(task, _)| task.id).ok().map(|index| tasks[index].clone());
@@ -145,6 +146,7 @@ impl Describer {
             waits_for_task: object::holder_of(task.wait).filter(|_| state == State::Waiting),
             state,
             wait: task.wait,
+            awaits: Vec::new(),
             other_wakers: task.state.waker_count().saturating_sub(1),
             polls: task.polls,
             age: now.and_then(|now| age::since(task.born, now)),
@@ -186,6 +188,7 @@ impl Describer {
                 state: State::Blocking,
                 aborted: false,
                 wait: Wait::NONE,
+                awaits: Vec::new(),
                 waits_for: String::new(),
                 waits_for_task: None,
                 other_wakers: 0,

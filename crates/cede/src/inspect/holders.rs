@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use cede_context::holder::{Awaited, Holders};
 
+use super::chain;
 use crate::rank::{self, inherit};
 use crate::runtime::context;
 
@@ -29,7 +30,7 @@ static TABLE: [AtomicU64; 1 << PLACES_LOG2] = [const { AtomicU64::new(0) }; 1 <<
 
 /// For the threads that are in a runtime.
 pub(crate) static HOLDERS: Holders =
-    Holders { current: || context::current_task_id().unwrap_or(0), note: noted, idle: inherit::idle, waits };
+    Holders { current: || context::current_task_id().unwrap_or(0), note: noted, idle: inherit::idle, waits, looks: chain::keep };
 
 fn noted(lock: u64, holder: u64) {
     note(lock, holder);

@@ -32,6 +32,7 @@ fn runtimes() -> MutexGuard<'static, Vec<Weak<dyn Inspected>>> {
 /// The runtime is listed from now on, as long as it lives.
 pub(crate) fn add(runtime: Weak<dyn Inspected>) {
     super::socket::listen_if_asked();
+    super::chain::keep_if_asked();
     let mut runtimes = runtimes();
     runtimes.retain(|runtime| runtime.strong_count() > 0);
     runtimes.push(runtime);

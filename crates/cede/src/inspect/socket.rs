@@ -7,6 +7,7 @@
 //! # Protocol
 //! The client sends lines. Each is answered by a line with a number of bytes, and that many bytes of UTF-8:
 //! * `dump`: the dump as text;
+//! * `chains MILLISECONDS`: the same after so long, during which tasks keep [where they wait](super::await_chains);
 //! * `top COUNT`: lines of fields, separated by tabs, as [`picture`](super::picture) says; at most so many tasks;
 //! * `task NUMBER`: all that is known of one task as text, and the circles that it is in; nothing if it has ended.
 //!
@@ -30,12 +31,15 @@ use rustix::net::sockopt::socket_peercred;
 use rustix::process::geteuid;
 
 use super::samples::Wanted;
-use super::{dump, picture};
+use super::{await_chains, dump, picture};
 
 /// A request has at most so many bytes.
 const REQUEST_MAX: u64 = 256;
 /// A client that does not read is given up after so long.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Chains are kept for so long at most.
+const CHAINS_MAX: Duration = Duration::from_secs(60);
 
 /// Where this process listens, once it does.
 static LISTENS: Mutex<Option<PathBuf>> = Mutex::new(None);
@@ -140,12 +144,17 @@ fn answer(mut client: &UnixStream) -> io::Result<()> {
         let words: Vec<_> = request.split_ascii_whitespace().collect();
         let text = match words[..] {
             ["dump"] => dump().to_string(),
+            ["chains", millis] => {
+                let _kept = await_chains();
+                thread::sleep(Duration::from_millis(millis.parse().unwrap_or(0)).min(CHAINS_MAX));
+                dump().to_string()
+            }
             ["top", count] => {
                 sampled.get_or_insert_with(Wanted::begin);
                 picture::lines(count.parse().unwrap_or(usize::MAX))
             }
             ["task", number] => number.parse().map(picture::task).unwrap_or_default(),
-            _ => return client.write_all(b"error: the requests are `dump`, `top COUNT` and `task NUMBER`\n"),
+            _ => return client.write_all(b"error: the requests are `dump`, `chains MILLISECONDS`, `top COUNT` and `task NUMBER`\n"),
         };
         client.write_all(format!("{}\n{text}", text.len()).as_bytes())?;
     }

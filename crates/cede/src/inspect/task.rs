@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use cede_context::wait::{Wait, WaitKind};
 
+use super::chain;
+use crate::runtime::StallFrame;
 use crate::task::Priority;
 
 /// A task as a dump shows it.
@@ -51,6 +53,9 @@ pub struct TaskDump {
     pub waits_for: String,
     /// The task that it waits for, where that is known: to end, or to unlock something.
     pub waits_for_task: Option<u64>,
+    /// Where in its code that is, from the innermost function to the task's own: what awaits what. Empty unless [`await_chains`](super::await_chains) is on, the program has the feature `backtrace`, and the task has
+    /// been polled since.
+    pub awaits: Vec<StallFrame>,
     /// How many others could wake it besides: it waits for several things.
     pub other_wakers: usize,
     /// How often it has been polled; wraps around after 2^32.
@@ -109,6 +114,7 @@ impl fmt::Display for TaskDump {
         if self.state != State::Blocking {
             write!(f, ", {} polls", self.polls)?;
         }
-        write!(f, ", {}", self.future)
+        write!(f, ", {}", self.future)?;
+        if self.state == State::Waiting { chain::write(f, &self.awaits) } else { Ok(()) }
     }
 }

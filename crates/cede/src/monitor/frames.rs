@@ -50,8 +50,8 @@ static COUNT: AtomicUsize = AtomicUsize::new(0);
 static ADDRESSES: [AtomicUsize; FRAMES_MAX] = [const { AtomicUsize::new(0) }; FRAMES_MAX];
 
 /// The addresses of a stack, innermost first.
-#[derive(Debug)]
-pub(super) struct Stack(Vec<usize>);
+#[derive(Clone, Debug)]
+pub(crate) struct Stack(Vec<usize>);
 
 /// Asks a thread of this process where it is. Empty if it does not answer. Called by the monitor.
 pub(super) fn of(thread: Pid) -> Stack {
@@ -118,8 +118,43 @@ fn handle() {
 }
 
 impl Stack {
+    /// That of the current thread.
+    pub(crate) fn here() -> Self {
+        let mut addresses = Vec::with_capacity(32);
+        backtrace::trace(|frame| {
+            addresses.push(frame.ip().addr());
+            addresses.len() < FRAMES_MAX
+        });
+        Self(addresses)
+    }
+
+    /// Of a stack in the poll of a task: the functions that are neither this runtime's nor the standard library's.
+    pub(crate) fn awaits(&self) -> Vec<StallFrame> {
+        let mut frames = self.symbols();
+        let poll =
+            frames.iter().position(|frame| frame.function.starts_with("cede_core::task::cell::") || frame.is_in("cede-core/src/task"));
+        frames.truncate(poll.unwrap_or(frames.len()));
+        frames.retain(|frame| !frame.is_inner());
+        frames
+    }
+
     /// What the addresses mean, from the innermost frame of the stuck thread's own to the task's poll.
     pub(super) fn resolve(&self) -> Vec<StallFrame> {
+        let mut frames = self.symbols();
+        // The handler's own, up to what the kernel calls it by.
+        let handler =
+            frames.iter().rposition(|frame| frame.function.starts_with("signal_hook_registry::") || frame.function == "__restore_rt");
+        frames.drain(..handler.map_or(0, |last| last + 1));
+        // Functions that were inlined have short names, so the file counts as well.
+        let poll = frames.iter().position(|frame| frame.function.starts_with("cede_core::task::cell::") || frame.is_in("cede-core"));
+        frames.truncate(poll.unwrap_or(frames.len()));
+        let is_ours = |frame: &&StallFrame| frame.function.trim_start_matches('<').starts_with("cede::") || frame.is_in("crates/cede/src");
+        let wrapped = frames.iter().rev().take_while(is_ours).count();
+        frames.truncate(frames.len() - wrapped);
+        frames
+    }
+
+    fn symbols(&self) -> Vec<StallFrame> {
         let mut frames = Vec::new();
         for &address in &self.0 {
             // An address is where a call returns to; the call is before it.
@@ -131,18 +166,8 @@ impl Stack {
                 });
             });
         }
-        // It is large, and stalls are rare.
+        // It is large, and this is rare.
         backtrace::clear_symbol_cache();
-        // The handler's own, up to what the kernel calls it by.
-        let handler =
-            frames.iter().rposition(|frame| frame.function.starts_with("signal_hook_registry::") || frame.function == "__restore_rt");
-        frames.drain(..handler.map_or(0, |last| last + 1));
-        // Functions that were inlined have short names, so the file counts as well.
-        let poll = frames.iter().position(|frame| frame.function.starts_with("cede_core::task::cell::") || frame.is_in("cede-core"));
-        frames.truncate(poll.unwrap_or(frames.len()));
-        let is_ours = |frame: &&StallFrame| frame.function.trim_start_matches('<').starts_with("cede::") || frame.is_in("crates/cede/src");
-        let wrapped = frames.iter().rev().take_while(is_ours).count();
-        frames.truncate(frames.len() - wrapped);
         frames
     }
 }

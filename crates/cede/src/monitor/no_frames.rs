@@ -7,8 +7,8 @@ use rustix::thread::Pid;
 use super::stall::StallFrame;
 
 /// No addresses.
-#[derive(Debug)]
-pub(super) struct Stack;
+#[derive(Clone, Debug)]
+pub(crate) struct Stack;
 
 /// Asks nobody.
 pub(super) fn of(_thread: Pid) -> Stack {
@@ -16,6 +16,16 @@ pub(super) fn of(_thread: Pid) -> Stack {
 }
 
 impl Stack {
+    /// Nowhere.
+    pub(crate) fn here() -> Self {
+        Self
+    }
+
+    /// Nothing.
+    pub(crate) fn awaits(&self) -> Vec<StallFrame> {
+        Vec::new()
+    }
+
     /// Nothing.
     pub(super) fn resolve(&self) -> Vec<StallFrame> {
         Vec::new()

@@ -76,6 +76,17 @@ impl StallFrame {
         self.file.as_ref().is_some_and(|file| file.to_string_lossy().contains(part))
     }
 
+    /// Whether this is code of the runtime or the standard library, as far as its name and file say.
+    #[cfg(feature = "backtrace")]
+    pub(super) fn is_inner(&self) -> bool {
+        const LIBRARIES: [&str; 9] = ["std::", "core::", "alloc::", "<std::", "<core::", "<alloc::", "cede", "<cede", "backtrace::"];
+        let name = &self.function;
+        let of_rust = self.file.as_ref().is_some_and(|file| file.starts_with("/rustc"));
+        let path = self.file.as_ref().map(|file| file.to_string_lossy()).unwrap_or_default();
+        let of_cede = path.contains("crates/cede") && path.contains("/src/") || path.contains("/backtrace-");
+        of_rust || of_cede || name.is_empty() || LIBRARIES.iter().any(|library| name.starts_with(library))
+    }
+
     /// Whether this is code of the program, as far as its name and file say.
     fn is_users(&self) -> bool {
         const LIBRARIES: [&str; 8] = ["std::", "core::", "alloc::", "<std::", "<core::", "<alloc::", "cede", "<cede"];
