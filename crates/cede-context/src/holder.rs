@@ -3,6 +3,8 @@
 //! A lock notes the task that holds it, with one store. When somebody has to wait, the lock tells the runtime, so that whoever looks for deadlocks need not touch the lock, which may be gone by
 //! then, and so that who holds what an important task waits for can be let run first. What the runtime does with it is its own business: whoever enters one leaves its functions with the thread.
 
+use core::sync::atomic::AtomicBool;
+
 use crate::cells;
 
 /// What a runtime does about holders.
@@ -16,7 +18,9 @@ pub struct Holders {
     pub idle: fn(u64),
     /// The task that runs on this thread waits for something from now on; or no longer. (It may say the one or the other twice, or be dropped without a word.)
     pub waits: fn(Awaited, bool),
-    /// A leaf that is being polled on this thread has said what it waits for, and somebody [wants to know](crate::wait::look_at_waits) where that is.
+    /// Whether somebody wants to know where tasks wait.
+    pub looked_at: &'static AtomicBool,
+    /// Then this is called when a leaf has said what it waits for, on the stack of its poll.
     pub looks: fn(),
 }
 
@@ -72,6 +76,7 @@ pub fn waits_no_more(what: Awaited) {
 #[cfg(all(test, feature = "std", not(loom)))]
 mod tests {
     use core::cell::Cell;
+    use core::sync::atomic::AtomicBool;
 
     use super::{Holders, current, install, note};
 
@@ -83,8 +88,15 @@ mod tests {
     fn without_a_runtime_nobody_is_current_and_nothing_is_noted() {
         assert_eq!(current(), 0);
         note(1, 2);
-        static HOLDERS: Holders =
-            Holders { current: || 7, note: |lock, holder| NOTED.set((lock, holder)), idle: |_| (), waits: |_, _| (), looks: || () };
+        static NEVER: AtomicBool = AtomicBool::new(false);
+        static HOLDERS: Holders = Holders {
+            current: || 7,
+            note: |lock, holder| NOTED.set((lock, holder)),
+            idle: |_| (),
+            waits: |_, _| (),
+            looked_at: &NEVER,
+            looks: || (),
+        };
         install(&HOLDERS);
         assert_eq!(current(), 7);
         note(3, 4);

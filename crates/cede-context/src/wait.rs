@@ -3,7 +3,7 @@
 //! Every leaf future that returns `Pending` first calls [`waiting_for`]. The executor takes the record after the poll ([`take`]) and keeps it
 //! in the task's cell. The last leaf polled wins: for a `select!` that is one of its branches.
 
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::Ordering;
 
 use crate::cells;
 
@@ -137,22 +137,9 @@ pub fn waiting_for(kind: WaitKind, object: u64) {
 #[inline]
 pub fn waiting_for_by_way(kind: WaitKind, object: u64, indirect: bool) {
     cells::set_wait(Wait { kind, object, indirect }.to_word());
-    if LOOKED_AT.load(Ordering::Relaxed) {
-        look();
-    }
-}
-
-/// Whether somebody wants to know where tasks wait.
-static LOOKED_AT: AtomicBool = AtomicBool::new(false);
-
-/// From now on, or no longer, what the runtimes left with their threads for that ([`Holders::looks`](crate::holder::Holders)) is called whenever a leaf says what it waits for, on the stack of its poll.
-pub fn look_at_waits(on: bool) {
-    LOOKED_AT.store(on, Ordering::Relaxed);
-}
-
-#[cold]
-fn look() {
-    if let Some(holders) = cells::holders() {
+    if let Some(holders) = cells::holders()
+        && holders.looked_at.load(Ordering::Relaxed)
+    {
         (holders.looks)();
     }
 }

@@ -18,10 +18,8 @@
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use cede_context::wait;
 
 use super::TaskDump;
 use crate::monitor::Stack;
@@ -31,6 +29,8 @@ use crate::runtime::{StallFrame, context};
 const PARTS: usize = 16;
 
 static KEPT: [Mutex<Option<HashMap<u64, Stack>>>; PARTS] = [const { Mutex::new(None) }; PARTS];
+/// Whether leaves call [`keep`].
+pub(crate) static LOOKED_AT: AtomicBool = AtomicBool::new(false);
 /// How many want it.
 static WANTED: AtomicUsize = AtomicUsize::new(0);
 
@@ -59,7 +59,7 @@ fn part(task: u64) -> MutexGuard<'static, Option<HashMap<u64, Stack>>> {
 #[must_use = "it is switched off when this is dropped"]
 pub fn await_chains() -> AwaitChains {
     if WANTED.fetch_add(1, Ordering::SeqCst) == 0 {
-        wait::look_at_waits(true);
+        LOOKED_AT.store(true, Ordering::Relaxed);
     }
     AwaitChains(())
 }
@@ -71,7 +71,7 @@ pub struct AwaitChains(());
 impl Drop for AwaitChains {
     fn drop(&mut self) {
         if WANTED.fetch_sub(1, Ordering::SeqCst) == 1 {
-            wait::look_at_waits(false);
+            LOOKED_AT.store(false, Ordering::Relaxed);
             for part in &KEPT {
                 let forgotten = part.lock().unwrap_or_else(PoisonError::into_inner).take();
                 drop(forgotten);

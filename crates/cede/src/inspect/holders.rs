@@ -29,8 +29,14 @@ const HOLDER_MAX: u64 = (1 << HOLDER_BITS) - 1;
 static TABLE: [AtomicU64; 1 << PLACES_LOG2] = [const { AtomicU64::new(0) }; 1 << PLACES_LOG2];
 
 /// For the threads that are in a runtime.
-pub(crate) static HOLDERS: Holders =
-    Holders { current: || context::current_task_id().unwrap_or(0), note: noted, idle: inherit::idle, waits, looks: chain::keep };
+pub(crate) static HOLDERS: Holders = Holders {
+    current: || context::current_task_id().unwrap_or(0),
+    note: noted,
+    idle: inherit::idle,
+    waits,
+    looked_at: &chain::LOOKED_AT,
+    looks: chain::keep,
+};
 
 fn noted(lock: u64, holder: u64) {
     note(lock, holder);
