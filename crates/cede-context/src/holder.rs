@@ -77,6 +77,7 @@ pub fn waits_no_more(what: Awaited) {
 mod tests {
     use core::cell::Cell;
     use core::sync::atomic::AtomicBool;
+    use std::boxed::Box;
 
     use super::{Holders, current, install, note};
 
@@ -88,16 +89,10 @@ mod tests {
     fn without_a_runtime_nobody_is_current_and_nothing_is_noted() {
         assert_eq!(current(), 0);
         note(1, 2);
-        static NEVER: AtomicBool = AtomicBool::new(false);
-        static HOLDERS: Holders = Holders {
-            current: || 7,
-            note: |lock, holder| NOTED.set((lock, holder)),
-            idle: |_| (),
-            waits: |_, _| (),
-            looked_at: &NEVER,
-            looks: || (),
-        };
-        install(&HOLDERS);
+        let never = Box::leak(Box::new(AtomicBool::new(false)));
+        let note = |lock, holder| NOTED.set((lock, holder));
+        let holders = Holders { current: || 7, note, idle: |_| (), waits: |_, _| (), looked_at: never, looks: || () };
+        install(Box::leak(Box::new(holders)));
         assert_eq!(current(), 7);
         note(3, 4);
         assert_eq!(NOTED.get(), (3, 4));
