@@ -18,10 +18,21 @@ pub struct Holders {
     pub idle: fn(u64),
     /// The task that runs on this thread waits for something from now on; or no longer. (It may say the one or the other twice, or be dropped without a word.)
     pub waits: fn(Awaited, bool),
+    /// The task that runs on this thread is at this end of the channel at an address.
+    pub end: fn(u64, End),
     /// Whether somebody wants to know where tasks wait.
     pub looked_at: &'static AtomicBool,
     /// Then this is called when a leaf has said what it waits for, on the stack of its poll.
     pub looks: fn(),
+}
+
+/// The ends of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It sent something for which the receiver waited.
+    Sender,
+    /// It waits for something.
+    Receiver,
 }
 
 /// What a task may wait for that another one has.
@@ -59,6 +70,13 @@ pub fn idle(lock: u64) {
     }
 }
 
+/// The task that runs is at this end of the channel at an address. For paths on which somebody waits or is woken.
+pub fn at_end(channel: u64, end: End) {
+    if let Some(holders) = cells::holders() {
+        (holders.end)(channel, end);
+    }
+}
+
 /// The task that runs waits for this.
 pub fn waits(what: Awaited) {
     if let Some(holders) = cells::holders() {
@@ -91,7 +109,7 @@ mod tests {
         note(1, 2);
         let never = Box::leak(Box::new(AtomicBool::new(false)));
         let note = |lock, holder| NOTED.set((lock, holder));
-        let holders = Holders { current: || 7, note, idle: |_| (), waits: |_, _| (), looked_at: never, looks: || () };
+        let holders = Holders { current: || 7, note, idle: |_| (), waits: |_, _| (), end: |_, _| (), looked_at: never, looks: || () };
         install(Box::leak(Box::new(holders)));
         assert_eq!(current(), 7);
         note(3, 4);

@@ -10,7 +10,7 @@
 //! will ever move, which is a [`Deadlock`]. A task that waits for a lock that a future of its own holds, and does not poll, is a circle of one (a *futurelock*).
 //!
 //! Holders are known of `Mutex`, of `RwLock` while it is locked for writing, and of `OnceCell` while it is being initialized; not of guards that are owned (they may go to another task), nor of
-//! read guards and of permits (there are many), nor of the other ends of channels. A task that could be woken by something else besides (a time-out, an abort handle, its group) is in no circle
+//! read guards and of permits (there are many). Of an `mpsc` channel a dump shows who receives and who sent last, which is in no circle either: others may send, too. A task that could be woken by something else besides (a time-out, an abort handle, its group) is in no circle
 //! that is reported; a dump shows those, too.
 //!
 //! # How far it reaches

@@ -355,3 +355,41 @@ fn a_dump_shows_where_tasks_wait_if_that_is_kept() {
 fn before_waits(dump: &cede::inspect::Dump) -> usize {
     dump.tasks().iter().filter(|task| task.waits_for.contains("a timer")).count()
 }
+
+#[test]
+fn a_dump_shows_who_is_at_the_other_end_of_a_channel() {
+    let runtime = workers(1);
+    let (fill, mut filled) = cede::sync::mpsc::channel(1);
+    let (tell, mut told) = cede::sync::mpsc::channel(8);
+    let receives = runtime.spawn(async move {
+        filled.recv().await;
+        told.recv().await;
+        // Nothing more comes.
+        told.recv().await;
+        drop(filled);
+    });
+    dump_until(runtime.handle(), |tasks| tasks.len() == 1 && tasks[0].waits_for.contains("a message"));
+    let sends = runtime.spawn(async move {
+        fill.send(1).await.unwrap();
+        while !fill.is_closed() {
+            // The second of these finds no room.
+            fill.send(2).await.unwrap();
+        }
+    });
+    let tells = runtime.spawn(async move {
+        tell.send(()).await.unwrap();
+        pending::<()>().await;
+        drop(tell);
+    });
+    let waits = |tasks: &[TaskDump], task: u64, what| tasks.iter().any(|shown| shown.id == task && shown.waits_for.contains(what));
+    let number = |id: cede::task::Id| id.to_string().parse::<u64>().unwrap();
+    let (receiver, sender, teller) = (number(receives.id()), number(sends.id()), number(tells.id()));
+    let tasks = dump_until(runtime.handle(), |tasks| {
+        waits(tasks, receiver, "a message") && waits(tasks, sender, "room") && tasks.iter().any(|task| task.peer == Some(teller))
+    });
+    let peer = |task: u64| tasks.iter().find(|shown| shown.id == task).unwrap();
+    assert_eq!(peer(receiver).peer, Some(teller));
+    assert_eq!(peer(sender).peer, Some(receiver));
+    assert!(peer(receiver).waits_for.ends_with(&format!("to which task {teller} sent last")), "{}", peer(receiver).waits_for);
+    assert!(peer(sender).waits_for.ends_with(&format!("from which task {receiver} receives")), "{}", peer(sender).waits_for);
+}

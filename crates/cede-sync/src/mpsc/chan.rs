@@ -28,6 +28,7 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::task::{Context, Poll, Waker, ready};
 
 use cede_context::budget;
+use cede_context::holder::{self, End};
 use cede_context::wait::{WaitKind, waiting_for};
 use cede_core::lock::{Guard, Lock};
 use cede_core::prim::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -160,6 +161,19 @@ impl<T> Chan<T> {
         unsafe { self.rx.claim() }
     }
 
+    /// Wakes the receiver for a value that the task that runs has sent.
+    #[inline]
+    fn call_receiver(&self, call: Option<Call<'_>>) {
+        if let Some(call) = call {
+            holder::at_end(self.address(), End::Sender);
+            drop(call);
+        }
+    }
+
+    fn address(&self) -> u64 {
+        core::ptr::from_ref(self).addr() as u64
+    }
+
     // Senders.
 
     /// Takes places if they are free and nobody waits for some.
@@ -192,7 +206,7 @@ impl<T> Chan<T> {
         state.queue.push(value);
         let call = self.claim_receiver(&mut state);
         drop(state);
-        drop(call);
+        self.call_receiver(call);
     }
 
     #[inline]
@@ -210,7 +224,7 @@ impl<T> Chan<T> {
         }
         let call = self.claim_receiver(&mut state);
         drop(state);
-        drop(call);
+        self.call_receiver(call);
         Ok(())
     }
 
@@ -388,7 +402,8 @@ impl<T> Chan<T> {
             drop(state);
             fresh = Some(cx.waker().clone());
         }
-        waiting_for(WaitKind::Receive, core::ptr::from_ref(self).addr() as u64);
+        waiting_for(WaitKind::Receive, self.address());
+        holder::at_end(self.address(), End::Receiver);
         Poll::Pending
     }
 

@@ -1,4 +1,4 @@
-//! Who holds the locks that somebody waits for.
+//! Who holds the locks that somebody waits for, and who was at the ends of channels last.
 //!
 //! # What
 //! A table of the process with one word for each lock: a part of the lock's address, and the number of the task that holds it, in the place that the rest of the address chooses. Locks write it when
@@ -15,7 +15,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cede_context::holder::{Awaited, Holders};
+use cede_context::holder::{Awaited, End, Holders};
 
 use super::chain;
 use crate::rank::{self, inherit};
@@ -34,6 +34,7 @@ pub(crate) static HOLDERS: Holders = Holders {
     note: noted,
     idle: inherit::idle,
     waits,
+    end,
     looked_at: &chain::LOOKED_AT,
     looks: chain::keep,
 };
@@ -41,6 +42,20 @@ pub(crate) static HOLDERS: Holders = Holders {
 fn noted(lock: u64, holder: u64) {
     note(lock, holder);
     inherit::holds(lock, holder);
+}
+
+/// The place of an end in the table: channels are aligned, so the lower bits of their addresses are free.
+fn key(channel: u64, end: End) -> u64 {
+    channel | if end == End::Sender { 1 } else { 2 }
+}
+
+fn end(channel: u64, end: End) {
+    note(key(channel, end), context::current_task_id().unwrap_or(0));
+}
+
+/// The task that was at this end of a channel last, as far as is known: the receiver that waited, the sender for which it had waited.
+pub(super) fn at_end(channel: u64, end: End) -> Option<u64> {
+    of(key(channel, end))
 }
 
 fn waits(what: Awaited, begins: bool) {

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use cede_context::holder::End;
 use cede_context::wait::{Wait, WaitKind};
 
 use super::{descriptor, holders};
@@ -13,6 +14,15 @@ pub(super) fn holder_of(wait: Wait) -> Option<u64> {
     match wait.kind {
         WaitKind::Join => Some(wait.object).filter(|&task| task != 0),
         WaitKind::Mutex | WaitKind::RwLock | WaitKind::Once => holders::of(wait.object),
+        _ => None,
+    }
+}
+
+/// The task at the other end of the channel that one waits for, where that is known: who sent to it last, or receives from it. Another one may do it as well.
+pub(super) fn peer_of(wait: Wait) -> Option<u64> {
+    match wait.kind {
+        WaitKind::Receive => holders::at_end(wait.object, End::Sender),
+        WaitKind::Send => holders::at_end(wait.object, End::Receiver),
         _ => None,
     }
 }
@@ -35,8 +45,8 @@ pub(super) fn describe(wait: Wait, now: Option<u64>) -> String {
         WaitKind::Semaphore => format!("permits of semaphore {object:#x}"),
         WaitKind::Notify => format!("a notification of {object:#x}"),
         WaitKind::Oneshot => format!("the value of oneshot channel {object:#x}"),
-        WaitKind::Receive => format!("a message of channel {object:#x}"),
-        WaitKind::Send => format!("room in channel {object:#x}"),
+        WaitKind::Receive => known(format!("a message of channel {object:#x}"), ", to which task", peer_of(wait), " sent last"),
+        WaitKind::Send => known(format!("room in channel {object:#x}"), ", from which task", peer_of(wait), " receives"),
         WaitKind::Watch => format!("a new value in watch channel {object:#x}"),
         WaitKind::Pipe => format!("the other side of in-memory pipe {object:#x}"),
         WaitKind::Barrier => format!("the others at barrier {object:#x}"),
@@ -60,9 +70,13 @@ fn lock(wait: Wait) -> String {
         WaitKind::RwLock => "read-write lock",
         _ => "once cell",
     };
-    match holder_of(wait) {
-        Some(holder) => format!("{what} {:#x}, held by task {holder}", wait.object),
-        None => format!("{what} {:#x}", wait.object),
+    known(format!("{what} {:#x}", wait.object), ", held by task", holder_of(wait), "")
+}
+
+fn known(what: String, before: &str, task: Option<u64>, after: &str) -> String {
+    match task {
+        Some(task) => format!("{what}{before} {task}{after}"),
+        None => what,
     }
 }
 
