@@ -33,6 +33,7 @@ pub mod scope;
 pub mod signal;
 pub mod sim;
 pub mod stream;
+mod sys;
 pub mod task;
 pub mod time;
 

@@ -31,11 +31,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use cede_driver::ProcessBarrier;
-use rustix::thread::futex;
 
 use crate::inspect::deadlock::Search;
 use crate::inspect::{self, registry, samples};
 use crate::runtime::run::shielded;
+use crate::sys::futex;
 use polls::LongPolls;
 
 #[cfg(not(feature = "tracing"))]
@@ -148,7 +148,7 @@ pub(crate) fn wake() {
 pub(crate) fn ring() {
     ASLEEP.store(false, Ordering::SeqCst);
     CALLS.fetch_add(1, Ordering::SeqCst);
-    let _woken = futex::wake(&CALLS, futex::Flags::PRIVATE, 1);
+    futex::wake_one(&CALLS);
 }
 
 /// What the monitor remembers from look to look.
@@ -181,7 +181,7 @@ fn run(barrier: ProcessBarrier) {
         ASLEEP.store(true, Ordering::SeqCst);
         if barrier.execute() && look(&mut memory, barrier).quiet {
             // Returns at once if it was called since; an interruption only makes it look again.
-            let _woken = futex::wait(&CALLS, futex::Flags::PRIVATE, calls, None);
+            futex::wait(&CALLS, calls, None);
         }
         ASLEEP.store(false, Ordering::SeqCst);
     }

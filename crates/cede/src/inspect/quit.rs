@@ -17,8 +17,6 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread;
 
-use rustix::time::{ClockId, clock_gettime};
-
 use crate::monitor;
 
 /// A second signal within so long ends the process.
@@ -81,8 +79,7 @@ extern "C" fn handle(_signal: libc::c_int) {
     if GIVEN_UP.load(Ordering::SeqCst) || action() != Some(handler_address()) {
         return;
     }
-    let now = clock_gettime(ClockId::Monotonic);
-    let now = now.tv_sec * 1000 + now.tv_nsec / 1_000_000;
+    let now = now_ms();
     let again = now - LAST_MS.swap(now, Ordering::SeqCst) < AGAIN_MS;
     if again || !DUMPS.load(Ordering::SeqCst) || !monitor::is_there() {
         // SAFETY: [I1] both may be called in a handler. What SIGQUIT does by itself is what happens now.
@@ -94,6 +91,16 @@ extern "C" fn handle(_signal: libc::c_int) {
     }
     ASKED.store(true, Ordering::SeqCst);
     monitor::ring();
+}
+
+/// The time of a clock that is never put back. Async-signal-safe.
+fn now_ms() -> i64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: [I1] the call fills this; it cannot fail, because there is such a clock.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+    #[allow(clippy::useless_conversion, reason = "it is not useless everywhere")]
+    let (seconds, nanos) = (i64::from(now.tv_sec), i64::from(now.tv_nsec));
+    seconds * 1000 + nanos / 1_000_000
 }
 
 /// Writes a dump if somebody has asked for one. Called by the monitor.

@@ -19,6 +19,7 @@
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -26,11 +27,9 @@ use std::sync::{Mutex, Once, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use rustix::net::sockopt::socket_peercred;
-use rustix::process::geteuid;
-
 use super::samples::Wanted;
 use super::{dump, picture};
+use crate::sys::user;
 
 /// A request has at most so many bytes.
 const REQUEST_MAX: u64 = 256;
@@ -49,7 +48,7 @@ static LISTENS: Mutex<Option<PathBuf>> = Mutex::new(None);
 pub fn socket_path(process: u32) -> PathBuf {
     let directory = match std::env::var_os("XDG_RUNTIME_DIR") {
         Some(directory) if !directory.is_empty() => PathBuf::from(directory).join("cede"),
-        _ => PathBuf::from(format!("/tmp/cede-{}", geteuid().as_raw())),
+        _ => PathBuf::from(format!("/tmp/cede-{}", user::effective())),
     };
     directory.join(process.to_string())
 }
@@ -99,7 +98,7 @@ fn make_private(directory: &Path) -> io::Result<()> {
         made => return made,
     }
     let found = fs::symlink_metadata(directory)?;
-    let private = found.is_dir() && found.uid() == geteuid().as_raw() && found.permissions().mode().trailing_zeros() >= 6;
+    let private = found.is_dir() && found.uid() == user::effective() && found.permissions().mode().trailing_zeros() >= 6;
     if private {
         return Ok(());
     }
@@ -122,7 +121,7 @@ fn accept(listener: &UnixListener) {
 }
 
 fn is_same_user(client: &UnixStream) -> bool {
-    socket_peercred(client).is_ok_and(|peer| peer.uid == geteuid() || peer.uid.is_root())
+    user::peer(client.as_fd()).is_ok_and(|peer| peer.uid == user::effective() || peer.uid == 0)
 }
 
 fn serve(client: &UnixStream) {

@@ -6,7 +6,7 @@ use std::io::{self, IoSlice, Read, Write};
 use bytes::BufMut;
 use cede_io::ReadBuf;
 
-use crate::pollable::fill;
+use crate::sys::{descriptor, fill};
 
 /// Most bytes that go to the pool at a time, unless told otherwise.
 pub(crate) const DEFAULT_MAX_BUF_SIZE: usize = 2 * 1024 * 1024;
@@ -68,7 +68,7 @@ impl Buffer {
         self.bytes.reserve_exact(limit);
         uninterrupted(|| {
             let mut memory = (&mut self.bytes).limit(limit);
-            let (count, ()) = fill::buf_mut(&mut memory, |memory| crate::pollable::read(file, memory))?;
+            let (count, ()) = fill::buf_mut(&mut memory, |memory| Ok((descriptor::read(file, memory)?, ())))?;
             Ok(count)
         })
     }

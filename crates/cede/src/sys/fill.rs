@@ -1,7 +1,7 @@
 //! Reading into memory that need not be initialized.
 //!
 //! # Invariants
-//! - I1: the closures that callers pass are reading system calls of `rustix`, which only write, and return the part that the kernel has written: the first bytes.
+//! - I1: the closures that callers pass are the reading system calls of [`sys`](super), which only write, and return the part that the kernel has written: the first bytes.
 //!   There is no shared memory, hence no loom model.
 
 use std::io;

@@ -1,0 +1,26 @@
+//! The system calls that neither `std` nor `socket2` has, as safe functions that return `io::Result`.
+//!
+//! Crates that wrap all of Linux cost every program that depends on cede seconds of compilation; these are a few calls. Each submodule is one kind of thing of the kernel, with its `unsafe`.
+
+pub(crate) mod descriptor;
+pub(crate) mod event_fd;
+pub(crate) mod fill;
+pub(crate) mod futex;
+pub(crate) mod page_cache;
+pub(crate) mod pid_fd;
+pub(crate) mod priority;
+pub(crate) mod receive;
+pub(crate) mod thread;
+pub(crate) mod user;
+
+use std::io;
+
+/// What a call says that returns a negative number when it fails.
+fn checked(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// As [`checked`], for calls that count bytes.
+fn counted(result: libc::ssize_t) -> io::Result<usize> {
+    usize::try_from(result).map_err(|_negative| io::Error::last_os_error())
+}
