@@ -33,6 +33,8 @@
 //! thread.join().unwrap();
 //! ```
 
+#[cfg(any(feature = "fs", feature = "io-std"))]
+pub(crate) mod mandatory;
 mod named;
 pub(crate) mod pool;
 
@@ -114,20 +116,6 @@ where
     }
     // If the runtime has ended, the handle gives a cancelled error.
     Ok(submit(&handle.parts().blocking.pool, handle, job, site, false)?.0)
-}
-
-/// Runs `job` where it may block, even if the runtime is shut down before its turn: what it does has been promised to somebody. `None` if it will never run,
-/// because the runtime has been shut down already.
-///
-/// # Errors
-/// If no thread for it can be created and none exists.
-pub(crate) fn spawn_mandatory<F, R>(handle: &Handle, job: F, site: &'static Location<'static>) -> io::Result<Option<JoinHandle<R>>>
-where
-    F: FnOnce() -> R + Send + 'static,
-    R: Send + 'static,
-{
-    let (join, accepted) = submit(&handle.parts().blocking.pool, handle, job, site, true)?;
-    Ok(accepted.then_some(join))
 }
 
 /// Gives a job to a pool; says whether it was accepted, which it is not by a pool that is shut down.

@@ -14,9 +14,10 @@ use std::task::{Context, Poll};
 
 use bytes::BufMut;
 use cede_context::budget;
-use cede_driver::{Attempt, Direction, Handle as DriverHandle, Interest, Ready, Source, Trust, shut_down_error};
+use cede_driver::{Attempt, Direction, Handle as DriverHandle, Interest, Ready, Source, Trust};
 use cede_io::ReadBuf;
 
+use crate::io::home::home;
 use crate::runtime::{Handle, context};
 use crate::sys::{self, fill};
 
@@ -25,27 +26,6 @@ pub(crate) use wait_ready::WaitReady;
 /// The driver of the worker that this thread is, or of one that will do; `None` outside of a runtime.
 pub(crate) fn driver() -> Option<DriverHandle> {
     context::with_current(Handle::driver)
-}
-
-/// The driver of the runtime that the thread is in, if it serves descriptors.
-///
-/// # Errors
-/// In a simulated run, and when the runtime has been shut down.
-///
-/// # Panics
-/// Outside of a runtime, and in one whose builder did not enable I/O.
-#[track_caller]
-pub(crate) fn home() -> io::Result<DriverHandle> {
-    let home = context::with_current(|handle| handle.parts().descriptors.then(|| handle.driver()));
-    let Some(home) = home else { context::outside() };
-    let Some(driver) = home else {
-        panic!("A Tokio 1.x context was found, but IO is disabled. Call `enable_io` on the runtime builder to enable IO.");
-    };
-    driver.check_descriptors()?;
-    if driver.is_shut_down() {
-        return Err(shut_down_error());
-    }
-    Ok(driver)
 }
 
 /// A non-blocking descriptor that belongs to a runtime.

@@ -2,13 +2,21 @@
 //!
 //! Crates that wrap all of Linux cost every program that depends on cede seconds of compilation; these are a few calls. Each submodule is one kind of thing of the kernel, with its `unsafe`.
 
+#[cfg(any(feature = "fs", feature = "io-std", feature = "net"))]
 pub(crate) mod descriptor;
+#[cfg(feature = "signal")]
 pub(crate) mod event_fd;
+#[cfg(any(feature = "fs", feature = "io-std", feature = "net"))]
 pub(crate) mod fill;
 pub(crate) mod futex;
+#[cfg(feature = "fs")]
 pub(crate) mod page_cache;
+#[cfg(feature = "process")]
 pub(crate) mod pid_fd;
+#[cfg(feature = "net")]
+pub(crate) mod pipe;
 pub(crate) mod priority;
+#[cfg(feature = "net")]
 pub(crate) mod receive;
 pub(crate) mod thread;
 pub(crate) mod user;
@@ -21,6 +29,7 @@ fn checked(result: libc::c_int) -> io::Result<libc::c_int> {
 }
 
 /// As [`checked`], for calls that count bytes.
+#[cfg(any(feature = "fs", feature = "io-std", feature = "net", feature = "signal"))]
 fn counted(result: libc::ssize_t) -> io::Result<usize> {
     usize::try_from(result).map_err(|_negative| io::Error::last_os_error())
 }

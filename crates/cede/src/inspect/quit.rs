@@ -11,6 +11,9 @@
 //! - I1: the handler calls nothing that is not async-signal-safe.
 //! - I2: the handler is installed only while the action is the default one, so that no one else's is disturbed. (Atomics without order: no loom model.)
 
+#[cfg(feature = "signal")]
+pub(crate) mod give_up;
+
 use std::io::{self, Write};
 use std::ptr;
 use std::sync::Once;
@@ -36,11 +39,6 @@ static LAST_MS: AtomicI64 = AtomicI64::new(i64::MIN / 2);
 /// ```
 pub fn on_quit(dump: bool) {
     DUMPS.store(dump, Ordering::SeqCst);
-}
-
-/// The program listens for SIGQUIT itself from now on.
-pub(crate) fn give_up() {
-    GIVEN_UP.store(true, Ordering::SeqCst);
 }
 
 /// A runtime begins.

@@ -25,7 +25,7 @@ pub struct ChildStderr(Receiver);
 
 fn non_blocking(fd: impl Into<OwnedFd>) -> io::Result<OwnedFd> {
     let fd = fd.into();
-    sys::descriptor::set_nonblocking(&fd, true)?;
+    sys::pipe::set_nonblocking(&fd, true)?;
     Ok(fd)
 }
 

@@ -32,6 +32,7 @@ pub(crate) struct Parts {
     pub(crate) names: Names,
     pub(crate) simulated: bool,
     /// Whether sockets, pipes, processes and signals may be used.
+    #[cfg_attr(not(any(feature = "net", feature = "signal")), expect(dead_code, reason = "only descriptors and signals ask"))]
     pub(crate) descriptors: bool,
     /// Whether futures may wait for moments.
     pub(crate) timers: bool,

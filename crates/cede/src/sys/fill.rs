@@ -11,6 +11,7 @@ use bytes::BufMut;
 use cede_io::ReadBuf;
 
 /// Reads into the unfilled part of a buffer; returns how much, and what else the call returned.
+#[cfg_attr(not(feature = "net"), expect(dead_code, reason = "files have buffers of their own"))]
 pub(crate) fn read_buf<R>(
     buffer: &mut ReadBuf<'_>,
     read: impl for<'a> FnOnce(&'a mut [MaybeUninit<u8>]) -> io::Result<(&'a mut [u8], R)>,

@@ -1,4 +1,5 @@
 //! The bytes between a task and a thread of the pool.
+#![cfg_attr(not(all(feature = "fs", feature = "io-std")), allow(dead_code, reason = "files and the standard streams use a part each"))]
 
 use std::fs::File;
 use std::io::{self, IoSlice, Read, Write};

@@ -45,7 +45,7 @@ impl UnixDatagram {
     #[track_caller]
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<Self> {
         // Not after the path has been made.
-        crate::pollable::home()?;
+        crate::io::home::home()?;
         let socket = net::UnixDatagram::bind(path)?;
         socket.set_nonblocking(true)?;
         Ok(Self { io: Pollable::new(socket)? })

@@ -55,7 +55,7 @@ impl UnixListener {
     #[track_caller]
     pub fn bind_addr(address: &SocketAddr) -> io::Result<Self> {
         // Not after the path has been made.
-        crate::pollable::home()?;
+        crate::io::home::home()?;
         let socket = UnixSocket::new_stream()?;
         socket.bind_address(address)?;
         socket.listen(BACKLOG)

@@ -13,7 +13,7 @@ pub use open::OpenOptions;
 pub use receiver::Receiver;
 pub use sender::Sender;
 
-use crate::sys::descriptor;
+use crate::sys;
 
 /// A pipe without a name.
 ///
@@ -37,18 +37,18 @@ use crate::sys::descriptor;
 /// ```
 #[track_caller]
 pub fn pipe() -> io::Result<(Sender, Receiver)> {
-    let (receiver, sender) = descriptor::pipe()?;
+    let (receiver, sender) = sys::pipe::pipe()?;
     Ok((Sender::from_owned_fd_unchecked(sender)?, Receiver::from_owned_fd_unchecked(receiver)?))
 }
 
 /// Checks that a descriptor is a pipe that may be used like this, and puts it into non-blocking mode.
 fn prepare(fd: &OwnedFd, access: libc::c_int, refusal: &'static str) -> io::Result<()> {
-    if !descriptor::is_pipe(fd)? {
+    if !sys::pipe::is_pipe(fd)? {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a pipe"));
     }
-    let mode = descriptor::flags(fd)? & libc::O_ACCMODE;
+    let mode = sys::pipe::flags(fd)? & libc::O_ACCMODE;
     if mode != access && mode != libc::O_RDWR {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, refusal));
     }
-    descriptor::set_nonblocking(fd, true)
+    sys::pipe::set_nonblocking(fd, true)
 }

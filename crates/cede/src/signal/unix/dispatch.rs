@@ -102,7 +102,7 @@ impl Dispatch {
             }
         };
         if number == libc::SIGQUIT {
-            crate::inspect::quit::give_up();
+            crate::inspect::quit::give_up::give_up();
         }
         // SAFETY: [I1] the handler is safe in a signal.
         unsafe { signal_hook_registry::register(number, handler) }.map(drop)
@@ -121,7 +121,7 @@ impl Dispatch {
         for (number, slot) in self.slots.iter().enumerate() {
             if slot.pending.swap(false, Ordering::SeqCst) {
                 if i32::try_from(number) == Ok(libc::SIGCHLD) {
-                    crate::process::reap_orphans();
+                    super::children::reap_orphans();
                 }
                 slot.fire();
             }

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::{Receiver, Sender};
-use crate::sys::descriptor::is_pipe;
+use crate::sys::pipe::is_pipe;
 
 /// How to open a pipe that has a name (see `mkfifo(3)`).
 ///

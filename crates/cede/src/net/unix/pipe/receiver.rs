@@ -12,7 +12,7 @@ use cede_io::{AsyncRead, ReadBuf};
 
 use super::prepare;
 use crate::pollable::Pollable;
-use crate::sys::descriptor::set_nonblocking;
+use crate::sys::pipe::set_nonblocking;
 
 /// The reading end of a pipe; see [`pipe`](super::pipe). The end comes when the last sender is gone.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use cede_io::AsyncWrite;
 
 use super::prepare;
 use crate::pollable::Pollable;
-use crate::sys::descriptor::set_nonblocking;
+use crate::sys::pipe::set_nonblocking;
 
 /// The writing end of a pipe; see [`pipe`](super::pipe). A pipe without a receiver gives `BrokenPipe`.
 #[derive(Debug)]
