@@ -54,6 +54,7 @@ use cede_core::lock::Lock;
 use cede_core::task::{Cell, Header, Home, TaskRef};
 use cede_driver::clock::Hold;
 
+use crate::order;
 use crate::runtime::{Handle, context, run};
 use crate::task::{Id, JoinError, JoinHandle};
 
@@ -72,9 +73,8 @@ impl Blocking {
 
     /// The closures that run at the moment.
     pub(crate) fn running(&self) -> Vec<(u64, &'static Location<'static>)> {
-        let mut running = self.running.lock().clone();
-        running.sort_unstable_by_key(|&(id, _)| id);
-        running
+        let running = self.running.lock().clone();
+        order::by_number(running, |&(id, _)| id)
     }
 
     pub(crate) fn shut_down(&self, timeout: Option<Duration>) {

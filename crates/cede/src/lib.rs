@@ -30,6 +30,7 @@ pub mod macros;
 mod monitor;
 #[cfg(feature = "net")]
 pub mod net;
+mod order;
 #[cfg(feature = "net")]
 mod pollable;
 #[cfg(feature = "process")]

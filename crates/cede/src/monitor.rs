@@ -35,7 +35,7 @@ use cede_driver::ProcessBarrier;
 use crate::inspect::deadlock::Search;
 use crate::inspect::{self, registry, samples};
 use crate::runtime::run::shielded;
-use crate::sys::futex;
+use crate::sys::{self, futex};
 use polls::LongPolls;
 
 #[cfg(not(feature = "tracing"))]
@@ -121,7 +121,8 @@ fn start(add: impl FnOnce(&mut State)) {
     add(&mut state);
     if !state.runs {
         // Without the thread nobody is watched, which is no reason to refuse a runtime; the next one tries again.
-        state.runs = thread::Builder::new().name("cede-monitor".into()).stack_size(256 * 1024).spawn(move || run(barrier)).is_ok();
+        let thread = thread::Builder::new().name("cede-monitor".into()).stack_size(256 * 1024);
+        state.runs = sys::thread::spawn(thread, Box::new(move || run(barrier))).is_ok();
         RUNS.store(state.runs, Ordering::SeqCst);
     }
     drop(state);

@@ -20,7 +20,7 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread;
 
-use crate::monitor;
+use crate::{monitor, sys};
 
 /// A second signal within so long ends the process.
 const AGAIN_MS: i64 = 1000;
@@ -105,6 +105,9 @@ fn now_ms() -> i64 {
 pub(crate) fn answer() {
     if ASKED.swap(false, Ordering::SeqCst) {
         // Not here: the reader of the error output may be slow.
-        let _not_said = thread::Builder::new().name("cede-dump".into()).spawn(|| _ = write!(io::stderr(), "cede: {}", super::dump()));
+        let _not_said = sys::thread::spawn(
+            thread::Builder::new().name("cede-dump".into()),
+            Box::new(|| _ = write!(io::stderr(), "cede: {}", super::dump())),
+        );
     }
 }

@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use super::samples::Wanted;
 use super::{dump, picture};
-use crate::sys::user;
+use crate::sys::{self, user};
 
 /// A request has at most so many bytes.
 const REQUEST_MAX: u64 = 256;
@@ -75,7 +75,7 @@ pub fn listen() -> io::Result<PathBuf> {
     // Left by an earlier process of that number.
     let _was_there = fs::remove_file(&path);
     let listener = UnixListener::bind(&path)?;
-    thread::Builder::new().name("cede-inspect".into()).spawn(move || accept(&listener))?;
+    sys::thread::spawn(thread::Builder::new().name("cede-inspect".into()), Box::new(move || accept(&listener)))?;
     *listens = Some(path.clone());
     Ok(path)
 }
@@ -111,7 +111,7 @@ fn accept(listener: &UnixListener) {
         match client {
             Ok(client) if is_same_user(&client) => {
                 // Without a thread the client sees the end of the stream.
-                let _refused = thread::Builder::new().name("cede-inspect".into()).spawn(move || serve(&client));
+                let _refused = sys::thread::spawn(thread::Builder::new().name("cede-inspect".into()), Box::new(move || serve(&client)));
             }
             Ok(_) => {}
             // For want of descriptors, most likely.

@@ -11,6 +11,7 @@ use cede_sync::Notify;
 
 use crate::blocking::Blocking;
 use crate::monitor::{Reported, Reports};
+use crate::order;
 use crate::runtime::panics::{Panicked, Panics};
 use crate::runtime::run::shielded;
 use crate::runtime::{Id, context};
@@ -119,8 +120,7 @@ impl Parts {
         for task in &mut blocked {
             task.name = self.names.get(task.id);
         }
-        blocked.sort_unstable_by_key(|task| task.id);
-        self.report(Deadlock { blocked });
+        self.report(Deadlock { blocked: order::by_number(blocked, |task| task.id) });
     }
 }
 

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use crate::sys::event_fd::EventFd;
+use crate::sys::{self, event_fd::EventFd};
 
 /// Signals are numbered from 1 to 64.
 const NUMBERS: usize = 65;
@@ -64,10 +64,8 @@ pub(crate) fn current() -> io::Result<Arc<Dispatch>> {
     let bell = EventFd::new()?;
     let dispatch = Arc::new(Dispatch { process: std::process::id(), bell, slots: std::array::from_fn(|_| Slot::default()) });
     let thread = std::thread::Builder::new().name("cede-signals".to_owned());
-    thread.spawn({
-        let dispatch = dispatch.clone();
-        move || dispatch.run()
-    })?;
+    let theirs = dispatch.clone();
+    sys::thread::spawn(thread, Box::new(move || theirs.run()))?;
     *current = Some(dispatch.clone());
     Ok(dispatch)
 }
