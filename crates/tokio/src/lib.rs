@@ -17,11 +17,11 @@ pub use cede::fs;
 pub use cede::net;
 #[cfg(feature = "process")]
 pub use cede::process;
+#[cfg(feature = "macros")]
+pub use cede::select;
 #[cfg(feature = "signal")]
 pub use cede::signal;
 pub use cede::{io, join, pin, runtime, spawn, sync, task, task_local, time, try_join};
-#[cfg(feature = "macros")]
-pub use cede::select;
 #[cfg(feature = "macros")]
 pub use cede_macros::{tokio_main as main, tokio_test as test};
 
