@@ -19,6 +19,7 @@ const STEPS: &[Step] = &[
     ("fmt", || run(&mut command("cargo", &["fmt", "--all", "--check"]))),
     ("tidy", || tidy::run(false)),
     ("clippy", || run(&mut command("cargo", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))),
+    ("features", features),
     ("tests", || run(&mut command("cargo", &["test", "--workspace"]))),
     ("doc", doc),
     ("no-std", no_std),
@@ -54,6 +55,24 @@ pub(crate) fn all(arguments: &[String]) -> Result<(), String> {
     }
     eprintln!("== times: {}", times.join(", "));
     if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", "))) }
+}
+
+/// What dependents of tokio ask for: each alone that selects modules, what axum and hyper-util ask for, and all.
+const FEATURES: &[&str] =
+    &["", "fs", "io-std", "io-util", "macros", "net", "process", "signal", "macros,net,rt-multi-thread,sync,time", "full"];
+
+/// The facade, and what it is made of, compiles without a warning whatever is asked of it.
+fn features() -> Result<(), String> {
+    for features in FEATURES {
+        let mut check =
+            command("cargo", &["check", "--manifest-path", "crates/tokio/Cargo.toml", "--no-default-features", "--features", features]);
+        let output = check.stderr(std::process::Stdio::piped()).output().map_err(|error| format!("cargo cannot be started: {error}"))?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        if !output.status.success() || said.lines().any(|line| line.starts_with("warning")) {
+            return Err(format!("the facade with the features {features:?}:\n{said}"));
+        }
+    }
+    Ok(())
 }
 
 /// Links to private items are allowed: the essays are for readers of the source as well.

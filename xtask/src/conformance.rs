@@ -6,7 +6,7 @@
 //! | `docs` | the examples of tokio's documentation |
 //! | `api` | nothing: compares the public items, their signatures and auto traits |
 //! | `crates` | the tests of the crates of `conformance/crates.toml`; `--only NAME,NAME` for some |
-//! | `ecosystem` | the programs of `examples/ecosystem`: axum, reqwest, rustls, WebSockets, tonic, quinn and redis, unchanged, on the facade |
+//! | `ecosystem` | the programs of `examples/ecosystem`: axum, reqwest, rustls, WebSockets, tonic, quinn, redis, tokio-postgres and sqlx, unchanged, on the facade |
 //! | `fast` | what continuous integration runs: a part of the first and of the last |
 //!
 //! The work is done by scripts in `conformance/`, which read published crates from Cargo's download at run time. Results, a table and a JSON each, are in `target/conformance/`.

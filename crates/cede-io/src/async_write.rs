@@ -1,5 +1,8 @@
 //! [`AsyncWrite`]: the destination side of a byte stream, and its blanket implementations.
 
+#[cfg(feature = "util")]
+pub(crate) mod checked;
+
 use std::io::{self, IoSlice, Write};
 use std::ops::DerefMut;
 use std::pin::Pin;
@@ -135,23 +138,3 @@ macro_rules! write_as_std_does {
 }
 
 write_as_std_does!(Vec<u8>, io::Cursor<&mut [u8]>, io::Cursor<&mut Vec<u8>>, io::Cursor<Vec<u8>>, io::Cursor<Box<[u8]>>);
-
-/// Writes once, and does not believe a writer that claims more bytes than it was given.
-///
-/// # Panics
-///
-/// If the writer does that.
-#[inline]
-pub(crate) fn poll_write_checked<W: AsyncWrite + ?Sized>(writer: Pin<&mut W>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-    let poll = writer.poll_write(cx, buf);
-    if let Poll::Ready(Ok(count)) = poll {
-        assert!(count <= buf.len(), "the writer claims {count} bytes, but it was given {}", buf.len());
-    }
-    poll
-}
-
-/// The destination took nothing although it was given something.
-#[cold]
-pub(crate) fn write_zero() -> io::Error {
-    io::Error::new(io::ErrorKind::WriteZero, "the destination takes no more bytes")
-}

@@ -12,8 +12,8 @@ use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
-use crate::read_buf::poll_read_slice;
-use crate::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite, DEFAULT_BUF_SIZE, ReadBuf};
+use crate::read_buf::lend::poll_read_slice;
+use crate::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite, ReadBuf};
 
 pin_project! {
     /// Adds a buffer to a source.
@@ -44,6 +44,9 @@ pin_project! {
         pub(crate) seek: Seeking,
     }
 }
+
+/// The buffer size of everything that buffers, unless told otherwise; it is std's.
+pub(crate) const DEFAULT_BUF_SIZE: usize = 8 * 1024;
 
 /// How far a seek has come.
 #[derive(Clone, Copy, Debug)]

@@ -11,8 +11,9 @@ use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
-use crate::async_write::{poll_write_checked, write_zero};
-use crate::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite, DEFAULT_BUF_SIZE, ReadBuf};
+use crate::async_write::checked::{poll_write_checked, write_zero};
+use crate::buf_reader::DEFAULT_BUF_SIZE;
+use crate::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite, ReadBuf};
 
 pin_project! {
     /// Adds a buffer to a destination.

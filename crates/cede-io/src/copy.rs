@@ -16,9 +16,10 @@ use std::task::{Context, Poll, ready};
 
 use cede_context::budget;
 
-use crate::async_write::{poll_write_checked, write_zero};
-use crate::read_buf::poll_read_slice;
-use crate::{AsyncRead, AsyncWrite, DEFAULT_BUF_SIZE};
+use crate::async_write::checked::{poll_write_checked, write_zero};
+use crate::buf_reader::DEFAULT_BUF_SIZE;
+use crate::read_buf::lend::poll_read_slice;
+use crate::{AsyncRead, AsyncWrite};
 
 /// Copies everything from `reader` to `writer`, flushes the latter, and returns how many bytes there were.
 ///

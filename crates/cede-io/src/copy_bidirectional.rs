@@ -5,8 +5,9 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use crate::buf_reader::DEFAULT_BUF_SIZE;
 use crate::copy::CopyBuffer;
-use crate::{AsyncRead, AsyncWrite, DEFAULT_BUF_SIZE};
+use crate::{AsyncRead, AsyncWrite};
 
 /// Copies in both directions between `a` and `b` until both have ended, and returns how many bytes went from `a` to `b` and from `b` to `a`.
 ///

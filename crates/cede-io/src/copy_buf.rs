@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use cede_context::budget;
 
-use crate::async_write::{poll_write_checked, write_zero};
+use crate::async_write::checked::{poll_write_checked, write_zero};
 use crate::{AsyncBufRead, AsyncWrite};
 
 /// Copies everything from `reader` to `writer`, flushes the latter, and returns how many bytes there were.

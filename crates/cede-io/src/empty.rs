@@ -5,7 +5,8 @@ use std::io::{self, IoSlice, SeekFrom};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite, ReadBuf, poll_spend};
+use crate::spend::poll_spend;
+use crate::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite, ReadBuf};
 
 /// A source at its end that is a destination for anything; made by [`empty`].
 ///

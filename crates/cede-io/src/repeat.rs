@@ -6,7 +6,8 @@ use std::task::{Context, Poll, ready};
 
 use bytes::BufMut;
 
-use crate::{AsyncRead, ReadBuf, poll_spend};
+use crate::spend::poll_spend;
+use crate::{AsyncRead, ReadBuf};
 
 /// A source that gives one byte for ever; made by [`repeat`].
 ///

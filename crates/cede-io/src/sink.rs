@@ -5,7 +5,8 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::{AsyncWrite, poll_spend};
+use crate::AsyncWrite;
+use crate::spend::poll_spend;
 
 /// A destination that takes everything and keeps nothing; made by [`sink`].
 ///

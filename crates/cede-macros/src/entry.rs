@@ -9,8 +9,7 @@
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
-use syn::visit::{self, Visit};
-use syn::{Attribute, Error, ReturnType, Signature, Type, Visibility};
+use syn::{Attribute, Error, ReturnType, Signature, Visibility};
 
 use crate::arguments::{Arguments, Entry, Flavor};
 
@@ -184,17 +183,19 @@ fn is_test(attribute: &Attribute) -> bool {
     matches!(names[..], ["test"] | ["core" | "std", "prelude", _, "test"])
 }
 
+/// Whether there is an `impl Trait` or a `!` in it, which cannot be written down as the type of a variable. Any other `!` follows the name of a macro.
 fn contains_unnameable(output: &ReturnType) -> bool {
-    struct Search(bool);
-
-    impl Visit<'_> for Search {
-        fn visit_type(&mut self, ty: &Type) {
-            self.0 |= matches!(ty, Type::ImplTrait(_) | Type::Never(_));
-            visit::visit_type(self, ty);
-        }
+    fn search(tokens: TokenStream) -> bool {
+        let mut follows_name = false;
+        tokens.into_iter().any(|token| {
+            let after_name = std::mem::replace(&mut follows_name, matches!(token, TokenTree::Ident(_)));
+            match token {
+                TokenTree::Ident(name) => name == "impl",
+                TokenTree::Punct(mark) => mark.as_char() == '!' && !after_name,
+                TokenTree::Group(group) => search(group.stream()),
+                TokenTree::Literal(_) => false,
+            }
+        })
     }
-
-    let mut search = Search(false);
-    search.visit_return_type(output);
-    search.0
+    search(output.to_token_stream())
 }

@@ -4,7 +4,6 @@ use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
 use syn::Pat;
 use syn::parse::Parser;
-use syn::visit_mut::{self, VisitMut};
 
 /// The input is one group with one token per branch.
 pub(crate) fn declare_output_enum(input: TokenStream) -> TokenStream {
@@ -50,24 +49,31 @@ pub(crate) fn variant(input: TokenStream) -> TokenStream {
 pub(crate) fn clean_pattern(input: TokenStream) -> TokenStream {
     // What is not a pattern is an error of `match`, and best reported there.
     let Ok(mut pattern) = Pat::parse_multi.parse2(input.clone()) else { return input };
-    Clean.visit_pat_mut(&mut pattern);
+    clean(&mut pattern);
     pattern.into_token_stream()
 }
 
-struct Clean;
-
-impl VisitMut for Clean {
-    fn visit_pat_ident_mut(&mut self, binding: &mut syn::PatIdent) {
-        binding.by_ref = None;
-        binding.mutability = None;
-        visit_mut::visit_pat_ident_mut(self, binding);
+/// What is not mentioned has no pattern in it: blocks and expressions are not patterns.
+fn clean(pattern: &mut Pat) {
+    match pattern {
+        Pat::Ident(binding) => {
+            binding.by_ref = None;
+            binding.mutability = None;
+            if let Some((_, part)) = &mut binding.subpat {
+                clean(part);
+            }
+        }
+        Pat::Reference(reference) => {
+            reference.mutability = None;
+            clean(&mut reference.pat);
+        }
+        Pat::Or(parts) => parts.cases.iter_mut().for_each(clean),
+        Pat::Paren(part) => clean(&mut part.pat),
+        Pat::Slice(parts) => parts.elems.iter_mut().for_each(clean),
+        Pat::Struct(parts) => parts.fields.iter_mut().for_each(|field| clean(&mut field.pat)),
+        Pat::Tuple(parts) => parts.elems.iter_mut().for_each(clean),
+        Pat::TupleStruct(parts) => parts.elems.iter_mut().for_each(clean),
+        Pat::Type(part) => clean(&mut part.pat),
+        _ => {}
     }
-
-    fn visit_pat_reference_mut(&mut self, reference: &mut syn::PatReference) {
-        reference.mutability = None;
-        visit_mut::visit_pat_reference_mut(self, reference);
-    }
-
-    // Blocks and expressions within a pattern are not patterns.
-    fn visit_expr_mut(&mut self, _expression: &mut syn::Expr) {}
 }

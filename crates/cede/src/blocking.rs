@@ -33,6 +33,8 @@
 //! thread.join().unwrap();
 //! ```
 
+#[cfg(any(feature = "fs", feature = "io-std"))]
+pub(crate) mod mandatory;
 mod named;
 pub(crate) mod pool;
 
@@ -52,6 +54,7 @@ use cede_core::lock::Lock;
 use cede_core::task::{Cell, Header, Home, TaskRef};
 use cede_driver::clock::Hold;
 
+use crate::order;
 use crate::runtime::{Handle, context, run};
 use crate::task::{Id, JoinError, JoinHandle};
 
@@ -70,9 +73,8 @@ impl Blocking {
 
     /// The closures that run at the moment.
     pub(crate) fn running(&self) -> Vec<(u64, &'static Location<'static>)> {
-        let mut running = self.running.lock().clone();
-        running.sort_unstable_by_key(|&(id, _)| id);
-        running
+        let running = self.running.lock().clone();
+        order::by_number(running, |&(id, _)| id)
     }
 
     pub(crate) fn shut_down(&self, timeout: Option<Duration>) {
@@ -114,20 +116,6 @@ where
     }
     // If the runtime has ended, the handle gives a cancelled error.
     Ok(submit(&handle.parts().blocking.pool, handle, job, site, false)?.0)
-}
-
-/// Runs `job` where it may block, even if the runtime is shut down before its turn: what it does has been promised to somebody. `None` if it will never run,
-/// because the runtime has been shut down already.
-///
-/// # Errors
-/// If no thread for it can be created and none exists.
-pub(crate) fn spawn_mandatory<F, R>(handle: &Handle, job: F, site: &'static Location<'static>) -> io::Result<Option<JoinHandle<R>>>
-where
-    F: FnOnce() -> R + Send + 'static,
-    R: Send + 'static,
-{
-    let (join, accepted) = submit(&handle.parts().blocking.pool, handle, job, site, true)?;
-    Ok(accepted.then_some(join))
 }
 
 /// Gives a job to a pool; says whether it was accepted, which it is not by a pool that is shut down.

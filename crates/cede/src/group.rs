@@ -42,6 +42,8 @@ mod restart;
 
 pub use builder::{Builder, OnPanic};
 pub use child::Child;
+
+pub use crate::backoff::Backoff;
 pub use error::{CancelReason, Cause, ChildError, ChildName, GroupError, NoValue};
 
 use std::fmt;
@@ -51,7 +53,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::runtime::context;
-use crate::stream::Backoff;
 use crate::time::Instant;
 use child::Shared;
 use node::{Force, NODE};
@@ -249,7 +250,7 @@ impl<E: Send + 'static> Spawner<E> {
     /// ```
     /// # cede::runtime::Builder::new_current_thread().start_paused(true).enable_all().build().unwrap().block_on(async {
     /// use std::time::Duration;
-    /// use cede::{group::TaskGroup, stream::Backoff};
+    /// use cede::group::{Backoff, TaskGroup};
     ///
     /// let mut group = TaskGroup::<()>::new();
     /// let mut runs = 0;

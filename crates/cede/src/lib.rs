@@ -12,12 +12,17 @@
 //! ```
 
 mod adapters;
+#[cfg(any(feature = "scope", feature = "stream"))]
+mod backoff;
 mod block_on;
 pub mod blocking;
 #[cfg(feature = "compute")]
 pub mod compute;
+#[cfg(feature = "event")]
 pub mod event;
+#[cfg(feature = "fs")]
 pub mod fs;
+#[cfg(feature = "scope")]
 pub mod group;
 pub mod inspect;
 pub mod io;
@@ -25,20 +30,29 @@ mod limit;
 #[doc(hidden)]
 pub mod macros;
 mod monitor;
+#[cfg(feature = "net")]
 pub mod net;
+mod order;
+#[cfg(feature = "net")]
 mod pollable;
+#[cfg(feature = "process")]
 pub mod process;
 mod rank;
 pub mod runtime;
+#[cfg(feature = "scope")]
 pub mod scope;
+#[cfg(feature = "signal")]
 pub mod signal;
 pub mod sim;
+#[cfg(feature = "stream")]
 pub mod stream;
+mod sys;
 pub mod task;
 pub mod time;
 
 pub use block_on::block_on;
 pub use limit::ZeroLimit;
+#[cfg(feature = "scope")]
 pub use scope::{local_scope, scope};
 
 /// What hyper needs of a runtime. Its I/O traits are implemented by the sockets themselves.
@@ -47,6 +61,7 @@ pub mod hyper {
     pub use crate::adapters::hyper::{CedeExecutor, CedeTimer};
 }
 
+#[cfg(feature = "macros")]
 pub use cede_macros::{main, test};
 pub use cede_sync as sync;
 pub use task::spawn;

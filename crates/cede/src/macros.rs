@@ -4,6 +4,7 @@
 
 mod join;
 mod pin;
+#[cfg(feature = "macros")]
 mod select;
 #[doc(hidden)]
 pub mod support;

@@ -31,11 +31,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use cede_driver::ProcessBarrier;
-use rustix::thread::futex;
 
 use crate::inspect::deadlock::Search;
 use crate::inspect::{self, registry, samples};
 use crate::runtime::run::shielded;
+use crate::sys::{self, futex};
 use polls::LongPolls;
 
 #[cfg(not(feature = "tracing"))]
@@ -122,7 +122,8 @@ fn start(add: impl FnOnce(&mut State)) {
     add(&mut state);
     if !state.runs {
         // Without the thread nobody is watched, which is no reason to refuse a runtime; the next one tries again.
-        state.runs = thread::Builder::new().name("cede-monitor".into()).stack_size(256 * 1024).spawn(move || run(barrier)).is_ok();
+        let thread = thread::Builder::new().name("cede-monitor".into()).stack_size(256 * 1024);
+        state.runs = sys::thread::spawn(thread, Box::new(move || run(barrier))).is_ok();
         RUNS.store(state.runs, Ordering::SeqCst);
     }
     drop(state);
@@ -149,7 +150,7 @@ pub(crate) fn wake() {
 pub(crate) fn ring() {
     ASLEEP.store(false, Ordering::SeqCst);
     CALLS.fetch_add(1, Ordering::SeqCst);
-    let _woken = futex::wake(&CALLS, futex::Flags::PRIVATE, 1);
+    futex::wake_one(&CALLS);
 }
 
 /// What the monitor remembers from look to look.
@@ -182,7 +183,7 @@ fn run(barrier: ProcessBarrier) {
         ASLEEP.store(true, Ordering::SeqCst);
         if barrier.execute() && look(&mut memory, barrier).quiet {
             // Returns at once if it was called since; an interruption only makes it look again.
-            let _woken = futex::wait(&CALLS, futex::Flags::PRIVATE, calls, None);
+            futex::wait(&CALLS, calls, None);
         }
         ASLEEP.store(false, Ordering::SeqCst);
     }

@@ -3,7 +3,6 @@
 //! [`Source`] knows descriptors and drivers, but no runtime. This joins them: a descriptor comes into being inside a runtime, and waits with the driver of the
 //! worker that polls it first. Operations of ours are tried before anything is waited for.
 
-pub(crate) mod fill;
 mod wait_ready;
 
 use std::fmt;
@@ -15,38 +14,18 @@ use std::task::{Context, Poll};
 
 use bytes::BufMut;
 use cede_context::budget;
-use cede_driver::{Attempt, Direction, Handle as DriverHandle, Interest, Ready, Source, Trust, shut_down_error};
+use cede_driver::{Attempt, Direction, Handle as DriverHandle, Interest, Ready, Source, Trust};
 use cede_io::ReadBuf;
-use rustix::net::RecvFlags;
 
+use crate::io::home::home;
 use crate::runtime::{Handle, context};
+use crate::sys::{self, fill};
 
 pub(crate) use wait_ready::WaitReady;
 
 /// The driver of the worker that this thread is, or of one that will do; `None` outside of a runtime.
 pub(crate) fn driver() -> Option<DriverHandle> {
     context::with_current(Handle::driver)
-}
-
-/// The driver of the runtime that the thread is in, if it serves descriptors.
-///
-/// # Errors
-/// In a simulated run, and when the runtime has been shut down.
-///
-/// # Panics
-/// Outside of a runtime, and in one whose builder did not enable I/O.
-#[track_caller]
-pub(crate) fn home() -> io::Result<DriverHandle> {
-    let home = context::with_current(|handle| handle.parts().descriptors.then(|| handle.driver()));
-    let Some(home) = home else { context::outside() };
-    let Some(driver) = home else {
-        panic!("A Tokio 1.x context was found, but IO is disabled. Call `enable_io` on the runtime builder to enable IO.");
-    };
-    driver.check_descriptors()?;
-    if driver.is_shut_down() {
-        return Err(shut_down_error());
-    }
-    Ok(driver)
 }
 
 /// A non-blocking descriptor that belongs to a runtime.
@@ -159,9 +138,8 @@ impl<T: AsRawFd> Pollable<T> {
 }
 
 /// `read(2)`, as [`fill`] wants it.
-pub(crate) fn read<'a>(io: &impl AsFd, memory: &'a mut [MaybeUninit<u8>]) -> io::Result<(&'a mut [u8], ())> {
-    let (filled, _) = rustix::io::read(io, memory)?;
-    Ok((filled, ()))
+fn read<'a>(io: &impl AsFd, memory: &'a mut [MaybeUninit<u8>]) -> io::Result<(&'a mut [u8], ())> {
+    Ok((sys::descriptor::read(io, memory)?, ()))
 }
 
 /// `recv(2)`, as [`fill`] wants it: what a read of a socket comes to, without what the kernel does for files on the way.
@@ -170,8 +148,7 @@ fn receive<'a>(socket: &impl AsFd, memory: &'a mut [MaybeUninit<u8>]) -> io::Res
         // Of a file, that is nothing; of a socket it would wait for something.
         return Ok((&mut [], ()));
     }
-    let ((filled, _), _) = rustix::net::recv(socket, memory, RecvFlags::empty())?;
-    Ok((filled, ()))
+    Ok((sys::receive::receive(socket, memory, 0)?, ()))
 }
 
 /// For byte streams: a read that returns less than it asked for has emptied them, a write has filled them up. An end has not, it stays.

@@ -23,7 +23,6 @@
 //! - I3: at most `limit` outputs are started and not given yet. A limit of 0, which could never give anything, is a [`ZeroLimit`](crate::ZeroLimit) when it is asked for.
 //! - I4: a source that always has an item is asked for a bounded number of them in one poll: neither a huge limit nor a timer that is due is held up by it.
 
-mod backoff;
 mod broadcast;
 mod buffered_tasks;
 mod chunks_timeout;
@@ -46,8 +45,8 @@ pub use futures_util::sink::{self, Sink, SinkExt};
 pub use futures_util::stream::{BoxStream, FusedStream, LocalBoxStream, Stream, StreamExt, TryStream, TryStreamExt};
 pub use futures_util::stream::{empty, iter, once, pending, poll_fn, repeat, repeat_with, select, select_all, try_unfold, unfold};
 
+pub use crate::backoff::Backoff;
 pub use crate::event::Overflow;
-pub use backoff::Backoff;
 pub use broadcast::{StreamBroadcast, Subscription};
 pub use buffered_tasks::BufferedTasks;
 pub use chunks_timeout::ChunksTimeout;

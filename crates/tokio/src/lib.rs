@@ -11,7 +11,18 @@
 //! says so and why.
 #![forbid(unsafe_code)]
 
-pub use cede::{fs, io, join, net, pin, process, runtime, select, signal, spawn, sync, task, task_local, time, try_join};
+#[cfg(feature = "fs")]
+pub use cede::fs;
+#[cfg(feature = "net")]
+pub use cede::net;
+#[cfg(feature = "process")]
+pub use cede::process;
+#[cfg(feature = "macros")]
+pub use cede::select;
+#[cfg(feature = "signal")]
+pub use cede::signal;
+pub use cede::{io, join, pin, runtime, spawn, sync, task, task_local, time, try_join};
+#[cfg(feature = "macros")]
 pub use cede_macros::{tokio_main as main, tokio_test as test};
 
 /// Streams are in the crates `tokio-stream` and `futures`, as with tokio.

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use crate::AsyncRead;
-use crate::read_buf::poll_read_slice;
+use crate::read_buf::lend::poll_read_slice;
 
 pin_project! {
     /// Reads once into a slice.

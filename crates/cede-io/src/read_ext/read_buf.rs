@@ -10,7 +10,7 @@ use bytes::BufMut;
 use pin_project_lite::pin_project;
 
 use crate::AsyncRead;
-use crate::read_buf::poll_read_buf_mut;
+use crate::read_buf::lend::poll_read_buf_mut;
 
 pin_project! {
     /// Reads once into a `BufMut`.

@@ -16,8 +16,9 @@ use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
-use crate::read_buf::Filling;
-use crate::{AsyncRead, DEFAULT_BUF_SIZE, ReadBuf};
+use crate::buf_reader::DEFAULT_BUF_SIZE;
+use crate::read_buf::lend::Filling;
+use crate::{AsyncRead, ReadBuf};
 
 /// Less spare room than this is not worth a read.
 const PROBE_SIZE: usize = 32;

@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 
 use super::read_to_end::Progress;
 use crate::AsyncRead;
-use crate::read_buf::Filling;
+use crate::read_buf::lend::Filling;
 
 pin_project! {
     /// Reads to the end into a string.

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 
 use crate::AsyncWrite;
-use crate::async_write::{poll_write_checked, write_zero};
+use crate::async_write::checked::{poll_write_checked, write_zero};
 
 pin_project! {
     /// Writes until a slice is written.

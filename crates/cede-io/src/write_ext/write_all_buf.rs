@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 
 use super::write_buf::poll_write_some;
 use crate::AsyncWrite;
-use crate::async_write::write_zero;
+use crate::async_write::checked::write_zero;
 
 pin_project! {
     /// Writes until a `Buf` is empty.

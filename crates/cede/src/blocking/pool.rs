@@ -62,6 +62,7 @@ mod worker;
 mod tests;
 
 use crate::runtime::steal::priority;
+use crate::sys;
 use state::{Act, State, Worker};
 
 /// What a pool runs.
@@ -111,7 +112,7 @@ impl Default for Config {
             name: Arc::new(|| "cede-blocking".to_owned()),
             on_start: None,
             on_stop: None,
-            spawner: Arc::new(thread::Builder::spawn),
+            spawner: Arc::new(sys::thread::spawn),
         }
     }
 }
@@ -276,12 +277,13 @@ fn run_promised<J: Job>(jobs: Vec<J>, deadline: Option<Instant>) {
     let left = Arc::new((Mutex::new(Some(jobs)), Condvar::new()));
     let take = |left: &Mutex<Option<Vec<J>>>| left.lock().unwrap_or_else(PoisonError::into_inner).replace(Vec::new()).unwrap_or_default();
     let theirs = left.clone();
-    let thread = thread::Builder::new().name("cede-last-writes".to_owned()).spawn(move || {
+    let last_writes = move || {
         run(take(&theirs.0));
         // `None`: they are done.
         *theirs.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
         theirs.1.notify_one();
-    });
+    };
+    let thread = sys::thread::spawn(thread::Builder::new().name("cede-last-writes".to_owned()), Box::new(last_writes));
     if thread.is_err() {
         return run(take(&left.0));
     }

@@ -12,6 +12,7 @@ use super::{Computation, Progress, Work};
 use crate::blocking;
 use crate::blocking::pool::Job;
 use crate::runtime::Handle;
+use crate::sys;
 
 /// A pool of threads for work that keeps processors busy. Clones are the same pool; when the last is dropped, what was spawned still runs, and then its threads end.
 ///
@@ -132,7 +133,7 @@ impl Builder {
         if let Some(level) = nice {
             // On Linux this is about the calling thread. A refusal costs the others some speed and is no error.
             builder = builder.start_handler(move |_| {
-                let _ = rustix::process::setpriority_process(None, level);
+                let _refused = sys::priority::set_nice(None, level);
             });
         }
         let threads = builder.build().map_err(io::Error::other)?;

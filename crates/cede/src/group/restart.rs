@@ -9,7 +9,7 @@ use std::task::Poll;
 
 use super::ChildName;
 use super::child::tell;
-use crate::stream::Backoff;
+use crate::backoff::Backoff;
 use crate::time::{Instant, sleep};
 
 /// Runs what `make` makes until one ends without a panic, or `backoff` has no pause left; then the panic goes on.

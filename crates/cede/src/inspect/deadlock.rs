@@ -18,6 +18,7 @@ use cede_core::task::Sighting;
 
 use super::dump::Describer;
 use super::{TaskDump, object};
+use crate::order;
 use crate::task::slab::census;
 
 /// A circle that is the same for so long will stay.
@@ -101,8 +102,7 @@ pub(super) fn circles(tasks: impl Iterator<Item = Sighting>, edge: impl Fn(&Sigh
             circles.push(circle_through(at, &edges));
         }
     }
-    circles.sort_unstable();
-    circles
+    order::by_number(circles, |circle| circle[0])
 }
 
 fn circle_through(task: u64, edges: &HashMap<u64, u64>) -> Vec<u64> {

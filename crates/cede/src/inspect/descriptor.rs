@@ -7,15 +7,15 @@
 use std::fs;
 use std::os::fd::BorrowedFd;
 
-use rustix::net::{SocketAddrAny, getpeername, getsockname};
+use socket2::{SockAddr, SockRef};
 
 /// The descriptor in words: the addresses of a socket, else what `/proc` says.
 pub(super) fn describe(number: u64) -> String {
     let Some(raw) = i32::try_from(number).ok().filter(|&raw| raw >= 0) else { return format!("descriptor {number}") };
     // SAFETY: [I1] it is borrowed for two questions; the number is not that of an error.
     let fd = unsafe { BorrowedFd::borrow_raw(raw) };
-    let own = getsockname(fd).ok().and_then(address);
-    let peer = getpeername(fd).ok().flatten().and_then(address);
+    let own = SockRef::from(&fd).local_addr().ok().and_then(address);
+    let peer = SockRef::from(&fd).peer_addr().ok().and_then(address);
     match (own, peer) {
         (Some(own), Some(peer)) => format!("socket {number} ({own} to {peer})"),
         (Some(own), None) => format!("socket {number} ({own})"),
@@ -26,8 +26,8 @@ pub(super) fn describe(number: u64) -> String {
     }
 }
 
-fn address(any: SocketAddrAny) -> Option<String> {
-    std::net::SocketAddr::try_from(any).ok().map(|address| address.to_string())
+fn address(any: SockAddr) -> Option<String> {
+    any.as_socket().map(|address| address.to_string())
 }
 
 #[cfg(test)]

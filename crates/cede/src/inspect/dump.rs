@@ -11,9 +11,9 @@ use cede_core::task::Sighting;
 
 use super::registry::Inspected;
 use super::{Deadlock, State, TaskDump, age, chain, deadlock, object, posts, registry};
-use crate::rank;
 use crate::task::Priority;
 use crate::task::slab::census;
+use crate::{order, rank};
 
 /// The tasks of the process or of a runtime as they were at some moment. `Display` shows them one a line, what is suspicious first.
 ///
@@ -52,7 +52,7 @@ impl Dump {
             }
         }
         // A walk may meet a task twice.
-        seen.sort_by_key(|(task, _)| task.id);
+        let mut seen = order::by_number(seen, |(task, _)| task.id);
         seen.dedup_by_key(|(task, _)| task.id);
         let describer = Describer::new();
         let mut tasks: Vec<_> = seen.iter().map(|&(task, runtime)| describer.describe(task, runtime)).collect();
@@ -84,10 +84,9 @@ impl fmt::Display for Dump {
         for suspected in &self.suspected {
             writeln!(f, "{suspected}")?;
         }
-        let mut by_runtime: Vec<_> = self.tasks.iter().collect();
-        by_runtime.sort_by_key(|task| (task.runtime, order(&task.state)));
+        let by_runtime = |task: &&TaskDump| [task.runtime.map_or(0, |number| number + 1), liveliness(&task.state), 0];
         let mut runtime = None;
-        for task in by_runtime {
+        for task in order::by_key(self.tasks.iter().collect(), by_runtime) {
             if runtime != Some(task.runtime) {
                 runtime = Some(task.runtime);
                 let described = self.runtimes.iter().find(|(number, _)| task.runtime == Some(*number));
@@ -99,7 +98,7 @@ impl fmt::Display for Dump {
     }
 }
 
-fn order(state: &State) -> u8 {
+fn liveliness(state: &State) -> u64 {
     match state {
         State::Running { .. } => 0,
         State::Blocking => 1,

@@ -12,6 +12,7 @@
 use std::fmt::Write;
 
 use super::{State, TaskDump, dump, posts, registry, samples};
+use crate::order;
 
 /// At most `tasks` of the tasks.
 pub(super) fn lines(tasks: usize) -> String {
@@ -45,8 +46,8 @@ pub(super) fn lines(tasks: usize) -> String {
     let counts = samples::take();
     let share = |task: &TaskDump| counts.tasks.get(&task.id).map_or(0, |count| count * 1000 / counts.looks.max(1));
     let dump = dump();
-    let mut shown: Vec<_> = dump.tasks().iter().map(|task| (share(task), task)).collect();
-    shown.sort_by_key(|(share, task)| (std::cmp::Reverse(*share), task.state == State::Waiting, task.id));
+    let shown: Vec<_> = dump.tasks().iter().map(|task| (share(task), task)).collect();
+    let shown = order::by_key(shown, |(share, task)| [u64::MAX - share, u64::from(task.state == State::Waiting), task.id]);
     for (share, task) in shown.into_iter().take(tasks) {
         task_line(&mut text, share, task);
     }

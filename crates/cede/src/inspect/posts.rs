@@ -23,9 +23,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 
 use cede_core::task::{Header, Sighting, TaskRef};
-use rustix::thread::{Pid, gettid};
 
 use crate::runtime::stats::TaskSite;
+use crate::sys::thread::{Pid, gettid};
 use crate::task::slab::census;
 
 /// A thread that polls tasks, or did.

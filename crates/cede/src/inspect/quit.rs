@@ -11,15 +11,16 @@
 //! - I1: the handler calls nothing that is not async-signal-safe.
 //! - I2: the handler is installed only while the action is the default one, so that no one else's is disturbed. (Atomics without order: no loom model.)
 
+#[cfg(feature = "signal")]
+pub(crate) mod give_up;
+
 use std::io::{self, Write};
 use std::ptr;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread;
 
-use rustix::time::{ClockId, clock_gettime};
-
-use crate::monitor;
+use crate::{monitor, sys};
 
 /// A second signal within so long ends the process.
 const AGAIN_MS: i64 = 1000;
@@ -38,11 +39,6 @@ static LAST_MS: AtomicI64 = AtomicI64::new(i64::MIN / 2);
 /// ```
 pub fn on_quit(dump: bool) {
     DUMPS.store(dump, Ordering::SeqCst);
-}
-
-/// The program listens for SIGQUIT itself from now on.
-pub(crate) fn give_up() {
-    GIVEN_UP.store(true, Ordering::SeqCst);
 }
 
 /// A runtime begins.
@@ -81,8 +77,7 @@ extern "C" fn handle(_signal: libc::c_int) {
     if GIVEN_UP.load(Ordering::SeqCst) || action() != Some(handler_address()) {
         return;
     }
-    let now = clock_gettime(ClockId::Monotonic);
-    let now = now.tv_sec * 1000 + now.tv_nsec / 1_000_000;
+    let now = now_ms();
     let again = now - LAST_MS.swap(now, Ordering::SeqCst) < AGAIN_MS;
     if again || !DUMPS.load(Ordering::SeqCst) || !monitor::is_there() {
         // SAFETY: [I1] both may be called in a handler. What SIGQUIT does by itself is what happens now.
@@ -96,10 +91,23 @@ extern "C" fn handle(_signal: libc::c_int) {
     monitor::ring();
 }
 
+/// The time of a clock that is never put back. Async-signal-safe.
+fn now_ms() -> i64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: [I1] the call fills this; it cannot fail, because there is such a clock.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+    #[allow(clippy::useless_conversion, reason = "it is not useless everywhere")]
+    let (seconds, nanos) = (i64::from(now.tv_sec), i64::from(now.tv_nsec));
+    seconds * 1000 + nanos / 1_000_000
+}
+
 /// Writes a dump if somebody has asked for one. Called by the monitor.
 pub(crate) fn answer() {
     if ASKED.swap(false, Ordering::SeqCst) {
         // Not here: the reader of the error output may be slow.
-        let _not_said = thread::Builder::new().name("cede-dump".into()).spawn(|| _ = write!(io::stderr(), "cede: {}", super::dump()));
+        let _not_said = sys::thread::spawn(
+            thread::Builder::new().name("cede-dump".into()),
+            Box::new(|| _ = write!(io::stderr(), "cede: {}", super::dump())),
+        );
     }
 }

@@ -20,6 +20,7 @@
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -27,11 +28,9 @@ use std::sync::{Mutex, Once, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use rustix::net::sockopt::socket_peercred;
-use rustix::process::geteuid;
-
 use super::samples::Wanted;
 use super::{await_chains, dump, picture};
+use crate::sys::{self, user};
 
 /// A request has at most so many bytes.
 const REQUEST_MAX: u64 = 256;
@@ -53,7 +52,7 @@ static LISTENS: Mutex<Option<PathBuf>> = Mutex::new(None);
 pub fn socket_path(process: u32) -> PathBuf {
     let directory = match std::env::var_os("XDG_RUNTIME_DIR") {
         Some(directory) if !directory.is_empty() => PathBuf::from(directory).join("cede"),
-        _ => PathBuf::from(format!("/tmp/cede-{}", geteuid().as_raw())),
+        _ => PathBuf::from(format!("/tmp/cede-{}", user::effective())),
     };
     directory.join(process.to_string())
 }
@@ -80,7 +79,7 @@ pub fn listen() -> io::Result<PathBuf> {
     // Left by an earlier process of that number.
     let _was_there = fs::remove_file(&path);
     let listener = UnixListener::bind(&path)?;
-    thread::Builder::new().name("cede-inspect".into()).spawn(move || accept(&listener))?;
+    sys::thread::spawn(thread::Builder::new().name("cede-inspect".into()), Box::new(move || accept(&listener)))?;
     *listens = Some(path.clone());
     Ok(path)
 }
@@ -103,7 +102,7 @@ fn make_private(directory: &Path) -> io::Result<()> {
         made => return made,
     }
     let found = fs::symlink_metadata(directory)?;
-    let private = found.is_dir() && found.uid() == geteuid().as_raw() && found.permissions().mode().trailing_zeros() >= 6;
+    let private = found.is_dir() && found.uid() == user::effective() && found.permissions().mode().trailing_zeros() >= 6;
     if private {
         return Ok(());
     }
@@ -116,7 +115,7 @@ fn accept(listener: &UnixListener) {
         match client {
             Ok(client) if is_same_user(&client) => {
                 // Without a thread the client sees the end of the stream.
-                let _refused = thread::Builder::new().name("cede-inspect".into()).spawn(move || serve(&client));
+                let _refused = sys::thread::spawn(thread::Builder::new().name("cede-inspect".into()), Box::new(move || serve(&client)));
             }
             Ok(_) => {}
             // For want of descriptors, most likely.
@@ -126,7 +125,7 @@ fn accept(listener: &UnixListener) {
 }
 
 fn is_same_user(client: &UnixStream) -> bool {
-    socket_peercred(client).is_ok_and(|peer| peer.uid == geteuid() || peer.uid.is_root())
+    user::peer(client.as_fd()).is_ok_and(|peer| peer.uid == user::effective() || peer.uid == 0)
 }
 
 fn serve(client: &UnixStream) {

@@ -18,7 +18,8 @@ use std::task::{Context, Poll, ready};
 use cede_context::budget;
 use cede_driver::{Direction, Interest, Source, Trust};
 
-use crate::pollable::{WaitReady, driver, home};
+use crate::io::home::home;
+use crate::pollable::{WaitReady, driver};
 use guard::{AsyncFdReadyGuard, AsyncFdReadyMutGuard};
 use register_error::AsyncFdRegisterError;
 

@@ -3,6 +3,7 @@
 //! # Where does a file operation run?
 //! Here is the one place that decides: [`start`] and its siblings, which hand a closure to the blocking pool and give an [`Operation`] back. A kernel interface that
 //! completes file operations by itself would be another way to make an `Operation`; nothing above would notice.
+#![cfg_attr(not(feature = "fs"), expect(dead_code, reason = "the standard streams use a part"))]
 
 pub(crate) mod buffer;
 
@@ -71,7 +72,7 @@ pub(crate) fn start<R: Send + 'static>(operation: impl FnOnce() -> R + Send + 's
 /// If the runtime has been shut down already: `background task failed`, as callers of file operations know it.
 #[track_caller]
 pub(crate) fn start_mandatory<R: Send + 'static>(operation: impl FnOnce() -> R + Send + 'static) -> io::Result<Operation<R>> {
-    let join = crate::blocking::spawn_mandatory(&runtime()?, operation, Location::caller())?;
+    let join = crate::blocking::mandatory::spawn(&runtime()?, operation, Location::caller())?;
     join.map(Operation).ok_or_else(background_task_failed)
 }
 

@@ -6,6 +6,7 @@ mod maybe_done;
 mod random;
 mod rotor;
 
+#[cfg(feature = "macros")]
 pub use cede_macros::{select_priv_clean_pattern, select_priv_declare_output_enum, select_priv_variant};
 pub use maybe_done::{MaybeDone, maybe_done};
 pub use random::{set_seed, thread_rng_n};

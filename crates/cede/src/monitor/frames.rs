@@ -30,9 +30,9 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rustix::thread::{Pid, Timespec, futex, gettid};
-
 use super::stall::StallFrame;
+use crate::sys::futex;
+use crate::sys::thread::{Pid, gettid};
 
 const FREE: u32 = 0;
 const WANTED: u32 = 1;
@@ -80,8 +80,7 @@ pub(super) fn of(thread: Pid) -> Stack {
 }
 
 fn wait_while(state: u32) {
-    let patience = Timespec { tv_sec: 0, tv_nsec: i64::from(PATIENCE.subsec_nanos()) };
-    let _changed = futex::wait(&STATE, futex::Flags::PRIVATE, state, Some(&patience));
+    futex::wait(&STATE, state, Some(PATIENCE));
 }
 
 /// Installs the handler, the first time.
@@ -114,7 +113,7 @@ fn handle() {
     }
     COUNT.store(count, Ordering::Relaxed);
     STATE.store(FILLED, Ordering::Release);
-    let _woken = futex::wake(&STATE, futex::Flags::PRIVATE, 1);
+    futex::wake_one(&STATE);
 }
 
 impl Stack {

@@ -2,9 +2,8 @@
 
 #![forbid(unsafe_code)]
 
-use rustix::thread::Pid;
-
 use super::stall::StallFrame;
+use crate::sys::thread::Pid;
 
 /// No addresses.
 #[derive(Clone, Debug)]

@@ -8,11 +8,11 @@
 use std::time::{Duration, Instant};
 
 use cede_core::task::Sighting;
-use rustix::thread::Pid;
 
 use super::{Stall, frames, processor, report};
 use crate::inspect::posts::{self, Polls};
 use crate::inspect::{registry, samples};
+use crate::sys::thread::Pid;
 
 /// What each thread was seen doing.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use rustix::thread::Pid;
+use crate::sys::thread::Pid;
 
 /// What the kernel says of a thread.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +31,7 @@ mod tests {
 
     #[test]
     fn a_thread_that_asks_is_running() {
-        let own = rustix::thread::gettid();
+        let own = crate::sys::thread::gettid();
         let before = had(own);
         assert!(before.runnable);
         assert!(had(own).time >= before.time);

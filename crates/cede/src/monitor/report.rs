@@ -16,6 +16,7 @@ use super::{Stall, events};
 use crate::inspect::Deadlock;
 use crate::inspect::registry::Inspected;
 use crate::runtime::run::shielded;
+use crate::sys;
 
 /// Reports of a kind are written to the error output this often at most.
 const EVERY: Duration = Duration::from_secs(1);
@@ -116,7 +117,7 @@ fn write(report: &dyn fmt::Display) {
 /// Not on the monitor's thread: to find names for addresses takes long, and the task that is stuck may be the one that holds the lock of the error output, or the reader of that.
 fn on_own_thread(report: impl FnOnce() + Send + 'static) {
     // The last handle on the runtime may be dropped there, and the closures of its owner with it.
-    let _not_said = thread::Builder::new().name("cede-report".into()).spawn(move || _ = shielded(report));
+    let _not_said = sys::thread::spawn(thread::Builder::new().name("cede-report".into()), Box::new(move || _ = shielded(report)));
 }
 
 impl fmt::Debug for Reports {

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use cede_core::desk::Desk;
 use cede_driver::ProcessBarrier;
-use rustix::thread::{Pid, gettid};
 
 use super::processor;
+use crate::sys::thread::{Pid, gettid};
 
 /// So long after a worker was taken its runtime counts as in trouble.
 const TROUBLE: Duration = Duration::from_millis(100);

@@ -2,28 +2,6 @@
 //!
 //! A message that does not fit into the buffer is cut off. A short message says nothing about further ones, so no readiness is given up but by `WouldBlock`.
 
-use std::io;
-use std::mem::MaybeUninit;
-use std::os::fd::AsFd;
-
-use rustix::net::{RecvFlags, SocketAddrAny};
-
-/// `recvfrom(2)`, as [`fill`](crate::pollable::fill) wants it.
-pub(super) fn receive_from<'a>(
-    socket: &impl AsFd,
-    memory: &'a mut [MaybeUninit<u8>],
-    flags: RecvFlags,
-) -> io::Result<(&'a mut [u8], Option<SocketAddrAny>)> {
-    let ((filled, _), _, address) = rustix::net::recvfrom(socket, memory, flags)?;
-    Ok((filled, address))
-}
-
-/// `recv(2)`, as [`fill`](crate::pollable::fill) wants it.
-pub(super) fn receive<'a>(socket: &impl AsFd, memory: &'a mut [MaybeUninit<u8>], flags: RecvFlags) -> io::Result<(&'a mut [u8], ())> {
-    let ((filled, _), _) = rustix::net::recv(socket, memory, flags)?;
-    Ok((filled, ()))
-}
-
 /// The methods and conversions of a datagram socket over the standard library's. `$address` is its address type, made by `$of_kernel`.
 macro_rules! datagrams {
     ($socket:ident, $std:ty, $address:ty, $of_kernel:expr) => {
@@ -116,7 +94,7 @@ macro_rules! datagrams {
             /// As `recv`.
             pub fn poll_recv(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
                 self.io.poll_io(cx, Direction::Read, |socket| {
-                    fill::read_buf(buffer, |memory| receive(socket, memory, RecvFlags::empty()))?;
+                    fill::read_buf(buffer, |memory| Ok((receive(socket, memory, 0)?, ())))?;
                     Ok(Attempt::Done(()))
                 })
             }
@@ -136,7 +114,7 @@ macro_rules! datagrams {
             /// # Errors
             /// As `recv`.
             pub async fn recv_buf<B: BufMut>(&self, buffer: &mut B) -> io::Result<usize> {
-                let operation = |socket: &$std| fill::buf_mut(buffer, |memory| receive(socket, memory, RecvFlags::empty()));
+                let operation = |socket: &$std| fill::buf_mut(buffer, |memory| Ok((receive(socket, memory, 0)?, ())));
                 Ok(self.io.operate(Direction::Read, operation).await?.0)
             }
 
@@ -145,7 +123,7 @@ macro_rules! datagrams {
             /// # Errors
             /// As `try_recv`.
             pub fn try_recv_buf<B: BufMut>(&self, buffer: &mut B) -> io::Result<usize> {
-                let operation = |socket: &$std| fill::buf_mut(buffer, |memory| receive(socket, memory, RecvFlags::empty()));
+                let operation = |socket: &$std| fill::buf_mut(buffer, |memory| Ok((receive(socket, memory, 0)?, ())));
                 Ok(self.io.attempt(Direction::Read, operation)?.0)
             }
 
@@ -166,8 +144,8 @@ macro_rules! datagrams {
             /// As `recv`.
             pub fn poll_recv_from(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<$address>> {
                 self.io.poll_io(cx, Direction::Read, |socket| {
-                    let (_, from) = fill::read_buf(buffer, |memory| receive_from(socket, memory, RecvFlags::empty()))?;
-                    $of_kernel(from).map(Attempt::Done)
+                    let (_, from) = fill::read_buf(buffer, |memory| receive_from(socket, memory, 0))?;
+                    $of_kernel(&from).map(Attempt::Done)
                 })
             }
 
@@ -187,9 +165,9 @@ macro_rules! datagrams {
             /// # Errors
             /// As `recv`.
             pub async fn recv_buf_from<B: BufMut>(&self, buffer: &mut B) -> io::Result<(usize, $address)> {
-                let operation = |socket: &$std| fill::buf_mut(buffer, |memory| receive_from(socket, memory, RecvFlags::empty()));
+                let operation = |socket: &$std| fill::buf_mut(buffer, |memory| receive_from(socket, memory, 0));
                 let (count, from) = self.io.operate(Direction::Read, operation).await?;
-                Ok((count, $of_kernel(from)?))
+                Ok((count, $of_kernel(&from)?))
             }
 
             /// Receives a message to the end of a buffer, and who sent it, without waiting.
@@ -197,9 +175,9 @@ macro_rules! datagrams {
             /// # Errors
             /// As `try_recv`.
             pub fn try_recv_buf_from<B: BufMut>(&self, buffer: &mut B) -> io::Result<(usize, $address)> {
-                let operation = |socket: &$std| fill::buf_mut(buffer, |memory| receive_from(socket, memory, RecvFlags::empty()));
+                let operation = |socket: &$std| fill::buf_mut(buffer, |memory| receive_from(socket, memory, 0));
                 let (count, from) = self.io.attempt(Direction::Read, operation)?;
-                Ok((count, $of_kernel(from)?))
+                Ok((count, $of_kernel(&from)?))
             }
 
             /// Tries an operation on the descriptor, if it is ready for something of interest. When the operation says `WouldBlock`, the readiness is forgotten;

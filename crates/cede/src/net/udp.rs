@@ -10,12 +10,13 @@ use std::task::{Context, Poll};
 use bytes::BufMut;
 use cede_driver::{Attempt, Direction, Interest, Ready};
 use cede_io::ReadBuf;
-use rustix::net::{RecvFlags, SocketAddrAny};
+use socket2::SockAddr;
 
 use super::ToSocketAddrs;
-use super::datagrams::{receive, receive_from};
 use super::lookup::each_address;
-use crate::pollable::{Pollable, fill};
+use crate::pollable::Pollable;
+use crate::sys::fill;
+use crate::sys::receive::{receive, receive_from};
 
 /// A UDP socket. Any number of tasks may send and receive at a time; share it by `Arc`, it needs no splitting.
 ///
@@ -37,9 +38,8 @@ pub struct UdpSocket {
 super::datagrams::datagrams! { UdpSocket, net::UdpSocket, SocketAddr, of_kernel }
 
 /// An address that the kernel gave.
-fn of_kernel(address: Option<SocketAddrAny>) -> io::Result<SocketAddr> {
-    let address = address.and_then(|address| SocketAddr::try_from(address).ok());
-    address.ok_or_else(|| io::ErrorKind::InvalidData.into())
+fn of_kernel(address: &SockAddr) -> io::Result<SocketAddr> {
+    address.as_socket().ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 impl UdpSocket {

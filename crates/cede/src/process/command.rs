@@ -194,7 +194,7 @@ impl Command {
     #[track_caller]
     pub fn spawn_with(&mut self, with: impl FnOnce(&mut StdCommand) -> io::Result<std::process::Child>) -> io::Result<Child> {
         // Not after the child has begun.
-        crate::pollable::home()?;
+        crate::io::home::home()?;
         Child::new(with(&mut self.std)?, self.kill_on_drop)
     }
 

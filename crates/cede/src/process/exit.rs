@@ -8,11 +8,11 @@ use std::process::{Child, ExitStatus};
 
 use cede_context::wait::{WaitKind, waiting_for};
 use cede_driver::Interest;
-use rustix::process::{Pid, PidfdFlags};
 
 use super::orphans;
 use crate::pollable::Pollable;
 use crate::signal::unix::{SignalKind, signal};
+use crate::sys;
 
 /// A child process whose end is waited for. Dropped before, it is an orphan.
 #[derive(Debug)]
@@ -26,9 +26,7 @@ pub(super) struct Running {
 
 impl Running {
     pub(super) fn new(child: Child, kill_on_drop: bool) -> Self {
-        let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        // The id cannot have been given to another process: this one was not reaped yet.
-        let descriptor = id.and_then(|id| rustix::process::pidfd_open(id, PidfdFlags::empty()).ok());
+        let descriptor = sys::pid_fd::open(&child).ok();
         Self { child: Some(child), descriptor, kill_on_drop }
     }
 

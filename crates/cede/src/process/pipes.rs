@@ -7,9 +7,9 @@ use std::process::Stdio;
 use std::task::{Context, Poll};
 
 use cede_io::{AsyncRead, AsyncWrite, ReadBuf};
-use rustix::fs::OFlags;
 
 use crate::net::unix::pipe::{Receiver, Sender};
+use crate::sys;
 
 /// The standard input of a child: what is written here, the child reads. Dropping it is the end for the child.
 #[derive(Debug)]
@@ -25,8 +25,7 @@ pub struct ChildStderr(Receiver);
 
 fn non_blocking(fd: impl Into<OwnedFd>) -> io::Result<OwnedFd> {
     let fd = fd.into();
-    let flags = rustix::fs::fcntl_getfl(&fd)?;
-    rustix::fs::fcntl_setfl(&fd, flags | OFlags::NONBLOCK)?;
+    sys::pipe::set_nonblocking(&fd, true)?;
     Ok(fd)
 }
 

@@ -11,6 +11,7 @@ use cede_sync::Notify;
 
 use crate::blocking::Blocking;
 use crate::monitor::{Reported, Reports};
+use crate::order;
 use crate::runtime::panics::{Panicked, Panics, Untold};
 use crate::runtime::run::shielded;
 use crate::runtime::{Id, context};
@@ -32,6 +33,7 @@ pub(crate) struct Parts {
     pub(crate) names: Names,
     pub(crate) simulated: bool,
     /// Whether sockets, pipes, processes and signals may be used.
+    #[cfg_attr(not(any(feature = "net", feature = "signal")), expect(dead_code, reason = "only descriptors and signals ask"))]
     pub(crate) descriptors: bool,
     /// Whether futures may wait for moments.
     pub(crate) timers: bool,
@@ -121,8 +123,7 @@ impl Parts {
         for task in &mut blocked {
             task.name = self.names.get(task.id);
         }
-        blocked.sort_unstable_by_key(|task| task.id);
-        self.report(Deadlock { blocked });
+        self.report(Deadlock { blocked: order::by_number(blocked, |task| task.id) });
     }
 }
 

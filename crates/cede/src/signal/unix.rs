@@ -11,6 +11,8 @@
 
 pub(crate) mod dispatch;
 mod kind;
+#[cfg(not(feature = "process"))]
+mod no_children;
 
 use std::future::poll_fn;
 use std::io;
@@ -20,7 +22,11 @@ use std::task::{Context, Poll, ready};
 use cede_context::budget;
 use cede_context::wait::{WaitKind, waiting_for};
 
+#[cfg(feature = "process")]
+use crate::process as children;
 use dispatch::{Dispatch, Listener};
+#[cfg(not(feature = "process"))]
+use no_children as children;
 
 pub use kind::SignalKind;
 
@@ -52,7 +58,7 @@ pub struct Signal {
 /// Outside of a runtime.
 #[track_caller]
 pub fn signal(kind: SignalKind) -> io::Result<Signal> {
-    crate::pollable::home()?;
+    crate::io::home::home()?;
     Ok(Signal { listener: listen(kind)? })
 }
 

@@ -14,6 +14,9 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "scope")]
+mod watching;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -138,25 +141,6 @@ impl<V> ReadySet<V> {
                 None => fresh = owner.cloned(),
             }
         }
-    }
-
-    /// How many values (perhaps also some that were removed) are woken.
-    pub(crate) fn woken_count(&self) -> usize {
-        self.woken.state.lock().queue.len()
-    }
-
-    /// Sees to it that `owner` is woken when a value is. Returns false if one is already.
-    pub(crate) fn watch(&mut self, owner: &Waker) -> bool {
-        let owner = owner.clone();
-        let before = {
-            let mut state = self.woken.state.lock();
-            if !state.queue.is_empty() {
-                return false;
-            }
-            state.owner.replace(owner)
-        };
-        drop(before);
-        true
     }
 
     /// The value in a place, and its waker.

@@ -1,32 +1,28 @@
 //! Reading, writing and seeking.
 
 use std::fs::File as StdFile;
-use std::io::{self, IoSlice, IoSliceMut, Seek, SeekFrom};
+use std::io::{self, IoSlice, Seek, SeekFrom};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use cede_context::budget;
 use cede_io::{AsyncRead, AsyncSeek, AsyncWrite, ReadBuf};
-use rustix::io::ReadWriteFlags;
 
 use super::File;
 use super::state::{Outcome, Progress, State};
 use crate::io::pooled::{self, buffer::Buffer};
+use crate::sys;
 
 /// Larger reads go to the pool at once: to copy them would hold the worker up, and a wake is small beside them.
 const LARGEST_INLINE: usize = 64 * 1024;
-
-/// Position −1 is the file's own.
-const OWN_POSITION: u64 = u64::MAX;
 
 /// Reads what is cached, without blocking. `None` if that is not possible, or at the end, which some file systems report where it is not.
 fn read_cached(file: &StdFile, target: &mut ReadBuf<'_>, limit: usize) -> Option<()> {
     if limit > LARGEST_INLINE || !pooled::has_files() {
         return None;
     }
-    let mut memory = [IoSliceMut::new(target.initialize_unfilled_to(limit))];
-    match rustix::io::preadv2(file, &mut memory, OWN_POSITION, ReadWriteFlags::NOWAIT) {
+    match sys::page_cache::read(file, target.initialize_unfilled_to(limit)) {
         Ok(count) if count > 0 => {
             target.advance(count);
             Some(())

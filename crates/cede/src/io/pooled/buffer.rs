@@ -1,4 +1,5 @@
 //! The bytes between a task and a thread of the pool.
+#![cfg_attr(not(all(feature = "fs", feature = "io-std")), allow(dead_code, reason = "files and the standard streams use a part each"))]
 
 use std::fs::File;
 use std::io::{self, IoSlice, Read, Write};
@@ -6,7 +7,7 @@ use std::io::{self, IoSlice, Read, Write};
 use bytes::BufMut;
 use cede_io::ReadBuf;
 
-use crate::pollable::fill;
+use crate::sys::{descriptor, fill};
 
 /// Most bytes that go to the pool at a time, unless told otherwise.
 pub(crate) const DEFAULT_MAX_BUF_SIZE: usize = 2 * 1024 * 1024;
@@ -68,7 +69,7 @@ impl Buffer {
         self.bytes.reserve_exact(limit);
         uninterrupted(|| {
             let mut memory = (&mut self.bytes).limit(limit);
-            let (count, ()) = fill::buf_mut(&mut memory, |memory| crate::pollable::read(file, memory))?;
+            let (count, ()) = fill::buf_mut(&mut memory, |memory| Ok((descriptor::read(file, memory)?, ())))?;
             Ok(count)
         })
     }

@@ -10,6 +10,7 @@ use cede_io::AsyncWrite;
 
 use crate::io::pooled::buffer::{Buffer, DEFAULT_MAX_BUF_SIZE};
 use crate::io::pooled::{self, Operation};
+use crate::runtime::context;
 
 /// The standard output; see [`stdout`].
 #[derive(Debug)]
@@ -111,7 +112,7 @@ impl Writing {
 
 /// As for files, but a runtime that has gone is said to be the reason, as with sockets.
 fn start<R: Send + 'static>(operation: impl FnOnce() -> R + Send + 'static) -> io::Result<Operation<R>> {
-    if crate::pollable::driver().is_some_and(|driver| driver.is_shut_down()) {
+    if context::with_current(|handle| handle.driver().is_shut_down()).unwrap_or(false) {
         return Err(cede_driver::shut_down_error());
     }
     pooled::start_mandatory(operation)

@@ -6,7 +6,6 @@ use std::net::{self, SocketAddr};
 use std::task::{Context, Poll, ready};
 
 use cede_driver::{Attempt, Direction};
-use rustix::net::SocketFlags;
 
 use super::socket::TcpSocket;
 use super::stream::TcpStream;
@@ -14,6 +13,7 @@ use crate::net::ToSocketAddrs;
 use crate::net::backoff::Backoff;
 use crate::net::lookup::each_address;
 use crate::pollable::Pollable;
+use crate::sys;
 
 /// So many connections may wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -142,8 +142,8 @@ impl TcpListener {
 
 /// Takes a connection off the backlog, in non-blocking mode from the beginning.
 fn accept(listener: &net::TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
-    let (socket, peer) = rustix::net::acceptfrom_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
-    let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok()).ok_or(io::ErrorKind::InvalidData)?;
+    let (socket, peer) = sys::receive::accept(listener)?;
+    let peer = peer.as_socket().ok_or(io::ErrorKind::InvalidData)?;
     Ok((TcpStream::accepted(socket.into())?, peer))
 }
 

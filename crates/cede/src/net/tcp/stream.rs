@@ -9,7 +9,6 @@ use std::time::Duration;
 use bytes::BufMut;
 use cede_driver::{Attempt, Direction, Interest, Ready};
 use cede_io::{AsyncRead, AsyncWrite, ReadBuf};
-use rustix::net::RecvFlags;
 use socket2::SockRef;
 
 use super::socket::TcpSocket;
@@ -17,7 +16,9 @@ use super::split::{self, ReadHalf, WriteHalf};
 use super::split_owned::{self, OwnedReadHalf, OwnedWriteHalf};
 use crate::net::ToSocketAddrs;
 use crate::net::lookup::each_address;
-use crate::pollable::{Pollable, fill};
+use crate::pollable::Pollable;
+use crate::sys::fill;
+use crate::sys::receive::receive;
 
 /// A connection between this machine and a peer, by TCP. Dropping it closes the connection.
 ///
@@ -96,10 +97,7 @@ impl TcpStream {
     /// Those of `recv(2)`.
     pub fn poll_peek(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<usize>> {
         self.io.poll_io(cx, Direction::Read, |stream| {
-            let (count, ()) = fill::read_buf(buffer, |memory| {
-                let ((filled, _), _) = rustix::net::recv(stream, memory, RecvFlags::PEEK)?;
-                Ok((filled, ()))
-            })?;
+            let (count, ()) = fill::read_buf(buffer, |memory| Ok((receive(stream, memory, libc::MSG_PEEK)?, ())))?;
             Ok(Attempt::Done(count))
         })
     }

@@ -6,12 +6,11 @@ use std::task::{Context, Poll};
 
 use cede_driver::{Attempt, Direction};
 use cede_io::ReadBuf;
-use rustix::net::RecvFlags;
 use socket2::SockRef;
 
 use super::{UdpSocket, of_kernel};
-use crate::net::datagrams::{receive, receive_from};
-use crate::pollable::fill;
+use crate::sys::fill;
+use crate::sys::receive::{receive, receive_from};
 
 impl UdpSocket {
     /// Looks at the next message of the peer that the socket is connected to.
@@ -30,7 +29,7 @@ impl UdpSocket {
     /// Those of `recv(2)`.
     pub fn poll_peek(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.io.poll_io(cx, Direction::Read, |socket| {
-            fill::read_buf(buffer, |memory| receive(socket, memory, RecvFlags::PEEK))?;
+            fill::read_buf(buffer, |memory| Ok((receive(socket, memory, libc::MSG_PEEK)?, ())))?;
             Ok(Attempt::Done(()))
         })
     }
@@ -59,8 +58,8 @@ impl UdpSocket {
     /// Those of `recv(2)`.
     pub fn poll_peek_from(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<SocketAddr>> {
         self.io.poll_io(cx, Direction::Read, |socket| {
-            let (_, from) = fill::read_buf(buffer, |memory| receive_from(socket, memory, RecvFlags::PEEK))?;
-            of_kernel(from).map(Attempt::Done)
+            let (_, from) = fill::read_buf(buffer, |memory| receive_from(socket, memory, libc::MSG_PEEK))?;
+            of_kernel(&from).map(Attempt::Done)
         })
     }
 
@@ -100,6 +99,5 @@ impl UdpSocket {
 }
 
 fn sender(socket: &std::net::UdpSocket) -> io::Result<SocketAddr> {
-    let sender = SockRef::from(socket).peek_sender()?;
-    sender.as_socket().ok_or_else(|| io::ErrorKind::InvalidData.into())
+    of_kernel(&SockRef::from(socket).peek_sender()?)
 }

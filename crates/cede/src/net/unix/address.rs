@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net;
 use std::path::Path;
 
-use rustix::net::{SocketAddrAny, SocketAddrUnix};
+use socket2::SockAddr;
 
 /// The address of a Unix socket: a path, an abstract name, or nothing.
 ///
@@ -49,15 +49,13 @@ impl SocketAddr {
         .map(Self)
     }
 
-    /// An address that the kernel gave; `None` is unnamed.
-    pub(super) fn of_kernel(address: Option<SocketAddrAny>) -> io::Result<Self> {
-        let address = address.and_then(|address| SocketAddrUnix::try_from(address).ok());
-        // An unnamed address comes as one with an empty abstract name, which the kernel gives to nobody.
-        let name = address.as_ref().and_then(SocketAddrUnix::abstract_name).filter(|name| !name.is_empty());
-        let path = address.as_ref().and_then(SocketAddrUnix::path);
-        match (name, path) {
+    /// An address that the kernel gave; one of no family is unnamed.
+    pub(super) fn of_kernel(address: &SockAddr) -> io::Result<Self> {
+        // An unnamed address may come as one with an empty abstract name, which the kernel gives to nobody.
+        let name = address.as_abstract_namespace().filter(|name| !name.is_empty());
+        match (name, address.as_pathname()) {
             (Some(name), _) => net::SocketAddr::from_abstract_name(name),
-            (None, Some(path)) => net::SocketAddr::from_pathname(std::ffi::OsStr::from_bytes(path.to_bytes())),
+            (None, Some(path)) => net::SocketAddr::from_pathname(path),
             (None, None) => net::SocketAddr::from_pathname(""),
         }
         .map(Self)

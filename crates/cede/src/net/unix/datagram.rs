@@ -9,12 +9,12 @@ use std::task::{Context, Poll};
 use bytes::BufMut;
 use cede_driver::{Attempt, Direction, Interest, Ready};
 use cede_io::ReadBuf;
-use rustix::net::RecvFlags;
 use socket2::{Domain, Socket, Type};
 
 use super::address::SocketAddr;
-use crate::net::datagrams::{receive, receive_from};
-use crate::pollable::{Pollable, fill};
+use crate::pollable::Pollable;
+use crate::sys::fill;
+use crate::sys::receive::{receive, receive_from};
 
 /// A socket for messages between processes of this machine. Nothing is lost or reordered; a message that does not fit into the receiver's buffer is cut off.
 /// Dropping it leaves its path in the file system.
@@ -45,7 +45,7 @@ impl UnixDatagram {
     #[track_caller]
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<Self> {
         // Not after the path has been made.
-        crate::pollable::home()?;
+        crate::io::home::home()?;
         let socket = net::UnixDatagram::bind(path)?;
         socket.set_nonblocking(true)?;
         Ok(Self { io: Pollable::new(socket)? })

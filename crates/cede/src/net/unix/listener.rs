@@ -7,13 +7,13 @@ use std::path::Path;
 use std::task::{Context, Poll, ready};
 
 use cede_driver::{Attempt, Direction};
-use rustix::net::SocketFlags;
 
 use super::address::SocketAddr;
 use super::socket::UnixSocket;
 use super::stream::UnixStream;
 use crate::net::backoff::Backoff;
 use crate::pollable::Pollable;
+use crate::sys;
 
 /// So many connections may wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -55,7 +55,7 @@ impl UnixListener {
     #[track_caller]
     pub fn bind_addr(address: &SocketAddr) -> io::Result<Self> {
         // Not after the path has been made.
-        crate::pollable::home()?;
+        crate::io::home::home()?;
         let socket = UnixSocket::new_stream()?;
         socket.bind_address(address)?;
         socket.listen(BACKLOG)
@@ -131,8 +131,8 @@ impl UnixListener {
 }
 
 fn accept(listener: &net::UnixListener) -> io::Result<(UnixStream, SocketAddr)> {
-    let (socket, peer) = rustix::net::acceptfrom_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
-    Ok((UnixStream::accepted(socket.into())?, SocketAddr::of_kernel(peer)?))
+    let (socket, peer) = sys::receive::accept(listener)?;
+    Ok((UnixStream::accepted(socket.into())?, SocketAddr::of_kernel(&peer)?))
 }
 
 crate::net::descriptor! { UnixListener, net::UnixListener }

@@ -7,14 +7,13 @@ mod receiver;
 mod sender;
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-
-use rustix::fs::{FileType, OFlags};
-use rustix::pipe::PipeFlags;
+use std::os::fd::OwnedFd;
 
 pub use open::OpenOptions;
 pub use receiver::Receiver;
 pub use sender::Sender;
+
+use crate::sys;
 
 /// A pipe without a name.
 ///
@@ -38,32 +37,18 @@ pub use sender::Sender;
 /// ```
 #[track_caller]
 pub fn pipe() -> io::Result<(Sender, Receiver)> {
-    let (receiver, sender) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+    let (receiver, sender) = sys::pipe::pipe()?;
     Ok((Sender::from_owned_fd_unchecked(sender)?, Receiver::from_owned_fd_unchecked(receiver)?))
 }
 
-fn is_pipe(fd: impl AsFd) -> io::Result<bool> {
-    Ok(FileType::from_raw_mode(rustix::fs::fstat(fd)?.st_mode) == FileType::Fifo)
-}
-
 /// Checks that a descriptor is a pipe that may be used like this, and puts it into non-blocking mode.
-fn prepare(fd: &OwnedFd, access: OFlags, refusal: &'static str) -> io::Result<()> {
-    if !is_pipe(fd)? {
+fn prepare(fd: &OwnedFd, access: libc::c_int, refusal: &'static str) -> io::Result<()> {
+    if !sys::pipe::is_pipe(fd)? {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a pipe"));
     }
-    let flags = rustix::fs::fcntl_getfl(fd)?;
-    let mode = flags & OFlags::ACCMODE;
-    if mode != access && mode != OFlags::RDWR {
+    let mode = sys::pipe::flags(fd)? & libc::O_ACCMODE;
+    if mode != access && mode != libc::O_RDWR {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, refusal));
     }
-    if !flags.contains(OFlags::NONBLOCK) {
-        rustix::fs::fcntl_setfl(fd, flags | OFlags::NONBLOCK)?;
-    }
-    Ok(())
-}
-
-/// Puts a descriptor into blocking mode, as other programs expect it.
-pub(crate) fn set_blocking(fd: impl AsFd) -> io::Result<()> {
-    let flags = rustix::fs::fcntl_getfl(&fd)?;
-    Ok(rustix::fs::fcntl_setfl(fd, flags - OFlags::NONBLOCK)?)
+    sys::pipe::set_nonblocking(fd, true)
 }

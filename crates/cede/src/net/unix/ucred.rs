@@ -1,8 +1,10 @@
 //! Who is at the other end of a Unix socket.
 
 use std::io;
+use std::os::fd::AsFd;
 
 use super::{gid_t, pid_t, uid_t};
+use crate::sys;
 
 /// The user, group and process that connected, or that listen; see [`UnixStream::peer_cred`](crate::net::UnixStream::peer_cred).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -14,8 +16,8 @@ pub struct UCred {
 
 impl UCred {
     pub(super) fn of_peer(stream: &std::os::unix::net::UnixStream) -> io::Result<Self> {
-        let peer = rustix::net::sockopt::socket_peercred(stream)?;
-        Ok(Self { pid: Some(peer.pid.as_raw_nonzero().get()), uid: peer.uid.as_raw(), gid: peer.gid.as_raw() })
+        let peer = sys::user::peer(stream.as_fd())?;
+        Ok(Self { pid: Some(peer.pid), uid: peer.uid, gid: peer.gid })
     }
 
     /// The user.

@@ -11,8 +11,8 @@ use std::fs;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::process::{Resource, getpriority_process, getrlimit, setpriority_process};
-use rustix::thread::{Pid, gettid};
+use crate::sys::priority::{nice, nice_limit, set_nice};
+use crate::sys::thread::Pid;
 
 /// How much nicer a thread is made, of at most 19 in all. A thread that is nicer by ten gets about a tenth.
 const NICER: i32 = 10;
@@ -27,7 +27,7 @@ static USED: AtomicBool = AtomicBool::new(false);
 /// The normal niceness, if threads may go back to it. Asked by the monitor first, whose own is the normal one.
 fn normal() -> Option<i32> {
     *NORMAL.get_or_init(|| {
-        let nice = getpriority_process(Some(gettid())).ok()?;
+        let nice = nice(None).ok()?;
         may_go_back_to(nice).then_some(nice)
     })
 }
@@ -35,7 +35,7 @@ fn normal() -> Option<i32> {
 fn may_go_back_to(nice: i32) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:")).and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
-    let ceiling = getrlimit(Resource::Nice).current.map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
+    let ceiling = nice_limit().map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
     effective.unwrap_or(0) >> CAP_SYS_NICE & 1 == 1 || 20 - i64::from(nice) <= ceiling
 }
 
@@ -44,7 +44,7 @@ pub(super) fn give_way(thread: Pid) {
     let Some(nice) = normal() else { return };
     USED.store(true, Ordering::Relaxed);
     // The thread may be gone, and then there is nothing to do.
-    let _gone = setpriority_process(Some(thread), (nice + NICER).min(19));
+    let _gone = set_nice(Some(thread), (nice + NICER).min(19));
 }
 
 /// The current thread is as important as others.
@@ -52,6 +52,6 @@ pub(crate) fn restore() {
     if USED.load(Ordering::Relaxed)
         && let Some(nice) = normal()
     {
-        let _unchanged = setpriority_process(Some(gettid()), nice);
+        let _unchanged = set_nice(None, nice);
     }
 }

@@ -28,6 +28,7 @@ use super::Shared;
 use super::seat::{Seat, with_active};
 use super::worker::Worker;
 use crate::inspect::posts;
+use crate::order;
 use crate::runtime::handle::{Handle, SchedulerHandle};
 use crate::runtime::stats::TaskSite;
 use crate::runtime::{context, run};
@@ -285,8 +286,8 @@ impl Shared {
             return Vec::new();
         }
         let polled = posts::polled_in(self.parts.id.number());
-        let mut refusing: Vec<TaskSite> = polled.into_iter().chain(state.away.iter().filter_map(|away| away.task)).collect();
-        refusing.sort_unstable_by_key(|&(id, _)| id);
+        let refusing: Vec<TaskSite> = polled.into_iter().chain(state.away.iter().filter_map(|away| away.task)).collect();
+        let mut refusing = order::by_number(refusing, |&(id, _)| id);
         refusing.dedup_by_key(|&mut (id, _)| id);
         refusing
     }

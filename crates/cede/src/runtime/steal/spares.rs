@@ -20,6 +20,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::seat::Seat;
+use crate::sys;
 
 /// How worker threads are made.
 pub(crate) struct Threads {
@@ -35,7 +36,7 @@ impl Threads {
         if let Some(bytes) = self.stack_size {
             builder = builder.stack_size(bytes);
         }
-        builder.spawn(body)
+        sys::thread::spawn(builder, Box::new(body))
     }
 }
 

@@ -12,6 +12,7 @@ use cede_driver::Driver;
 use super::seat::{Active, Seat};
 use super::worker::{Parked, Worker};
 use super::{Shared, Threads};
+use crate::order;
 use crate::runtime::context;
 use crate::runtime::handle::{Handle, SchedulerHandle};
 use crate::runtime::parts::Parts;
@@ -131,8 +132,7 @@ impl Stepper {
         if let Some(slab) = self.shared.foreign_slab.lock().as_ref() {
             slab.for_each(&mut add);
         }
-        blocked.sort_unstable_by_key(|task| task.id);
-        blocked
+        order::by_number(blocked, |task| task.id)
     }
 
     /// The error of a task that has ended.

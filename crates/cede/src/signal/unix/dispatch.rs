@@ -8,18 +8,17 @@
 //!
 //! # Invariants
 //! - I1: a handler does only what `signal-safety(7)` allows: it stores to an atomic, asks for the process id and writes to a descriptor. It takes no lock, allocates and
-//!   frees nothing: its `Arc` is never dropped, because handlers are never removed. It leaves `errno` as it was, because `rustix` does not use it.
+//!   frees nothing: its `Arc` is never dropped, because handlers are never removed. It leaves `errno` as it was.
 //! - I2: a child made by `fork(2)` has the handlers but not the thread, and shares the descriptor with its parent. So a handler that finds itself in another process does
 //!   nothing, and [`current`] makes a new `Dispatch` there.
 //! - I3: a signal is marked before the thread is woken, and the thread takes the mark after it woke: no signal is lost.
 
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use rustix::event::EventfdFlags;
+use crate::sys::{self, event_fd::EventFd};
 
 /// Signals are numbered from 1 to 64.
 const NUMBERS: usize = 65;
@@ -30,7 +29,7 @@ static CURRENT: Mutex<Option<Arc<Dispatch>>> = Mutex::new(None);
 #[derive(Debug)]
 pub(crate) struct Dispatch {
     process: u32,
-    bell: OwnedFd,
+    bell: EventFd,
     slots: [Slot; NUMBERS],
 }
 
@@ -62,13 +61,11 @@ pub(crate) fn current() -> io::Result<Arc<Dispatch>> {
     if let Some(dispatch) = current.as_ref().filter(|dispatch| dispatch.process == std::process::id()) {
         return Ok(dispatch.clone());
     }
-    let bell = rustix::event::eventfd(0, EventfdFlags::CLOEXEC)?;
+    let bell = EventFd::new()?;
     let dispatch = Arc::new(Dispatch { process: std::process::id(), bell, slots: std::array::from_fn(|_| Slot::default()) });
     let thread = std::thread::Builder::new().name("cede-signals".to_owned());
-    thread.spawn({
-        let dispatch = dispatch.clone();
-        move || dispatch.run()
-    })?;
+    let theirs = dispatch.clone();
+    sys::thread::spawn(thread, Box::new(move || theirs.run()))?;
     *current = Some(dispatch.clone());
     Ok(dispatch)
 }
@@ -99,12 +96,11 @@ impl Dispatch {
         let handler = move || {
             if self.process == std::process::id() {
                 self.slots[index].pending.store(true, Ordering::SeqCst);
-                // It can only fail if the counter is full; then the thread is being woken anyway.
-                let _rung = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
+                self.bell.add();
             }
         };
         if number == libc::SIGQUIT {
-            crate::inspect::quit::give_up();
+            crate::inspect::quit::give_up::give_up();
         }
         // SAFETY: [I1] the handler is safe in a signal.
         unsafe { signal_hook_registry::register(number, handler) }.map(drop)
@@ -112,10 +108,9 @@ impl Dispatch {
 
     fn run(&self) {
         loop {
-            match rustix::io::read(&self.bell, &mut [0; 8]) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => self.deliver(),
-                // The descriptor is ours, and open.
-                Err(error) => unreachable!("cannot wait for signals: {error}"),
+            match self.bell.take() {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => unreachable!("cannot wait for signals: {error}"),
+                _ => self.deliver(),
             }
         }
     }
@@ -124,7 +119,7 @@ impl Dispatch {
         for (number, slot) in self.slots.iter().enumerate() {
             if slot.pending.swap(false, Ordering::SeqCst) {
                 if i32::try_from(number) == Ok(libc::SIGCHLD) {
-                    crate::process::reap_orphans();
+                    super::children::reap_orphans();
                 }
                 slot.fire();
             }

@@ -5,7 +5,8 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::{Receiver, Sender, is_pipe};
+use super::{Receiver, Sender};
+use crate::sys::pipe::is_pipe;
 
 /// How to open a pipe that has a name (see `mkfifo(3)`).
 ///

@@ -9,10 +9,10 @@ use std::task::{Context, Poll};
 use bytes::BufMut;
 use cede_driver::{Direction, Interest, Ready};
 use cede_io::{AsyncRead, ReadBuf};
-use rustix::fs::OFlags;
 
-use super::{prepare, set_blocking};
+use super::prepare;
 use crate::pollable::Pollable;
+use crate::sys::pipe::set_nonblocking;
 
 /// The reading end of a pipe; see [`pipe`](super::pipe). The end comes when the last sender is gone.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl Receiver {
     /// Outside of a runtime.
     #[track_caller]
     pub fn from_owned_fd(fd: OwnedFd) -> io::Result<Self> {
-        prepare(&fd, OFlags::RDONLY, "not in O_RDONLY or O_RDWR access mode")?;
+        prepare(&fd, libc::O_RDONLY, "not in O_RDONLY or O_RDWR access mode")?;
         Self::from_owned_fd_unchecked(fd)
     }
 
@@ -137,7 +137,7 @@ impl Receiver {
     /// If the system refuses.
     pub fn into_blocking_fd(self) -> io::Result<OwnedFd> {
         let fd = self.into_nonblocking_fd()?;
-        set_blocking(&fd)?;
+        set_nonblocking(&fd, false)?;
         Ok(fd)
     }
 

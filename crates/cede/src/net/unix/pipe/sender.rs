@@ -8,10 +8,10 @@ use std::task::{Context, Poll};
 
 use cede_driver::{Direction, Interest, Ready};
 use cede_io::AsyncWrite;
-use rustix::fs::OFlags;
 
-use super::{prepare, set_blocking};
+use super::prepare;
 use crate::pollable::Pollable;
+use crate::sys::pipe::set_nonblocking;
 
 /// The writing end of a pipe; see [`pipe`](super::pipe). A pipe without a receiver gives `BrokenPipe`.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Sender {
     /// Outside of a runtime.
     #[track_caller]
     pub fn from_owned_fd(fd: OwnedFd) -> io::Result<Self> {
-        prepare(&fd, OFlags::WRONLY, "not in O_WRONLY or O_RDWR access mode")?;
+        prepare(&fd, libc::O_WRONLY, "not in O_WRONLY or O_RDWR access mode")?;
         Self::from_owned_fd_unchecked(fd)
     }
 
@@ -128,7 +128,7 @@ impl Sender {
     /// If the system refuses.
     pub fn into_blocking_fd(self) -> io::Result<OwnedFd> {
         let fd = self.into_nonblocking_fd()?;
-        set_blocking(&fd)?;
+        set_nonblocking(&fd, false)?;
         Ok(fd)
     }
 

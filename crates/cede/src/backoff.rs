@@ -60,8 +60,9 @@ impl Backoff {
 }
 
 impl Backoff {
-    /// No pause is longer.
-    pub(crate) fn longest(&self) -> Duration {
+    /// How long a pause can be at most.
+    #[must_use]
+    pub fn longest(&self) -> Duration {
         self.max_delay
     }
 }

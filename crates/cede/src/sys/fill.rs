@@ -1,7 +1,7 @@
 //! Reading into memory that need not be initialized.
 //!
 //! # Invariants
-//! - I1: the closures that callers pass are reading system calls of `rustix`, which only write, and return the part that the kernel has written: the first bytes.
+//! - I1: the closures that callers pass are the reading system calls of [`sys`](super), which only write, and return the part that the kernel has written: the first bytes.
 //!   There is no shared memory, hence no loom model.
 
 use std::io;
@@ -11,6 +11,7 @@ use bytes::BufMut;
 use cede_io::ReadBuf;
 
 /// Reads into the unfilled part of a buffer; returns how much, and what else the call returned.
+#[cfg_attr(not(feature = "net"), expect(dead_code, reason = "files have buffers of their own"))]
 pub(crate) fn read_buf<R>(
     buffer: &mut ReadBuf<'_>,
     read: impl for<'a> FnOnce(&'a mut [MaybeUninit<u8>]) -> io::Result<(&'a mut [u8], R)>,

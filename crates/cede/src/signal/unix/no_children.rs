@@ -1,0 +1,3 @@
+//! Without processes of ours, there are no orphans.
+
+pub(super) fn reap_orphans() {}
