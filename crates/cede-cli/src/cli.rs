@@ -1,5 +1,7 @@
 //! The command line, as `--help` shows it. What the options mean together is decided in [`plan`](crate::plan).
 
+mod serve;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,11 +12,17 @@ use cede_transfer::{exit, units};
 
 use crate::look::Column;
 use crate::progress::view::Wish;
+pub(crate) use serve::ServeArgs;
 
 /// How a program comes to listen.
 const LISTENING: &str = "\
 A program listens if it was started with CEDE_INSPECT=1, or calls cede::inspect::listen().
 Exit codes: 0 done, 1 the process does not listen or has ended";
+
+/// How a server ends.
+const SERVING: &str = "\
+Ctrl-C ends it: requests under way may go on for --drain seconds, those that do not end then are named.
+Exit codes: 0 ended in good order, 1 some requests did not end, 2 wrong use, 3 the directory or port cannot be had";
 
 /// Downloads many files at a time on few threads.
 #[derive(Debug, Parser)]
@@ -38,6 +46,9 @@ pub(crate) enum Command {
     /// Check files against checksums
     #[command(after_help = exit::TABLE)]
     Verify(VerifyArgs),
+    /// Serve a directory over HTTP; also with faults on purpose, to test clients
+    #[command(after_help = SERVING)]
+    Serve(Box<ServeArgs>),
     /// Show concurrent downloads from a server inside this process; needs no network
     Demo(DemoArgs),
     /// Let an existing Cargo project that uses tokio run on cede

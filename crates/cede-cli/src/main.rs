@@ -4,6 +4,7 @@
 //! cli ─→ plan (jobs) ─→ get ─→ the engine: cede-transfer      what moves and keeps bytes
 //!          │             └→ progress (board) ─→ view (bars, lines)   what shows them
 //! resume, probe, verify                                          smaller ways to use the same engine
+//! serve                                                        cede-serve, until Ctrl-C
 //! adopt (patch, graph)                                           another matter: projects of others run on cede
 //! look (link ─→ picture ─→ view ─→ draw ─→ screen)             another matter: what running programs do
 //! ```
@@ -23,6 +24,7 @@ mod plan;
 mod probe;
 mod progress;
 mod resume;
+mod serve;
 mod verify;
 
 use std::process::ExitCode;
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         cli::Command::Resume(args) => resume::run(&args),
         cli::Command::Probe(args) => probe::run(&args),
         cli::Command::Verify(args) => verify::run(&args),
+        cli::Command::Serve(args) => serve::run(&args),
         cli::Command::Demo(args) => demo::run(&args),
         cli::Command::Adopt(args) => adopt::run(&args),
         cli::Command::Dump(args) => look::dump(&args),

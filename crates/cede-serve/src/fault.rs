@@ -289,7 +289,7 @@ impl Draw {
     }
 
     fn below(&mut self, most: u64) -> u64 {
-        (u128::from(self.next()) * u128::from(most) >> 64) as u64
+        ((u128::from(self.next()) * u128::from(most)) >> 64) as u64
     }
 
     fn within(&mut self, range: &RangeInclusive<u64>) -> u64 {

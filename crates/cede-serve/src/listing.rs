@@ -84,7 +84,7 @@ fn html(path: &str, entries: &[Entry]) -> String {
         "<!doctype html>\n<meta charset=utf-8>\n<meta name=viewport content=\"width=device-width\">\n<title>{title}</title>\n\
          <style>body{{font:15px system-ui;margin:2em}}td{{padding:.1em 1.5em .1em 0}}.n{{text-align:right}}</style>\n<h1>{title}</h1>\n<table>\n"
     );
-    if path.trim_matches('/') != "" {
+    if !path.trim_matches('/').is_empty() {
         out.push_str("<tr><td><a href=\"../\">../</a></td></tr>\n");
     }
     for entry in entries {

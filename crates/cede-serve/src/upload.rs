@@ -40,7 +40,7 @@ pub(crate) async fn handle(asked: &Arc<Asked>, body: Incoming) -> io::Result<Rep
         Err(Stopped::Gone(error)) => Err(error),
         Err(Stopped::Refused(reply)) => {
             receiving.drain().await;
-            Ok(reply)
+            Ok(*reply)
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::path::{self, file_name};
 use crate::service::{Asked, Reply};
 
 fn refused(status: StatusCode, text: &str) -> Stopped {
-    Stopped::Refused(Reply::text(status, text))
+    Stopped::refused(Reply::text(status, text))
 }
 
 pub(super) async fn handle(asked: &Arc<Asked>, uploads: &Arc<Uploads>, receiving: &mut Receiving) -> Result<Reply, Stopped> {
@@ -25,7 +25,7 @@ pub(super) async fn handle(asked: &Arc<Asked>, uploads: &Arc<Uploads>, receiving
         .header(header::CONTENT_TYPE)
         .and_then(|kind| multer::parse_boundary(kind).ok())
         .ok_or_else(|| refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "POST is for forms (multipart/form-data) and for tus"))?;
-    let dir = path::decode(asked.path()).map_err(|why| Stopped::Refused(refuse(why)))?.path;
+    let dir = path::decode(asked.path()).map_err(|why| Stopped::refused(refuse(why)))?.path;
     // What stopped the body is not an error of the form.
     let (why_sender, mut why) = cede::sync::mpsc::channel(1);
     let bytes = stream::unfold(Some((receiving, why_sender)), |state| async {

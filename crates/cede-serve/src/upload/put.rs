@@ -17,18 +17,18 @@ use crate::service::{Asked, Reply};
 pub(super) async fn handle(asked: &Arc<Asked>, uploads: &Arc<Uploads>, receiving: &mut Receiving) -> Result<Reply, Stopped> {
     let target = match path::decode(asked.path()) {
         Ok(place) if place.is_dir => {
-            return Err(Stopped::Refused(Reply::text(StatusCode::CONFLICT, "a name is needed after the slash")));
+            return Err(Stopped::refused(Reply::text(StatusCode::CONFLICT, "a name is needed after the slash")));
         }
         Ok(place) => place.path,
-        Err(refused) => return Err(Stopped::Refused(refuse(refused))),
+        Err(refused) => return Err(Stopped::refused(refuse(refused))),
     };
     if asked.head.headers.contains_key(header::CONTENT_RANGE) {
         // To store a part as if it were the whole would be worse than to refuse it.
-        return Err(Stopped::Refused(Reply::text(StatusCode::BAD_REQUEST, "parts of files are not accepted; use tus")));
+        return Err(Stopped::refused(Reply::text(StatusCode::BAD_REQUEST, "parts of files are not accepted; use tus")));
     }
     let declared = asked.header(header::CONTENT_LENGTH).and_then(|text| text.parse::<u64>().ok());
     if asked.shared.settings.max_upload.is_some_and(|most| declared.is_some_and(|declared| declared > most)) {
-        return Err(Stopped::Refused(too_large()));
+        return Err(Stopped::refused(too_large()));
     }
     let expected = expected(&asked.head.headers)?;
     let nameless = prepare(asked, uploads, target.clone()).await?;
@@ -43,7 +43,7 @@ pub(super) async fn handle(asked: &Arc<Asked>, uploads: &Arc<Uploads>, receiving
 /// The checksums that the headers tell.
 pub(super) fn expected(headers: &HeaderMap) -> Result<Vec<Expected>, Stopped> {
     check::of_headers(headers).map_err(|name| {
-        Stopped::Refused(Reply::text(StatusCode::BAD_REQUEST, &format!("the {name} checksum in the headers makes no sense")))
+        Stopped::refused(Reply::text(StatusCode::BAD_REQUEST, &format!("the {name} checksum in the headers makes no sense")))
     })
 }
 
@@ -53,7 +53,7 @@ async fn prepare(asked: &Arc<Asked>, uploads: &Arc<Uploads>, target: PathBuf) ->
     blocking(move || {
         let there = uploads.validators(&target)?;
         if judge(false, &asked.head.headers, there.as_ref()) != Verdict::Go {
-            return Err(Stopped::Refused(Reply::text(StatusCode::PRECONDITION_FAILED, "the condition does not hold")));
+            return Err(Stopped::refused(Reply::text(StatusCode::PRECONDITION_FAILED, "the condition does not hold")));
         }
         Ok(uploads.nameless()?)
     })
@@ -74,7 +74,7 @@ pub(super) async fn finish(
         let _work = work;
         if let Some(algorithm) = sums.mismatch(&expected) {
             let text = format!("the {algorithm} of what came is another one; nothing was stored");
-            return Err(Stopped::Refused(Reply::text(StatusCode::BAD_REQUEST, &text)));
+            return Err(Stopped::refused(Reply::text(StatusCode::BAD_REQUEST, &text)));
         }
         let named = nameless.commit(&target, &headers).map_err(unnamed)?;
         let reply = Reply::new(if named.replaced { StatusCode::NO_CONTENT } else { StatusCode::CREATED });
@@ -88,8 +88,8 @@ pub(super) async fn finish(
 
 pub(super) fn unnamed(why: Unnamed) -> Stopped {
     match why {
-        Unnamed::Condition => Stopped::Refused(Reply::text(StatusCode::PRECONDITION_FAILED, "the condition does not hold")),
-        Unnamed::Directory => Stopped::Refused(Reply::text(StatusCode::CONFLICT, "there is a directory with this name")),
+        Unnamed::Condition => Stopped::refused(Reply::text(StatusCode::PRECONDITION_FAILED, "the condition does not hold")),
+        Unnamed::Directory => Stopped::refused(Reply::text(StatusCode::CONFLICT, "there is a directory with this name")),
         Unnamed::Io(error) => error.into(),
     }
 }

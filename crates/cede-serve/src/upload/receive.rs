@@ -32,12 +32,18 @@ pub(super) enum Stopped {
     /// The client is gone, or a fault says so: nobody waits for an answer.
     Gone(io::Error),
     /// It has to be told this.
-    Refused(Reply),
+    Refused(Box<Reply>),
 }
 
 impl From<io::Error> for Stopped {
     fn from(error: io::Error) -> Self {
-        Self::Refused(Reply::of_error(&error))
+        Self::refused(Reply::of_error(&error))
+    }
+}
+
+impl Stopped {
+    pub(super) fn refused(reply: Reply) -> Self {
+        Self::Refused(Box::new(reply))
     }
 }
 
@@ -73,7 +79,7 @@ impl Receiving {
             self.got += bytes.len() as u64;
             self.asked.received.store(self.got, Ordering::Relaxed);
             if self.asked.shared.settings.max_upload.is_some_and(|most| self.got > most) {
-                return Err(Stopped::Refused(too_large()));
+                return Err(Stopped::refused(too_large()));
             }
             if let Some(pace) = &self.pace {
                 cede::time::sleep_until(pace.take(cede::time::Instant::now(), bytes.len())).await;
@@ -115,6 +121,9 @@ pub(super) fn too_large() -> Reply {
     Reply::text(StatusCode::PAYLOAD_TOO_LARGE, "this is larger than the server takes")
 }
 
+/// What a write brings back: how it went, the buffer, and the sums.
+type Written = (io::Result<()>, Vec<u8>, Sums);
+
 /// Writes what comes, in order, and computes sums of it. The lock of the upload, if there is one, is held until the last write has ended, even if nobody
 /// waits for that any more.
 #[derive(Debug)]
@@ -124,7 +133,7 @@ pub(super) struct Keeper {
     buffer: Vec<u8>,
     sums: Option<Sums>,
     spare: Vec<u8>,
-    job: Option<JoinHandle<(io::Result<()>, Vec<u8>, Sums)>>,
+    job: Option<JoinHandle<Written>>,
     hold: Option<Arc<OwnedMutexGuard<()>>>,
 }
 

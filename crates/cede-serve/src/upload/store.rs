@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -201,7 +201,7 @@ impl Uploads {
 
 impl Nameless {
     /// Gives it its name. Blocks.
-    pub(super) fn commit(self, target: &PathBuf, headers: &HeaderMap) -> Result<Named, Unnamed> {
+    pub(super) fn commit(self, target: &Path, headers: &HeaderMap) -> Result<Named, Unnamed> {
         self.uploads.commit(&self.name, &self.file, target, headers)
     }
 }

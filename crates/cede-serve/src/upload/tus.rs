@@ -70,7 +70,7 @@ pub(super) fn options(asked: &Asked) -> Reply {
 pub(super) async fn handle(asked: &Arc<Asked>, uploads: &Arc<Uploads>, receiving: &mut Receiving) -> Result<Reply, Stopped> {
     if asked.header("tus-resumable") != Some("1.0.0") {
         let reply = Reply::text(StatusCode::PRECONDITION_FAILED, "Tus-Resumable: 1.0.0 is needed").with(name("tus-version"), "1.0.0");
-        return Err(Stopped::Refused(resumable(reply)));
+        return Err(Stopped::refused(resumable(reply)));
     }
     if let Some(id) = id(asked.path()).filter(|_| asked.decision.forget) {
         forget(uploads, id).await.map_err(Stopped::Gone)?;
@@ -83,7 +83,7 @@ pub(super) async fn handle(asked: &Arc<Asked>, uploads: &Arc<Uploads>, receiving
         _ => Ok(super::not_allowed(asked)),
     };
     match result {
-        Err(Stopped::Refused(reply)) => Err(Stopped::Refused(resumable(reply))),
+        Err(Stopped::Refused(reply)) => Err(Stopped::refused(resumable(*reply))),
         other => other.map(resumable),
     }
 }
@@ -97,7 +97,7 @@ fn resumable(reply: Reply) -> Reply {
 }
 
 fn refused(status: StatusCode, text: &str) -> Stopped {
-    Stopped::Refused(Reply::text(status, text))
+    Stopped::refused(Reply::text(status, text))
 }
 
 fn number(asked: &Asked, header: &str) -> Result<Option<u64>, Stopped> {
@@ -111,7 +111,7 @@ async fn create(asked: &Arc<Asked>, uploads: &Arc<Uploads>, receiving: &mut Rece
         return Err(refused(StatusCode::BAD_REQUEST, "Upload-Length or Upload-Defer-Length: 1 is needed"));
     }
     if asked.shared.settings.max_upload.is_some_and(|most| length.is_some_and(|length| length > most)) {
-        return Err(Stopped::Refused(too_large()));
+        return Err(Stopped::refused(too_large()));
     }
     let metadata = asked.header("upload-metadata").unwrap_or_default().to_owned();
     let only_new = asked.header(header::IF_NONE_MATCH) == Some("*");
@@ -138,7 +138,7 @@ async fn create(asked: &Arc<Asked>, uploads: &Arc<Uploads>, receiving: &mut Rece
 
 /// Where the file goes: the path of the URL, with the name from the metadata if that is a directory.
 fn target(asked: &Asked, metadata: &str) -> Result<PathBuf, Stopped> {
-    let place = path::decode(asked.path()).map_err(|why| Stopped::Refused(refuse(why)))?;
+    let place = path::decode(asked.path()).map_err(|why| Stopped::refused(refuse(why)))?;
     if !asked.path().ends_with('/') {
         return Ok(place.path);
     }
@@ -170,7 +170,7 @@ async fn patch(asked: &Arc<Asked>, uploads: &Arc<Uploads>, id: &str, receiving: 
     if offset != held.offset {
         let text = format!("the upload is at {}", held.offset);
         let reply = Reply::text(StatusCode::CONFLICT, &text).with(name("upload-offset"), held.offset.to_string());
-        return Err(Stopped::Refused(reply));
+        return Err(Stopped::refused(reply));
     }
     if let Some(length) = number(asked, "upload-length")? {
         if held.info.length.is_some_and(|known| known != length) || length < offset {
@@ -260,7 +260,7 @@ async fn append(asked: &Arc<Asked>, uploads: &Arc<Uploads>, id: &str, held: Held
                     return Err(refused(StatusCode::PAYLOAD_TOO_LARGE, "this is more than Upload-Length"));
                 }
                 if asked.shared.settings.max_upload.is_some_and(|most| offset > most) {
-                    return Err(Stopped::Refused(too_large()));
+                    return Err(Stopped::refused(too_large()));
                 }
                 keeper.push(&bytes).await?;
             }
