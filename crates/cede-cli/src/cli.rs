@@ -1,5 +1,6 @@
 //! The command line, as `--help` shows it. What the options mean together is decided in [`plan`](crate::plan).
 
+mod put;
 mod serve;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use cede_transfer::{exit, units};
 
 use crate::look::Column;
 use crate::progress::view::Wish;
+pub(crate) use put::{Method, PutArgs};
 pub(crate) use serve::ServeArgs;
 
 /// How a program comes to listen.
@@ -37,6 +39,9 @@ pub(crate) enum Command {
     /// Download files over HTTP and HTTPS
     #[command(after_help = exit::TABLE)]
     Get(GetArgs),
+    /// Upload files over HTTP and HTTPS: PUT, POST, forms, resumable (tus)
+    #[command(after_help = exit::TABLE)]
+    Put(Box<PutArgs>),
     /// Go on with every unfinished download in a directory
     #[command(after_help = exit::TABLE)]
     Resume(ResumeArgs),

@@ -37,7 +37,12 @@ pub(crate) async fn handle(asked: &Arc<Asked>, body: Incoming) -> io::Result<Rep
     let result = dispatch(asked, uploads, &mut receiving).await;
     match result {
         Ok(reply) => Ok(reply),
-        Err(Stopped::Gone(error)) => Err(error),
+        Err(Stopped::Gone(error)) => {
+            if let Some(how) = receiving.fallen {
+                asked.line.cut(how);
+            }
+            Err(error)
+        }
         Err(Stopped::Refused(reply)) => {
             receiving.drain().await;
             Ok(*reply)

@@ -54,12 +54,14 @@ pub(super) struct Receiving {
     asked: Arc<Asked>,
     pace: Option<Bucket>,
     got: u64,
+    /// How the connection is to end. It does so when what came before is kept, because nobody goes on for a connection that has ended.
+    pub(super) fallen: Option<Cut>,
 }
 
 impl Receiving {
     pub(super) fn new(asked: &Arc<Asked>, body: Incoming) -> Self {
         let pace = asked.decision.slow.map(Bucket::new);
-        Self { body, asked: Arc::clone(asked), pace, got: 0 }
+        Self { body, asked: Arc::clone(asked), pace, got: 0, fallen: None }
     }
 
     /// The next bytes.
@@ -108,11 +110,11 @@ impl Receiving {
         let _: Result<(), _> = cede::time::timeout(LONGEST_DRAINED, rest).await;
     }
 
-    async fn fall(&self, how: Cut) -> Stopped {
+    async fn fall(&mut self, how: Cut) -> Stopped {
         if how == Cut::Stall {
             std::future::pending::<()>().await;
         }
-        self.asked.line.cut(how);
+        self.fallen = Some(how);
         Stopped::Gone(io::Error::other("cut by a fault"))
     }
 }

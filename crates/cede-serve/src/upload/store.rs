@@ -12,11 +12,12 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use cede::sync::Notify;
+use cede::sync::{Notify, OwnedMutexGuard};
 use hyper::HeaderMap;
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
@@ -42,9 +43,40 @@ pub(crate) struct Uploads {
 /// A resumable upload that somebody is busy with.
 #[derive(Debug, Default)]
 pub(super) struct Live {
-    pub(super) lock: Arc<cede::sync::Mutex<()>>,
+    lock: Arc<cede::sync::Mutex<()>>,
     /// Asks whoever has the lock to give it up: its client has come back on another connection.
-    pub(super) kick: Notify,
+    kick: Notify,
+    /// Those who want the lock. Counted before they kick, so that who has it sees one or the other.
+    waiting: AtomicUsize,
+}
+
+/// Somebody who wants the lock.
+#[derive(Debug)]
+struct Waiting<'a>(&'a Live);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Live {
+    /// Takes the lock from whoever has it.
+    pub(super) async fn take(&self) -> OwnedMutexGuard<()> {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let _waiting = Waiting(self);
+        self.kick.notify_waiters();
+        Arc::clone(&self.lock).lock_owned().await
+    }
+
+    /// Returns when somebody else wants the lock, also if that was before.
+    pub(super) async fn wanted(&self) {
+        let mut kicked = pin!(self.kick.notified());
+        kicked.as_mut().enable();
+        if self.waiting.load(Ordering::SeqCst) == 0 {
+            kicked.await;
+        }
+    }
 }
 
 /// A file without a name yet; it is removed when this is dropped.

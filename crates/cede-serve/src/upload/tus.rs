@@ -200,8 +200,7 @@ async fn forget(uploads: &Arc<Uploads>, id: &str) -> io::Result<()> {
 /// Takes the upload for this request, from another one if need be.
 async fn hold(uploads: &Arc<Uploads>, id: &str) -> Result<Held, Stopped> {
     let live = uploads.live(id);
-    live.kick.notify_waiters();
-    let locked = cede::time::timeout(PATIENCE, Arc::clone(&live.lock).lock_owned()).await;
+    let locked = cede::time::timeout(PATIENCE, live.take()).await;
     let hold = Arc::new(locked.map_err(|_| refused(StatusCode::LOCKED, "another request is busy with this upload"))?);
     let (reader, id) = (Arc::clone(uploads), id.to_owned());
     blocking(move || {
@@ -250,7 +249,7 @@ async fn append(asked: &Arc<Asked>, uploads: &Arc<Uploads>, id: &str, held: Held
     let stopped = loop {
         let next = cede::select! {
             biased;
-            () = held.live.kick.notified() => Err(refused(StatusCode::LOCKED, "the upload was taken over by another request")),
+            () = held.live.wanted() => Err(refused(StatusCode::LOCKED, "the upload was taken over by another request")),
             next = receiving.next() => next,
         };
         match next {

@@ -1,0 +1,6 @@
+//! Uploads to a server that goes wrong on purpose: nothing is stored twice, nothing is lost, and nothing is mixed.
+#![forbid(unsafe_code)]
+
+mod case;
+mod once;
+mod resumable;
