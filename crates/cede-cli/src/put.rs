@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use cede_transfer::engine::{Cause, Engine, Settings, Stop};
-use cede_transfer::upload::{Order, Stored};
+use cede_transfer::upload::{How, Order, Stored};
 use cede_transfer::{Exit, printable, tasks, units};
 
 use crate::cli::PutArgs;
@@ -30,13 +30,17 @@ struct Run {
 /// Runs the command.
 pub(crate) fn run(args: &PutArgs) -> Exit {
     let prepared = plan::settings(&args.network).and_then(|settings| Ok((settings, orders::of(args)?)));
-    let (settings, orders) = match prepared {
+    let (mut settings, orders) = match prepared {
         Ok(prepared) => prepared,
         Err(mistake) => {
             say(&format!("error: {mistake}"));
             return Exit::Usage;
         }
     };
+    if orders.iter().any(|order| matches!(order.how, How::S3(_))) {
+        // Their URLs are signed; a login beside that would be refused.
+        settings.credentials.netrc.clear();
+    }
     run_orders(settings, orders, args)
 }
 

@@ -115,7 +115,7 @@ pub(crate) async fn answer(
     let asked = Arc::new(Asked { shared: Arc::clone(&shared), line, head, decision, received });
     let deadline = shared.settings.request.map(|limit| note.began() + limit);
     let result = match early {
-        Some(reply) => Ok(reply),
+        Some(reply) => Ok(if is_upload { upload::refuse(&asked, body, reply).await } else { reply }),
         None => in_time(deadline, handle(&asked, body)).await,
     };
     note.received = asked.received.load(Ordering::Relaxed);

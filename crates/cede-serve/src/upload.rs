@@ -31,7 +31,7 @@ pub(crate) fn is_theirs(asked: &Asked) -> bool {
 /// Answers whatever may change something.
 pub(crate) async fn handle(asked: &Arc<Asked>, body: Incoming) -> io::Result<Reply> {
     let Some(uploads) = &asked.shared.uploads else {
-        return Ok(if asked.head.method == Method::OPTIONS { options(asked) } else { not_allowed(asked) });
+        return Ok(if asked.head.method == Method::OPTIONS { options(asked) } else { refuse(asked, body, not_allowed(asked)).await });
     };
     let mut receiving = Receiving::new(asked, body);
     let result = dispatch(asked, uploads, &mut receiving).await;
@@ -48,6 +48,12 @@ pub(crate) async fn handle(asked: &Arc<Asked>, body: Incoming) -> io::Result<Rep
             Ok(*reply)
         }
     }
+}
+
+/// Gives this answer, when the client has said what it has to say.
+pub(crate) async fn refuse(asked: &Arc<Asked>, body: Incoming, reply: Reply) -> Reply {
+    Receiving::new(asked, body).drain().await;
+    reply
 }
 
 async fn dispatch(asked: &Arc<Asked>, uploads: &Arc<Uploads>, receiving: &mut Receiving) -> Result<Reply, Stopped> {

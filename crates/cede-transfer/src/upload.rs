@@ -16,7 +16,9 @@
 mod form;
 mod journal;
 mod local;
+pub mod parts;
 pub mod plan;
+mod s3;
 mod serial;
 mod wire;
 
@@ -30,6 +32,7 @@ use crate::failure::Failure;
 pub use form::Part;
 pub use journal::Journal;
 pub use local::Facts;
+pub use s3::Store;
 
 /// One upload.
 #[derive(Clone, Debug)]
@@ -73,6 +76,8 @@ pub enum How {
         /// Whether to ask first.
         probe: bool,
     },
+    /// In parts, to a store that speaks S3; the URL is that of the object and only for the user's eyes.
+    S3(Store),
 }
 
 /// A complete upload.
@@ -97,6 +102,7 @@ impl Engine {
     pub async fn upload(&self, order: Order, watch: Arc<dyn Watch>, stop: Stop) -> Result<Stored, Unfinished> {
         let shared = Arc::clone(&self.0);
         match order.how.clone() {
+            How::S3(store) => s3::run(shared, order, store, watch, stop).await,
             How::Put => serial::run(shared, order, plan::Protocol::Put, watch, stop).await,
             How::Post => serial::run(shared, order, plan::Protocol::Post, watch, stop).await,
             How::Tus { probe } => serial::run(shared, order, plan::Protocol::Tus { probe }, watch, stop).await,

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use cede_transfer::units;
+
 use super::{NetworkArgs, ShowArgs};
 
 #[derive(Args, Debug)]
 pub(crate) struct PutArgs {
-    /// The files, '-' for standard input, and at last where they go; a URL that ends in '/' gets their names. With --form, only the URL
+    /// The files, '-' for standard input, and at last where they go: a URL, or s3://BUCKET/NAME. What ends in '/' gets their names. With --form, only the URL
     #[arg(required = true, value_name = "FILE… URL")]
     pub(crate) what: Vec<String>,
 
@@ -36,7 +38,7 @@ pub(crate) struct PutArgs {
     #[arg(short = 'n', long)]
     pub(crate) no_clobber: bool,
 
-    /// Tell the server a checksum (Repr-Digest, Upload-Checksum), so that it can refuse what was damaged on the way; the file is read once more for that
+    /// Tell the server a checksum (Repr-Digest, Upload-Checksum, x-amz-checksum-sha256), so that it can refuse what was damaged on the way; the file is read once more for that
     #[arg(long)]
     pub(crate) check: bool,
 
@@ -47,6 +49,22 @@ pub(crate) struct PutArgs {
     /// Where the journals of resumable uploads are, instead of ~/.local/state/cede/uploads
     #[arg(long, value_name = "DIR", env = "CEDE_UPLOADS")]
     pub(crate) journals: Option<PathBuf>,
+
+    /// The service behind s3://, unless it is Amazon's; the login is in AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN
+    #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL")]
+    pub(crate) s3_endpoint: Option<String>,
+
+    /// The region of the bucket
+    #[arg(long, default_value = "us-east-1", value_name = "REGION", env = "AWS_REGION")]
+    pub(crate) s3_region: String,
+
+    /// The smallest part of an object; as many bytes for each of --parts are in memory
+    #[arg(long, default_value = "8M", value_name = "SIZE", value_parser = part_size)]
+    pub(crate) part_size: u64,
+
+    /// How many parts of an object to send at a time
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) parts: u16,
 
     #[command(flatten)]
     pub(crate) network: NetworkArgs,
@@ -62,4 +80,10 @@ pub(crate) enum Method {
     Put,
     /// Gives the file to whatever is at the URL; not tried again when that could do it twice
     Post,
+}
+
+/// Stores refuse smaller parts; their tests do not.
+fn part_size(text: &str) -> Result<u64, String> {
+    units::parse_size(text)
+        .and_then(|size| if (1..=5 << 30).contains(&size) { Ok(size) } else { Err("must be between 5M and 5G".to_owned()) })
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use cede_transfer::printable;
-use cede_transfer::upload::{How, Order, Part, Source};
+use cede_transfer::upload::{How, Order, Part, Source, Store};
 use url::Url;
 
 use crate::cli::{Method, PutArgs};
@@ -13,7 +13,7 @@ use crate::plan::parse;
 /// What is wrong with the command line, in one line.
 pub(super) fn of(args: &PutArgs) -> Result<Vec<Order>, String> {
     let (url, files) = args.what.split_last().ok_or("a URL is needed")?;
-    let url = parse(url)?;
+    let url = if url.starts_with("s3://") { s3_url(url)? } else { parse(url)? };
     if url.fragment().is_some() {
         return Err(format!("{}: what is after '#' would not be sent", printable(url.as_str())));
     }
@@ -110,6 +110,15 @@ mod tests {
         let made = orders(&["a", "http://h/b", "--method", "POST", "-n"]).unwrap();
         assert!(made[0].url.as_str() == "http://h/b" && matches!(made[0].how, How::Post) && made[0].only_new);
         assert!(matches!(orders(&["a", "http://h/b", "-c"]).unwrap()[0].how, How::Tus { probe: true }));
+    }
+
+    #[test]
+    fn stores() {
+        let made = orders(&["dir/a b", "s3://bucket/in/", "--s3-endpoint", "http://127.0.0.1:9000"]).unwrap();
+        let How::S3(store) = &made[0].how else { panic!("{made:?}") };
+        assert_eq!((store.bucket.as_str(), store.object.as_str(), store.path_style), ("bucket", "in/a b", true));
+        assert!(orders(&["a", "s3://bucket"]).unwrap_err().contains("s3://BUCKET/NAME"));
+        assert!(orders(&["a", "s3://bucket/x", "--tus"]).unwrap_err().contains("leave out --tus"));
     }
 
     #[test]

@@ -3,4 +3,6 @@
 
 mod case;
 mod once;
+mod parts;
 mod resumable;
+mod store;
