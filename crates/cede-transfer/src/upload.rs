@@ -77,7 +77,7 @@ pub enum How {
         probe: bool,
     },
     /// In parts, to a store that speaks S3; the URL is that of the object and only for the user's eyes.
-    S3(Store),
+    S3(Box<Store>),
 }
 
 /// A complete upload.
@@ -102,7 +102,7 @@ impl Engine {
     pub async fn upload(&self, order: Order, watch: Arc<dyn Watch>, stop: Stop) -> Result<Stored, Unfinished> {
         let shared = Arc::clone(&self.0);
         match order.how.clone() {
-            How::S3(store) => s3::run(shared, order, store, watch, stop).await,
+            How::S3(store) => s3::run(shared, order, *store, watch, stop).await,
             How::Put => serial::run(shared, order, plan::Protocol::Put, watch, stop).await,
             How::Post => serial::run(shared, order, plan::Protocol::Post, watch, stop).await,
             How::Tus { probe } => serial::run(shared, order, plan::Protocol::Tus { probe }, watch, stop).await,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use cede_transfer::printable;
 use cede_transfer::upload::{How, Order, Part, Source, Store};
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 use crate::cli::{Method, PutArgs};
@@ -31,10 +32,45 @@ pub(super) fn of(args: &PutArgs) -> Result<Vec<Order>, String> {
     if files.len() > 1 && !is_dir {
         return Err(format!("there are several files, so {} has to end in '/'", printable(url.as_str())));
     }
-    files
-        .iter()
-        .map(|file| Ok(order(args, source(args, file), if is_dir { inside(&url, &name(args, file)?)? } else { url.clone() })))
-        .collect()
+    let one = |file: &String| {
+        let url = if is_dir { inside(&url, &name(args, file)?)? } else { url.clone() };
+        let order = order(args, source(args, file), url);
+        if order.url.scheme() == "s3" { stored(args, order) } else { Ok(order) }
+    };
+    files.iter().map(one).collect()
+}
+
+/// # Errors
+/// Why this is no place in a store.
+fn s3_url(text: &str) -> Result<Url, String> {
+    let shown = printable(text);
+    let url = Url::parse(text).map_err(|error| format!("{shown} is not a URL: {error}"))?;
+    match url.host_str() {
+        Some(bucket) if !bucket.is_empty() && !url.path().is_empty() && url.query().is_none() => Ok(url),
+        _ => Err(format!("{shown}: write it as s3://BUCKET/NAME, or s3://BUCKET/ for the files' own names")),
+    }
+}
+
+/// The order as one for a store that speaks S3.
+fn stored(args: &PutArgs, order: Order) -> Result<Order, String> {
+    if args.tus || args.resume || args.method != Method::Put {
+        return Err("s3:// has a way of its own: leave out --tus, --continue and --method; it can always go on".to_owned());
+    }
+    let bucket = order.url.host_str().unwrap_or_default().to_owned();
+    let object = percent_decode_str(order.url.path().trim_start_matches('/')).decode_utf8_lossy().into_owned();
+    let (endpoint, path_style) = match &args.s3_endpoint {
+        Some(endpoint) => (parse(endpoint).map_err(|why| format!("--s3-endpoint: {why}"))?, true),
+        None => (parse(&format!("https://s3.{}.amazonaws.com", args.s3_region)).map_err(|why| format!("--s3-region: {why}"))?, false),
+    };
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let login = match (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
+        (Some(key), Some(secret)) => Some((key, secret, variable("AWS_SESSION_TOKEN"))),
+        (None, None) => None,
+        _ => return Err("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together; one of them is not set".to_owned()),
+    };
+    let (region, part_size, width) = (args.s3_region.clone(), args.part_size, usize::from(args.parts));
+    let store = Store { endpoint, path_style, bucket, object, region, login, part_size, width };
+    Ok(Order { how: How::S3(Box::new(store)), ..order })
 }
 
 fn order(args: &PutArgs, source: Source, url: Url) -> Order {

@@ -87,11 +87,11 @@ pub(super) async fn run(shared: Arc<Shared>, order: Order, store: Store, watch: 
     let client = Arc::new(Client::new(Arc::clone(&shared), &order, store)?);
     let id = known.map(|journal| journal.remote);
     let run = Run { client, from, parts, part, kept, id, watch, have: 0, before: 0, flying: BTreeMap::new() };
-    run.to_the_end(stop).await
+    run.drive(stop).await
 }
 
 impl Run {
-    async fn to_the_end(mut self, mut stop: Stop) -> Result<Stored, Unfinished> {
+    async fn drive(mut self, mut stop: Stop) -> Result<Stored, Unfinished> {
         let mut asks: JoinSet<Outcome> = JoinSet::new();
         loop {
             let now = self.client.now();

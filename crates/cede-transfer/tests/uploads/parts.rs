@@ -24,7 +24,7 @@ fn case(size: usize, script: Vec<(&'static str, usize, Fault)>) -> (Case, Stand)
         part_size: PART,
         width: 3,
     };
-    (Case::new(How::S3(store), size, ""), stand)
+    (Case::new(How::S3(Box::new(store)), size, ""), stand)
 }
 
 fn is_right(stand: &Stand, size: usize, seed: u64) -> bool {
