@@ -42,7 +42,7 @@ pub(crate) enum Command {
     /// Upload files over HTTP and HTTPS: PUT, POST, forms, resumable (tus)
     #[command(after_help = exit::TABLE)]
     Put(Box<PutArgs>),
-    /// Go on with every unfinished download in a directory
+    /// Go on with every unfinished download in a directory, and with the resumable uploads of files there
     #[command(after_help = exit::TABLE)]
     Resume(ResumeArgs),
     /// Tell what a server says about a file, without downloading it

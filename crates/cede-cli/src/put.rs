@@ -1,6 +1,6 @@
 //! `cede put`: uploads, a few at a time, with the same progress and the same exit codes as downloads.
 
-mod orders;
+pub(crate) mod orders;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +10,7 @@ use cede_transfer::engine::{Cause, Engine, Settings, Stop};
 use cede_transfer::upload::{How, Order, Stored};
 use cede_transfer::{Exit, printable, tasks, units};
 
-use crate::cli::PutArgs;
+use crate::cli::{PutArgs, ShowArgs};
 use crate::get::{POOL, Row, announce_interruption, summary};
 use crate::progress::bars::Settled;
 use crate::progress::lines::say;
@@ -41,16 +41,17 @@ pub(crate) fn run(args: &PutArgs) -> Exit {
         // Their URLs are signed; a login beside that would be refused.
         settings.credentials.netrc.clear();
     }
-    run_orders(settings, orders, args)
+    run_orders(settings, orders, usize::from(args.network.jobs), &args.show)
 }
 
-fn run_orders(settings: Settings, orders: Vec<Order>, args: &PutArgs) -> Exit {
+/// Runs uploads, wherever they come from.
+pub(crate) fn run_orders(settings: Settings, orders: Vec<Order>, jobs: usize, show: &ShowArgs) -> Exit {
     let stop = interrupt::install();
-    let view = View::choose(args.show.progress, args.show.quiet, Settled::Scroll);
+    let view = View::choose(show.progress, show.quiet, Settled::Scroll);
     match cede::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(POOL).build() {
         Ok(runtime) => {
-            let width = usize::from(args.network.jobs).min(orders.len()).min(limits::transfers_at_once());
-            let exit = runtime.block_on(upload_all(settings, orders, width, view, stop, args.show.quiet));
+            let width = jobs.min(orders.len()).min(limits::transfers_at_once());
+            let exit = runtime.block_on(upload_all(settings, orders, width, view, stop, show.quiet));
             // A name lookup that nobody waits for any more must not hold up the end.
             runtime.shutdown_background();
             exit

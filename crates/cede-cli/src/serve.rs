@@ -11,8 +11,8 @@ use cede_transfer::engine::Stop;
 use cede_transfer::{Exit, printable};
 
 use crate::cli::ServeArgs;
-use crate::interrupt;
 use crate::progress::lines::say;
+use crate::{interrupt, limits};
 
 /// Threads that read and write files.
 const POOL: usize = 32;
@@ -79,7 +79,8 @@ fn settings(args: &ServeArgs) -> Result<Settings, String> {
         http2,
         upload: args.upload,
         max_upload: args.max_upload,
-        max_connections: args.max_connections as usize,
+        // More than there are descriptors for would only fail.
+        max_connections: (args.max_connections as usize).min(limits::served_at_once()),
         rate: args.limit_rate,
         rate_per_connection: args.limit_rate_connection,
         idle: args.idle_timeout,

@@ -139,3 +139,16 @@ fn kill_9_at_random_moments_then_the_same_command() {
     assert!(pair.stored("file") == bytes);
     assert_eq!(pair.unfinished(), 0);
 }
+
+#[test]
+fn cede_resume_goes_on_with_uploads() {
+    let pair = Pair::start("put-resume", &["--fault", "reset,after=1M,method=PATCH,tries=1"]);
+    let bytes = content(3_000_000, 1);
+    pair.write("file", &bytes);
+    let url = format!("{}file", pair.url);
+    expect(&pair.put(&["--retry", "0", "--tus", "file", &url]), 4, &["the same command goes on"]);
+    assert_eq!(pair.unfinished(), 1);
+    expect(&command(&pair.dir, &["resume", "site"]).output().unwrap(), 0, &["nothing to resume"]);
+    expect(&command(&pair.dir, &["resume"]).output().unwrap(), 0, &["saved file", "1.0 MiB were there"]);
+    assert!(pair.stored("file") == bytes && pair.unfinished() == 0);
+}

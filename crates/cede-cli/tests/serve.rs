@@ -1,7 +1,7 @@
 //! `cede serve` and `cede get` as two programs: what one sends the other keeps, also when things go wrong on purpose.
 #![forbid(unsafe_code)]
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -102,4 +102,31 @@ fn mistakes_and_help() {
     let none = ran(&["serve", "no-such-directory", "--bind", "127.0.0.1:0"]);
     assert_eq!(none.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&none.stderr).contains("no-such-directory"));
+}
+
+#[test]
+fn more_clients_than_descriptors() {
+    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("serve-few");
+    drop(std::fs::remove_dir_all(&dir));
+    std::fs::create_dir_all(dir.join("site")).unwrap();
+    std::fs::write(dir.join("site/x"), "hello").unwrap();
+    let script = format!("ulimit -n 40; exec {} serve site -q --bind 127.0.0.1:0", env!("CARGO_BIN_EXE_cede"));
+    let mut child = Command::new("sh").args(["-c", &script]).current_dir(&dir).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().rsplit("//").next().unwrap().trim_end_matches('/').to_owned();
+    // All of them are connected before the first asks.
+    let clients: Vec<_> = (0..100).map(|_| std::net::TcpStream::connect(&address).unwrap()).collect();
+    let asked = clients.into_iter().map(|mut client| {
+        std::thread::spawn(move || {
+            client.write_all(b"GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+            let mut reply = String::new();
+            client.read_to_string(&mut reply).unwrap();
+            reply
+        })
+    });
+    let replies: Vec<String> = asked.collect::<Vec<_>>().into_iter().map(|client| client.join().unwrap()).collect();
+    drop(child.kill());
+    drop(child.wait());
+    assert!(replies.iter().all(|reply| reply.ends_with("\r\n\r\nhello")), "{replies:?}");
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use cede_transfer::printable;
-use cede_transfer::upload::{How, Order, Part, Source, Store};
+use cede_transfer::upload::{How, Journal, Order, Part, Source, Store, journals};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
@@ -111,6 +111,32 @@ fn part(text: &str) -> Result<Part, String> {
         Some(path) => Part::File { name, path: PathBuf::from(path) },
         None => Part::Text { name, value: value.to_owned() },
     })
+}
+
+/// The resumable uploads of files below a directory that an earlier run has begun, and those that need their own command again.
+///
+/// # Errors
+/// Why they cannot be found.
+pub(crate) fn begun_below(dir: &Path) -> std::io::Result<(Vec<Order>, Vec<Journal>)> {
+    let Some(state) = state_dir() else { return Ok((Vec::new(), Vec::new())) };
+    let dir = dir.canonicalize()?;
+    let (mut orders, mut others) = (Vec::new(), Vec::new());
+    for journal in journals(&state)?.into_iter().filter(|journal| journal.source.starts_with(&dir)) {
+        match parse(&journal.url) {
+            Ok(url) => orders.push(Order {
+                source: Source::File(journal.source),
+                url,
+                how: How::Tus { probe: false },
+                only_new: false,
+                check: false,
+                restart: false,
+                state: Some(state.clone()),
+            }),
+            // Where a store is and who may write there is not written down.
+            Err(_) => others.push(journal),
+        }
+    }
+    Ok((orders, others))
 }
 
 /// Where programs keep what is worth keeping between runs.

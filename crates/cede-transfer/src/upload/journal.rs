@@ -18,7 +18,7 @@ use crate::units::hex;
 
 const MAGIC: &str = "cede upload journal 1";
 /// How the files are called.
-pub(super) const SUFFIX: &str = ".upload";
+const SUFFIX: &str = ".upload";
 
 /// What a journal says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,6 +71,19 @@ impl Journal {
         let remote = String::from_utf8(bytes(field("remote")?)).ok()?;
         Some(Self { url, source, facts, remote, part: field("part")?.parse().ok()? })
     }
+}
+
+/// The journals in a directory, except damaged ones. Blocks.
+///
+/// # Errors
+/// The directory cannot be read; that there is none is no error.
+pub fn journals(dir: &Path) -> io::Result<Vec<Journal>> {
+    let entries = match std::fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let paths = entries.flatten().map(|entry| entry.path()).filter(|path| path.to_string_lossy().ends_with(SUFFIX));
+    Ok(paths.filter_map(|path| Journal::read(&std::fs::read_to_string(path).ok()?)).collect())
 }
 
 /// A journal on disk, locked.
