@@ -40,7 +40,7 @@ pub(crate) enum Command {
     #[command(after_help = exit::TABLE)]
     Get(GetArgs),
     /// Upload files over HTTP and HTTPS: PUT, POST, forms, resumable (tus)
-    #[command(after_help = exit::TABLE)]
+    #[command(after_help = exit::TABLE, mut_args = put::of_uploads)]
     Put(Box<PutArgs>),
     /// Go on with every unfinished download in a directory, and with the resumable uploads of files there
     #[command(after_help = exit::TABLE)]

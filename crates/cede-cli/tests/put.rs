@@ -98,6 +98,34 @@ fn all_ways() {
 }
 
 #[test]
+fn over_tls_and_http2() {
+    let mut pair = Pair::start("put-tls", &[]);
+    let args = ["serve", "site", "--upload", "--bind", "127.0.0.1:0", "--tls-self-signed", "-q"];
+    let mut server = command(&pair.dir, &args).spawn().unwrap();
+    let mut said = String::new();
+    let mut reader = BufReader::new(server.stderr.take().unwrap());
+    while !said.contains("-----END CERTIFICATE-----") {
+        assert!(reader.read_line(&mut said).unwrap() > 0, "{said}");
+    }
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    drop(std::mem::replace(&mut pair.server, server).kill());
+    pair.url = line.trim().rsplit(' ').next().unwrap().to_owned();
+    pair.write("ca.pem", said[said.find("-----BEGIN").unwrap()..].as_bytes());
+    let names: Vec<String> = (0..20).map(|n| format!("file-{n}")).collect();
+    names.iter().enumerate().for_each(|(n, name)| pair.write(name, &content(300_000, n as u64)));
+    for how in [&["--check"][..], &["--tus"], &["--http1"]] {
+        let to = format!("{}{}/", pair.url, how[0].trim_matches('-'));
+        let args: Vec<&str> =
+            ["--cacert", "ca.pem"].iter().chain(how).copied().chain(names.iter().map(String::as_str)).chain([to.as_str()]).collect();
+        expect(&pair.put(&args), 0, &["20 of 20 files"]);
+        for (n, name) in names.iter().enumerate() {
+            assert!(pair.stored(&format!("{}/{name}", how[0].trim_matches('-'))) == content(300_000, n as u64), "{how:?} {name}");
+        }
+    }
+}
+
+#[test]
 fn what_goes_wrong_is_told() {
     let pair = Pair::start("put-wrong", &["--max-upload", "1000"]);
     pair.write("large", &content(2000, 1));

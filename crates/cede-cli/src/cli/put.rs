@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Arg, Args, ValueEnum};
 
 use cede_transfer::units;
 
@@ -80,6 +80,15 @@ pub(crate) enum Method {
     Put,
     /// Gives the file to whatever is at the URL; not tried again when that could do it twice
     Post,
+}
+
+/// Hides the options that only downloads have.
+pub(super) fn of_uploads(arg: Arg) -> Arg {
+    match arg.get_id().as_str() {
+        "segments" | "min_split" | "journal_every" | "no_restart" => arg.hide(true),
+        "jobs" => arg.help("How many files to upload at a time"),
+        _ => arg,
+    }
 }
 
 /// Stores refuse smaller parts; their tests do not.

@@ -112,6 +112,8 @@ pub struct Plan {
     offset: u64,
     losses: u32,
     failure: Option<Failure>,
+    /// An earlier try may have been carried out, without anybody hearing of it.
+    unsure: bool,
 }
 
 impl Plan {
@@ -124,7 +126,19 @@ impl Plan {
             Protocol::Tus { probe: false } => Stage::Creating,
         };
         let backoff = Backoff::new(rules.wait.clone(), rules.retries, rules.give_up, seed);
-        Self { protocol, size, again, stage, backoff, cap: rules.retry_after_cap, remote, offset: 0, losses: 0, failure: None }
+        Self {
+            protocol,
+            size,
+            again,
+            stage,
+            backoff,
+            cap: rules.retry_after_cap,
+            remote,
+            offset: 0,
+            losses: 0,
+            failure: None,
+            unsure: false,
+        }
     }
 
     /// What the server has, as far as it has said.
@@ -185,6 +199,7 @@ impl Plan {
             Trouble::Passing | Trouble::Local => None,
         };
         self.doubt();
+        self.unsure |= sent;
         if trouble == Trouble::Local {
             self.backoff.pause(now);
         } else {
@@ -221,6 +236,10 @@ impl Plan {
                 } else {
                     self.failure = Some(refusal(answer).help("standard input cannot be read again"));
                 }
+            }
+            (_, 412) if self.unsure => {
+                let help = "it may be from this very upload: the answer to an earlier try was lost";
+                self.failure = Some(refusal(answer).help(help));
             }
             _ => self.failure = Some(refusal(answer)),
         }

@@ -47,6 +47,15 @@ fn what_is_there_can_stay() {
 }
 
 #[test]
+fn an_own_file_whose_answer_was_lost_is_not_called_another_ones() {
+    let mut case = Case::new(How::Put, SIZE, "lost,tries=1");
+    case.order.only_new = true;
+    let (exit, told) = case.run().unwrap_err();
+    assert!(exit == Exit::Exists && told.contains("an earlier try was lost"), "{told}");
+    assert!(case.stored() == content(SIZE, 1));
+}
+
+#[test]
 fn post_is_not_sent_twice() {
     let mut case = Case::new(How::Post, SIZE, "lost");
     case.order.source = Source::Form(vec![Part::File { name: "f".to_owned(), path: case.path().join("file") }]);
