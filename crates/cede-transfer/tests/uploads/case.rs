@@ -38,6 +38,10 @@ pub(crate) fn content(size: usize, seed: u64) -> Vec<u8> {
 impl Case {
     /// A file of this size, to be uploaded in this way to a server with these faults.
     pub(crate) fn new(how: How, size: usize, faults: &str) -> Self {
+        Self::seeded(how, size, faults, 5)
+    }
+
+    pub(crate) fn seeded(how: How, size: usize, faults: &str, seed: u64) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let dir = std::env::temp_dir().join(format!("cede-uploads-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
         drop(std::fs::remove_dir_all(&dir));
@@ -48,7 +52,7 @@ impl Case {
         let settings = ServerSettings {
             address: ([127, 0, 0, 1], 0).into(),
             upload: true,
-            faults: Some(Plan::parse(faults, 5).unwrap()),
+            faults: Some(Plan::parse(faults, seed).unwrap()),
             log,
             ..ServerSettings::new(dir.join("site"))
         };

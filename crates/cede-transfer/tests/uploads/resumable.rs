@@ -94,3 +94,30 @@ fn a_damaged_journal_costs_only_time() {
     assert_eq!(case.run().unwrap().before, 0);
     assert!(case.stored() == content(SIZE, 1));
 }
+
+/// Runs the same command until it is done, as somebody would whose network is bad; each run is a new process as far as the engine can tell.
+fn by_seed(how: &How, check: bool, seed: u64) {
+    let faults =
+        "reset=25%,after=1..800K;truncate=15%,after=0..800K;status=503:10%,retry-after=0;status=500:5%;lost=15%;forget=5%,method=HEAD";
+    let mut case = Case::seeded(how.clone(), 1_000_000, faults, seed);
+    case.order.check = check;
+    case.rules.retries = (seed % 3) as u32;
+    for run in 0.. {
+        let done = case.run();
+        // There is nothing under the name, or all of it.
+        assert!(!case.is_stored() || case.stored() == content(1_000_000, 1), "seed {seed}, run {run}");
+        match done {
+            Ok(_) => break,
+            Err((exit, told)) => assert!(matches!(exit, Exit::Network | Exit::Server) && run < 500, "seed {seed}, run {run}: {told}"),
+        }
+    }
+    assert!(case.is_stored() && case.journals() == 0, "seed {seed}");
+}
+
+#[test]
+fn whatever_goes_wrong_all_or_nothing() {
+    for seed in 0..12 {
+        by_seed(&TUS, seed % 2 == 0, seed);
+        by_seed(&How::Put, seed % 2 == 1, seed);
+    }
+}
