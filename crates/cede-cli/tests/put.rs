@@ -91,8 +91,8 @@ fn all_ways() {
     assert!(pair.stored("tus") == bytes && pair.stored("tus2") == bytes);
     expect(&pair.put(&["-F", "f=@a b", "-F", "note=hello", &format!("{}form/", pair.url)]), 0, &[]);
     assert!(pair.stored("form/a b") == bytes);
-    expect(&pair.pipe(&["-", &format!("{}stdin", pair.url)], &bytes), 0, &[]);
-    expect(&pair.pipe(&["--tus", "-", &format!("{}piped", pair.url)], &content(20_000_000, 3)), 0, &[]);
+    expect(&pair.pipe(&["-", &format!("{}stdin", pair.url)], &bytes), 0, &["saved stdin  1.9 MiB"]);
+    expect(&pair.pipe(&["--tus", "-", &format!("{}piped", pair.url)], &content(20_000_000, 3)), 0, &["saved stdin  19 MiB"]);
     assert!(pair.stored("stdin") == bytes && pair.stored("piped") == content(20_000_000, 3));
     assert_eq!(pair.unfinished(), 0);
 }

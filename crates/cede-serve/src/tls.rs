@@ -4,6 +4,8 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rustls::ServerConfig;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -45,7 +47,23 @@ pub fn self_signed(names: Vec<String>, http2: bool) -> io::Result<SelfSigned> {
     let certificate = made.cert.der().clone();
     let fingerprint = Sha256::digest(&certificate).iter().map(|byte| format!("{byte:02x}")).collect();
     let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
-    Ok(SelfSigned { config: config(vec![certificate], key.into(), http2)?, pem: made.cert.pem(), fingerprint })
+    let pem = pem(&certificate);
+    Ok(SelfSigned { config: config(vec![certificate], key.into(), http2)?, pem, fingerprint })
+}
+
+/// As RFC 7468 has it: lines of 64 characters.
+fn pem(certificate: &CertificateDer<'_>) -> String {
+    let mut text = String::from("-----BEGIN CERTIFICATE-----\n");
+    let encoded = STANDARD.encode(certificate);
+    let mut rest = encoded.as_str();
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at(rest.len().min(64));
+        text.push_str(line);
+        text.push('\n');
+        rest = after;
+    }
+    text.push_str("-----END CERTIFICATE-----\n");
+    text
 }
 
 fn config(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>, http2: bool) -> io::Result<Arc<ServerConfig>> {

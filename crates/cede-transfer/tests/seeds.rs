@@ -16,9 +16,10 @@ const SIZE: usize = 1_500_000;
 /// Far more than honest retries need, far fewer than a loop would make.
 const MOST_REQUESTS: usize = 400;
 
+/// An answer without a length, to a range that was ignored, which ends too early: that nobody could see without a checksum, so `no-length` is not among them.
 const FAULTS: &str = "reset=20%,after=1..600K;truncate=10%,after=0..1M;status=503:10%,retry-after=0;status=500:5%;lost=3%;\
     ignore-range=10%;short-range=200K,p=20%;wrong-start=10%;wrong-total=5%;unknown-total=10%;deny-ranges=5%;\
-    no-validators=5%;weak-tag=5%;new-tag=5%;no-length=5%";
+    no-validators=5%;weak-tag=5%;new-tag=5%";
 
 #[derive(Default)]
 struct Count(AtomicUsize);

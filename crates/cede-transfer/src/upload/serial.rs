@@ -44,6 +44,8 @@ struct Serial {
     watch: Arc<dyn Watch>,
     digest: Option<String>,
     location: Option<String>,
+    /// What the last try sent: the size of what cannot be measured before.
+    sent: u64,
 }
 
 pub(super) async fn run(
@@ -78,7 +80,7 @@ pub(super) async fn run(
     let remote = kept.as_ref().and_then(|kept| kept.journal.as_ref()).map(|journal| journal.remote.clone());
     let again = !matches!(from, Bytes2Send::Piped(_));
     let plan = Plan::new(&shared.settings.rules, protocol, size, remote, again, seed(&shared));
-    let mut serial = Serial { shared, order, from, plan, kept, watch, digest: None, location: None };
+    let mut serial = Serial { shared, order, from, plan, kept, watch, digest: None, location: None, sent: 0 };
     serial.prepare().await?;
     serial.run(name, stop).await
 }
@@ -143,7 +145,7 @@ impl Serial {
         match &self.from {
             Bytes2Send::File(local) => local.facts.size,
             Bytes2Send::Form { segments, .. } => segments.iter().map(Segment::length).sum(),
-            Bytes2Send::Piped(piped) => piped.as_ref().and_then(Piped::end).unwrap_or_else(|| self.plan.offset()),
+            Bytes2Send::Piped(piped) => piped.as_ref().map_or(self.sent, |piped| piped.end().unwrap_or_else(|| self.plan.offset())),
         }
     }
 
@@ -163,6 +165,7 @@ impl Serial {
         let base = self.plan.offset();
         let spoken = self.spoken(ask, name)?;
         let heard = self.speak(ask, spoken, &moved, base).await;
+        self.sent = moved.bytes();
         let now = self.shared.epoch.elapsed();
         match heard {
             Ok(heard) => {
@@ -183,7 +186,7 @@ impl Serial {
                 if let Some(failure) = self.complaint() {
                     return Err(failure);
                 }
-                self.plan.handle_setback(now, setback.failure, setback.trouble, moved.bytes() > 0);
+                self.plan.handle_setback(now, setback.failure, setback.trouble, self.sent > 0);
             }
         }
         Ok(())
