@@ -111,7 +111,7 @@ fn over_tls_and_http2() {
     BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
     drop(std::mem::replace(&mut pair.server, server).kill());
     pair.url = line.trim().rsplit(' ').next().unwrap().to_owned();
-    pair.write("ca.pem", said[said.find("-----BEGIN").unwrap()..].as_bytes());
+    pair.write("ca.pem", &said.as_bytes()[said.find("-----BEGIN").unwrap()..]);
     let names: Vec<String> = (0..20).map(|n| format!("file-{n}")).collect();
     names.iter().enumerate().for_each(|(n, name)| pair.write(name, &content(300_000, n as u64)));
     for how in [&["--check"][..], &["--tus"], &["--http1"]] {

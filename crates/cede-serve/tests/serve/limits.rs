@@ -63,7 +63,8 @@ fn requests_that_take_too_long() {
     });
     site.write("x", content(1_000_000));
     let reply = site.get("/x", "");
-    assert!(reply.status == 200 && reply.body.len() < 1_000_000);
+    // On a busy machine the time may be over before the answer begins.
+    assert!(matches!(reply.status, 200 | 408) && reply.body.len() < 1_000_000, "{}", reply.status);
 }
 
 #[test]

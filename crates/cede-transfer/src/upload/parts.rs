@@ -12,7 +12,7 @@
 //! - I2: `Complete` is asked only when each part is confirmed, and lists them all.
 //! - I3: `Done` only after a `Complete` that was confirmed, or a `Check` that found the object.
 //! - I4: without progress the number of asks is bounded by the retries, over all parts; an upload that the store has lost is begun anew at most
-//!   [`ANEW`](super::plan::ANEW) times.
+//!   [`ANEW`] times.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
