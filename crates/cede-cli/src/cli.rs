@@ -1,5 +1,8 @@
 //! The command line, as `--help` shows it. What the options mean together is decided in [`plan`](crate::plan).
 
+mod put;
+mod serve;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,11 +13,18 @@ use cede_transfer::{exit, units};
 
 use crate::look::Column;
 use crate::progress::view::Wish;
+pub(crate) use put::{Method, PutArgs};
+pub(crate) use serve::ServeArgs;
 
 /// How a program comes to listen.
 const LISTENING: &str = "\
 A program listens if it was started with CEDE_INSPECT=1, or calls cede::inspect::listen().
 Exit codes: 0 done, 1 the process does not listen or has ended";
+
+/// How a server ends.
+const SERVING: &str = "\
+Ctrl-C ends it: requests under way may go on for --drain seconds, those that do not end then are named.
+Exit codes: 0 ended in good order, 1 some requests did not end, 2 wrong use, 3 the directory or port cannot be had";
 
 /// Downloads many files at a time on few threads.
 #[derive(Debug, Parser)]
@@ -29,7 +39,10 @@ pub(crate) enum Command {
     /// Download files over HTTP and HTTPS
     #[command(after_help = exit::TABLE)]
     Get(GetArgs),
-    /// Go on with every unfinished download in a directory
+    /// Upload files over HTTP and HTTPS: PUT, POST, forms, resumable (tus)
+    #[command(after_help = exit::TABLE, mut_args = put::of_uploads)]
+    Put(Box<PutArgs>),
+    /// Go on with every unfinished download in a directory, and with the resumable uploads of files there
     #[command(after_help = exit::TABLE)]
     Resume(ResumeArgs),
     /// Tell what a server says about a file, without downloading it
@@ -38,6 +51,9 @@ pub(crate) enum Command {
     /// Check files against checksums
     #[command(after_help = exit::TABLE)]
     Verify(VerifyArgs),
+    /// Serve a directory over HTTP; also with faults on purpose, to test clients
+    #[command(after_help = SERVING)]
+    Serve(Box<ServeArgs>),
     /// Show concurrent downloads from a server inside this process; needs no network
     Demo(DemoArgs),
     /// Let an existing Cargo project that uses tokio run on cede

@@ -20,7 +20,7 @@ use crate::progress::{Board, Phase, Totals};
 use crate::{interrupt, limits};
 
 /// Threads that write files and look names up.
-const POOL: usize = 32;
+pub(crate) const POOL: usize = 32;
 /// How far the list is read ahead.
 const AHEAD: usize = 64;
 
@@ -234,7 +234,7 @@ impl Run {
 }
 
 /// Says once that the interruption was understood.
-fn announce_interruption(stop: Stop) -> impl FnMut(&View, &crate::progress::Frame) + Send + 'static {
+pub(crate) fn announce_interruption(stop: Stop) -> impl FnMut(&View, &crate::progress::Frame) + Send + 'static {
     let mut announced = false;
     move |view, _| {
         if !announced && stop.now().is_some() {
@@ -244,7 +244,7 @@ fn announce_interruption(stop: Stop) -> impl FnMut(&View, &crate::progress::Fram
     }
 }
 
-fn summary(totals: &Totals, started: Instant) -> String {
+pub(crate) fn summary(totals: &Totals, started: Instant) -> String {
     let mut text =
         format!("{} of {} files, {} in {}", totals.saved, totals.files, units::bytes(totals.received), units::duration(started.elapsed()));
     for (count, what) in [(totals.kept, "kept"), (totals.failed, "failed"), (totals.stopped, "stopped")] {

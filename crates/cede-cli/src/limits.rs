@@ -17,6 +17,9 @@ const EACH_FILE: u64 = 3;
 /// A connection, and what may be open while it is made.
 const EACH_CONNECTION: u64 = 3;
 
+/// A client's connection, the file that it gets, and a directory while that is being found.
+const EACH_SERVED: u64 = 3;
+
 /// More connections than this help nobody.
 const MOST: usize = 512;
 
@@ -37,6 +40,13 @@ pub(crate) fn connections(jobs: usize) -> usize {
         let files = EACH_FILE * (jobs as u64).min(room(limit) as u64);
         usize::try_from(limit.saturating_sub(OWN + files) / EACH_CONNECTION).unwrap_or(MOST).clamp(1, MOST)
     })
+}
+
+/// How many connections a server may have, each with a file open.
+pub(crate) fn served_at_once() -> usize {
+    getrlimit(Resource::Nofile)
+        .current
+        .map_or(usize::MAX, |limit| usize::try_from(limit.saturating_sub(OWN) / EACH_SERVED).unwrap_or(usize::MAX).max(1))
 }
 
 fn room(limit: u64) -> usize {

@@ -3,7 +3,9 @@
 //! ```text
 //! cli ─→ plan (jobs) ─→ get ─→ the engine: cede-transfer      what moves and keeps bytes
 //!          │             └→ progress (board) ─→ view (bars, lines)   what shows them
+//! put                                                          uploads, by the same engine
 //! resume, probe, verify                                          smaller ways to use the same engine
+//! serve                                                        cede-serve, until Ctrl-C
 //! adopt (patch, graph)                                           another matter: projects of others run on cede
 //! look (link ─→ picture ─→ view ─→ draw ─→ screen)             another matter: what running programs do
 //! ```
@@ -22,7 +24,9 @@ mod look;
 mod plan;
 mod probe;
 mod progress;
+mod put;
 mod resume;
+mod serve;
 mod verify;
 
 use std::process::ExitCode;
@@ -34,9 +38,11 @@ fn main() -> ExitCode {
     limits::raise_open_files();
     match cli.command {
         cli::Command::Get(args) => get::run(&args),
+        cli::Command::Put(args) => put::run(&args),
         cli::Command::Resume(args) => resume::run(&args),
         cli::Command::Probe(args) => probe::run(&args),
         cli::Command::Verify(args) => verify::run(&args),
+        cli::Command::Serve(args) => serve::run(&args),
         cli::Command::Demo(args) => demo::run(&args),
         cli::Command::Adopt(args) => adopt::run(&args),
         cli::Command::Dump(args) => look::dump(&args),

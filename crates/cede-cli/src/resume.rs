@@ -1,15 +1,17 @@
-//! `cede resume`: goes on with every download below a directory that has a journal.
+//! `cede resume`: goes on with every download below a directory that has a journal, and with the resumable uploads of files there.
 
 use std::path::{Path, PathBuf};
 
 use cede_transfer::engine::{Check, Job, Output};
 use cede_transfer::journal::{self, Journal};
+use cede_transfer::upload::Order;
 use cede_transfer::{Exit, name, printable};
 
 use crate::cli::ResumeArgs;
-use crate::get;
 use crate::plan::{Defaults, Plan, parse, settings};
 use crate::progress::lines::say;
+use crate::put::orders::begun_below;
+use crate::{get, put};
 
 /// Directories below directories, so that a loop of mounts ends.
 const DEPTH: usize = 64;
@@ -33,7 +35,8 @@ pub(crate) fn run(args: &ResumeArgs) -> Exit {
             }
         }
     }
-    if jobs.is_empty() {
+    let uploads = uploads(args, &mut exit);
+    if jobs.is_empty() && uploads.is_empty() {
         if exit.is_none() && !args.show.quiet {
             say(&format!("nothing to resume below {}", printable(&args.dir.to_string_lossy())));
         }
@@ -46,10 +49,37 @@ pub(crate) fn run(args: &ResumeArgs) -> Exit {
             return Exit::Usage;
         }
     };
-    let defaults = Defaults { output: Output::Stdout, check: Check::Size };
-    let plan = Plan { jobs, list: None, defaults, settings, width: usize::from(args.network.jobs) };
-    let code = get::run_plan(plan, &args.show);
-    exit.map_or(code, |exit| exit.and(code))
+    let width = usize::from(args.network.jobs);
+    if !jobs.is_empty() {
+        let defaults = Defaults { output: Output::Stdout, check: Check::Size };
+        let plan = Plan { jobs, list: None, defaults, settings: settings.clone(), width };
+        let code = get::run_plan(plan, &args.show);
+        exit = Some(exit.map_or(code, |exit| exit.and(code)));
+    }
+    let is_over = matches!(exit, Some(Exit::Interrupted | Exit::Terminated));
+    if !uploads.is_empty() && !is_over {
+        let code = put::run_orders(settings, uploads, width, &args.show);
+        exit = Some(exit.map_or(code, |exit| exit.and(code)));
+    }
+    exit.unwrap_or(Exit::Done)
+}
+
+/// The uploads to go on with.
+fn uploads(args: &ResumeArgs, exit: &mut Option<Exit>) -> Vec<Order> {
+    match begun_below(&args.dir) {
+        Ok((orders, others)) => {
+            for journal in others {
+                let (source, url) = (printable(&journal.source.to_string_lossy()), printable(&journal.url));
+                say(&format!("{source} to {url}: not complete; go on with: cede put {source} {url}"));
+            }
+            orders
+        }
+        Err(error) => {
+            say(&format!("failed to look for uploads: {error}"));
+            *exit = Some(Exit::Files);
+            Vec::new()
+        }
+    }
 }
 
 /// Collects the journals. What cannot be read below is passed over; links are not followed.

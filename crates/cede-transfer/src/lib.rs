@@ -39,6 +39,7 @@ mod host;
 pub mod identity;
 pub mod journal;
 pub mod name;
+mod outgoing;
 pub mod plan;
 mod pool;
 pub mod probe;
@@ -49,6 +50,7 @@ mod sink;
 pub mod sum;
 pub mod tasks;
 pub mod units;
+pub mod upload;
 
 pub use connect::Proxies;
 pub use destination::{IfExists, journal_of};

@@ -28,7 +28,7 @@
 
 mod answers;
 mod asks;
-mod backoff;
+pub(crate) mod backoff;
 mod ramp;
 mod watchdog;
 mod words;

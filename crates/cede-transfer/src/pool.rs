@@ -8,11 +8,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use cede::hyper::{CedeExecutor, CedeTimer};
 use cede::sync::{OwnedSemaphorePermit, Semaphore};
 use cede::time::{Duration, Instant};
-use http_body_util::Empty;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper::{Request, Response};
@@ -20,6 +18,7 @@ use url::Url;
 
 use crate::connect::Connector;
 use crate::failure::Setback;
+use crate::outgoing::Outgoing;
 use crate::request::broken;
 
 /// How long an idle connection is trusted; servers close theirs after a while.
@@ -38,21 +37,21 @@ type Key = (String, usize);
 pub(crate) struct Pool {
     connector: Connector,
     idle: Mutex<HashMap<Key, Vec<Idle>>>,
-    shared: Mutex<HashMap<Key, http2::SendRequest<Empty<Bytes>>>>,
+    shared: Mutex<HashMap<Key, http2::SendRequest<Outgoing>>>,
     permits: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
 struct Idle {
-    sender: http1::SendRequest<Empty<Bytes>>,
+    sender: http1::SendRequest<Outgoing>,
     since: Instant,
     permit: OwnedSemaphorePermit,
 }
 
 #[derive(Debug)]
 enum Sender {
-    One(http1::SendRequest<Empty<Bytes>>, OwnedSemaphorePermit),
-    Many(http2::SendRequest<Empty<Bytes>>),
+    One(http1::SendRequest<Outgoing>, OwnedSemaphorePermit),
+    Many(http2::SendRequest<Outgoing>),
 }
 
 /// A connection for one request.
@@ -152,7 +151,7 @@ impl Lease {
         matches!(self.sender, Sender::Many(_))
     }
 
-    pub(crate) async fn send(&mut self, request: Request<Empty<Bytes>>) -> hyper::Result<Response<Incoming>> {
+    pub(crate) async fn send(&mut self, request: Request<Outgoing>) -> hyper::Result<Response<Incoming>> {
         match &mut self.sender {
             Sender::One(sender, _) => sender.send_request(request).await,
             Sender::Many(sender) => {

@@ -2,8 +2,6 @@
 
 use std::error::Error;
 
-use bytes::Bytes;
-use http_body_util::Empty;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Request, Response};
@@ -13,11 +11,12 @@ use crate::connect::authority;
 use crate::engine::Shared;
 use crate::exit::Exit;
 use crate::failure::{Failure, Setback, printable};
+use crate::outgoing::Outgoing;
 use crate::plan::Ask;
 use crate::pool::Lease;
 use crate::redirect::{Trail, is_redirect};
 
-const USER_AGENT: &str = concat!("cede/", env!("CARGO_PKG_VERSION"));
+pub(crate) const USER_AGENT: &str = concat!("cede/", env!("CARGO_PKG_VERSION"));
 
 /// An answer, and the connection that it comes on.
 #[derive(Debug)]
@@ -77,7 +76,7 @@ async fn send(
     }
 }
 
-fn build(shared: &Shared, first: &Url, url: &Url, ask: &Ask, lease: &Lease) -> Result<Request<Empty<Bytes>>, hyper::http::Error> {
+fn build(shared: &Shared, first: &Url, url: &Url, ask: &Ask, lease: &Lease) -> Result<Request<Outgoing>, hyper::http::Error> {
     let proxy = shared.pool.connector().forwarding_proxy(url);
     let target = if proxy.is_some() || lease.is_http2() { url::Position::BeforeScheme } else { url::Position::BeforePath };
     let mut request = Request::get(&url[target..url::Position::AfterQuery]);
@@ -94,7 +93,7 @@ fn build(shared: &Shared, first: &Url, url: &Url, ask: &Ask, lease: &Lease) -> R
             request = request.header(header::IF_RANGE, value);
         }
     }
-    let mut request = request.body(Empty::new())?;
+    let mut request = request.body(Outgoing::Empty)?;
     let headers = request.headers_mut();
     for (name, value) in &shared.settings.credentials.of(first, url) {
         headers.append(name.clone(), value.clone());

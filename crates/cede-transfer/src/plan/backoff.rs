@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// The waits between tries without progress.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     wait: Range<Duration>,
     retries: u32,
     give_up: Duration,
@@ -19,13 +19,13 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    pub(super) fn new(wait: Range<Duration>, retries: u32, give_up: Duration, seed: u64) -> Self {
+    pub(crate) fn new(wait: Range<Duration>, retries: u32, give_up: Duration, seed: u64) -> Self {
         let last = wait.start;
         Self { wait, retries, give_up, random: seed, tries: 0, progressed: false, since: None, last, not_before: None }
     }
 
     /// New bytes came: what failed before is forgotten.
-    pub(super) fn progress(&mut self) {
+    pub(crate) fn progress(&mut self) {
         self.tries = 0;
         self.progressed = true;
         self.since = None;
@@ -34,7 +34,7 @@ impl Backoff {
     }
 
     /// A try failed. Returns whether there may be another.
-    pub(super) fn failed(&mut self, now: Duration, after: Option<Duration>) -> bool {
+    pub(crate) fn failed(&mut self, now: Duration, after: Option<Duration>) -> bool {
         self.tries += 1;
         let since = *self.since.get_or_insert(now);
         self.pause(now);
@@ -45,23 +45,23 @@ impl Backoff {
     }
 
     /// Waits without counting.
-    pub(super) fn pause(&mut self, now: Duration) {
+    pub(crate) fn pause(&mut self, now: Duration) {
         let most = (self.last * 3).max(self.wait.start);
         let span = most.saturating_sub(self.wait.start).as_nanos() as u64;
         self.last = (self.wait.start + Duration::from_nanos(self.draw() % (span + 1))).min(self.wait.end.max(self.wait.start));
         self.not_before = Some(now + self.last);
     }
 
-    pub(super) fn not_before(&self) -> Option<Duration> {
+    pub(crate) fn not_before(&self) -> Option<Duration> {
         self.not_before
     }
 
     /// Whether anything ever came.
-    pub(super) fn has_progressed(&self) -> bool {
+    pub(crate) fn has_progressed(&self) -> bool {
         self.progressed
     }
 
-    pub(super) fn tries(&self) -> u32 {
+    pub(crate) fn tries(&self) -> u32 {
         self.tries
     }
 

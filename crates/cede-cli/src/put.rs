@@ -1,0 +1,128 @@
+//! `cede put`: uploads, a few at a time, with the same progress and the same exit codes as downloads.
+
+pub(crate) mod orders;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use cede_transfer::engine::{Cause, Engine, Settings, Stop};
+use cede_transfer::upload::{How, Order, Stored};
+use cede_transfer::{Exit, printable, tasks, units};
+
+use crate::cli::{PutArgs, ShowArgs};
+use crate::get::{POOL, Row, announce_interruption, summary};
+use crate::progress::bars::Settled;
+use crate::progress::lines::say;
+use crate::progress::view::{Drawing, View};
+use crate::progress::{Board, Phase};
+use crate::{interrupt, limits, plan};
+
+/// What all workers share.
+#[derive(Clone)]
+struct Run {
+    engine: Engine,
+    orders: Arc<Mutex<VecDeque<(usize, Order)>>>,
+    board: Board,
+    stop: Stop,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &PutArgs) -> Exit {
+    let prepared = plan::settings(&args.network).and_then(|settings| Ok((settings, orders::of(args)?)));
+    let (mut settings, orders) = match prepared {
+        Ok(prepared) => prepared,
+        Err(mistake) => {
+            say(&format!("error: {mistake}"));
+            return Exit::Usage;
+        }
+    };
+    if orders.iter().any(|order| matches!(order.how, How::S3(_))) {
+        // Their URLs are signed; a login beside that would be refused.
+        settings.credentials.netrc.clear();
+    }
+    run_orders(settings, orders, usize::from(args.network.jobs), &args.show)
+}
+
+/// Runs uploads, wherever they come from.
+pub(crate) fn run_orders(settings: Settings, orders: Vec<Order>, jobs: usize, show: &ShowArgs) -> Exit {
+    let stop = interrupt::install();
+    let view = View::choose(show.progress, show.quiet, Settled::Scroll);
+    match cede::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(POOL).build() {
+        Ok(runtime) => {
+            let width = jobs.min(orders.len()).min(limits::transfers_at_once());
+            let exit = runtime.block_on(upload_all(settings, orders, width, view, stop, show.quiet));
+            // A name lookup that nobody waits for any more must not hold up the end.
+            runtime.shutdown_background();
+            exit
+        }
+        Err(error) => {
+            say(&format!("error: the runtime could not start: {error}"));
+            Exit::Failed
+        }
+    }
+}
+
+async fn upload_all(settings: Settings, orders: Vec<Order>, width: usize, view: View, stop: Stop, quiet: bool) -> Exit {
+    let started = Instant::now();
+    let board = Board::default();
+    let orders: VecDeque<_> = orders.into_iter().map(|order| (board.add(printable(order.url.as_str()), None), order)).collect();
+    let run = Run { engine: Engine::new(settings), orders: Arc::new(Mutex::new(orders)), board: board.clone(), stop: stop.clone() };
+    let drawing = Drawing::start(board.clone(), view, announce_interruption(stop));
+    let workers: Vec<_> = (0..width).map(|_| tasks::spawn(run.clone().work())).collect();
+    let mut codes = Vec::new();
+    for worker in workers {
+        codes.extend(worker.await.expect("an upload reports failures and does not panic"));
+    }
+    drawing.finish().await;
+    let totals = board.totals();
+    if totals.files > 1 && !quiet {
+        say(&summary(&totals, started));
+    }
+    Exit::of_all(codes)
+}
+
+impl Run {
+    async fn work(self) -> Vec<Exit> {
+        let mut codes = Vec::new();
+        while let Some((index, order)) = self.next() {
+            codes.push(match self.stop.now() {
+                Some(exit) => {
+                    self.board.settle(index, Phase::Stopped(format!("{}: not started", printable(order.url.as_str()))));
+                    exit
+                }
+                None => self.upload(index, order).await,
+            });
+        }
+        codes
+    }
+
+    fn next(&self) -> Option<(usize, Order)> {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    async fn upload(&self, index: usize, order: Order) -> Exit {
+        self.board.begin(index);
+        let url = order.url.clone();
+        let row = Arc::new(Row::new(self.board.clone(), index));
+        let (phase, exit) = match self.engine.upload(order, Arc::clone(&row) as _, self.stop.clone()).await {
+            Ok(stored) => (Phase::Saved(remark(&stored, &url)), Exit::Done),
+            Err(unfinished) => {
+                let stopped = matches!(unfinished.cause, Cause::Stopped(_));
+                let (told, exit) = unfinished.told(&url);
+                (if stopped { Phase::Stopped(told) } else { Phase::Failed(told) }, exit)
+            }
+        };
+        self.board.settle(index, phase);
+        exit
+    }
+}
+
+fn remark(stored: &Stored, url: &url::Url) -> String {
+    let place = stored.location.as_deref().unwrap_or(url.as_str());
+    let mut remark = format!("at {}", printable(place));
+    if stored.before > 0 {
+        remark.push_str(&format!(", {} were there", units::bytes(stored.before)));
+    }
+    remark
+}

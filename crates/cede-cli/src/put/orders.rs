@@ -1,0 +1,205 @@
+//! What the command line orders, decided before anything is sent.
+
+use std::path::{Path, PathBuf};
+
+use cede_transfer::printable;
+use cede_transfer::upload::{How, Journal, Order, Part, Source, Store, journals};
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+use crate::cli::{Method, PutArgs};
+use crate::plan::parse;
+
+/// # Errors
+/// What is wrong with the command line, in one line.
+pub(super) fn of(args: &PutArgs) -> Result<Vec<Order>, String> {
+    let (url, files) = args.what.split_last().ok_or("a URL is needed")?;
+    let url = if url.starts_with("s3://") { s3_url(url)? } else { parse(url)? };
+    if url.fragment().is_some() {
+        return Err(format!("{}: what is after '#' would not be sent", printable(url.as_str())));
+    }
+    if !args.form.is_empty() {
+        if !files.is_empty() {
+            return Err("with --form, the files are in the form: --form NAME=@FILE".to_owned());
+        }
+        let parts = args.form.iter().map(|text| part(text)).collect::<Result<_, _>>()?;
+        return Ok(vec![order(args, Source::Form(parts), url)]);
+    }
+    if files.is_empty() {
+        return Err(format!("what is to be uploaded to {}? Write: cede put FILE… URL", printable(url.as_str())));
+    }
+    let is_dir = url.path().ends_with('/');
+    if files.len() > 1 && !is_dir {
+        return Err(format!("there are several files, so {} has to end in '/'", printable(url.as_str())));
+    }
+    let one = |file: &String| {
+        let url = if is_dir { inside(&url, &name(args, file)?)? } else { url.clone() };
+        let order = order(args, source(args, file), url);
+        if order.url.scheme() == "s3" { stored(args, order) } else { Ok(order) }
+    };
+    files.iter().map(one).collect()
+}
+
+/// # Errors
+/// Why this is no place in a store.
+fn s3_url(text: &str) -> Result<Url, String> {
+    let shown = printable(text);
+    let url = Url::parse(text).map_err(|error| format!("{shown} is not a URL: {error}"))?;
+    match url.host_str() {
+        Some(bucket) if !bucket.is_empty() && !url.path().is_empty() && url.query().is_none() => Ok(url),
+        _ => Err(format!("{shown}: write it as s3://BUCKET/NAME, or s3://BUCKET/ for the files' own names")),
+    }
+}
+
+/// The order as one for a store that speaks S3.
+fn stored(args: &PutArgs, order: Order) -> Result<Order, String> {
+    if args.tus || args.resume || args.method != Method::Put {
+        return Err("s3:// has a way of its own: leave out --tus, --continue and --method; it can always go on".to_owned());
+    }
+    let bucket = order.url.host_str().unwrap_or_default().to_owned();
+    let object = percent_decode_str(order.url.path().trim_start_matches('/')).decode_utf8_lossy().into_owned();
+    let (endpoint, path_style) = match &args.s3_endpoint {
+        Some(endpoint) => (parse(endpoint).map_err(|why| format!("--s3-endpoint: {why}"))?, true),
+        None => (parse(&format!("https://s3.{}.amazonaws.com", args.s3_region)).map_err(|why| format!("--s3-region: {why}"))?, false),
+    };
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let login = match (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
+        (Some(key), Some(secret)) => Some((key, secret, variable("AWS_SESSION_TOKEN"))),
+        (None, None) => None,
+        _ => return Err("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together; one of them is not set".to_owned()),
+    };
+    let (region, part_size, width) = (args.s3_region.clone(), args.part_size, usize::from(args.parts));
+    let store = Store { endpoint, path_style, bucket, object, region, login, part_size, width };
+    Ok(Order { how: How::S3(Box::new(store)), ..order })
+}
+
+fn order(args: &PutArgs, source: Source, url: Url) -> Order {
+    let how = match args.method {
+        _ if args.tus => How::Tus { probe: false },
+        _ if args.resume => How::Tus { probe: true },
+        _ if !args.form.is_empty() => How::Post,
+        Method::Post => How::Post,
+        Method::Put => How::Put,
+    };
+    let state = args.journals.clone().or_else(state_dir);
+    Order { source, url, how, only_new: args.no_clobber, check: args.check, restart: args.restart, state }
+}
+
+fn source(args: &PutArgs, file: &str) -> Source {
+    if file == "-" { Source::Stdin(args.name.clone()) } else { Source::File(PathBuf::from(file)) }
+}
+
+fn name(args: &PutArgs, file: &str) -> Result<String, String> {
+    if file == "-" {
+        return Ok(args.name.clone());
+    }
+    let name = Path::new(file).file_name().and_then(|name| name.to_str());
+    name.map(str::to_owned).ok_or_else(|| format!("{} has no name that a URL could have; give a whole URL", printable(file)))
+}
+
+/// The URL of a name in a directory.
+fn inside(dir: &Url, name: &str) -> Result<Url, String> {
+    let mut url = dir.clone();
+    url.path_segments_mut().map_err(|()| "this URL has no path".to_owned())?.pop_if_empty().push(name);
+    Ok(url)
+}
+
+fn part(text: &str) -> Result<Part, String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("--form {}: write it as NAME=@FILE or NAME=TEXT", printable(text)))?;
+    let name = name.to_owned();
+    Ok(match value.strip_prefix('@') {
+        Some(path) => Part::File { name, path: PathBuf::from(path) },
+        None => Part::Text { name, value: value.to_owned() },
+    })
+}
+
+/// The resumable uploads of files below a directory that an earlier run has begun, and those that need their own command again.
+///
+/// # Errors
+/// Why they cannot be found.
+pub(crate) fn begun_below(dir: &Path) -> std::io::Result<(Vec<Order>, Vec<Journal>)> {
+    let Some(state) = state_dir() else { return Ok((Vec::new(), Vec::new())) };
+    let dir = dir.canonicalize()?;
+    let (mut orders, mut others) = (Vec::new(), Vec::new());
+    for journal in journals(&state)?.into_iter().filter(|journal| journal.source.starts_with(&dir)) {
+        match parse(&journal.url) {
+            Ok(url) => orders.push(Order {
+                source: Source::File(journal.source),
+                url,
+                how: How::Tus { probe: false },
+                only_new: false,
+                check: false,
+                restart: false,
+                state: Some(state.clone()),
+            }),
+            // Where a store is and who may write there is not written down.
+            Err(_) => others.push(journal),
+        }
+    }
+    Ok((orders, others))
+}
+
+/// Where programs keep what is worth keeping between runs.
+fn state_dir() -> Option<PathBuf> {
+    let given = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
+    let state = given.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/state")))?;
+    Some(state.join("cede/uploads"))
+}
+
+#[cfg(test)]
+mod tests {
+    //! Command lines, right and wrong.
+
+    use cede_transfer::upload::{How, Order, Part, Source};
+    use clap::Parser;
+
+    use super::of;
+    use crate::cli::{Cli, Command};
+
+    fn orders(line: &[&str]) -> Result<Vec<Order>, String> {
+        let line = ["cede", "put"].iter().chain(line);
+        match Cli::try_parse_from(line).map_err(|error| error.to_string())?.command {
+            Command::Put(args) => of(&args),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn files_and_urls() {
+        let made = orders(&["dir/a b", "-", "http://h/in/", "--name", "x"]).unwrap();
+        assert_eq!(made.iter().map(|order| order.url.as_str()).collect::<Vec<_>>(), ["http://h/in/a%20b", "http://h/in/x"]);
+        assert!(matches!(&made[1].source, Source::Stdin(name) if name == "x"));
+        let made = orders(&["a", "http://h/b", "--method", "POST", "-n"]).unwrap();
+        assert!(made[0].url.as_str() == "http://h/b" && matches!(made[0].how, How::Post) && made[0].only_new);
+        assert!(matches!(orders(&["a", "http://h/b", "-c"]).unwrap()[0].how, How::Tus { probe: true }));
+    }
+
+    #[test]
+    fn stores() {
+        let made = orders(&["dir/a b", "s3://bucket/in/", "--s3-endpoint", "http://127.0.0.1:9000"]).unwrap();
+        let How::S3(store) = &made[0].how else { panic!("{made:?}") };
+        assert_eq!((store.bucket.as_str(), store.object.as_str(), store.path_style), ("bucket", "in/a b", true));
+        assert!(orders(&["a", "s3://bucket"]).unwrap_err().contains("s3://BUCKET/NAME"));
+        assert!(orders(&["a", "s3://bucket/x", "--tus"]).unwrap_err().contains("leave out --tus"));
+    }
+
+    #[test]
+    fn forms() {
+        let made = orders(&["http://h/b", "-F", "f=@a/b", "-F", "note=x=y"]).unwrap();
+        let Source::Form(parts) = &made[0].source else { panic!("{made:?}") };
+        let expected =
+            [Part::File { name: "f".to_owned(), path: "a/b".into() }, Part::Text { name: "note".to_owned(), value: "x=y".to_owned() }];
+        assert_eq!(parts, &expected);
+    }
+
+    #[test]
+    fn mistakes() {
+        let told = |line: &[&str]| orders(line).unwrap_err();
+        assert!(told(&["http://h/"]).contains("what is to be uploaded"));
+        assert!(told(&["a", "b"]).contains("is not a URL"));
+        assert!(told(&["a", "b", "http://h/x"]).contains("has to end in '/'"));
+        assert!(told(&["a", "http://h/", "-F", "f=@b"]).contains("the files are in the form"));
+        assert!(told(&["http://h/", "-F", "f"]).contains("NAME=@FILE"));
+        assert!(told(&["a", "http://h/x", "--tus", "-c"]).contains("cannot be used"));
+    }
+}

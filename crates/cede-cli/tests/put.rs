@@ -1,0 +1,182 @@
+//! `cede put` against `cede serve`, as two programs: each way to upload, kill -9 at random moments, and what is said when it does not work.
+#![forbid(unsafe_code)]
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+struct Pair {
+    server: Child,
+    url: String,
+    dir: PathBuf,
+}
+
+fn content(size: u64, seed: u64) -> Vec<u8> {
+    (0..size).map(|at| ((at + seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect()
+}
+
+fn command(dir: &PathBuf, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cede"));
+    command.args(args).current_dir(dir).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).env("HOME", dir);
+    command.env_remove("XDG_STATE_HOME").env_remove("http_proxy");
+    command
+}
+
+impl Pair {
+    fn start(name: &str, args: &[&str]) -> Self {
+        let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        drop(std::fs::remove_dir_all(&dir));
+        std::fs::create_dir_all(dir.join("site")).unwrap();
+        let args: Vec<&str> = ["serve", "site", "--upload", "-q", "--bind", "127.0.0.1:0"].iter().chain(args).copied().collect();
+        let mut server = command(&dir, &args).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let url = line.trim().rsplit(' ').next().unwrap().to_owned();
+        Self { server, url, dir }
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        std::fs::write(self.dir.join(name), bytes).unwrap();
+    }
+
+    fn stored(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.dir.join("site").join(name)).unwrap_or_default()
+    }
+
+    fn put(&self, args: &[&str]) -> Output {
+        let args: Vec<&str> = ["put"].iter().chain(args).copied().collect();
+        command(&self.dir, &args).output().unwrap()
+    }
+
+    /// Uploads with something at standard input.
+    fn pipe(&self, args: &[&str], bytes: &[u8]) -> Output {
+        let args: Vec<&str> = ["put"].iter().chain(args).copied().collect();
+        let mut child = command(&self.dir, &args).stdin(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(bytes).unwrap();
+        child.wait_with_output().unwrap()
+    }
+
+    fn unfinished(&self) -> usize {
+        std::fs::read_dir(self.dir.join(".local/state/cede/uploads")).map_or(0, Iterator::count)
+    }
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        drop(self.server.kill());
+        drop(self.server.wait());
+    }
+}
+
+#[track_caller]
+fn expect(output: &Output, code: i32, texts: &[&str]) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    for text in texts {
+        assert!(said.contains(text), "no {text:?} in:\n{said}");
+    }
+}
+
+#[test]
+fn all_ways() {
+    let pair = Pair::start("put-ways", &[]);
+    let bytes = content(2_000_000, 1);
+    pair.write("a b", &bytes);
+    pair.write("c", b"c");
+    expect(&pair.put(&["a b", "c", &format!("{}in/", pair.url)]), 0, &["saved a b", "at http", "2 of 2 files"]);
+    assert!(pair.stored("in/a b") == bytes && pair.stored("in/c") == b"c");
+    expect(&pair.put(&["--tus", "--check", "a b", &format!("{}tus", pair.url)]), 0, &[]);
+    expect(&pair.put(&["-c", "a b", &format!("{}tus2", pair.url)]), 0, &[]);
+    assert!(pair.stored("tus") == bytes && pair.stored("tus2") == bytes);
+    expect(&pair.put(&["-F", "f=@a b", "-F", "note=hello", &format!("{}form/", pair.url)]), 0, &[]);
+    assert!(pair.stored("form/a b") == bytes);
+    expect(&pair.pipe(&["-", &format!("{}stdin", pair.url)], &bytes), 0, &["saved stdin  1.9 MiB"]);
+    expect(&pair.pipe(&["--tus", "-", &format!("{}piped", pair.url)], &content(20_000_000, 3)), 0, &["saved stdin  19 MiB"]);
+    assert!(pair.stored("stdin") == bytes && pair.stored("piped") == content(20_000_000, 3));
+    assert_eq!(pair.unfinished(), 0);
+}
+
+#[test]
+fn over_tls_and_http2() {
+    let mut pair = Pair::start("put-tls", &[]);
+    let args = ["serve", "site", "--upload", "--bind", "127.0.0.1:0", "--tls-self-signed", "-q"];
+    let mut server = command(&pair.dir, &args).spawn().unwrap();
+    let mut said = String::new();
+    let mut reader = BufReader::new(server.stderr.take().unwrap());
+    while !said.contains("-----END CERTIFICATE-----") {
+        assert!(reader.read_line(&mut said).unwrap() > 0, "{said}");
+    }
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    drop(std::mem::replace(&mut pair.server, server).kill());
+    pair.url = line.trim().rsplit(' ').next().unwrap().to_owned();
+    pair.write("ca.pem", &said.as_bytes()[said.find("-----BEGIN").unwrap()..]);
+    let names: Vec<String> = (0..20).map(|n| format!("file-{n}")).collect();
+    names.iter().enumerate().for_each(|(n, name)| pair.write(name, &content(300_000, n as u64)));
+    for how in [&["--check"][..], &["--tus"], &["--http1"]] {
+        let to = format!("{}{}/", pair.url, how[0].trim_matches('-'));
+        let args: Vec<&str> =
+            ["--cacert", "ca.pem"].iter().chain(how).copied().chain(names.iter().map(String::as_str)).chain([to.as_str()]).collect();
+        expect(&pair.put(&args), 0, &["20 of 20 files"]);
+        for (n, name) in names.iter().enumerate() {
+            assert!(pair.stored(&format!("{}/{name}", how[0].trim_matches('-'))) == content(300_000, n as u64), "{how:?} {name}");
+        }
+    }
+}
+
+#[test]
+fn what_goes_wrong_is_told() {
+    let pair = Pair::start("put-wrong", &["--max-upload", "1000"]);
+    pair.write("large", &content(2000, 1));
+    pair.write("small", b"small");
+    let url = format!("{}x", pair.url);
+    expect(&pair.put(&["large", &url]), 7, &[&url, "413", "larger than the server takes"]);
+    expect(&pair.put(&["--tus", "large", &url]), 7, &["413"]);
+    expect(&pair.put(&["none", &url]), 3, &["none"]);
+    expect(&pair.put(&["small", &url]), 0, &[]);
+    expect(&pair.put(&["-n", "small", &url]), 13, &["--no-clobber"]);
+    expect(&pair.put(&["small", "nonsense"]), 2, &["is not a URL"]);
+    expect(&pair.put(&["--retry", "0", "small", "http://127.0.0.1:1/x"]), 4, &["could not connect"]);
+}
+
+/// How many times a process is killed; `CEDE_CRASHES` says otherwise.
+fn crashes() -> u64 {
+    std::env::var("CEDE_CRASHES").map_or(12, |text| text.parse().unwrap())
+}
+
+#[test]
+fn kill_9_at_random_moments_then_the_same_command() {
+    const SIZE: u64 = 8_000_000;
+    let pair = Pair::start("put-crash", &[]);
+    let bytes = content(SIZE, 1);
+    pair.write("file", &bytes);
+    let url = format!("{}file", pair.url);
+    let line = ["put", "-q", "--tus", "--limit-rate", "20M", "file", &url];
+    for n in 0..crashes() {
+        let mut child = command(&pair.dir, &line).spawn().unwrap();
+        // What is tested is that the moment does not matter.
+        std::thread::sleep(Duration::from_millis(5 + n.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 200));
+        drop(child.kill());
+        child.wait().unwrap();
+        // There is nothing under this name, or all of it.
+        let stored = pair.stored("file");
+        assert!(stored.is_empty() || stored == bytes, "after {n} crashes");
+    }
+    expect(&command(&pair.dir, &line).output().unwrap(), 0, &[]);
+    assert!(pair.stored("file") == bytes);
+    assert_eq!(pair.unfinished(), 0);
+}
+
+#[test]
+fn cede_resume_goes_on_with_uploads() {
+    let pair = Pair::start("put-resume", &["--fault", "reset,after=1M,method=PATCH,tries=1"]);
+    let bytes = content(3_000_000, 1);
+    pair.write("file", &bytes);
+    let url = format!("{}file", pair.url);
+    expect(&pair.put(&["--retry", "0", "--tus", "file", &url]), 4, &["the same command goes on"]);
+    assert_eq!(pair.unfinished(), 1);
+    expect(&command(&pair.dir, &["resume", "site"]).output().unwrap(), 0, &["nothing to resume"]);
+    expect(&command(&pair.dir, &["resume"]).output().unwrap(), 0, &["saved file", "1.0 MiB were there"]);
+    assert!(pair.stored("file") == bytes && pair.unfinished() == 0);
+}

@@ -1,0 +1,185 @@
+//! What is needed to go on with an upload after a crash: where it goes, what it is called there, and which version of which file it is of.
+//!
+//! How far it is is not written down: only the server knows, and it is asked. So a journal is written once, when the server has given the upload a name, and
+//! removed when it is complete. It is a few lines of text, `name=value` with everything strange escaped, and a CRC-32 of them; a journal that is torn or damaged is none, and
+//! costs no more than an upload that begins anew. Its lock is the upload's: two processes never feed one.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use sha2::{Digest, Sha256};
+
+use super::local::Facts;
+use crate::units::hex;
+
+const MAGIC: &str = "cede upload journal 1";
+/// How the files are called.
+const SUFFIX: &str = ".upload";
+
+/// What a journal says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Journal {
+    /// The URL that the user gave.
+    pub url: String,
+    /// The file.
+    pub source: PathBuf,
+    /// Which version of it.
+    pub facts: Facts,
+    /// What the upload is called at the server: a URL (tus), or an id (S3).
+    pub remote: String,
+    /// The size of its parts (S3), or 0.
+    pub part: u64,
+}
+
+impl Journal {
+    /// The text of it.
+    pub fn write(&self) -> String {
+        let escaped = |bytes: &[u8]| percent_encode(bytes, NON_ALPHANUMERIC).to_string();
+        let Facts { size, modified: (seconds, nanoseconds), inode } = self.facts;
+        let text = format!(
+            "{MAGIC}\nurl={}\nsource={}\nfacts={size} {seconds} {nanoseconds} {inode}\nremote={}\npart={}\n",
+            escaped(self.url.as_bytes()),
+            escaped(self.source.as_os_str().as_bytes()),
+            escaped(self.remote.as_bytes()),
+            self.part
+        );
+        format!("{text}crc={:08x}\n", crc32fast::hash(text.as_bytes()))
+    }
+
+    /// Reads one. `None`: it is damaged.
+    pub fn read(text: &str) -> Option<Self> {
+        let (rest, crc) = text.strip_suffix('\n')?.rsplit_once("crc=")?;
+        if u32::from_str_radix(crc, 16).ok()? != crc32fast::hash(rest.as_bytes()) {
+            return None;
+        }
+        let mut lines = rest.strip_prefix(MAGIC)?.strip_prefix('\n')?.lines();
+        let mut field = |name: &str| lines.next()?.strip_prefix(name)?.strip_prefix('=').map(str::to_owned);
+        let bytes = |text: String| percent_decode_str(&text).collect::<Vec<u8>>();
+        let url = String::from_utf8(bytes(field("url")?)).ok()?;
+        let source = PathBuf::from(std::ffi::OsString::from_vec(bytes(field("source")?)));
+        let facts = field("facts")?;
+        let mut numbers = facts.split(' ');
+        let facts = Facts {
+            size: numbers.next()?.parse().ok()?,
+            modified: (numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?),
+            inode: numbers.next()?.parse().ok()?,
+        };
+        let remote = String::from_utf8(bytes(field("remote")?)).ok()?;
+        Some(Self { url, source, facts, remote, part: field("part")?.parse().ok()? })
+    }
+}
+
+/// The journals in a directory, except damaged ones. Blocks.
+///
+/// # Errors
+/// The directory cannot be read; that there is none is no error.
+pub fn journals(dir: &Path) -> io::Result<Vec<Journal>> {
+    let entries = match std::fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let paths = entries.flatten().map(|entry| entry.path()).filter(|path| path.to_string_lossy().ends_with(SUFFIX));
+    Ok(paths.filter_map(|path| Journal::read(&std::fs::read_to_string(path).ok()?)).collect())
+}
+
+/// A journal on disk, locked.
+#[derive(Debug)]
+pub(super) struct Kept {
+    file: File,
+    path: PathBuf,
+    pub(super) journal: Option<Journal>,
+}
+
+/// Why there is no journal.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// Another process has it.
+    Busy,
+    Io(io::Error),
+}
+
+impl From<io::Error> for Refused {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl Kept {
+    /// Opens the journal of an upload, or begins one. Blocks.
+    pub(super) fn open(dir: &Path, source: &Path, url: &str) -> Result<Self, Refused> {
+        std::fs::create_dir_all(dir)?;
+        let mut hash = Sha256::new();
+        hash.update(source.as_os_str().as_bytes());
+        hash.update([0]);
+        hash.update(url.as_bytes());
+        let path = dir.join(format!("{}{SUFFIX}", hex(&hash.finalize()[..12])));
+        // It says where files go, and that may be a secret.
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut file = File::from(rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR).map_err(io::Error::from)?);
+        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| Refused::Busy)?;
+        let mut text = String::new();
+        // What is not even text is damaged.
+        let journal = file.read_to_string(&mut text).ok().and_then(|_| Journal::read(&text));
+        let journal = journal.filter(|journal| journal.url == url && journal.source == source);
+        Ok(Self { file, path, journal })
+    }
+
+    /// Writes it, durably. Blocks.
+    pub(super) fn write(&mut self, journal: Journal) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        self.file.write_all(journal.write().as_bytes())?;
+        self.file.sync_all()?;
+        self.journal = Some(journal);
+        Ok(())
+    }
+
+    /// The upload is complete, or is not to be gone on with.
+    pub(super) fn remove(&self) {
+        drop(std::fs::remove_file(&self.path));
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if self.journal.is_none() {
+            self.remove();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! It comes back, or not at all.
+
+    use proptest::prelude::*;
+
+    use super::{Facts, Journal};
+
+    fn journal() -> Journal {
+        let facts = Facts { size: 7, modified: (-3, 999), inode: 4 };
+        Journal { url: "https://h/a b?c=d\n".to_owned(), source: "/tmp/ü=\n%".into(), facts, remote: "x=y".to_owned(), part: 8 << 20 }
+    }
+
+    proptest! {
+        #[test]
+        fn a_damaged_one_is_none(at in 0_usize..200, byte: u8) {
+            let text = journal().write();
+            prop_assert_eq!(Journal::read(&text), Some(journal()));
+            let mut bytes = text.clone().into_bytes();
+            let at = at % bytes.len();
+            prop_assume!(bytes[at] != byte);
+            // The case of a digit of the sum does not matter.
+            prop_assume!(!bytes[at].eq_ignore_ascii_case(&byte));
+            bytes[at] = byte;
+            if let Ok(damaged) = String::from_utf8(bytes) {
+                prop_assert_eq!(Journal::read(&damaged), None);
+            }
+            prop_assert_eq!(Journal::read(&text[..at]), None);
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! Uploads in parts to a store that speaks S3: does what [`parts`](super::parts) says, several parts at a time.
+//!
+//! Requests are signed in their URL (the library does that, and reads the answers), so that what is sent is a plain request. Each part is in memory while it is sent: it has
+//! to be sent again if it fails, and its checksum goes ahead of it. So memory is the number of parts under way times their size.
+
+mod store;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use cede::task::JoinSet;
+
+use super::form::file_name;
+use super::journal::{Journal, Kept};
+use super::local::{Local, Piped, pay};
+use super::parts::{Action, Ask, Parts};
+use super::plan::refusal;
+use super::wire::Heard;
+use super::{Order, Source, Stored, journal_for, seed, unfinished};
+use crate::engine::{Cause, Shared, Stop, Unfinished, Watch};
+use crate::exit::Exit;
+use crate::failure::{Failure, Setback, printable};
+use crate::outgoing::Moved;
+use crate::plan::Trouble;
+pub use store::Store;
+use store::{Client, Said};
+
+/// The fewest bytes of a part, except the last.
+const LEAST: u64 = 8 << 20;
+/// The most parts; stores allow 10,000.
+const MOST: u64 = 9_000;
+/// How often the watch is told how far it is.
+const TICK: Duration = Duration::from_millis(50);
+
+enum Bytes2Send {
+    File(Local),
+    /// And what of it is in memory because it is not confirmed yet.
+    Piped(Piped, BTreeMap<u16, Bytes>),
+}
+
+struct Run {
+    client: Arc<Client>,
+    from: Bytes2Send,
+    parts: Parts,
+    part: u64,
+    kept: Option<Kept>,
+    id: Option<String>,
+    watch: Arc<dyn Watch>,
+    /// Bytes that are confirmed.
+    have: u64,
+    before: u64,
+    flying: BTreeMap<u16, Arc<Moved>>,
+}
+
+/// What an ask came to.
+type Outcome = (Ask, Result<Said, Setback>);
+
+pub(super) async fn run(shared: Arc<Shared>, order: Order, store: Store, watch: Arc<dyn Watch>, stop: Stop) -> Result<Stored, Unfinished> {
+    let mut kept = None;
+    let (from, name, size) = match &order.source {
+        Source::File(path) => {
+            let local = Local::open(path).await?;
+            kept = journal_for(&order, &local).await?;
+            let size = local.facts.size;
+            (Bytes2Send::File(local), file_name(path), Some(size))
+        }
+        Source::Stdin(name) => {
+            let piped = Piped::stdin().map_err(|error| Failure::new(Exit::Files, format!("could not read standard input: {error}")))?;
+            (Bytes2Send::Piped(piped, BTreeMap::new()), name.clone(), None)
+        }
+        Source::Form(_) => return Err(Failure::new(Exit::Usage, "a store of objects takes no forms").into()),
+    };
+    watch.named(&printable(&name), size);
+    let known = kept.as_ref().and_then(|kept| kept.journal.clone());
+    let part = match (&known, size) {
+        (Some(journal), _) => journal.part,
+        (None, Some(size)) => store.part_size.max(size.div_ceil(MOST)),
+        // Nobody knows how long it will be: this is enough for 140 GiB.
+        (None, None) => store.part_size.max(LEAST * 2),
+    };
+    // An empty object is one empty part.
+    let count = size.map(|size| u16::try_from(size.div_ceil(part).max(1)).unwrap_or(u16::MAX));
+    let width = if size.is_some() { store.width } else { 1 };
+    let parts = Parts::new(&shared.settings.rules, count, width, known.is_some(), seed(&shared));
+    let client = Arc::new(Client::new(Arc::clone(&shared), &order, store)?);
+    let id = known.map(|journal| journal.remote);
+    let run = Run { client, from, parts, part, kept, id, watch, have: 0, before: 0, flying: BTreeMap::new() };
+    run.drive(stop).await
+}
+
+impl Run {
+    async fn drive(mut self, mut stop: Stop) -> Result<Stored, Unfinished> {
+        let mut asks: JoinSet<Outcome> = JoinSet::new();
+        loop {
+            let now = self.client.now();
+            let until = match self.parts.poll_action(now) {
+                Action::Done => {
+                    if let Some(kept) = &mut self.kept {
+                        kept.journal = None;
+                    }
+                    self.watch.have(self.have);
+                    return Ok(Stored { bytes: self.have, before: self.before, location: None });
+                }
+                Action::Failed(failure) => {
+                    let is_over = failure.exit() == Exit::Changed || self.kept.as_ref().is_none_or(|kept| kept.journal.is_none());
+                    let kept = (!is_over)
+                        .then(|| "the parts that have arrived are kept at the store; the same command goes on with them".to_owned());
+                    return Err(unfinished(failure, kept));
+                }
+                Action::Ask(ask) => {
+                    // A pipe may be slow.
+                    cede::select! {
+                        biased;
+                        exit = stop.requested() => return Err(self.stopped(exit)),
+                        begun = self.begin(ask, &mut asks) => begun?,
+                    }
+                    continue;
+                }
+                Action::Wait(until) => until,
+            };
+            let pause = until.map_or(TICK, |until| until.saturating_sub(now).min(TICK));
+            cede::select! {
+                biased;
+                exit = stop.requested() => return Err(self.stopped(exit)),
+                Some(joined) = asks.join_next() => {
+                    let (ask, result) = joined.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+                    self.end(ask, result).await?;
+                }
+                () = cede::time::sleep(pause) => {}
+            }
+            let moving: u64 = self.flying.values().map(|moved| moved.bytes()).sum();
+            self.watch.have(self.have + moving);
+        }
+    }
+
+    fn stopped(&self, exit: Exit) -> Unfinished {
+        let has_more = self.kept.as_ref().is_some_and(|kept| kept.journal.is_some());
+        let kept = if has_more { "the same command goes on with it" } else { "nothing was kept" };
+        Unfinished { cause: Cause::Stopped(exit), kept: Some(kept.to_owned()) }
+    }
+
+    /// Sends an ask on its way.
+    async fn begin(&mut self, ask: Ask, asks: &mut JoinSet<Outcome>) -> Result<(), Failure> {
+        let client = Arc::clone(&self.client);
+        let id = self.id.clone().unwrap_or_default();
+        match ask {
+            Ask::Begin => {
+                self.have = 0;
+                self.flying.clear();
+                // What is on its way belongs to an upload that is lost.
+                *asks = JoinSet::new();
+                asks.spawn(async move { (ask, client.begin().await) });
+            }
+            Ask::List => {
+                asks.spawn(async move { (ask, client.list(&id).await) });
+            }
+            Ask::Complete | Ask::Check => {
+                let tags: Vec<String> = self.parts.tags().map(|(_, tag)| tag.to_owned()).collect();
+                asks.spawn(async move {
+                    let result = if ask == Ask::Complete { client.complete(&id, &tags).await } else { client.check(&tags).await };
+                    (ask, result)
+                });
+            }
+            Ask::Part(number) => {
+                let Some(bytes) = self.read(number).await? else { return Ok(()) };
+                let moved = Arc::new(Moved::default());
+                self.flying.insert(number, Arc::clone(&moved));
+                asks.spawn(async move {
+                    pay(&client.shared, &client.host, bytes.len(), &moved).await;
+                    (ask, client.part(&id, number, bytes, &moved).await)
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The bytes of a part. `None`: there is no such part, because the pipe has ended.
+    async fn read(&mut self, number: u16) -> Result<Option<Bytes>, Failure> {
+        let at = u64::from(number - 1) * self.part;
+        let most = usize::try_from(self.part).unwrap_or(usize::MAX);
+        match &mut self.from {
+            Bytes2Send::File(local) => {
+                let read = local.read(at, most).await;
+                read.map(Some).map_err(|error| local.complaint().unwrap_or_else(|| Failure::of_file("read", &local.path, &error)))
+            }
+            Bytes2Send::Piped(piped, unconfirmed) => {
+                if let Some(bytes) = unconfirmed.get(&number) {
+                    return Ok(Some(bytes.clone()));
+                }
+                let failed = |error: std::io::Error| Failure::new(Exit::Files, format!("could not read standard input: {error}"));
+                let bytes = piped.window(at, most).await.map_err(failed)?;
+                if bytes.is_empty() && number > 1 {
+                    self.parts.handle_end(number - 1);
+                    return Ok(None);
+                }
+                if piped.ended && piped.end() == Some(at + bytes.len() as u64) {
+                    self.parts.handle_end(number);
+                }
+                unconfirmed.insert(number, bytes.clone());
+                Ok(Some(bytes))
+            }
+        }
+    }
+
+    /// How long a part is.
+    fn length(&self, number: u16) -> u64 {
+        match &self.from {
+            Bytes2Send::File(local) => local.facts.size.saturating_sub(u64::from(number - 1) * self.part).min(self.part),
+            Bytes2Send::Piped(_, unconfirmed) => unconfirmed.get(&number).map_or(0, |bytes| bytes.len() as u64),
+        }
+    }
+
+    async fn end(&mut self, ask: Ask, result: Result<Said, Setback>) -> Result<(), Failure> {
+        if let Ask::Part(number) = ask {
+            self.flying.remove(&number);
+        }
+        let now = self.client.now();
+        match result {
+            Ok(Said::Begun(id)) => {
+                self.write_down(&id).await?;
+                self.id = Some(id);
+                self.parts.handle_begun();
+            }
+            Ok(Said::Parts(listed)) => {
+                // A part of another size is not ours.
+                let ours: Vec<_> = listed.into_iter().filter(|(number, _, size)| *number > 0 && *size == self.length(*number)).collect();
+                self.have = ours.iter().map(|(_, _, size)| size).sum();
+                self.before = self.have;
+                self.parts.handle_listed(ours.into_iter().map(|(number, tag, _)| (number, tag)));
+            }
+            Ok(Said::Part(number, tag)) => {
+                self.have += self.length(number);
+                if let Bytes2Send::Piped(_, unconfirmed) = &mut self.from {
+                    unconfirmed.remove(&number);
+                }
+                self.parts.handle_part(number, tag);
+            }
+            Ok(Said::Completed) => self.parts.handle_completed(),
+            Ok(Said::Checked(is_it)) => {
+                self.parts.handle_checked(is_it, Failure::new(Exit::Server, "the store knows neither the upload nor its object"));
+            }
+            Ok(Said::Lost(failure)) => self.parts.handle_lost(ask, failure),
+            Ok(Said::No(failure, trouble)) => self.parts.handle_setback(now, ask, failure, trouble),
+            Err(setback) => self.parts.handle_setback(now, ask, setback.failure, setback.trouble),
+        }
+        Ok(())
+    }
+
+    /// Remembers what the upload is called, before the first part is sent.
+    async fn write_down(&mut self, id: &str) -> Result<(), Failure> {
+        let (Some(mut kept), Bytes2Send::File(local)) = (self.kept.take(), &self.from) else { return Ok(()) };
+        let journal =
+            Journal { url: self.client.url(), source: local.path.clone(), facts: local.facts, remote: id.to_owned(), part: self.part };
+        let written = cede::task::spawn_blocking(move || {
+            let result = kept.write(journal);
+            (kept, result)
+        });
+        let (kept, result) = written.await.map_err(|error| Failure::new(Exit::Files, error.to_string()))?;
+        self.kept = Some(kept);
+        result.map_err(|error| Failure::new(Exit::Files, format!("could not write the journal: {error}")))
+    }
+}
+
+/// What an answer other than the right one means.
+fn other(heard: &Heard) -> Said {
+    let mut answered = heard.answered();
+    let code = between(&answered.text, "<Code>", "</Code>").unwrap_or_default().to_owned();
+    let message = between(&answered.text, "<Message>", "</Message>").unwrap_or_default();
+    answered.text = if code.is_empty() { String::new() } else { format!("{code}: {message}") };
+    let failure = refusal(&answered);
+    match (heard.status, code.as_str()) {
+        (404, "NoSuchUpload") => Said::Lost(failure),
+        (_, "SlowDown" | "InternalError" | "RequestTimeout" | "ServiceUnavailable") | (408 | 429 | 500 | 502 | 503 | 504, _) => {
+            Said::No(failure, Trouble::Busy(answered.retry_after))
+        }
+        (403, _) => Said::No(failure.help("check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, the region and the clock"), Trouble::Fatal),
+        _ => Said::No(failure, Trouble::Fatal),
+    }
+}
+
+fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
+    let start = text.find(open)? + open.len();
+    Some(&text[start..start + text[start..].find(close)?])
+}

@@ -1,0 +1,225 @@
+//! The requests of an upload in parts, signed, and what the store says to them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use hyper::Method;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use md5::Md5;
+use rusty_s3::actions::{CompleteMultipartUploadResponse, CreateMultipartUpload, ListParts};
+use rusty_s3::{Bucket, Credentials, S3Action, UrlStyle};
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use super::super::Order;
+use super::super::wire::{Heard, Spoken, speak};
+use super::other;
+use crate::connect::authority;
+use crate::engine::Shared;
+use crate::exit::Exit;
+use crate::failure::{Failure, Setback};
+use crate::outgoing::{Moved, Outgoing};
+use crate::plan::Trouble;
+use crate::units::{hex, unhex};
+
+/// How long a signature is good for: longer than any single request.
+const SIGNED_FOR: Duration = Duration::from_secs(3600);
+/// Pages of a list; more parts than these hold there cannot be.
+const PAGES: usize = 20;
+
+/// Where an object goes, and who says so.
+#[derive(Clone)]
+pub struct Store {
+    /// The service.
+    pub endpoint: Url,
+    /// Whether the bucket is in the path instead of the host name.
+    pub path_style: bool,
+    /// The bucket.
+    pub bucket: String,
+    /// The name of the object.
+    pub object: String,
+    /// The region.
+    pub region: String,
+    /// Access key, secret, and perhaps a session token. `None`: requests are not signed.
+    pub login: Option<(String, String, Option<String>)>,
+    /// The smallest size of a part.
+    pub part_size: u64,
+    /// How many parts are sent at a time.
+    pub width: usize,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("endpoint", &self.endpoint.as_str())
+            .field("bucket", &self.bucket)
+            .field("object", &self.object)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the store says.
+#[derive(Debug)]
+pub(super) enum Said {
+    Begun(String),
+    /// Number, tag and size.
+    Parts(Vec<(u16, String, u64)>),
+    Part(u16, String),
+    Completed,
+    Checked(bool),
+    /// It does not know the upload.
+    Lost(Failure),
+    No(Failure, Trouble),
+}
+
+/// Speaks with one store about one object.
+pub(super) struct Client {
+    pub(super) shared: Arc<Shared>,
+    pub(super) host: String,
+    bucket: Bucket,
+    login: Option<Credentials>,
+    object: String,
+    url: Url,
+    only_new: bool,
+    check: bool,
+}
+
+impl Client {
+    pub(super) fn new(shared: Arc<Shared>, order: &Order, store: Store) -> Result<Self, Failure> {
+        let style = if store.path_style { UrlStyle::Path } else { UrlStyle::VirtualHost };
+        let bucket = Bucket::new(store.endpoint, style, store.bucket, store.region)
+            .map_err(|error| Failure::new(Exit::Usage, format!("this bucket cannot be: {error}")))?;
+        let login = store.login.map(|(key, secret, token)| match token {
+            Some(token) => Credentials::new_with_token(key, secret, token),
+            None => Credentials::new(key, secret),
+        });
+        let host = authority(bucket.base_url());
+        Ok(Self { shared, host, bucket, login, object: store.object, url: order.url.clone(), only_new: order.only_new, check: order.check })
+    }
+
+    pub(super) fn now(&self) -> Duration {
+        self.shared.epoch.elapsed()
+    }
+
+    pub(super) fn url(&self) -> String {
+        self.url.to_string()
+    }
+
+    async fn ask(&self, method: Method, url: Url, headers: HeaderMap, body: Bytes, moved: &Arc<Moved>) -> Result<Heard, Setback> {
+        // To begin an upload twice only leaves an empty one behind.
+        let spoken = Spoken { method, url, headers, repeatable: true };
+        let first = spoken.url.clone();
+        let make = || Outgoing::Memory(Some(body.clone()).filter(|body| !body.is_empty()), Arc::clone(moved));
+        speak(&self.shared, &first, &spoken, moved, make).await
+    }
+
+    async fn small(&self, method: Method, url: Url, headers: HeaderMap, body: impl Into<Bytes>) -> Result<Heard, Setback> {
+        self.ask(method, url, headers, body.into(), &Arc::default()).await
+    }
+
+    pub(super) async fn begin(&self) -> Result<Said, Setback> {
+        let action = self.bucket.create_multipart_upload(self.login.as_ref(), &self.object);
+        let heard = self.small(Method::POST, action.sign(SIGNED_FOR), HeaderMap::new(), Bytes::new()).await?;
+        if heard.status != 200 {
+            return Ok(other(&heard));
+        }
+        let text = String::from_utf8_lossy(&heard.body);
+        Ok(match CreateMultipartUpload::parse_response(&text) {
+            Ok(begun) => Said::Begun(begun.upload_id().to_owned()),
+            Err(error) => Said::No(Failure::new(Exit::Server, format!("the store's answer makes no sense: {error}")), Trouble::Fatal),
+        })
+    }
+
+    pub(super) async fn list(&self, id: &str) -> Result<Said, Setback> {
+        let mut parts = Vec::new();
+        let mut marker = None;
+        for _ in 0..PAGES {
+            let mut action = self.bucket.list_parts(self.login.as_ref(), &self.object, id);
+            if let Some(marker) = marker {
+                action.set_part_number_marker(marker);
+            }
+            let heard = self.small(Method::GET, action.sign(SIGNED_FOR), HeaderMap::new(), Bytes::new()).await?;
+            if heard.status != 200 {
+                return Ok(other(&heard));
+            }
+            let listed = match ListParts::parse_response(&String::from_utf8_lossy(&heard.body)) {
+                Ok(listed) => listed,
+                Err(error) => {
+                    return Ok(Said::No(Failure::new(Exit::Server, format!("the store's list makes no sense: {error}")), Trouble::Passing));
+                }
+            };
+            parts.extend(listed.parts.into_iter().map(|part| (part.number, part.etag, part.size)));
+            // A marker that does not move is the end, whatever the store says.
+            if listed.next_part_number_marker.is_none_or(|next| next == 0 || marker.is_some_and(|marker| next <= marker)) {
+                break;
+            }
+            marker = listed.next_part_number_marker;
+        }
+        Ok(Said::Parts(parts))
+    }
+
+    pub(super) async fn part(&self, id: &str, number: u16, bytes: Bytes, moved: &Arc<Moved>) -> Result<Said, Setback> {
+        let mut action = self.bucket.upload_part(self.login.as_ref(), &self.object, number, id);
+        let mut headers = HeaderMap::new();
+        if self.check {
+            let summed = bytes.clone();
+            let sum = cede::task::spawn_blocking(move || STANDARD.encode(Sha256::digest(&summed))).await;
+            let sum = sum.map_err(|error| Setback::fatal(Failure::new(Exit::Failed, error.to_string())))?;
+            action.headers_mut().insert("x-amz-checksum-sha256", sum.clone());
+            set(&mut headers, "x-amz-checksum-sha256", &sum);
+        }
+        let heard = self.ask(Method::PUT, action.sign(SIGNED_FOR), headers, bytes, moved).await?;
+        match heard.header("etag") {
+            Some(tag) if heard.status == 200 => Ok(Said::Part(number, tag.to_owned())),
+            None if heard.status == 200 => {
+                Ok(Said::No(Failure::new(Exit::Server, "the store took a part but gave no tag"), Trouble::Fatal))
+            }
+            _ => Ok(other(&heard)),
+        }
+    }
+
+    pub(super) async fn complete(&self, id: &str, tags: &[String]) -> Result<Said, Setback> {
+        let list = || tags.iter().map(String::as_str);
+        let action = self.bucket.complete_multipart_upload(self.login.as_ref(), &self.object, id, list());
+        let url = action.sign(SIGNED_FOR);
+        let body = self.bucket.complete_multipart_upload(self.login.as_ref(), &self.object, id, list()).body();
+        let mut headers = HeaderMap::new();
+        set(&mut headers, "content-type", "application/xml");
+        if self.only_new {
+            set(&mut headers, "if-none-match", "*");
+        }
+        let heard = self.small(Method::POST, url, headers, body).await?;
+        // A store may say 200 first and find out later.
+        let is_done = heard.status == 200 && CompleteMultipartUploadResponse::parse(&String::from_utf8_lossy(&heard.body)).is_ok();
+        Ok(if is_done { Said::Completed } else { other(&heard) })
+    }
+
+    pub(super) async fn check(&self, tags: &[String]) -> Result<Said, Setback> {
+        let action = self.bucket.head_object(self.login.as_ref(), &self.object);
+        let heard = self.small(Method::HEAD, action.sign(SIGNED_FOR), HeaderMap::new(), Bytes::new()).await?;
+        match heard.status {
+            200 => Ok(Said::Checked(heard.header("etag").is_some_and(|tag| Some(tag.trim_matches('"').to_owned()) == tag_of(tags)))),
+            404 => Ok(Said::Checked(false)),
+            _ => Ok(other(&heard)),
+        }
+    }
+}
+
+/// The tag of an object that was made of parts with these tags: the MD5 of their MD5s, and their number.
+fn tag_of(tags: &[String]) -> Option<String> {
+    let mut sum = Md5::new();
+    for tag in tags {
+        sum.update(unhex(tag.trim_matches('"')).filter(|digest| digest.len() == 16)?);
+    }
+    Some(format!("{}-{}", hex(&sum.finalize()), tags.len()))
+}
+
+fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {
+    // Base64 and fixed words are always values.
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(HeaderName::from_static(name), value);
+    }
+}

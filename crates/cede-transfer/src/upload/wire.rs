@@ -1,0 +1,195 @@
+//! One request with a body, and its answer.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Limited};
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Method, Request, Response};
+use url::Url;
+
+use super::plan::Answered;
+use crate::connect::authority;
+use crate::engine::Shared;
+use crate::exit::Exit;
+use crate::failure::{Failure, Setback};
+use crate::host::Load;
+use crate::identity::retry_after;
+use crate::outgoing::{Moved, Outgoing};
+use crate::pool::Lease;
+use crate::redirect::Trail;
+use crate::request::{USER_AGENT, broken};
+
+/// What is read of an answer.
+const MOST_TEXT: usize = 4 << 20;
+/// How many times longer than within a body the silence may be while the server deals with what it has.
+const PATIENCE: u32 = 4;
+
+/// A request to be sent.
+#[derive(Clone, Debug)]
+pub(super) struct Spoken {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    /// Whether a request that may have arrived can be sent again without asking.
+    pub(super) repeatable: bool,
+}
+
+/// An answer, with its body.
+#[derive(Debug)]
+pub(super) struct Heard {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    pub(super) url: Url,
+}
+
+impl Heard {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// What the plan decides by.
+    pub(super) fn answered(&self) -> Answered {
+        let location = self.header("location").and_then(|to| self.url.join(to).ok()).map(String::from);
+        Answered {
+            status: self.status,
+            location,
+            offset: self.header("upload-offset").and_then(|text| text.trim().parse().ok()),
+            speaks_tus: self.headers.contains_key("tus-resumable") || self.headers.contains_key("tus-version"),
+            retry_after: retry_after(&self.headers, SystemTime::now()),
+            text: String::from_utf8_lossy(&self.body[..self.body.len().min(4096)]).into_owned(),
+        }
+    }
+}
+
+/// Sends a request, through redirects that keep its method, and reads the answer. `first` is the URL that the user gave, which the logins are for.
+///
+/// # Cancel safety
+/// Dropping the future drops the connection.
+pub(super) async fn speak(
+    shared: &Shared,
+    first: &Url,
+    spoken: &Spoken,
+    moved: &Arc<Moved>,
+    mut body: impl FnMut() -> Outgoing,
+) -> Result<Heard, Setback> {
+    let mut trail = Trail::new(spoken.url.clone(), shared.settings.redirects);
+    loop {
+        let url = trail.current().clone();
+        let slot = shared.hosts.of(&authority(&url)).enter().await;
+        let (response, lease) = send(shared, first, &url, spoken, moved, &mut body).await?;
+        let status = response.status().as_u16();
+        let keeps_method = matches!(status, 307 | 308) || matches!(status, 301 | 302) && spoken.method != Method::POST;
+        if keeps_method && spoken.repeatable {
+            let location = response.headers().get(header::LOCATION).map(HeaderValue::as_bytes);
+            trail.follow(location).map_err(|refusal| Setback::fatal(refusal.into()))?;
+            continue;
+        }
+        match status {
+            429 | 503 => {
+                let after = retry_after(response.headers(), SystemTime::now());
+                slot.tell(Load::TooMuch(after.map(|after| after.min(shared.settings.rules.retry_after_cap))));
+            }
+            200..=399 => slot.tell(Load::Fine),
+            _ => {}
+        }
+        let (head, body) = response.into_parts();
+        let limit = shared.settings.rules.stall;
+        let read = cede::time::timeout(limit, Limited::new(body, MOST_TEXT).collect()).await;
+        let text = match read {
+            Ok(Ok(text)) => {
+                // An answer may come before the request is through; then the connection is of no more use.
+                if moved.is_done() {
+                    shared.pool.give_back(lease);
+                }
+                text.to_bytes()
+            }
+            // The status says enough, unless what it is about is in the body.
+            _ if status / 100 != 2 || spoken.method != Method::POST => Bytes::new(),
+            _ => return Err(Setback::passing(Failure::new(Exit::Network, "the connection broke within the answer"))),
+        };
+        return Ok(Heard { status, headers: head.headers, body: text, url });
+    }
+}
+
+async fn send(
+    shared: &Shared,
+    first: &Url,
+    url: &Url,
+    spoken: &Spoken,
+    moved: &Arc<Moved>,
+    body: &mut impl FnMut() -> Outgoing,
+) -> Result<(Response<hyper::body::Incoming>, Lease), Setback> {
+    // A connection from the pool may have been closed just now, and then it is not known what has arrived.
+    let mut fresh = !spoken.repeatable;
+    let is_idempotent = spoken.method != Method::PATCH;
+    loop {
+        let mut lease = shared.pool.lease(url, 0, fresh).await?;
+        let request = build(shared, first, url, spoken, &lease, body())
+            .map_err(|error| Setback::fatal(Failure::new(Exit::Usage, format!("this URL cannot be asked for: {error}"))))?;
+        match watched(shared.settings.rules.stall, moved, lease.send(request)).await {
+            Some(Ok(response)) => return Ok((response, lease)),
+            // That says nothing about the request, unless some of it may have arrived where twice is not once.
+            Some(Err(error)) if lease.is_reused() && !fresh && !error.is_parse() && (moved.bytes() == 0 || is_idempotent) => fresh = true,
+            Some(Err(error)) => return Err(Setback::passing(broken(&error))),
+            None => {
+                let what =
+                    if moved.is_done() { "the server did not answer after everything was sent" } else { "the server took no more bytes" };
+                let failure = Failure::new(Exit::TimedOut, what).help("--stall-timeout SECONDS waits longer");
+                return Err(Setback::passing(failure));
+            }
+        }
+    }
+}
+
+/// Waits for the answer as long as bytes move. `None`: they do not.
+async fn watched<T>(stall: Duration, moved: &Moved, answer: impl Future<Output = T>) -> Option<T> {
+    let mut answer = std::pin::pin!(answer);
+    loop {
+        let before = moved.life();
+        let limit = if moved.is_done() { stall * PATIENCE } else { stall };
+        cede::select! {
+            biased;
+            answer = &mut answer => return Some(answer),
+            () = cede::time::sleep(limit) => {}
+        }
+        if moved.life() == before {
+            return None;
+        }
+    }
+}
+
+fn build(
+    shared: &Shared,
+    first: &Url,
+    url: &Url,
+    spoken: &Spoken,
+    lease: &Lease,
+    body: Outgoing,
+) -> Result<Request<Outgoing>, hyper::http::Error> {
+    let proxy = shared.pool.connector().forwarding_proxy(url);
+    let target = if proxy.is_some() || lease.is_http2() { url::Position::BeforeScheme } else { url::Position::BeforePath };
+    let mut request = Request::builder().method(spoken.method.clone()).uri(&url[target..url::Position::AfterQuery]);
+    if !lease.is_http2() {
+        request = request.header(header::HOST, authority(url));
+    }
+    if let Some(login) = proxy.and_then(|proxy| proxy.authorization.as_ref()) {
+        request = request.header(header::PROXY_AUTHORIZATION, login);
+    }
+    let mut request = request.body(body)?;
+    let headers = request.headers_mut();
+    for (name, value) in &shared.settings.credentials.of(first, url) {
+        headers.append(name.clone(), value.clone());
+    }
+    for (name, value) in &spoken.headers {
+        // What the user said with --header wins, except where the protocol depends on it.
+        if *name != header::CONTENT_TYPE || !headers.contains_key(name) || value.as_bytes().starts_with(b"application/offset") {
+            headers.insert(name.clone(), value.clone());
+        }
+    }
+    headers.entry(header::USER_AGENT).or_insert(HeaderValue::from_static(USER_AGENT));
+    headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+    Ok(request)
+}

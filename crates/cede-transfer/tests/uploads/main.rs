@@ -1,0 +1,8 @@
+//! Uploads to a server that goes wrong on purpose: nothing is stored twice, nothing is lost, and nothing is mixed.
+#![forbid(unsafe_code)]
+
+mod case;
+mod once;
+mod parts;
+mod resumable;
+mod store;

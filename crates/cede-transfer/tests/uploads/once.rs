@@ -1,0 +1,88 @@
+//! PUT, POST and forms: whole, or not at all.
+
+use cede_transfer::Exit;
+use cede_transfer::upload::{How, Part, Source};
+
+use crate::case::{Case, content};
+
+const SIZE: usize = 1_000_000;
+
+#[test]
+fn put_of_all_sizes() {
+    for size in [0, 1, 256 * 1024, 3_000_001] {
+        let mut case = Case::new(How::Put, size, "");
+        case.order.check = true;
+        assert_eq!(case.run().unwrap().bytes, size as u64);
+        assert!(case.stored() == content(size, 1));
+    }
+}
+
+#[test]
+fn put_through_resets_and_busy_servers() {
+    let case = Case::new(How::Put, SIZE, "reset,after=300K,tries=1;status=503,retry-after=0,tries=2;lost,tries=3;truncate,after=9,tries=4");
+    case.run().unwrap();
+    assert!(case.stored() == content(SIZE, 1));
+    assert_eq!(case.asked("PUT").len(), 5);
+}
+
+#[test]
+fn put_gives_up() {
+    let mut case = Case::new(How::Put, SIZE, "status=503");
+    case.rules.retries = 2;
+    let (exit, told) = case.run().unwrap_err();
+    assert_eq!(exit, Exit::Server);
+    assert!(told.contains("/stored") && told.contains("503") && told.contains("tried 3 times"), "{told}");
+    assert!(!case.is_stored() && case.asked("PUT").len() == 3);
+}
+
+#[test]
+fn what_is_there_can_stay() {
+    let mut case = Case::new(How::Put, SIZE, "");
+    case.order.only_new = true;
+    case.run().unwrap();
+    case.replace(&content(SIZE, 2));
+    let (exit, told) = case.run().unwrap_err();
+    assert!(exit == Exit::Exists && told.contains("--no-clobber"), "{told}");
+    assert!(case.stored() == content(SIZE, 1));
+}
+
+#[test]
+fn an_own_file_whose_answer_was_lost_is_not_called_another_ones() {
+    let mut case = Case::new(How::Put, SIZE, "lost,tries=1");
+    case.order.only_new = true;
+    let (exit, told) = case.run().unwrap_err();
+    assert!(exit == Exit::Exists && told.contains("an earlier try was lost"), "{told}");
+    assert!(case.stored() == content(SIZE, 1));
+}
+
+#[test]
+fn post_is_not_sent_twice() {
+    let mut case = Case::new(How::Post, SIZE, "lost");
+    case.order.source = Source::Form(vec![Part::File { name: "f".to_owned(), path: case.path().join("file") }]);
+    case.order.url = case.order.url.join("/").unwrap();
+    let (exit, told) = case.run().unwrap_err();
+    assert!(exit == Exit::Network && told.contains("store it twice"), "{told}");
+    assert_eq!(case.asked("POST").len(), 1);
+}
+
+#[test]
+fn forms_arrive_as_they_are() {
+    let mut case = Case::new(How::Post, SIZE, "status=503,retry-after=0,tries=1");
+    let text = Part::Text { name: "note".to_owned(), value: "x".to_owned() };
+    case.order.source = Source::Form(vec![text, Part::File { name: "f".to_owned(), path: case.path().join("file") }]);
+    case.order.url = case.order.url.join("/in/").unwrap();
+    case.run().unwrap();
+    assert!(std::fs::read(case.path().join("site/in/file")).unwrap() == content(SIZE, 1));
+    assert_eq!(case.asked("POST").len(), 2);
+}
+
+#[test]
+fn refusals_are_told() {
+    let mut case = Case::new(How::Put, SIZE, "status=413");
+    let (exit, told) = case.run().unwrap_err();
+    assert!(exit == Exit::Refused && told.contains("larger than the server takes"), "{told}");
+    assert_eq!(case.asked("PUT").len(), 1);
+    case.order.source = Source::File(case.path().join("no-such-file"));
+    let (exit, told) = case.run().unwrap_err();
+    assert!(exit == Exit::Files && told.contains("no-such-file"), "{told}");
+}

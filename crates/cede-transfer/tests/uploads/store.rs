@@ -1,0 +1,211 @@
+//! A store that speaks as much of S3 as uploads in parts need, and that does what a script says.
+
+use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use cede::net::TcpListener;
+use cede::sync::oneshot;
+use cede_transfer::units::hex;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use md5::{Digest, Md5};
+
+/// What goes wrong with one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// 503, and nothing is done.
+    Busy,
+    /// The connection closes, and nothing is done.
+    Before,
+    /// It is done, but the connection closes.
+    After,
+    /// All uploads are forgotten first.
+    Forget,
+    /// 200, and an error in the body.
+    LateError,
+}
+
+#[derive(Default)]
+struct State {
+    uploads: HashMap<String, BTreeMap<u16, Bytes>>,
+    object: Option<(Bytes, String)>,
+    asked: Vec<&'static str>,
+    completed: u32,
+    script: Vec<(&'static str, usize, Fault)>,
+    unsigned: usize,
+}
+
+pub(crate) struct Stand {
+    pub(crate) address: SocketAddr,
+    state: Arc<Mutex<State>>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Stand {
+    /// Faults are for the n-th request of a kind; the first is 1.
+    pub(crate) fn start(script: Vec<(&'static str, usize, Fault)>) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = Arc::new(Mutex::new(State { script, ..State::default() }));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let shared = Arc::clone(&state);
+        let runtime = cede::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let thread = std::thread::spawn(move || runtime.block_on(serve(listener, shared, stopped)));
+        Self { address, state, stop: Some(stop), thread: Some(thread) }
+    }
+
+    pub(crate) fn asked(&self, kind: &str) -> usize {
+        self.state.lock().unwrap().asked.iter().filter(|known| **known == kind).count()
+    }
+
+    pub(crate) fn object(&self) -> Option<Bytes> {
+        self.state.lock().unwrap().object.as_ref().map(|(bytes, _)| bytes.clone())
+    }
+
+    /// How often an object was made.
+    pub(crate) fn completed(&self) -> u32 {
+        self.state.lock().unwrap().completed
+    }
+
+    pub(crate) fn unsigned(&self) -> usize {
+        self.state.lock().unwrap().unsigned
+    }
+}
+
+impl Drop for Stand {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        drop(self.thread.take().map(std::thread::JoinHandle::join));
+    }
+}
+
+async fn serve(listener: std::net::TcpListener, state: Arc<Mutex<State>>, mut stopped: oneshot::Receiver<()>) {
+    let listener = TcpListener::from_std(listener).unwrap();
+    loop {
+        let stream = cede::select! {
+            _ = &mut stopped => return,
+            accepted = listener.accept() => accepted.unwrap().0,
+        };
+        let state = Arc::clone(&state);
+        cede::spawn(async move {
+            let service = service_fn(move |request| answer(Arc::clone(&state), request));
+            drop(http1::Builder::new().serve_connection(stream, service).await);
+        });
+    }
+}
+
+fn query<'a>(request: &'a Request<Incoming>, name: &str) -> Option<&'a str> {
+    let query = request.uri().query()?;
+    query
+        .split('&')
+        .find_map(|pair| pair.split_once('=').unwrap_or((pair, "")).0.eq(name).then(|| pair.split_once('=').map_or("", |(_, value)| value)))
+}
+
+fn kind(request: &Request<Incoming>) -> &'static str {
+    match (request.method().as_str(), query(request, "uploads").is_some()) {
+        ("POST", true) => "begin",
+        ("POST", false) => "complete",
+        ("PUT", _) => "part",
+        ("GET", _) => "list",
+        _ => "check",
+    }
+}
+
+async fn answer(state: Arc<Mutex<State>>, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
+    let kind = kind(&request);
+    let id = query(&request, "uploadId").unwrap_or_default().to_owned();
+    let number: u16 = query(&request, "partNumber").and_then(|text| text.parse().ok()).unwrap_or(0);
+    let is_signed = query(&request, "X-Amz-Signature").is_some();
+    let body = request.into_body().collect().await.map_err(io::Error::other)?.to_bytes();
+    let mut state = state.lock().unwrap();
+    state.unsigned += usize::from(!is_signed);
+    state.asked.push(kind);
+    let count = state.asked.iter().filter(|known| **known == kind).count();
+    let fault = state.script.iter().find(|(wanted, nth, _)| *wanted == kind && *nth == count).map(|(_, _, fault)| *fault);
+    match fault {
+        Some(Fault::Busy) => return Ok(respond(503, "", "<Error><Code>SlowDown</Code><Message>later</Message></Error>")),
+        Some(Fault::Before) => return Err(io::Error::other("closed")),
+        Some(Fault::LateError) => return Ok(respond(200, "", "<Error><Code>InternalError</Code><Message>later</Message></Error>")),
+        Some(Fault::Forget) => state.uploads.clear(),
+        _ => {}
+    }
+    let response = state.perform(kind, &id, number, body);
+    if fault == Some(Fault::After) { Err(io::Error::other("closed")) } else { Ok(response) }
+}
+
+fn respond(status: u16, tag: &str, body: &str) -> Response<Full<Bytes>> {
+    let response = Response::builder().status(status).header("etag", tag);
+    response.body(Full::new(Bytes::from(body.to_owned()))).map_err(|_| unreachable!()).unwrap_or_else(|error: Infallible| match error {})
+}
+
+const SPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
+
+impl State {
+    fn perform(&mut self, kind: &str, id: &str, number: u16, body: Bytes) -> Response<Full<Bytes>> {
+        let unknown = || respond(404, "", "<Error><Code>NoSuchUpload</Code><Message>unknown</Message></Error>");
+        match kind {
+            "begin" => {
+                let id = format!("upload-{}", self.uploads.len() + self.asked.len());
+                self.uploads.insert(id.clone(), BTreeMap::new());
+                let body = format!(
+                    "<InitiateMultipartUploadResult xmlns=\"{SPACE}\"><Bucket>b</Bucket><Key>k</Key><UploadId>{id}</UploadId></InitiateMultipartUploadResult>"
+                );
+                respond(200, "", &body)
+            }
+            "part" => match self.uploads.get_mut(id) {
+                Some(parts) => {
+                    let tag = format!("\"{}\"", hex(&Md5::digest(&body)));
+                    parts.insert(number, body);
+                    respond(200, &tag, "")
+                }
+                None => unknown(),
+            },
+            "list" => match self.uploads.get(id) {
+                Some(parts) => respond(200, "", &listed(parts)),
+                None => unknown(),
+            },
+            "complete" => match self.uploads.remove(id) {
+                Some(parts) => {
+                    let mut sum = Md5::new();
+                    parts.values().for_each(|part| sum.update(Md5::digest(part)));
+                    let tag = format!("\"{}-{}\"", hex(&sum.finalize()), parts.len());
+                    self.object = Some((parts.values().flat_map(|part| part.iter().copied()).collect(), tag.clone()));
+                    self.completed += 1;
+                    let body =
+                        format!("<CompleteMultipartUploadResult xmlns=\"{SPACE}\"><ETag>{tag}</ETag></CompleteMultipartUploadResult>");
+                    respond(200, "", &body)
+                }
+                None => unknown(),
+            },
+            _ => match &self.object {
+                Some((_, tag)) => respond(200, tag, ""),
+                None => respond(404, "", ""),
+            },
+        }
+    }
+}
+
+fn listed(parts: &BTreeMap<u16, Bytes>) -> String {
+    let lines: String = parts
+        .iter()
+        .map(|(number, bytes)| {
+            let tag = hex(&Md5::digest(bytes));
+            format!(
+                "<Part><PartNumber>{number}</PartNumber><LastModified>2024-01-01T00:00:00.000Z</LastModified><ETag>&quot;{tag}&quot;</ETag><Size>{}</Size></Part>",
+                bytes.len()
+            )
+        })
+        .collect();
+    format!(
+        "<ListPartsResult xmlns=\"{SPACE}\"><PartNumberMarker>0</PartNumberMarker><MaxParts>1000</MaxParts><IsTruncated>false</IsTruncated>{lines}</ListPartsResult>"
+    )
+}
