@@ -17,6 +17,7 @@ use super::{Handle, Id, LocalOptions, LocalRuntime, Ready, Runtime, local, steal
 use crate::blocking::{Blocking, pool};
 use crate::inspect::Deadlock;
 use crate::monitor::{Reported, Reports, Stall};
+use crate::record::{FlightRecorder, Recorder};
 
 type ThreadName = Arc<dyn Fn() -> String + Send + Sync>;
 
@@ -48,6 +49,7 @@ pub struct Builder {
     rescue: Rescue,
     reports: Reports,
     on_task_panic: Option<panics::Listener>,
+    flight_recorder: FlightRecorder,
     descriptors: bool,
     timers: bool,
 }
@@ -99,6 +101,7 @@ impl Builder {
             rescue: Rescue::default(),
             reports: Reports::default(),
             on_task_panic: None,
+            flight_recorder: FlightRecorder::off(),
             descriptors: false,
             timers: false,
         }
@@ -317,6 +320,12 @@ impl Builder {
         self
     }
 
+    /// Records what the threads of the runtime do, see [`record`](crate::record) and [`Handle::trace`]. By default that is off, and may be turned on from outside by `cede trace`.
+    pub fn flight_recorder(&mut self, recorder: FlightRecorder) -> &mut Self {
+        self.flight_recorder = recorder;
+        self
+    }
+
     /// What happens when a task panics; see [`UnhandledPanic`].
     ///
     /// # Panics
@@ -421,6 +430,7 @@ impl Builder {
         };
         Parts {
             id: Id::next(),
+            recorder: Recorder::new(&self.flight_recorder, simulated.then(|| clock.clone())),
             clock,
             blocking: Blocking::new(config),
             event_interval: self.event_interval,

@@ -51,6 +51,7 @@ use super::stats::Stats;
 use super::tick::Tick;
 use crate::inspect::registry::{self, Inspected};
 use crate::inspect::{age, posts};
+use crate::record;
 use crate::task::slab::{self, Slab};
 use crate::task::{Id, JoinError, JoinHandle};
 use crate::time::timers::Lease;
@@ -155,6 +156,7 @@ impl Home for LocalHome {
     type Failure = JoinError;
 
     fn schedule(task: TaskRef) {
+        record::wakes(task);
         // SAFETY: tasks of this home are in slabs of `Shared`, and this one is alive.
         let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
         with_active(|active| match active {
@@ -162,6 +164,7 @@ impl Home for LocalHome {
             _ => {
                 // Once pushed, the task may run to its end and take its chunk, and the runtime, with it.
                 let shared = shared.clone();
+                shared.parts.recorder.tells(record::Told::Woken, task.id());
                 // A closed inbox means that the runtime ends and will drop the future itself.
                 if shared.push_to_inbox(task) {
                     shared.timers.driver().unpark();
@@ -207,6 +210,7 @@ where
             // SAFETY: the memory is new. A future that is not `Send` is only spawned by its scheduler's thread (I3).
             let (task, join) = unsafe { TaskCell::<F, LocalHome>::emplace(memory, future, id.number(), site, born) };
             shared.stats.spawned();
+            record::spawns(task);
             scheduler.push(task);
             JoinHandle::new(join)
         }
@@ -233,6 +237,7 @@ where
     // task whole or not at all.
     let (task, join) = unsafe { TaskCell::<F, LocalHome>::emplace(memory, future, id.number(), site, born) };
     shared.foreign_stats.spawned_from_anywhere();
+    shared.parts.recorder.tells(record::Told::Spawned, task.id());
     let pushed = shared.push_to_inbox(task);
     drop(place);
     debug_assert!(pushed, "the inbox is closed under the same lock");
@@ -286,6 +291,10 @@ impl Shared {
     /// How many tasks wait in the inbox.
     pub(crate) fn queue_depth(&self) -> usize {
         self.inbox_len.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn spawned_tasks(&self) -> u64 {
+        self.stats.spawn_count() + self.foreign_stats.spawn_count()
     }
 
     pub(crate) fn alive_tasks(&self) -> usize {
@@ -426,6 +435,7 @@ impl Scheduler {
     /// The run loop: `future` in turns with the tasks.
     fn drive<F: Future>(&self, mut future: Pin<&mut F>, signal: &Arc<MainSignal>) -> F::Output {
         let _driving = context::drive(context::Drive::OneThread);
+        let _attending = record::attend(&self.shared.parts.recorder, &self.shared.stats.samples, Some(0));
         self.seen_at.set(self.shared.parts.clock.now());
         self.attention.begin(self.seen_at.get());
         let waker = Waker::from(signal.clone());
@@ -434,6 +444,7 @@ impl Scheduler {
         loop {
             if signal.woken.load(Ordering::Relaxed) && signal.woken.swap(false, Ordering::Acquire) {
                 self.polls.set(self.polls.get() + 1);
+                record::polls_main();
                 if let Poll::Ready(output) = budget::with_initial(|| future.as_mut().poll(&mut cx)) {
                     return output;
                 }

@@ -9,6 +9,7 @@ use cede_core::task::{Leftover, TaskRef, with_waker};
 
 use super::context;
 use super::panics::Panicked;
+use crate::record;
 use crate::task::{Id, JoinError};
 
 /// What became of a task at its turn.
@@ -35,6 +36,7 @@ pub(crate) unsafe fn run(task: TaskRef, on_panic: impl FnOnce(&Panicked<'_>)) ->
         return Outcome::Completed;
     }
     task.count_poll();
+    record::polls(task);
     wait::clear();
     let polled = catch_unwind(AssertUnwindSafe(|| {
         context::polling(task, || {
@@ -111,6 +113,7 @@ unsafe fn fail(task: TaskRef, error: JoinError) {
 /// The output is in place and the caller has the right to poll.
 #[inline]
 unsafe fn complete(task: TaskRef) {
+    record::ends(task);
     // SAFETY: the caller's contract.
     match catch_unwind(AssertUnwindSafe(|| unsafe { task.complete() })) {
         Ok(None) => {}

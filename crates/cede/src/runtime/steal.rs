@@ -56,6 +56,8 @@ use super::stats::Stats;
 use crate::inspect::age;
 use crate::inspect::registry::{self, Inspected};
 use crate::monitor::{self, Watch, Watched};
+use crate::record::samples::Samples;
+use crate::record::{self, Told};
 use crate::task::slab::{self, Slab};
 use crate::task::{Id, JoinError, JoinHandle};
 use crate::time::timers::Lease;
@@ -192,6 +194,10 @@ impl Inspected for Shared {
     fn rescued(&self) -> u64 {
         self.watch.taken()
     }
+
+    fn visit_samples(&self, visit: &mut dyn FnMut(&Samples)) {
+        self.remotes.iter().for_each(|remote| visit(&remote.stats.samples));
+    }
 }
 
 /// The home of the tasks of work-stealing schedulers.
@@ -202,6 +208,7 @@ impl Home for StealHome {
 
     #[inline]
     fn schedule(task: TaskRef) {
+        record::wakes(task);
         // SAFETY: tasks of this home are in slabs of `Shared`, and this one is alive.
         let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
         with_active(|active| match active {
@@ -273,6 +280,7 @@ where
             // SAFETY: the memory is new, and the future is `Send`.
             let (task, join) = unsafe { TaskCell::<F, StealHome>::emplace(memory, future, id.number(), site, born) };
             worker.stats().spawned();
+            record::spawns(task);
             worker.push_woken(task);
             JoinHandle::new(join)
         }
@@ -298,6 +306,7 @@ where
     // SAFETY: the memory is new, and the future is `Send`. The slab is locked, so the walk of the shutdown sees the task whole or not at all.
     let (task, join) = unsafe { TaskCell::<F, StealHome>::emplace(memory, future, id.number(), site, born) };
     shared.foreign_stats.spawned_from_anywhere();
+    shared.parts.recorder.tells(Told::Spawned, task.id());
     let pushed = shared.inject.push(task);
     drop(place);
     debug_assert!(pushed.is_ok(), "the queue is closed under the same lock");
@@ -330,6 +339,15 @@ impl Shared {
         &self.remotes[index].stats
     }
 
+    pub(crate) fn spawned_tasks(&self) -> u64 {
+        self.remotes.iter().map(|remote| remote.stats.spawn_count()).sum::<u64>() + self.foreign_stats.spawn_count()
+    }
+
+    /// How many tasks wait for worker `index`, but for the one that was woken last.
+    pub(crate) fn local_queue_depth(&self, index: usize) -> usize {
+        self.remotes[index].ring.len() + self.remotes[index].overflow.len()
+    }
+
     pub(crate) fn alive_tasks(&self) -> usize {
         Stats::alive(self.remotes.iter().map(|remote| &*remote.stats).chain([&self.foreign_stats]))
     }
@@ -346,6 +364,7 @@ impl Shared {
 
     #[cold]
     fn push_foreign(&self, task: TaskRef) {
+        self.parts.recorder.tells(Told::Woken, task.id());
         // A closed queue means that the runtime ends and will drop the future itself.
         if self.inject.push(task).is_ok() {
             self.wake_for_foreign_push();

@@ -180,6 +180,7 @@ impl Registered {
     fn here(name: Arc<str>) -> Option<Self> {
         let handle = context::try_current()?;
         let id = context::current_task_id()?;
+        handle.parts().recorder.names(id, &name);
         handle.parts().names.set(id, name);
         Some(Self { handle, id })
     }

@@ -15,6 +15,7 @@ pub(super) use parking::Parked;
 
 use super::seat::is_stray;
 use super::{Remote, Shared};
+use crate::record;
 use crate::runtime::desk;
 use crate::runtime::run::{self, Outcome};
 use crate::runtime::stats::Stats;
@@ -305,11 +306,18 @@ impl Worker {
     }
 
     fn steal_from(&self, victim: usize) -> Option<TaskRef> {
+        let from = victim;
         let victim = &self.shared.remotes[victim];
         let mut stolen = RunQueue::new();
-        if victim.ring.steal(|task| stolen.push(task)) == 0 {
+        let take = |task: TaskRef| {
+            victim.stats.samples.stolen(task.id(), || self.shared.parts.recorder.now());
+            stolen.push(task);
+        };
+        if victim.ring.steal(take) == 0 {
             stolen = victim.overflow.take(|len| (len - len / 2).min(STEAL_MAX));
         }
+        self.stats.stole(stolen.len());
+        record::steals(stolen.len(), from);
         let first = stolen.pop();
         self.keep(&mut stolen);
         first

@@ -28,6 +28,7 @@ use cede_core::transfer_stack::TransferStack;
 
 use super::CURRENT;
 use crate::inspect::age;
+use crate::record;
 use crate::runtime::Id as RuntimeId;
 use crate::runtime::context;
 use crate::runtime::panics::Panicked;
@@ -239,7 +240,10 @@ impl Tasks {
         self.collect_inbox();
         for _ in 0..TURNS_MAX {
             assert!(!self.panicked.get(), "a spawned task panicked and the LocalSet is configured to shutdown on unhandled panic");
-            let Some(task) = self.next() else { return false };
+            let Some(task) = self.next() else {
+                record::resumes();
+                return false;
+            };
             // SAFETY: [I2] the task came from the queue, with the right to poll it; its home's failure is `JoinError`.
             match unsafe { run::run(task, |panicked| self.note_panic(panicked)) } {
                 Outcome::Asleep => {}
@@ -250,6 +254,7 @@ impl Tasks {
             }
         }
         assert!(!self.panicked.get(), "a spawned task panicked and the LocalSet is configured to shutdown on unhandled panic");
+        record::resumes();
         true
     }
 

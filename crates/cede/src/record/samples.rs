@@ -1,0 +1,101 @@
+//! How long polls take, and how long tasks wait for theirs, by samples.
+//!
+//! # What
+//! One poll in some sixty is timed: the first after each look at timers and sockets, and the first after every sixteenth sleep. So is one task from when it is queued to when it is polled: the next one
+//! that is queued after such a moment, if none is being timed. When a worker steals it, it counts as polled: it is polled next, or waits in a ring that is nearly empty.
+//!
+//! # Why not the obvious way
+//! Two readings of the clock for each poll cost more than many polls take. A time in each task costs all tasks memory. The length of the queue, over the rate at which it moves, would be the latency of
+//! an average task, which is not what anybody asks for.
+//!
+//! # What is not seen
+//! A poll that never ends is not counted; it is reported as a stall. A task that is being timed and does not come up where it is expected (another thread woke it earlier, priorities) is given up.
+//!
+//! # Who may touch what
+//! All numbers are atomics that stand alone. Several threads may add: the one that runs the worker, one that was taken from it, a thief.
+
+#![forbid(unsafe_code)]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::histogram::{BUCKETS, Histogram, bucket_of};
+use crate::inspect::registry::Inspected;
+use crate::record::Scale;
+
+/// Of one worker.
+#[derive(Debug, Default)]
+pub(crate) struct Samples {
+    pub(crate) polls: Buckets,
+    pub(crate) latencies: Buckets,
+    /// The task that is being timed; zero: none.
+    probed: AtomicU64,
+    probed_at: AtomicU64,
+}
+
+/// How many values of which size were seen, in ticks.
+#[derive(Debug)]
+pub(crate) struct Buckets {
+    counts: [AtomicU64; BUCKETS],
+    max: AtomicU64,
+}
+
+impl Default for Buckets {
+    fn default() -> Self {
+        Self { counts: [const { AtomicU64::new(0) }; BUCKETS], max: AtomicU64::new(0) }
+    }
+}
+
+impl Buckets {
+    pub(crate) fn add(&self, ticks: u64) {
+        self.counts[bucket_of(ticks)].fetch_add(1, Ordering::Relaxed);
+        self.max.fetch_max(ticks, Ordering::Relaxed);
+    }
+
+    /// Adds what is here to a histogram.
+    pub(crate) fn add_to(&self, histogram: &mut Histogram, scale: Scale) {
+        let max = self.max.load(Ordering::Relaxed);
+        let counts = self.counts.iter().map(|count| count.load(Ordering::Relaxed));
+        histogram.add(counts, max, scale);
+    }
+}
+
+impl Samples {
+    pub(super) fn is_probing(&self) -> bool {
+        self.probed.load(Ordering::Relaxed) != 0
+    }
+
+    pub(super) fn is_probed(&self, task: u64) -> bool {
+        self.probed.load(Ordering::Relaxed) == task
+    }
+
+    pub(super) fn forget_probe(&self) {
+        self.probed.store(0, Ordering::Relaxed);
+    }
+
+    /// A task is queued now.
+    pub(super) fn probe(&self, task: u64, now: u64) {
+        self.probed_at.store(now, Ordering::Relaxed);
+        self.probed.store(task, Ordering::Release);
+    }
+
+    /// The task that is being timed is polled now.
+    pub(super) fn polled(&self, now: u64) {
+        self.latencies.add(now.saturating_sub(self.probed_at.load(Ordering::Relaxed)));
+        self.forget_probe();
+    }
+
+    /// The task has been taken from the queue of this worker by another one.
+    pub(crate) fn stolen(&self, task: u64, now: impl FnOnce() -> u64) {
+        if self.probed.load(Ordering::Acquire) == task {
+            self.polled(now());
+        }
+    }
+}
+
+/// What all workers of a runtime have counted.
+pub(crate) fn sum(runtime: &dyn Inspected, which: fn(&Samples) -> &Buckets) -> Histogram {
+    let scale = runtime.parts().recorder.scale();
+    let mut histogram = Histogram::new();
+    runtime.visit_samples(&mut |samples| which(samples).add_to(&mut histogram, scale));
+    histogram
+}
