@@ -28,6 +28,8 @@ mod event;
 mod flight;
 mod recorder;
 pub(crate) mod samples;
+#[cfg(test)]
+mod tests;
 mod ticks;
 mod trace;
 mod writer;
@@ -42,10 +44,12 @@ use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use cede_core::task::TaskRef;
 
-use crate::inspect::posts;
+use crate::inspect::{posts, registry};
 use crate::runtime::parts::Parts;
 use crate::task::slab::census;
 use event::Kind;
@@ -259,8 +263,13 @@ pub(crate) fn unparks() {
 /// What the threads of a runtime did, if its recorder is on.
 pub(crate) fn trace(parts: &Parts) -> Option<Trace> {
     let name = parts.name.as_deref().map(|name| format!(" \"{name}\"")).unwrap_or_default();
-    let mut trace = Trace::of(&parts.recorder, format!("runtime {}{name}", parts.id))?;
+    let mut trace = Trace::of(&parts.recorder, parts.id.number(), format!("runtime {}{name} of process {}", parts.id, std::process::id()))?;
     let number = Some(parts.id.number());
+    for polls in posts::look().into_iter().filter(|polls| Some(polls.runtime) == number) {
+        if let Some(task) = polls.task.and_then(posts::see) {
+            trace.add_stuck(polls.number.as_raw_nonzero().get(), polls.thread.name().unwrap_or("without a name"), task.id);
+        }
+    }
     // Tasks of local sets may be anybody's.
     for census in census::of_all().into_iter().filter(|census| census.runtime().is_none() || census.runtime() == number) {
         census.visit(|seen| {
@@ -272,6 +281,16 @@ pub(crate) fn trace(parts: &Parts) -> Option<Trace> {
         });
     }
     Some(trace)
+}
+
+/// Records all runtimes of the process for so long, and returns what their threads did, in Chrome's format. Those that record already show what they did before, too, and go on.
+pub(crate) fn of_process(duration: Duration) -> String {
+    let recorders: Vec<_> = registry::all().iter().map(|runtime| runtime.parts().recorder.clone()).collect();
+    recorders.iter().for_each(|recorder| recorder.begin());
+    thread::sleep(duration);
+    let traces: Vec<_> = registry::all().iter().filter_map(|runtime| trace(runtime.parts())).collect();
+    recorders.iter().for_each(|recorder| recorder.end());
+    chrome::Together(&traces).to_string()
 }
 
 /// A stall is reported: writes what happened before it to a file, if that is wanted.

@@ -8,6 +8,7 @@
 //! The client sends lines. Each is answered by a line with a number of bytes, and that many bytes of UTF-8:
 //! * `dump`: the dump as text;
 //! * `top COUNT`: lines of fields, separated by tabs, as [`picture`](super::picture) says; at most so many tasks;
+//! * `trace MILLISECONDS`: records what all threads do for so long, and gives it in the format of Chrome's tracing, see [`record`](crate::record);
 //! * `task NUMBER`: all that is known of one task as text, and the circles that it is in; nothing if it has ended.
 //!
 //! What is not understood is answered by a line that begins with `error`, and the connection is closed.
@@ -31,11 +32,14 @@ use rustix::process::geteuid;
 
 use super::samples::Wanted;
 use super::{dump, picture};
+use crate::record;
 
 /// A request has at most so many bytes.
 const REQUEST_MAX: u64 = 256;
 /// A client that does not read is given up after so long.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The threads are recorded for so long at most.
+const TRACE_MAX: Duration = Duration::from_secs(3600);
 
 /// Where this process listens, once it does.
 static LISTENS: Mutex<Option<PathBuf>> = Mutex::new(None);
@@ -144,8 +148,9 @@ fn answer(mut client: &UnixStream) -> io::Result<()> {
                 sampled.get_or_insert_with(Wanted::begin);
                 picture::lines(count.parse().unwrap_or(usize::MAX))
             }
+            ["trace", millis] => record::of_process(Duration::from_millis(millis.parse().unwrap_or(0)).min(TRACE_MAX)),
             ["task", number] => number.parse().map(picture::task).unwrap_or_default(),
-            _ => return client.write_all(b"error: the requests are `dump`, `top COUNT` and `task NUMBER`\n"),
+            _ => return client.write_all(b"error: the requests are `dump`, `top COUNT`, `trace MILLISECONDS` and `task NUMBER`\n"),
         };
         client.write_all(format!("{}\n{text}", text.len()).as_bytes())?;
     }

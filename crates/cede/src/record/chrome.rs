@@ -41,15 +41,26 @@ impl Display for Micros {
 
 impl Display for Trace {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let process = std::process::id();
-        f.write_str("{\"traceEvents\":[\n")?;
-        let name = Quoted(&self.runtime);
-        write!(f, "{{\"ph\":\"M\",\"pid\":{process},\"tid\":0,\"name\":\"process_name\",\"args\":{{\"name\":{name}}}}}")?;
-        for (index, track) in self.tracks.iter().enumerate() {
-            let place = Place { trace: self, process, thread: index + 1 };
-            place.track(f, track)?;
+        Together(std::slice::from_ref(self)).fmt(f)
+    }
+}
+
+/// The traces of several runtimes of one process, each shown as a process. Times count from when the first recording began.
+pub(super) struct Together<'a>(pub(super) &'a [Trace]);
+
+impl Display for Together<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("{\"traceEvents\":[")?;
+        let begun = self.0.iter().map(|trace| trace.begun).min().unwrap_or_default();
+        for (index, trace) in self.0.iter().enumerate() {
+            let (comma, name, process) = (if index == 0 { "" } else { "," }, Quoted(&trace.runtime), trace.number);
+            write!(f, "{comma}\n{{\"ph\":\"M\",\"pid\":{process},\"tid\":0,\"name\":\"process_name\",\"args\":{{\"name\":{name}}}}}")?;
+            let place = |thread| Place { trace, thread, offset: trace.begun - begun };
+            for (index, track) in trace.tracks.iter().enumerate() {
+                place(index + 1).track(f, track)?;
+            }
+            trace.arrows(f, place)?;
         }
-        self.arrows(f, process)?;
         f.write_str("\n],\"displayTimeUnit\":\"ns\"}\n")
     }
 }
@@ -57,17 +68,17 @@ impl Display for Trace {
 /// Where the events of a track belong.
 struct Place<'a> {
     trace: &'a Trace,
-    process: u32,
     thread: usize,
+    offset: Duration,
 }
 
 impl Place<'_> {
     fn head(&self, f: &mut Formatter<'_>, phase: &str, at: Duration) -> fmt::Result {
-        write!(f, ",\n{{\"ph\":\"{phase}\",\"pid\":{},\"tid\":{},\"ts\":{}", self.process, self.thread, Micros(at))
+        write!(f, ",\n{{\"ph\":\"{phase}\",\"pid\":{},\"tid\":{},\"ts\":{}", self.trace.number, self.thread, Micros(self.offset + at))
     }
 
     fn track(&self, f: &mut Formatter<'_>, track: &Track) -> fmt::Result {
-        let Self { process, thread, .. } = self;
+        let (process, thread) = (self.trace.number, self.thread);
         let name = Quoted(&track.name);
         write!(f, ",\n{{\"ph\":\"M\",\"pid\":{process},\"tid\":{thread},\"name\":\"thread_name\",\"args\":{{\"name\":{name}}}}}")?;
         write!(f, ",\n{{\"ph\":\"M\",\"pid\":{process},\"tid\":{thread},\"name\":\"thread_sort_index\",\"args\":{{\"sort_index\":{thread}}}}}")?;
@@ -156,7 +167,7 @@ impl Trace {
     }
 
     /// From each spawn or wake to the poll that followed.
-    fn arrows(&self, f: &mut Formatter<'_>, process: u32) -> fmt::Result {
+    fn arrows<'a>(&self, f: &mut Formatter<'_>, place: impl Fn(usize) -> Place<'a>) -> fmt::Result {
         let events = self.tracks.iter().enumerate().flat_map(|(index, track)| track.events.iter().map(move |event| (index + 1, event)));
         let mut in_order: Vec<_> = events
             .filter(|(_, event)| matches!(event.kind, EventKind::Poll { .. } | EventKind::Spawn { .. } | EventKind::Wake { .. }))
@@ -173,11 +184,9 @@ impl Trace {
                 EventKind::Poll { task } => {
                     let Some((from, at)) = woken.remove(&task) else { continue };
                     arrows += 1;
-                    let begin = Place { trace: self, process, thread: from };
-                    begin.head(f, "s", at.min(event.at))?;
+                    place(from).head(f, "s", at.min(event.at))?;
                     write!(f, ",\"id\":{arrows},\"cat\":\"wake\",\"name\":\"wake\"}}")?;
-                    let end = Place { trace: self, process, thread };
-                    end.head(f, "f", event.at)?;
+                    place(thread).head(f, "f", event.at)?;
                     write!(f, ",\"id\":{arrows},\"cat\":\"wake\",\"name\":\"wake\",\"bp\":\"e\"}}")?;
                 }
                 _ => {}

@@ -74,6 +74,8 @@ pub(super) struct Writes {
 
 /// What is needed to read the rings.
 pub(super) struct Snapshot {
+    /// When it began.
+    pub(super) zero: u64,
     pub(super) now: u64,
     pub(super) scale: Scale,
     pub(super) tracks: Vec<Arc<Written>>,
@@ -216,7 +218,7 @@ impl Recorder {
             return None;
         }
         let now = self.now().saturating_sub(table.zero);
-        Some(Snapshot { now, scale, tracks: table.tracks.clone(), names: table.names.clone() })
+        Some(Snapshot { zero: table.zero, now, scale, tracks: table.tracks.clone(), names: table.names.clone() })
     }
 
     /// The file for the next stall, if one is wanted.

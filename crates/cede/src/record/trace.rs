@@ -37,7 +37,11 @@ const STEP_NS: u64 = 1_000;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Trace {
+    /// The runtime's number and what it is called.
+    pub(super) number: u64,
     pub(super) runtime: String,
+    /// When it began, by the clock of the process.
+    pub(super) begun: Duration,
     pub(super) tracks: Vec<Track>,
     pub(super) tasks: BTreeMap<u64, TraceTask>,
     pub(super) until: Duration,
@@ -60,6 +64,8 @@ pub struct TraceTask {
 pub struct Track {
     pub(super) name: String,
     pub(super) worker: Option<usize>,
+    /// The kernel's number of the thread.
+    pub(super) thread: Option<i32>,
     pub(super) events: Vec<Event>,
 }
 
@@ -229,14 +235,15 @@ impl Track {
 
 impl Trace {
     /// Nothing while the recorder is off.
-    pub(crate) fn of(recorder: &Recorder, runtime: String) -> Option<Self> {
-        let Snapshot { now, scale, tracks, names } = recorder.snapshot()?;
+    pub(crate) fn of(recorder: &Recorder, number: u64, runtime: String) -> Option<Self> {
+        let Snapshot { zero, now, scale, tracks, names } = recorder.snapshot()?;
         let mut tasks = BTreeMap::<u64, TraceTask>::new();
         let tracks = tracks.iter().map(|track| decode(track, scale, &mut tasks)).collect();
         for (task, name) in names {
             tasks.entry(task).or_default().name = Some(name);
         }
-        Some(Self { runtime, tracks, tasks, until: Duration::from_nanos(scale.span(now)) })
+        let begun = Duration::from_nanos(scale.span(zero));
+        Some(Self { number, runtime, begun, tracks, tasks, until: Duration::from_nanos(scale.span(now)) })
     }
 
     /// One for each thread that ran a worker while this was recorded, and the first for all other threads together.
@@ -249,6 +256,16 @@ impl Trace {
     #[must_use]
     pub fn task(&self, number: u64) -> Option<&TraceTask> {
         self.tasks.get(&number)
+    }
+
+    /// A thread has been polling a task since before it could begin to write.
+    pub(super) fn add_stuck(&mut self, thread: i32, name: &str, task: u64) {
+        if self.tracks.iter().all(|track| track.thread != Some(thread)) {
+            let events = vec![Event { at: Duration::ZERO, kind: EventKind::Poll { task }, not_before: Duration::ZERO }];
+            let name = format!("{name} (since before the recording, thread {thread})");
+            self.tracks.push(Track { name, worker: None, thread: Some(thread), events });
+            self.tasks.entry(task).or_default();
+        }
     }
 
     pub(crate) fn tasks_mut(&mut self) -> &mut BTreeMap<u64, TraceTask> {
@@ -313,7 +330,7 @@ fn decode(track: &Written, scale: Scale, tasks: &mut BTreeMap<u64, TraceTask>) -
             (format!("{thread} ({worker}, thread {})", of.number), of.worker)
         }
     };
-    Track { name, worker, events }
+    Track { name, worker, thread: track.of.as_ref().map(|of| of.number), events }
 }
 
 /// Gives times to the events from one reading of the clock on until the next.
