@@ -54,6 +54,7 @@ use cede_driver::clock::Hold;
 
 use crate::runtime::{Handle, context, run};
 use crate::task::{Id, JoinError, JoinHandle};
+use crate::task::spans::{self, Made};
 
 /// The blocking threads of a runtime.
 #[derive(Debug)]
@@ -158,6 +159,7 @@ where
     let parts = handle.parts();
     let hold = parts.clock.is_paused().then(|| PausedClock { hold: Some(parts.clock.hold()), driver: handle.driver() });
     let (task, join) = emplace(Once(Some(job)), Id::next(), site);
+    spans::spawned(task, Made::Blocking);
     (BlockingJob { task, handle: handle.clone(), mandatory, _hold: hold }, JoinHandle::new(join))
 }
 

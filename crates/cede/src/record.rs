@@ -52,6 +52,7 @@ use cede_core::task::TaskRef;
 use crate::inspect::{posts, registry};
 use crate::runtime::parts::Parts;
 use crate::task::slab::census;
+use crate::task::spans::{self, Made};
 use event::Kind;
 use samples::Samples;
 use writer::Seat;
@@ -144,6 +145,7 @@ fn polls_watched(task: TaskRef) {
 /// A task has ended and is going to be given up.
 #[inline(always)]
 pub(crate) fn ends(task: TaskRef) {
+    spans::ended(task);
     if watches(RECORD) {
         notes(Kind::Ended, task.id());
     }
@@ -159,6 +161,7 @@ pub(crate) fn panics(task: u64) {
 /// A task was woken by this thread and is going to be queued.
 #[inline(always)]
 pub(crate) fn wakes(task: TaskRef) {
+    spans::woken(task);
     if watches_anything() {
         queues_watched(task, Kind::Woken);
     }
@@ -167,9 +170,16 @@ pub(crate) fn wakes(task: TaskRef) {
 /// A task was made by this thread and is going to be queued.
 #[inline(always)]
 pub(crate) fn spawns(task: TaskRef) {
+    spans::spawned(task, Made::Task);
     if watches_anything() {
         queues_watched(task, Kind::Spawned);
     }
+}
+
+/// A task of this runtime was made by a thread that runs no worker of it.
+pub(crate) fn spawns_outside(parts: &Parts, task: TaskRef) {
+    spans::spawned(task, Made::Task);
+    parts.recorder.tells(Told::Spawned, task.id());
 }
 
 #[cold]

@@ -237,7 +237,7 @@ where
     // task whole or not at all.
     let (task, join) = unsafe { TaskCell::<F, LocalHome>::emplace(memory, future, id.number(), site, born) };
     shared.foreign_stats.spawned_from_anywhere();
-    shared.parts.recorder.tells(record::Told::Spawned, task.id());
+    record::spawns_outside(&shared.parts, task);
     let pushed = shared.push_to_inbox(task);
     drop(place);
     debug_assert!(pushed, "the inbox is closed under the same lock");

@@ -10,7 +10,7 @@ use cede_core::task::{Leftover, TaskRef, with_waker};
 use super::context;
 use super::panics::Panicked;
 use crate::record;
-use crate::task::{Id, JoinError};
+use crate::task::{Id, JoinError, spans};
 
 /// What became of a task at its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,7 @@ pub(crate) unsafe fn run(task: TaskRef, on_panic: impl FnOnce(&Panicked<'_>)) ->
     }
     task.count_poll();
     record::polls(task);
+    let entered = spans::enter(task);
     wait::clear();
     let polled = catch_unwind(AssertUnwindSafe(|| {
         context::polling(task, || {
@@ -49,6 +50,7 @@ pub(crate) unsafe fn run(task: TaskRef, on_panic: impl FnOnce(&Panicked<'_>)) ->
             })
         })
     }));
+    entered.leave(task, || matches!(polled, Ok((Poll::Pending, yielded)) if yielded || task.state().is_notified()));
     match polled {
         Ok((Poll::Pending, yielded)) => {
             task.set_wait(wait::take_word());

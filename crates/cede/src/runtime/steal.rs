@@ -306,7 +306,7 @@ where
     // SAFETY: the memory is new, and the future is `Send`. The slab is locked, so the walk of the shutdown sees the task whole or not at all.
     let (task, join) = unsafe { TaskCell::<F, StealHome>::emplace(memory, future, id.number(), site, born) };
     shared.foreign_stats.spawned_from_anywhere();
-    shared.parts.recorder.tells(Told::Spawned, task.id());
+    record::spawns_outside(&shared.parts, task);
     let pushed = shared.inject.push(task);
     drop(place);
     debug_assert!(pushed.is_ok(), "the queue is closed under the same lock");

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::{JoinHandle, LocalSet};
+use super::{JoinHandle, LocalSet, spans};
 use crate::runtime::{Handle, context};
 
 /// Starts a task with properties.
@@ -84,7 +84,10 @@ impl<'a> Builder<'a> {
     {
         let site = Location::caller();
         Ok(match self.name {
-            Some(name) => super::local_set::spawn_local_at(Named::new(future, name), site),
+            Some(name) => {
+                let _naming = spans::name_next(name);
+                super::local_set::spawn_local_at(Named::new(future, name), site)
+            }
             None => super::local_set::spawn_local_at(future, site),
         })
     }
@@ -101,7 +104,10 @@ impl<'a> Builder<'a> {
     {
         let site = Location::caller();
         Ok(match self.name {
-            Some(name) => local_set.spawn_at(Named::new(future, name), site),
+            Some(name) => {
+                let _naming = spans::name_next(name);
+                local_set.spawn_at(Named::new(future, name), site)
+            }
             None => local_set.spawn_at(future, site),
         })
     }
@@ -135,6 +141,7 @@ impl<'a> Builder<'a> {
     {
         let site = Location::caller();
         let Some(name) = self.name else { return crate::blocking::try_spawn(handle, job, site) };
+        let _naming = spans::name_next(name);
         let name = Arc::from(name);
         let named = move || {
             let _registered = Registered::here(name);
@@ -149,6 +156,7 @@ impl<'a> Builder<'a> {
         F::Output: Send + 'static,
     {
         let Some(name) = self.name else { return Ok(handle.spawn_at(future, site)) };
+        let _naming = spans::name_next(name);
         Ok(handle.spawn_at(Named::new(future, name), site))
     }
 }

@@ -34,6 +34,7 @@ use crate::runtime::context;
 use crate::runtime::panics::Panicked;
 use crate::runtime::run::{self, Outcome, shielded};
 use crate::task::slab::{self, Slab};
+use crate::task::spans::{self, Made};
 use crate::task::{Id, JoinError, JoinHandle};
 
 /// So many turns in one poll of the set; then the task that polls it gives way.
@@ -96,6 +97,7 @@ impl Home for SetHome {
     type Failure = JoinError;
 
     fn schedule(task: TaskRef) {
+        record::wakes(task);
         // SAFETY: [I1] tasks of this home are in slabs of `Shared`, and this one is alive.
         let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
         // Once queued elsewhere, the task may run to its end and take its chunk with it.
@@ -177,6 +179,7 @@ impl Tasks {
         // SAFETY: [I1] the memory is new, and the future stays on this thread.
         let (task, join) = unsafe { TaskCell::<F, SetHome>::emplace(memory, future, id.number(), site, age::UNKNOWN) };
         self.alive.set(self.alive.get() + 1);
+        spans::spawned(task, Made::Local);
         if !self.push(task) {
             self.shared.wake_pollers();
         }
