@@ -25,6 +25,8 @@ pub mod io;
 mod limit;
 #[doc(hidden)]
 pub mod macros;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod monitor;
 pub mod net;
 mod pollable;

@@ -51,6 +51,12 @@ impl Buckets {
         self.max.fetch_max(ticks, Ordering::Relaxed);
     }
 
+    /// How many values were seen of each size, in ticks. These only grow.
+    #[cfg(feature = "metrics")]
+    fn counts(&self) -> impl Iterator<Item = u64> {
+        self.counts.iter().map(|count| count.load(Ordering::Relaxed))
+    }
+
     /// Adds what is here to a histogram.
     pub(crate) fn add_to(&self, histogram: &mut Histogram, scale: Scale) {
         let max = self.max.load(Ordering::Relaxed);
@@ -97,5 +103,21 @@ pub(crate) fn sum(runtime: &dyn Inspected, which: fn(&Samples) -> &Buckets) -> H
     let scale = runtime.parts().recorder.scale();
     let mut histogram = Histogram::new();
     runtime.visit_samples(&mut |samples| which(samples).add_to(&mut histogram, scale));
+    histogram
+}
+
+/// What all workers of a runtime have counted since the last time that this was asked, which `before` remembers. Compared in ticks, because how long a tick is becomes known better and better.
+#[cfg(feature = "metrics")]
+pub(crate) fn news(runtime: &dyn Inspected, which: fn(&Samples) -> &Buckets, before: &mut Vec<u64>) -> Histogram {
+    let mut counts = vec![0; BUCKETS];
+    let mut max = 0;
+    runtime.visit_samples(&mut |samples| {
+        counts.iter_mut().zip(which(samples).counts()).for_each(|(sum, count)| *sum += count);
+        max = max.max(which(samples).max.load(Ordering::Relaxed));
+    });
+    before.resize(BUCKETS, 0);
+    let mut histogram = Histogram::new();
+    histogram.add(counts.iter().zip(&*before).map(|(now, before)| now.saturating_sub(*before)), max, runtime.parts().recorder.scale());
+    *before = counts;
     histogram
 }

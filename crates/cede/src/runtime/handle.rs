@@ -206,7 +206,7 @@ impl Handle {
         self.parts().name.as_deref()
     }
 
-    fn inspected(&self) -> &dyn Inspected {
+    pub(crate) fn inspected(&self) -> &dyn Inspected {
         match &self.scheduler {
             SchedulerHandle::Local(shared) => &**shared,
             SchedulerHandle::Steal(shared) => &**shared,
