@@ -53,8 +53,8 @@ use cede_core::task::{Cell, Header, Home, TaskRef};
 use cede_driver::clock::Hold;
 
 use crate::runtime::{Handle, context, run};
-use crate::task::{Id, JoinError, JoinHandle};
 use crate::task::spans::{self, Made};
+use crate::task::{Id, JoinError, JoinHandle};
 
 /// The blocking threads of a runtime.
 #[derive(Debug)]

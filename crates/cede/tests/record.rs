@@ -106,7 +106,8 @@ fn virtual_workers_have_tracks_of_their_own() {
             own.flat_map(|track| track.events()).filter(|event| matches!(event.kind, EventKind::Poll { .. })).count()
         };
         both |= polls(0) > 0 && polls(1) > 0;
-        steals |= trace.tracks().iter().flat_map(|track| track.events()).any(|event| matches!(event.kind, EventKind::Steal { count: 1.., .. }));
+        steals |=
+            trace.tracks().iter().flat_map(|track| track.events()).any(|event| matches!(event.kind, EventKind::Steal { count: 1.., .. }));
     }
     assert!(both && steals, "with some seed both workers poll, and one steals");
 }
@@ -206,7 +207,8 @@ fn a_stall_leaves_a_file() {
         .build()
         .unwrap();
     let (go_on, wait) = channel::<()>();
-    let stuck = cede::task::Builder::new().name("the \"stuck\" one").spawn_on(async move { wait.recv().unwrap_or(()) }, runtime.handle()).unwrap();
+    let stuck =
+        cede::task::Builder::new().name("the \"stuck\" one").spawn_on(async move { wait.recv().unwrap_or(()) }, runtime.handle()).unwrap();
     assert_eq!(reports.recv(), Ok(number(stuck.id())));
     let file = std::fs::read_dir(&directory).unwrap().next().expect("a file").unwrap().path();
     let events = events(&std::fs::read_to_string(file).unwrap());

@@ -156,7 +156,8 @@ impl Describer {
                 workers => format!("{workers} workers"),
             };
             let simulated = if parts.simulated { ", simulated" } else { "" };
-            let times = [("polls", sum(&**runtime, |samples| &samples.polls)), ("waits for a poll", sum(&**runtime, |samples| &samples.latencies))];
+            let times =
+                [("polls", sum(&**runtime, |samples| &samples.polls)), ("waits for a poll", sum(&**runtime, |samples| &samples.latencies))];
             let seen = times.iter().filter(|(_, times)| times.count() > 0);
             let times: String = seen.map(|(what, times)| format!("; {what} {times}")).collect();
             (parts.id.number(), format!("runtime {}{name}, {kind}{simulated}{times}", parts.id))

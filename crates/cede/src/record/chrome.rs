@@ -81,7 +81,10 @@ impl Place<'_> {
         let (process, thread) = (self.trace.number, self.thread);
         let name = Quoted(&track.name);
         write!(f, ",\n{{\"ph\":\"M\",\"pid\":{process},\"tid\":{thread},\"name\":\"thread_name\",\"args\":{{\"name\":{name}}}}}")?;
-        write!(f, ",\n{{\"ph\":\"M\",\"pid\":{process},\"tid\":{thread},\"name\":\"thread_sort_index\",\"args\":{{\"sort_index\":{thread}}}}}")?;
+        write!(
+            f,
+            ",\n{{\"ph\":\"M\",\"pid\":{process},\"tid\":{thread},\"name\":\"thread_sort_index\",\"args\":{{\"sort_index\":{thread}}}}}"
+        )?;
         let mut state: Option<&Event> = None;
         for event in &track.events {
             if event.kind.is_state() {

@@ -164,12 +164,13 @@ impl Recorder {
         let thread = thread::current();
         let mut table = self.table();
         let generation = self.generation();
-        if generation % 2 == 0 {
+        if generation.is_multiple_of(2) {
             return None;
         }
         let is_own = |track: &&Arc<Written>| track.of.as_ref().is_some_and(|of| of.thread == thread.id() && of.worker == worker);
         let track = table.tracks.iter().find(is_own).cloned().unwrap_or_else(|| {
-            let of = Writes { thread: thread.id(), number: gettid().as_raw_nonzero().get(), name: thread.name().map(str::to_owned), worker };
+            let of =
+                Writes { thread: thread.id(), number: gettid().as_raw_nonzero().get(), name: thread.name().map(str::to_owned), worker };
             let track = Arc::new(Written { ring: ring(self.events), of: Some(of) });
             table.tracks.push(track.clone());
             track

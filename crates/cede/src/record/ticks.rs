@@ -37,7 +37,8 @@ pub(crate) fn now() -> u64 {
 fn without_counter() -> u64 {
     let (_, epoch) = *BASE.get_or_init(|| {
         let counts = cfg!(target_arch = "x86_64")
-            && std::fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource").is_ok_and(|name| name.trim() == "tsc");
+            && std::fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource")
+                .is_ok_and(|name| name.trim() == "tsc");
         SOURCE.store(if counts { COUNTER } else { MONOTONIC }, Ordering::Relaxed);
         (if counts { counter() } else { 0 }, Instant::now())
     });

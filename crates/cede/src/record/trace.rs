@@ -208,7 +208,14 @@ impl EventKind {
     pub fn is_state(self) -> bool {
         matches!(
             self,
-            Self::Poll { .. } | Self::Resume { .. } | Self::Main | Self::Look | Self::Park | Self::Unpark | Self::Block { .. } | Self::Leave
+            Self::Poll { .. }
+                | Self::Resume { .. }
+                | Self::Main
+                | Self::Look
+                | Self::Park
+                | Self::Unpark
+                | Self::Block { .. }
+                | Self::Leave
         )
     }
 }

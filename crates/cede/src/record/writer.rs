@@ -68,7 +68,7 @@ impl Seat {
         let generation = self.recorder.generation();
         match &self.writer {
             Some(writer) if writer.generation == generation => return watched,
-            None if generation % 2 == 0 => return watched,
+            None if generation.is_multiple_of(2) => return watched,
             _ => {}
         }
         let track = self.recorder.track_here(self.worker);

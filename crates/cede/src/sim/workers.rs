@@ -18,7 +18,13 @@ use crate::record::FlightRecorder;
 use crate::runtime::Builder;
 use crate::runtime::steal::stepping::{Progress, Stepper};
 
-pub(super) fn run<F>(count: usize, policy: Policy, choices: Seeded, recorder: FlightRecorder, program: F) -> Result<Report<F::Output>, Failure>
+pub(super) fn run<F>(
+    count: usize,
+    policy: Policy,
+    choices: Seeded,
+    recorder: FlightRecorder,
+    program: F,
+) -> Result<Report<F::Output>, Failure>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
