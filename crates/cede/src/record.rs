@@ -15,7 +15,7 @@
 //! A test of a thread-local byte at each poll, wake, spawn and end of a task.
 //!
 //! # Who may touch what
-//! `WATCHES` and `SEAT`: their thread. A ring: see [`cede_core::event_ring`]; its one writer is the thread whose seat holds it. The table of a [`Recorder`]: under its lock, which is taken when a thread comes to
+//! The thread-locals: their thread. A ring: see [`cede_core::event_ring`]; its one writer is the thread whose seat holds it. The table of a [`Recorder`]: under its lock, which is taken when a thread comes to
 //! a ring, and for what other threads say.
 //!
 //! # Invariants
@@ -63,14 +63,25 @@ const RECORD: u8 = 1;
 const TIME_NEXT: u8 = 2;
 /// A poll is being timed.
 const TIMING: u8 = 4;
+/// A task is being timed until it is polled, which may be soon.
+const PROBING: u8 = 8;
 /// The next task that is queued is to be timed until it is polled.
-const PROBE_NEXT: u8 = 8;
-/// A task is being timed until it is polled.
-const PROBING: u8 = 16;
+const PROBE_NEXT: u8 = 16;
+
+/// So many looks go by without a sample. With it the number of polls between two samples is odd, so that in a program of two tasks that take turns both are seen.
+const LOOKS_BETWEEN: u32 = 30;
+/// About so many polls are between two looks.
+const POLLS_BETWEEN: usize = 61;
 
 thread_local! {
-    /// What the hooks are wanted for on this thread.
-    static WATCHES: Cell<u8> = const { Cell::new(0) };
+    /// What the hook of polls is wanted for on this thread: all but [`PROBE_NEXT`].
+    static POLLS: Cell<u8> = const { Cell::new(0) };
+    /// What the hooks of wakes and spawns are wanted for: [`RECORD`] and [`PROBE_NEXT`].
+    static QUEUES: Cell<u8> = const { Cell::new(0) };
+    /// So many looks until the next sample, or until the task that is being timed may have its turn.
+    static LOOKS_LEFT: Cell<u32> = const { Cell::new(0) };
+    /// The task that is being timed, and in how many more polls it is looked for.
+    static PROBED: Cell<(u64, u32)> = const { Cell::new((0, 0)) };
     static SEAT: RefCell<Option<Seat>> = const { RefCell::new(None) };
 }
 
@@ -84,12 +95,12 @@ pub(crate) fn monitor_looks() {
 
 #[inline(always)]
 fn watches(what: u8) -> bool {
-    WATCHES.with(|watches| watches.get() & what != 0)
+    POLLS.with(|watches| watches.get() & what != 0)
 }
 
-#[inline(always)]
-fn watches_anything() -> bool {
-    WATCHES.with(|watches| watches.get() != 0)
+/// The hooks are wanted for `what`, or not any more.
+fn watch(hooks: &'static std::thread::LocalKey<Cell<u8>>, what: u8, wanted: bool) {
+    hooks.with(|hooks| hooks.set(if wanted { hooks.get() | what } else { hooks.get() & !what }));
 }
 
 fn with_seat(access: impl FnOnce(&mut Seat)) {
@@ -107,23 +118,28 @@ fn with_seat(access: impl FnOnce(&mut Seat)) {
 #[must_use]
 pub(crate) struct Attending {
     before: Option<Seat>,
-    watched_before: u8,
+    watched_before: (u8, u8),
 }
 
 /// The thread begins to run worker `worker` of the runtime of `recorder`; `None` is the guest.
 pub(crate) fn attend(recorder: &Arc<Recorder>, samples: &Arc<Samples>, worker: Option<usize>) -> Attending {
+    let watched_before = (POLLS.replace(0), QUEUES.replace(0));
     let mut seat = Seat::new(recorder.clone(), samples.clone(), worker);
-    let watched = seat.refresh(0);
+    seat.refresh();
     seat.state(Kind::Awake, 0);
     let before = SEAT.try_with(|place| place.borrow_mut().replace(seat)).ok().flatten();
-    Attending { before, watched_before: WATCHES.replace(watched) }
+    Attending { before, watched_before }
 }
 
 impl Drop for Attending {
     fn drop(&mut self) {
-        with_seat(|seat| seat.state(Kind::Away, 0));
+        with_seat(|seat| {
+            seat.stops_timing();
+            seat.state(Kind::Away, 0);
+        });
         let _gone = SEAT.try_with(|place| std::mem::replace(&mut *place.borrow_mut(), self.before.take()));
-        WATCHES.set(self.watched_before);
+        POLLS.set(self.watched_before.0);
+        QUEUES.set(self.watched_before.1);
         resumes();
     }
 }
@@ -131,7 +147,7 @@ impl Drop for Attending {
 /// A task is going to be polled on this thread.
 #[inline(always)]
 pub(crate) fn polls(task: TaskRef) {
-    if watches_anything() {
+    if watches(u8::MAX) {
         polls_watched(task);
     }
 }
@@ -139,7 +155,13 @@ pub(crate) fn polls(task: TaskRef) {
 #[cold]
 #[inline(never)]
 fn polls_watched(task: TaskRef) {
-    with_seat(|seat| WATCHES.set(seat.polls(task, WATCHES.get())));
+    let (probed, tries) = PROBED.get();
+    // The most frequent case by far: some task is timed, but not this one.
+    if POLLS.get() == PROBING && probed != task.id() && tries > 0 {
+        PROBED.set((probed, tries - 1));
+        return;
+    }
+    with_seat(|seat| seat.polls(task));
 }
 
 /// A task has ended and is going to be given up.
@@ -162,7 +184,7 @@ pub(crate) fn panics(task: u64) {
 #[inline(always)]
 pub(crate) fn wakes(task: TaskRef) {
     spans::woken(task);
-    if watches_anything() {
+    if QUEUES.with(Cell::get) != 0 {
         queues_watched(task, Kind::Woken);
     }
 }
@@ -171,7 +193,7 @@ pub(crate) fn wakes(task: TaskRef) {
 #[inline(always)]
 pub(crate) fn spawns(task: TaskRef) {
     spans::spawned(task, Made::Task);
-    if watches_anything() {
+    if QUEUES.with(Cell::get) != 0 {
         queues_watched(task, Kind::Spawned);
     }
 }
@@ -185,7 +207,7 @@ pub(crate) fn spawns_outside(parts: &Parts, task: TaskRef) {
 #[cold]
 #[inline(never)]
 fn queues_watched(task: TaskRef, kind: Kind) {
-    with_seat(|seat| WATCHES.set(seat.queues(task, kind, WATCHES.get())));
+    with_seat(|seat| seat.queues(task, kind));
 }
 
 #[cold]
@@ -196,7 +218,7 @@ fn notes(kind: Kind, argument: u64) {
 /// The future of `block_on` is going to be polled on this thread.
 #[inline]
 pub(crate) fn polls_main() {
-    if watches_anything() {
+    if watches(RECORD | TIMING) {
         begins(Kind::Main, 0);
     }
 }
@@ -221,8 +243,7 @@ pub(crate) fn blocks() {
 #[cold]
 fn begins(kind: Kind, argument: u64) {
     with_seat(|seat| {
-        let watched = seat.stops_timing(WATCHES.get());
-        WATCHES.set(watched);
+        seat.stops_timing();
         seat.state(kind, argument);
     });
 }
@@ -242,31 +263,43 @@ pub(crate) fn fires(count: usize) {
 }
 
 /// The thread looks at timers and sockets, between tasks. `queued` says how many tasks wait here, and in the queue for those from outside.
+#[inline]
 pub(crate) fn looks(queued: impl FnOnce() -> (usize, usize)) {
+    let left = LOOKS_LEFT.get();
+    if left > 0 && !watches(RECORD | TIMING) {
+        LOOKS_LEFT.set(left - 1);
+        return;
+    }
     with_seat(|seat| {
-        let watched = seat.stops_timing(WATCHES.get());
+        seat.stops_timing();
+        seat.refresh();
         seat.state(Kind::Looking, 0);
         seat.depths(queued);
-        let watched = seat.refresh(watched);
-        WATCHES.set(seat.arms(watched));
+        if left > 0 {
+            LOOKS_LEFT.set(left - 1);
+        } else {
+            seat.arms();
+        }
     });
 }
 
 /// The thread has nothing to do and is going to sleep.
 pub(crate) fn parks(queued: impl FnOnce() -> (usize, usize)) {
-    with_seat(|seat| {
-        WATCHES.set(seat.stops_timing(WATCHES.get()));
-        seat.depths(queued);
-        seat.state(Kind::Parked, 0);
-    });
+    if watches(RECORD | TIMING) {
+        with_seat(|seat| {
+            seat.stops_timing();
+            seat.depths(queued);
+            seat.state(Kind::Parked, 0);
+        });
+    }
 }
 
 /// The thread is awake again.
 pub(crate) fn unparks() {
     with_seat(|seat| {
-        let watched = seat.refresh(WATCHES.get());
+        seat.refresh();
         seat.state(Kind::Awake, 0);
-        WATCHES.set(seat.arms_now_and_then(watched));
+        seat.arms_now_and_then();
     });
 }
 

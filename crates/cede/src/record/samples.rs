@@ -1,8 +1,9 @@
 //! How long polls take, and how long tasks wait for theirs, by samples.
 //!
 //! # What
-//! One poll in some sixty is timed: the first after each look at timers and sockets, and the first after every sixteenth sleep. So is one task from when it is queued to when it is polled: the next one
-//! that is queued after such a moment, if none is being timed. When a worker steals it, it counts as polled: it is polled next, or waits in a ring that is nearly empty.
+//! One poll in some two thousand is timed: the first after each 31st look at timers and sockets, and the first after every sixteenth sleep. So is one task from when it is queued to when it is polled: the next one
+//! that is queued after such a moment, if none is being timed. Where it stands in the queue is remembered, so that it is looked for only when its turn is near. When a worker steals it, it counts as polled: it is
+//! polled next, or waits in a ring that is nearly empty.
 //!
 //! # Why not the obvious way
 //! Two readings of the clock for each poll cost more than many polls take. A time in each task costs all tasks memory. The length of the queue, over the rate at which it moves, would be the latency of

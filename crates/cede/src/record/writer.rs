@@ -10,7 +10,9 @@ use cede_core::task::TaskRef;
 use super::event::{Kind, Raw};
 use super::recorder::{Recorder, Written};
 use super::samples::Samples;
-use super::{LOOKS, PROBE_NEXT, PROBING, RECORD, TIME_NEXT, TIMING};
+use super::{
+    LOOKS, LOOKS_BETWEEN, LOOKS_LEFT, POLLS, POLLS_BETWEEN, PROBE_NEXT, PROBED, PROBING, QUEUES, RECORD, TIME_NEXT, TIMING, watch,
+};
 use crate::monitor;
 
 /// Of polls that are shorter than this on average, one in [`BURST`] reads the clock. In ticks, of which there are some two or three in a nanosecond, or one.
@@ -20,11 +22,10 @@ pub(super) const BURST: u32 = 4;
 const SEEN: usize = 1024;
 /// After so many sleeps a poll is timed.
 const SLEEPS: u32 = 16;
-/// A task that is being timed is looked for in so many polls, if there were few before it in the queue.
-const TRIES: u32 = 192;
-/// And in so many if there were more than [`BACKLOG`]: it may have been given precedence.
-const TRIES_AT_FIRST: u32 = 8;
-const BACKLOG: usize = 64;
+/// A task that is being timed is looked for in so many polls, from the look on that comes before its turn if all goes as it should.
+const TRIES: u32 = 2 * POLLS_BETWEEN as u32;
+/// And in so many at first if there are many before it: it may have been given precedence.
+const TRIES_AT_FIRST: u32 = 4;
 
 /// See the module's description.
 pub(super) struct Seat {
@@ -36,8 +37,8 @@ pub(super) struct Seat {
     timed_at: u64,
     /// How many tasks were queued here when this was last asked for.
     backlog: usize,
-    /// Polls until the task that is being timed may have its turn, and how many more are looked at then.
-    probe: (usize, u32),
+    /// There were many tasks before the one that is being timed, and its turn has not come yet.
+    probed_far: bool,
     sleeps: u32,
 }
 
@@ -60,80 +61,87 @@ struct Writer {
 
 impl Seat {
     pub(super) fn new(recorder: Arc<Recorder>, samples: Arc<Samples>, worker: Option<usize>) -> Self {
-        Self { recorder, samples, worker, writer: None, timed_at: 0, backlog: 0, probe: (0, 0), sleeps: 0 }
+        Self { recorder, samples, worker, writer: None, timed_at: 0, backlog: 0, probed_far: false, sleeps: 0 }
     }
 
     /// Sees whether the recorder was turned on or off.
-    pub(super) fn refresh(&mut self, watched: u8) -> u8 {
+    pub(super) fn refresh(&mut self) {
         let generation = self.recorder.generation();
         match &self.writer {
-            Some(writer) if writer.generation == generation => return watched,
-            None if generation.is_multiple_of(2) => return watched,
+            Some(writer) if writer.generation == generation => return,
+            None if generation.is_multiple_of(2) => return,
             _ => {}
         }
         let track = self.recorder.track_here(self.worker);
         self.writer = track.map(|(track, generation, zero)| Writer::new(track, generation, zero));
-        if self.writer.is_some() { watched | RECORD } else { watched & !RECORD }
+        watch(&POLLS, RECORD, self.writer.is_some());
+        watch(&QUEUES, RECORD, self.writer.is_some());
     }
 
-    /// A task is going to be polled. Returns what is watched from now on.
+    /// A task is going to be polled.
     #[inline]
-    pub(super) fn polls(&mut self, task: TaskRef, mut watched: u8) -> u8 {
-        if watched & !RECORD != 0 {
-            watched = self.samples_poll(task, watched);
+    pub(super) fn polls(&mut self, task: TaskRef) {
+        if POLLS.get() != RECORD {
+            self.samples_poll(task);
         }
         if let Some(writer) = &mut self.writer {
             writer.polls(&self.recorder, task);
         }
-        watched
     }
 
     #[cold]
-    fn samples_poll(&mut self, task: TaskRef, watched: u8) -> u8 {
-        let mut watched = self.stops_timing(watched);
-        if watched & PROBING != 0 {
-            if self.samples.is_probed(task.id()) {
-                self.samples.polled(self.recorder.now());
-                watched &= !PROBING;
-            } else if self.probe.1 == 0 {
-                watched &= !PROBING;
+    fn samples_poll(&mut self, task: TaskRef) {
+        self.stops_timing();
+        if POLLS.get() & PROBING != 0 {
+            let (probed, tries) = PROBED.get();
+            if probed == task.id() {
+                // Unless a thief was faster.
+                if self.samples.is_probed(probed) {
+                    self.samples.polled(self.recorder.now());
+                }
+                watch(&POLLS, PROBING, false);
+                self.probed_far = false;
+            } else if tries > 0 {
+                PROBED.set((probed, tries - 1));
+            } else {
+                watch(&POLLS, PROBING, false);
                 // It comes later, or somebody else has it.
-                if self.probe.0 == 0 {
+                if !self.probed_far {
                     self.samples.forget_probe();
                 }
-            } else {
-                self.probe.1 -= 1;
             }
         }
-        if watched & TIME_NEXT != 0 {
+        if POLLS.get() & TIME_NEXT != 0 {
             self.timed_at = self.recorder.now();
-            watched = watched & !TIME_NEXT | TIMING;
+            watch(&POLLS, TIME_NEXT, false);
+            watch(&POLLS, TIMING, true);
         }
-        watched
     }
 
     /// A poll that is being timed has ended.
-    pub(super) fn stops_timing(&self, watched: u8) -> u8 {
-        if watched & TIMING != 0 {
+    pub(super) fn stops_timing(&self) {
+        if POLLS.get() & TIMING != 0 {
             self.samples.polls.add(self.recorder.now().saturating_sub(self.timed_at));
+            watch(&POLLS, TIMING, false);
         }
-        watched & !TIMING
     }
 
     /// A task is going to be queued.
-    pub(super) fn queues(&mut self, task: TaskRef, kind: Kind, mut watched: u8) -> u8 {
-        if watched & PROBE_NEXT != 0 {
-            watched &= !PROBE_NEXT;
+    pub(super) fn queues(&mut self, task: TaskRef, kind: Kind) {
+        if QUEUES.get() & PROBE_NEXT != 0 {
+            watch(&QUEUES, PROBE_NEXT, false);
+            watch(&POLLS, PROBING, true);
             self.samples.probe(task.id(), self.recorder.now());
-            let far = self.backlog > BACKLOG;
-            self.probe = if far { (self.backlog, TRIES_AT_FIRST) } else { (0, TRIES) };
-            watched |= PROBING;
+            self.probed_far = self.backlog > POLLS_BETWEEN;
+            PROBED.set((task.id(), if self.probed_far { TRIES_AT_FIRST } else { TRIES }));
+            if self.probed_far {
+                LOOKS_LEFT.set(u32::try_from(self.backlog / POLLS_BETWEEN - 1).unwrap_or(u32::MAX));
+            }
         }
         if let Some(writer) = &mut self.writer {
             writer.put(kind, task.id(), None);
             writer.sight(task);
         }
-        watched
     }
 
     /// The thread does something else from now on.
@@ -158,28 +166,28 @@ impl Seat {
     }
 
     /// The next poll is to be timed, and the next task that is queued.
-    pub(super) fn arms(&mut self, watched: u8) -> u8 {
-        if watched & PROBING != 0 {
-            return watched | TIME_NEXT;
+    pub(super) fn arms(&mut self) {
+        LOOKS_LEFT.set(LOOKS_BETWEEN);
+        watch(&POLLS, TIME_NEXT, true);
+        if self.probed_far && self.samples.is_probing() {
+            // Its turn comes before the next look.
+            self.probed_far = false;
+            PROBED.set((PROBED.get().0, TRIES));
+            watch(&POLLS, PROBING, true);
+        } else if POLLS.get() & PROBING == 0 {
+            self.samples.forget_probe();
+            watch(&QUEUES, PROBE_NEXT, true);
         }
-        if !self.samples.is_probing() {
-            return watched | TIME_NEXT | PROBE_NEXT;
-        }
-        // As many polls as there are between two looks, about.
-        self.probe.0 = self.probe.0.saturating_sub(BACKLOG - 3);
-        if self.probe.0 > BACKLOG {
-            return watched | TIME_NEXT;
-        }
-        self.probe = (0, TRIES);
-        watched | TIME_NEXT | PROBING
     }
 
     /// The same after some sleeps.
-    pub(super) fn arms_now_and_then(&mut self, watched: u8) -> u8 {
+    pub(super) fn arms_now_and_then(&mut self) {
         self.backlog = 0;
         let sleeps = self.sleeps;
         self.sleeps = (sleeps + 1) % SLEEPS;
-        if sleeps == 0 { self.arms(watched) } else { watched }
+        if sleeps == 0 {
+            self.arms();
+        }
     }
 }
 

@@ -70,7 +70,7 @@ impl RuntimeMetrics {
         self.handle.stats(worker).park_unpark_count()
     }
 
-    /// How long polls of tasks take, by samples: about one poll in sixty is timed, and some after sleeps. Polls that have not ended are not in it.
+    /// How long polls of tasks take, by samples: about one poll in two thousand is timed, and one after every sixteenth sleep. Polls that have not ended are not in it.
     #[must_use]
     pub fn poll_times(&self) -> Histogram {
         self.handle.sampled(|samples| &samples.polls)
