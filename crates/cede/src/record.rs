@@ -47,6 +47,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use cede_core::run_queue::RunQueue;
 use cede_core::task::TaskRef;
 
 use crate::inspect::{posts, registry};
@@ -199,9 +200,16 @@ pub(crate) fn spawns(task: TaskRef) {
 }
 
 /// A task of this runtime was made by a thread that runs no worker of it.
-pub(crate) fn spawns_outside(parts: &Parts, task: TaskRef) {
+pub(crate) fn spawns_outside(parts: &Parts, samples: &Samples, task: TaskRef) {
     spans::spawned(task, Made::Task);
     parts.recorder.tells(Told::Spawned, task.id());
+    samples.queued_outside(task.id(), || parts.recorder.now());
+}
+
+/// A task of this runtime was woken by a thread that runs no worker of it.
+pub(crate) fn wakes_outside(parts: &Parts, samples: &Samples, task: TaskRef) {
+    parts.recorder.tells(Told::Woken, task.id());
+    samples.queued_outside(task.id(), || parts.recorder.now());
 }
 
 #[cold]
@@ -246,6 +254,14 @@ fn begins(kind: Kind, argument: u64) {
         seat.stops_timing();
         seat.state(kind, argument);
     });
+}
+
+/// This thread took these tasks from a queue of which `from` are the samples.
+#[inline]
+pub(crate) fn takes(from: &Samples, tasks: &RunQueue) {
+    if from.is_probing() {
+        with_seat(|seat| seat.adopts(from, tasks));
+    }
 }
 
 /// This thread took so many tasks from the queue of worker `victim`.

@@ -164,3 +164,21 @@ fn a_task_that_waits_behind_a_long_poll_is_in_the_latencies() {
         assert!(polls.count() > 3 && polls.max() >= long, "{polls} on {:?}", runtime.handle());
     }
 }
+
+#[test]
+fn what_other_threads_queue_is_in_the_latencies() {
+    for builder in [Builder::new_current_thread(), Builder::new_multi_thread()] {
+        let mut builder = builder;
+        let runtime = builder.enable_all().worker_threads(1).build().unwrap();
+        let handle = runtime.handle().clone();
+        // Each is spawned when the one before has ended, so the worker makes no task runnable itself.
+        runtime.block_on(async {
+            for _ in 0..64 {
+                let handle = handle.clone();
+                cede::task::spawn_blocking(move || handle.spawn(async {})).await.unwrap().await.unwrap();
+            }
+        });
+        let waits = runtime.metrics().schedule_latencies();
+        assert!(waits.count() >= 2, "{waits} on {:?}", runtime.handle());
+    }
+}

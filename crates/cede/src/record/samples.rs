@@ -2,8 +2,8 @@
 //!
 //! # What
 //! One poll in some two thousand is timed: the first after each 31st look at timers and sockets, and the first after every sixteenth sleep. So is one task from when it is queued to when it is polled: the next one
-//! that is queued after such a moment, if none is being timed. Where it stands in the queue is remembered, so that it is looked for only when its turn is near. When a worker steals it, it counts as polled: it is
-//! polled next, or waits in a ring that is nearly empty.
+//! that is queued after such a moment, if none is being timed. Where it stands in the queue is remembered, so that it is looked for only when its turn is near. Tasks that
+//! other threads queue are timed, too, one in sixteen. Whoever takes tasks from another queue takes the task that is being timed over with them.
 //!
 //! # Why not the obvious way
 //! Two readings of the clock for each poll cost more than many polls take. A time in each task costs all tasks memory. The length of the queue, over the rate at which it moves, would be the latency of
@@ -17,13 +17,18 @@
 
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use cede_core::run_queue::RunQueue;
 
 use crate::histogram::{BUCKETS, Histogram, bucket_of};
 use crate::inspect::registry::Inspected;
 use crate::record::Scale;
 
-/// Of one worker.
+const OUTSIDE: u32 = 16;
+const OUTSIDE_LOST: u32 = 1 << 12;
+
+/// Of one worker, or of all other threads.
 #[derive(Debug, Default)]
 pub(crate) struct Samples {
     pub(crate) polls: Buckets,
@@ -31,6 +36,8 @@ pub(crate) struct Samples {
     /// The task that is being timed; zero: none.
     probed: AtomicU64,
     probed_at: AtomicU64,
+    /// How many tasks were queued by threads that run no worker, about.
+    outside: AtomicU32,
 }
 
 /// How many values of which size were seen, in ticks.
@@ -67,7 +74,7 @@ impl Buckets {
 }
 
 impl Samples {
-    pub(super) fn is_probing(&self) -> bool {
+    pub(crate) fn is_probing(&self) -> bool {
         self.probed.load(Ordering::Relaxed) != 0
     }
 
@@ -91,11 +98,24 @@ impl Samples {
         self.forget_probe();
     }
 
-    /// The task has been taken from the queue of this worker by another one.
-    pub(crate) fn stolen(&self, task: u64, now: impl FnOnce() -> u64) {
-        if self.probed.load(Ordering::Acquire) == task {
-            self.polled(now());
+    /// A task was queued by a thread that runs no worker. One in sixteen of them is timed, if none is; in the long run also if one seems to be, which may have got lost.
+    #[cold]
+    pub(crate) fn queued_outside(&self, task: u64, now: impl FnOnce() -> u64) {
+        let count = self.outside.load(Ordering::Relaxed);
+        self.outside.store(count.wrapping_add(1), Ordering::Relaxed);
+        if count.is_multiple_of(OUTSIDE) && (!self.is_probing() || count.is_multiple_of(OUTSIDE_LOST)) {
+            self.probe(task, now());
         }
+    }
+
+    /// If one of these tasks is being timed: the task, and when that began. It is not timed here any more.
+    pub(super) fn take_probe(&self, tasks: &RunQueue) -> Option<(u64, u64)> {
+        let probed = self.probed.load(Ordering::Acquire);
+        if probed == 0 || tasks.iter().all(|task| task.id() != probed) {
+            return None;
+        }
+        let at = self.probed_at.load(Ordering::Relaxed);
+        self.probed.compare_exchange(probed, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok().then_some((probed, at))
     }
 }
 

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use cede_core::run_queue::RunQueue;
 use cede_core::task::TaskRef;
 
 use super::event::{Kind, Raw};
@@ -141,6 +142,16 @@ impl Seat {
         if let Some(writer) = &mut self.writer {
             writer.put(kind, task.id(), None);
             writer.sight(task);
+        }
+    }
+
+    /// Tasks were taken from elsewhere; one of them may be timed, which this thread goes on with.
+    pub(super) fn adopts(&mut self, from: &Samples, tasks: &RunQueue) {
+        let Some((task, since)) = from.take_probe(tasks) else { return };
+        if POLLS.get() & PROBING == 0 && !self.probed_far {
+            self.samples.probe(task, since);
+            PROBED.set((task, TRIES));
+            watch(&POLLS, PROBING, true);
         }
     }
 

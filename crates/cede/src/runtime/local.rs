@@ -164,7 +164,7 @@ impl Home for LocalHome {
             _ => {
                 // Once pushed, the task may run to its end and take its chunk, and the runtime, with it.
                 let shared = shared.clone();
-                shared.parts.recorder.tells(record::Told::Woken, task.id());
+                record::wakes_outside(&shared.parts, &shared.foreign_stats.samples, task);
                 // A closed inbox means that the runtime ends and will drop the future itself.
                 if shared.push_to_inbox(task) {
                     shared.timers.driver().unpark();
@@ -237,7 +237,7 @@ where
     // task whole or not at all.
     let (task, join) = unsafe { TaskCell::<F, LocalHome>::emplace(memory, future, id.number(), site, born) };
     shared.foreign_stats.spawned_from_anywhere();
-    record::spawns_outside(&shared.parts, task);
+    record::spawns_outside(&shared.parts, &shared.foreign_stats.samples, task);
     let pushed = shared.push_to_inbox(task);
     drop(place);
     debug_assert!(pushed, "the inbox is closed under the same lock");
@@ -427,6 +427,7 @@ impl Scheduler {
     fn collect_inbox(&self) {
         if !self.shared.inbox.is_empty() {
             let tasks: RunQueue = self.shared.inbox.take();
+            record::takes(&self.shared.foreign_stats.samples, &tasks);
             self.shared.inbox_len.fetch_sub(tasks.len(), Ordering::Relaxed);
             self.ready(|ready| ready.append(tasks));
         }

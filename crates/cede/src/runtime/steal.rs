@@ -56,8 +56,8 @@ use super::stats::Stats;
 use crate::inspect::age;
 use crate::inspect::registry::{self, Inspected};
 use crate::monitor::{self, Watch, Watched};
+use crate::record;
 use crate::record::samples::Samples;
-use crate::record::{self, Told};
 use crate::task::slab::{self, Slab};
 use crate::task::{Id, JoinError, JoinHandle};
 use crate::time::timers::Lease;
@@ -306,7 +306,7 @@ where
     // SAFETY: the memory is new, and the future is `Send`. The slab is locked, so the walk of the shutdown sees the task whole or not at all.
     let (task, join) = unsafe { TaskCell::<F, StealHome>::emplace(memory, future, id.number(), site, born) };
     shared.foreign_stats.spawned_from_anywhere();
-    record::spawns_outside(&shared.parts, task);
+    record::spawns_outside(&shared.parts, &shared.foreign_stats.samples, task);
     let pushed = shared.inject.push(task);
     drop(place);
     debug_assert!(pushed.is_ok(), "the queue is closed under the same lock");
@@ -364,7 +364,7 @@ impl Shared {
 
     #[cold]
     fn push_foreign(&self, task: TaskRef) {
-        self.parts.recorder.tells(Told::Woken, task.id());
+        record::wakes_outside(&self.parts, &self.foreign_stats.samples, task);
         // A closed queue means that the runtime ends and will drop the future itself.
         if self.inject.push(task).is_ok() {
             self.wake_for_foreign_push();

@@ -257,6 +257,7 @@ impl Worker {
     fn take_injected(&self) -> Option<TaskRef> {
         let workers = self.shared.workers;
         let mut taken = self.shared.inject.take(|len| (len / workers + 1).min(STEAL_MAX));
+        record::takes(&self.shared.foreign_stats.samples, &taken);
         let first = taken.pop();
         self.keep(&mut taken);
         first
@@ -309,14 +310,11 @@ impl Worker {
         let from = victim;
         let victim = &self.shared.remotes[victim];
         let mut stolen = RunQueue::new();
-        let take = |task: TaskRef| {
-            victim.stats.samples.stolen(task.id(), || self.shared.parts.recorder.now());
-            stolen.push(task);
-        };
-        if victim.ring.steal(take) == 0 {
+        if victim.ring.steal(|task| stolen.push(task)) == 0 {
             stolen = victim.overflow.take(|len| (len - len / 2).min(STEAL_MAX));
         }
         self.stats.stole(stolen.len());
+        record::takes(&victim.stats.samples, &stolen);
         record::steals(stolen.len(), from);
         let first = stolen.pop();
         self.keep(&mut stolen);
