@@ -3,19 +3,19 @@
 //! # What
 //! While a recorder is on, each thread that runs tasks writes what it does (polls, wakes, spawns, steals, sleeps) into a ring of its own; [`Trace`] is a copy of the rings, and displays itself in the
 //! format of Chrome's tracing, which Perfetto opens. It is turned on by [`Builder::flight_recorder`](crate::runtime::Builder::flight_recorder), by the environment variable `CEDE_TRACE=1`, or from
-//! outside by `cede trace PID`. The same hooks take the samples of the histograms ([`samples`]), which are always on.
+//! outside by `cede trace PID`. The same hooks take the samples of the histograms (`samples`), which are always on.
 //!
 //! # Why not the obvious way
 //! *A ring for each worker*: a worker may be taken from its thread in the middle of a poll, and then two threads would write. A ring belongs to a thread and the worker that it began with.
 //! *Begin and end of each poll*: the end of a poll is the begin of what comes next on the same thread. One event says both, and a poll that never ends is in the trace, too.
 //! *A clock reading for each event*: that alone costs more than recording may. Spawns and wakes have no time of their own: they lie between the begin and the end of the poll that they were made in. Of polls that
-//! follow each other in less than [`writer::SHORT_TICKS`] on average, one in [`writer::BURST`] reads the clock; all of them do as soon as a poll is longer, or the monitor has looked since the last reading.
+//! follow each other in less than `writer::SHORT_TICKS` on average, one in `writer::BURST` reads the clock; all of them do as soon as a poll is longer, or the monitor has looked since the last reading.
 //!
 //! # What it costs when it is off
-//! A test of a thread-local byte at each poll, wake, spawn and end of a task.
+//! A test of a thread-local byte at each poll, wake, spawn and end of a task: two instructions. (They were earned back where a poll marks its task: whether it yields is a bit of that mark.)
 //!
 //! # Who may touch what
-//! The thread-locals: their thread. A ring: see [`cede_core::event_ring`]; its one writer is the thread whose seat holds it. The table of a [`Recorder`]: under its lock, which is taken when a thread comes to
+//! The thread-locals: their thread. A ring: see [`cede_core::event_ring`]; its one writer is the thread whose seat holds it. The table of a `Recorder`: under its lock, which is taken when a thread comes to
 //! a ring, and for what other threads say.
 //!
 //! # Invariants
