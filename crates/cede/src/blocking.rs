@@ -158,8 +158,9 @@ where
 {
     let parts = handle.parts();
     let hold = parts.clock.is_paused().then(|| PausedClock { hold: Some(parts.clock.hold()), driver: handle.driver() });
-    let (task, join) = emplace(Once(Some(job)), Id::next(), site);
-    spans::spawned(task, Made::Blocking);
+    let id = Id::next();
+    spans::spawns::<F>(id, site, size_of::<F>(), Made::Blocking);
+    let (task, join) = emplace(Once(Some(job)), id, site);
     (BlockingJob { task, handle: handle.clone(), mandatory, _hold: hold }, JoinHandle::new(join))
 }
 

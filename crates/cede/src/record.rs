@@ -53,7 +53,7 @@ use cede_core::task::TaskRef;
 use crate::inspect::{posts, registry};
 use crate::runtime::parts::Parts;
 use crate::task::slab::census;
-use crate::task::spans::{self, Made};
+use crate::task::spans;
 use event::Kind;
 use samples::Samples;
 use writer::Seat;
@@ -193,7 +193,6 @@ pub(crate) fn wakes(task: TaskRef) {
 /// A task was made by this thread and is going to be queued.
 #[inline(always)]
 pub(crate) fn spawns(task: TaskRef) {
-    spans::spawned(task, Made::Task);
     if QUEUES.with(Cell::get) != 0 {
         queues_watched(task, Kind::Spawned);
     }
@@ -201,7 +200,6 @@ pub(crate) fn spawns(task: TaskRef) {
 
 /// A task of this runtime was made by a thread that runs no worker of it.
 pub(crate) fn spawns_outside(parts: &Parts, samples: &Samples, task: TaskRef) {
-    spans::spawned(task, Made::Task);
     parts.recorder.tells(Told::Spawned, task.id());
     samples.queued_outside(task.id(), || parts.recorder.now());
 }

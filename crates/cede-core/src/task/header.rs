@@ -180,12 +180,6 @@ impl TaskRef {
         unsafe { &*self.header().site.load(Ordering::Relaxed) }
     }
 
-    /// How many bytes its cell has: the future or its output, and what the runtime knows of it.
-    #[must_use]
-    pub fn size(self) -> usize {
-        self.vtable().layout.size()
-    }
-
     /// The type of the task's future.
     #[must_use]
     pub fn future_type(self) -> &'static str {

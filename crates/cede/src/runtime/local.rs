@@ -53,6 +53,7 @@ use crate::inspect::registry::{self, Inspected};
 use crate::inspect::{age, posts};
 use crate::record;
 use crate::task::slab::{self, Slab};
+use crate::task::spans::{self, Made};
 use crate::task::{Id, JoinError, JoinHandle};
 use crate::time::timers::Lease;
 use attention::Attention;
@@ -203,6 +204,7 @@ where
 {
     let layout = TaskCell::<F, LocalHome>::LAYOUT;
     let id = Id::next();
+    spans::spawns::<F>(id, site, layout.size(), Made::Task);
     with_active(|active| match active {
         Some(scheduler) if Arc::ptr_eq(&scheduler.shared, shared) && !scheduler.slab(|slab| slab.is_frozen()) => {
             let memory = scheduler.slab(|slab| slab.allocate(layout));

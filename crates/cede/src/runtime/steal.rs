@@ -59,6 +59,7 @@ use crate::monitor::{self, Watch, Watched};
 use crate::record;
 use crate::record::samples::Samples;
 use crate::task::slab::{self, Slab};
+use crate::task::spans::{self, Made};
 use crate::task::{Id, JoinError, JoinHandle};
 use crate::time::timers::Lease;
 use guest::GuestPlace;
@@ -271,6 +272,7 @@ where
 {
     let layout = TaskCell::<F, StealHome>::LAYOUT;
     let id = Id::next();
+    spans::spawns::<F>(id, site, layout.size(), Made::Task);
     // No closure, which would own the future: a large one would be moved once more.
     let inside = Inside::enter();
     match inside.worker() {

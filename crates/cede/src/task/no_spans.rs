@@ -2,7 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+use std::panic::Location;
+
 use cede_core::task::TaskRef;
+
+use super::Id;
 
 /// What a task is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +23,7 @@ pub(crate) fn name_next(_name: &str) -> Naming {
 }
 
 #[inline(always)]
-pub(crate) fn spawned(_task: TaskRef, _made: Made) {}
+pub(crate) fn spawns<F>(_id: Id, _site: &'static Location<'static>, _size: usize, _made: Made) {}
 
 #[inline(always)]
 pub(crate) fn woken(_task: TaskRef) {}

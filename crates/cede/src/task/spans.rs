@@ -15,12 +15,13 @@
 //! A shard of the table: under its lock, which is not held while the subscriber is called. The span of a task that is being polled is with the thread that polls.
 //!
 //! # Invariants
-//! - I1: a task has an entry from its spawn to its end if the subscriber of the thread that spawned it wanted its span; the counter `SPANS` is at least the number of entries.
+//! - I1: a task has an entry from before its spawn to its end if the subscriber of the thread that spawned it wanted its span; the counter `SPANS` is at least the number of entries.
 
 #![forbid(unsafe_code)]
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::panic::Location;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cede_core::lock::Lock;
@@ -28,6 +29,8 @@ use cede_core::task::TaskRef;
 use tracing::Span;
 use tracing::level_filters::LevelFilter;
 use tracing::span::EnteredSpan;
+
+use super::Id;
 
 const SHARDS: usize = 16;
 
@@ -82,17 +85,17 @@ pub(crate) enum Made {
     Blocking,
 }
 
-/// A task was made and is going to be queued.
+/// A task is going to be made, of `size` bytes. Called where no lock is held and no worker is inside, for this calls the subscriber.
 #[inline]
-pub(crate) fn spawned(task: TaskRef, made: Made) {
+pub(crate) fn spawns<F>(id: Id, site: &'static Location<'static>, size: usize, made: Made) {
     if LevelFilter::current() >= LevelFilter::TRACE {
-        open(task, made);
+        open(id.number(), site, size, std::any::type_name::<F>(), made);
     }
 }
 
 #[cold]
-fn open(task: TaskRef, made: Made) {
-    let (id, site, name) = (task.id(), task.site(), NAME.take().unwrap_or_default());
+fn open(id: u64, site: &'static Location<'static>, size: usize, future: &'static str, made: Made) {
+    let name = NAME.take().unwrap_or_default();
     let span = if made == Made::Blocking {
         tracing::trace_span!(
             target: "tokio::task::blocking",
@@ -101,7 +104,7 @@ fn open(task: TaskRef, made: Made) {
             kind = %"blocking",
             task.name = %name,
             task.id = id,
-            "fn" = %task.future_type(),
+            "fn" = %future,
             loc.file = site.file(),
             loc.line = site.line(),
             loc.col = site.column(),
@@ -114,7 +117,7 @@ fn open(task: TaskRef, made: Made) {
             kind = %(if made == Made::Local { "local" } else { "task" }),
             task.name = %name,
             task.id = id,
-            size.bytes = task.size() as u64,
+            size.bytes = size as u64,
             loc.file = site.file(),
             loc.line = site.line(),
             loc.col = site.column(),

@@ -174,12 +174,12 @@ impl Tasks {
         F::Output: 'static,
     {
         let id = Id::next();
+        spans::spawns::<F>(id, site, TaskCell::<F, SetHome>::LAYOUT.size(), Made::Local);
         let memory = self.slab.borrow_mut().as_mut().map(|slab| slab.allocate(TaskCell::<F, SetHome>::LAYOUT));
         let Some(memory) = memory else { return crate::task::spawn_cancelled(future, id, site) };
         // SAFETY: [I1] the memory is new, and the future stays on this thread.
         let (task, join) = unsafe { TaskCell::<F, SetHome>::emplace(memory, future, id.number(), site, age::UNKNOWN) };
         self.alive.set(self.alive.get() + 1);
-        spans::spawned(task, Made::Local);
         if !self.push(task) {
             self.shared.wake_pollers();
         }
