@@ -64,6 +64,9 @@ pub(crate) enum Command {
     /// Watch the tasks of a running program; without PID, list the programs that listen
     #[command(after_help = LISTENING)]
     Top(TopArgs),
+    /// Record what the threads of a running program do, for ui.perfetto.dev or chrome://tracing; without PID, list the programs that listen
+    #[command(after_help = LISTENING)]
+    Trace(TraceArgs),
 }
 
 #[derive(Args, Debug)]
@@ -340,6 +343,21 @@ pub(crate) struct DumpArgs {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct TraceArgs {
+    /// The process
+    #[arg(value_name = "PID")]
+    pub(crate) process: Option<u32>,
+
+    /// For how long. A program that records already gives what happened before, too, also with 0
+    #[arg(long, default_value = "2", value_name = "N", value_parser = recorded)]
+    pub(crate) seconds: Duration,
+
+    /// Where to write it, '-' for standard output; by default cede-trace-PID.json
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct TopArgs {
     /// The process
     #[arg(value_name = "PID")]
@@ -376,6 +394,10 @@ pub(crate) enum IfExists {
     Overwrite,
     /// Write to a numbered name beside it
     Rename,
+}
+
+fn recorded(text: &str) -> Result<Duration, String> {
+    if text.trim() == "0" { Ok(Duration::ZERO) } else { seconds(text) }
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

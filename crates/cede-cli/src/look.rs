@@ -1,4 +1,4 @@
-//! `cede dump` and `cede top`: what a running program does, seen from outside.
+//! `cede dump`, `cede top` and `cede trace`: what a running program does, seen from outside.
 //!
 //! ```text
 //! link ─→ picture ─→ view ─→ draw ─→ screen      the terminal
@@ -14,11 +14,12 @@ mod plain;
 mod screen;
 mod view;
 
+use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::cli::{DumpArgs, TopArgs};
+use crate::cli::{DumpArgs, TopArgs, TraceArgs};
 use cede_transfer::Exit;
 use link::Link;
 use view::View;
@@ -50,6 +51,20 @@ pub(crate) fn top(args: &TopArgs) -> Exit {
     }
     match screen::run(link, view) {
         Ok(()) => Exit::Done,
+        Err(message) => failed(&message),
+    }
+}
+
+/// Runs `cede trace`.
+pub(crate) fn trace(args: &TraceArgs) -> Exit {
+    let Some(process) = args.process else { return list() };
+    let file = args.output.clone().unwrap_or_else(|| format!("cede-trace-{process}.json").into());
+    match Link::to(process).and_then(|mut link| link.trace(args.seconds)) {
+        Ok(trace) if file.as_os_str() == "-" => told(Ok(trace)),
+        Ok(trace) => match fs::write(&file, trace) {
+            Ok(()) => told(Ok(format!("{}: open it in https://ui.perfetto.dev or chrome://tracing\n", file.display()))),
+            Err(error) => failed(&format!("{}: {error}", file.display())),
+        },
         Err(message) => failed(&message),
     }
 }

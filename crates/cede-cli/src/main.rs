@@ -47,6 +47,7 @@ fn main() -> ExitCode {
         cli::Command::Adopt(args) => adopt::run(&args),
         cli::Command::Dump(args) => look::dump(&args),
         cli::Command::Top(args) => look::top(&args),
+        cli::Command::Trace(args) => look::trace(&args),
     }
     .into()
 }

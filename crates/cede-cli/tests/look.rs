@@ -204,3 +204,22 @@ fn the_view_ends_with_the_program() {
     assert_eq!(code, Some(1));
     assert!(last.contains("has ended"), "{last:?}");
 }
+
+#[test]
+fn a_trace_of_a_program_that_did_not_record() {
+    let program = LookedInto::begin("trace", "1");
+    let file = program.directory.join("trace.json");
+    let (code, told, errors) = program.run(&["trace", &program.number(), "--seconds", "0.2", "-o", file.to_str().unwrap()]);
+    assert_eq!((code, &*errors), (Some(0), ""));
+    assert!(told.contains("trace.json") && told.contains("perfetto"), "{told}");
+    let trace: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    let slices: Vec<_> = trace["traceEvents"].as_array().unwrap().iter().filter(|event| event["ph"] == "X").collect();
+    // The one that spins began before, and will never end; the other worker sleeps.
+    let spins: Vec<_> = slices.iter().filter(|slice| slice["name"] == "the one that spins").collect();
+    assert!(spins.len() == 1 && spins[0]["dur"].as_f64().unwrap() > 190_000.0, "{slices:#?}");
+    assert!(spins[0]["args"]["spawned_at"].as_str().unwrap().contains("look.rs"), "{slices:#?}");
+    let (code, piped, _) = program.run(&["trace", &program.number(), "--seconds", "0", "-o", "-"]);
+    assert!(code == Some(0) && serde_json::from_str::<serde_json::Value>(&piped).unwrap()["traceEvents"].is_array(), "{piped}");
+    let (code, _, errors) = program.run(&["trace", &program.number(), "--seconds", "0", "-o", "/nowhere/at/all"]);
+    assert!(code == Some(1) && errors.contains("/nowhere/at/all"), "{errors}");
+}

@@ -8,6 +8,8 @@ extern crate std;
 
 pub mod choice;
 pub mod desk;
+#[cfg(target_has_atomic = "64")]
+pub mod event_ring;
 #[cfg(not(loom))]
 pub mod executor;
 pub mod idle;

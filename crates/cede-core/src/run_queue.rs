@@ -47,6 +47,11 @@ impl RunQueue {
         Some(task)
     }
 
+    /// The tasks in the queue, front first.
+    pub fn iter(&self) -> impl Iterator<Item = TaskRef> + '_ {
+        core::iter::successors(self.head, |task| task.next())
+    }
+
     /// Moves all tasks of `other` behind the ones here.
     pub fn append(&mut self, other: &mut RunQueue) {
         let Some(first) = other.head.take() else { return };

@@ -56,6 +56,7 @@ use cede_driver::clock::Hold;
 
 use crate::order;
 use crate::runtime::{Handle, context, run};
+use crate::task::spans::{self, Made};
 use crate::task::{Id, JoinError, JoinHandle};
 
 /// The blocking threads of a runtime.
@@ -145,7 +146,9 @@ where
 {
     let parts = handle.parts();
     let hold = parts.clock.is_paused().then(|| PausedClock { hold: Some(parts.clock.hold()), driver: handle.driver() });
-    let (task, join) = emplace(Once(Some(job)), Id::next(), site);
+    let id = Id::next();
+    spans::spawns::<F>(id, site, size_of::<F>(), Made::Blocking);
+    let (task, join) = emplace(Once(Some(job)), id, site);
     (BlockingJob { task, handle: handle.clone(), mandatory, _hold: hold }, JoinHandle::new(join))
 }
 

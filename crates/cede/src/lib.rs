@@ -24,11 +24,14 @@ pub mod event;
 pub mod fs;
 #[cfg(feature = "scope")]
 pub mod group;
+mod histogram;
 pub mod inspect;
 pub mod io;
 mod limit;
 #[doc(hidden)]
 pub mod macros;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod monitor;
 #[cfg(feature = "net")]
 pub mod net;
@@ -38,6 +41,7 @@ mod pollable;
 #[cfg(feature = "process")]
 pub mod process;
 mod rank;
+pub mod record;
 pub mod runtime;
 #[cfg(feature = "scope")]
 pub mod scope;

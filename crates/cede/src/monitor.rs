@@ -207,6 +207,7 @@ struct Round {
 }
 
 fn look(memory: &mut Memory, barrier: ProcessBarrier) -> Round {
+    crate::record::monitor_looks();
     let mut watches = std::mem::take(&mut memory.watches);
     watches.extend(state().watches.iter().filter_map(Weak::upgrade));
     let now = Instant::now();

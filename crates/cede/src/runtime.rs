@@ -24,6 +24,7 @@ pub(crate) mod stats;
 pub(crate) mod steal;
 mod tick;
 
+pub use crate::histogram::Histogram;
 pub use crate::monitor::{Stall, StallFrame};
 pub use crate::rank::policy;
 pub use builder::{Builder, UnhandledPanic};

@@ -39,12 +39,15 @@ use std::future::Future;
 
 use cede_core::choice::Seeded;
 
+use crate::record::FlightRecorder;
+
 /// A simulated run to be made. See the module's description.
 #[derive(Clone, Debug)]
 pub struct Sim {
     seed: u64,
     policy: Option<Policy>,
     workers: Option<usize>,
+    flight_recorder: FlightRecorder,
 }
 
 /// What came out of a run.
@@ -66,7 +69,7 @@ impl Sim {
     /// The run of this seed, on one thread.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { seed, policy: None, workers: None }
+        Self { seed, policy: None, workers: None, flight_recorder: FlightRecorder::off() }
     }
 
     /// Fixes the policy, which otherwise the seed draws.
@@ -88,6 +91,13 @@ impl Sim {
         self
     }
 
+    /// Records what the virtual workers do, in virtual time; the program gets it by [`Handle::trace`](crate::runtime::Handle::trace).
+    #[must_use]
+    pub fn flight_recorder(mut self, recorder: FlightRecorder) -> Self {
+        self.flight_recorder = recorder;
+        self
+    }
+
     /// Makes the run.
     ///
     /// # Errors
@@ -105,8 +115,8 @@ impl Sim {
         let mut choices = Seeded::new(self.seed);
         let policy = self.policy.unwrap_or_else(|| Policy::draw(&mut choices));
         match self.workers {
-            None => one_thread::run(policy, choices, program),
-            Some(count) => workers::run(count, policy, choices, program),
+            None => one_thread::run(policy, choices, self.flight_recorder, program),
+            Some(count) => workers::run(count, policy, choices, self.flight_recorder, program),
         }
     }
 }

@@ -13,6 +13,11 @@ mod local_set;
 mod nesting;
 pub(crate) mod ready_set;
 pub(crate) mod slab;
+#[cfg(not(feature = "tracing"))]
+#[path = "task/no_spans.rs"]
+pub(crate) mod spans;
+#[cfg(feature = "tracing")]
+pub(crate) mod spans;
 mod spawn;
 mod task_local;
 mod yield_now;

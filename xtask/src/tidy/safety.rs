@@ -71,6 +71,8 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/cede/src/net/tcp/socket.rs",
     "crates/cede/src/net/unix/socket.rs",
     "crates/cede/src/process/command.rs",
+    "crates/cede/src/record/ticks.rs",
+    "crates/cede/src/record/trace.rs",
     "crates/cede/src/runtime/local.rs",
     "crates/cede/src/runtime/local/ranked.rs",
     "crates/cede/src/runtime/local/spawn.rs",

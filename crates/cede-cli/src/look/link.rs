@@ -86,6 +86,12 @@ impl Link {
         })
     }
 
+    /// What all threads do for so long, in Chrome's format.
+    pub(super) fn trace(&mut self, duration: Duration) -> Result<String, String> {
+        self.stream.get_ref().set_read_timeout(Some(PATIENCE + duration)).map_err(|error| error.to_string())?;
+        self.ask(&format!("trace {}", duration.as_millis()))
+    }
+
     fn exchange(&mut self, request: &str) -> io::Result<String> {
         self.stream.get_mut().write_all(format!("{request}\n").as_bytes())?;
         let mut head = String::new();

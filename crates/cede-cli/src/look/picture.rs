@@ -1,7 +1,7 @@
 //! What a program says of itself: lines of fields, separated by tabs, read into values.
 //!
 //! ```text
-//! runtime  NUMBER  DESCRIPTION  TASKS  QUEUED  STALLS  DEADLOCKS  RESCUED  BLOCKING_THREADS
+//! runtime  NUMBER  DESCRIPTION  TASKS  QUEUED  STALLS  DEADLOCKS  RESCUED  BLOCKING_THREADS  POLLS  WAITS
 //! thread   NUMBER  NAME  TASK_OR_NOTHING
 //! task     NUMBER  RUNTIME_OR_NOTHING  STATE  SHARE  POLLS  AGE_MS  NAME  SITE  WAITS_FOR  FUTURE
 //! ```
@@ -30,6 +30,18 @@ pub(super) struct Runtime {
     pub(super) deadlocks: u64,
     pub(super) rescued: u64,
     pub(super) blocking_threads: u64,
+    /// How long polls took.
+    pub(super) polls: Option<Spread>,
+    /// How long tasks waited for theirs.
+    pub(super) waits: Option<Spread>,
+}
+
+/// How long things took, by samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Spread {
+    pub(super) median: Duration,
+    pub(super) p99: Duration,
+    pub(super) max: Duration,
 }
 
 /// A thread that polls tasks, and the one that it polls.
@@ -104,7 +116,17 @@ impl Fields<'_> {
             deadlocks: self.number()?,
             rescued: self.number()?,
             blocking_threads: self.number()?,
+            polls: self.spread(),
+            waits: self.spread(),
         })
+    }
+
+    /// Nothing if there were no samples, or the program is of an older version.
+    fn spread(&mut self) -> Option<Spread> {
+        let numbers: Vec<_> = self.0.next()?.split(' ').map(str::parse).collect::<Result<_, _>>().ok()?;
+        let &[median, p99, max, count] = &numbers[..] else { return None };
+        let [median, p99, max] = [median, p99, max].map(Duration::from_nanos);
+        (count > 0).then_some(Spread { median, p99, max })
     }
 
     fn thread(&mut self) -> Option<Thread> {

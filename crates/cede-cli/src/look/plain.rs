@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::picture::{Runtime, Task, Thread};
+use super::picture::{Runtime, Spread, Task, Thread};
 use super::view::{Row, View};
 
 /// The whole picture.
@@ -42,8 +42,12 @@ pub(super) fn table(view: &View) -> String {
 }
 
 pub(super) fn of_runtime(runtime: &Runtime) -> String {
+    let spread = |what: &str, spread: Option<Spread>| {
+        spread.map_or_else(String::new, |Spread { median, p99, max }| format!(", {what} p50 {median:.1?} p99 {p99:.1?} max {max:.1?}"))
+    };
+    let times = spread("polls", runtime.polls) + &spread("waits for a poll", runtime.waits);
     format!(
-        "runtime {} ({}): {} tasks, {} queued, {} stalls, {} deadlocks, {} rescued, {} blocking threads",
+        "runtime {} ({}): {} tasks, {} queued, {} stalls, {} deadlocks, {} rescued, {} blocking threads{times}",
         runtime.number,
         runtime.description,
         runtime.tasks,
@@ -116,6 +120,7 @@ mod tests {
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 1 + 2 + 1 + 3, "{text}");
         assert!(lines[0].starts_with("runtime 1 (web, 2 workers): 3 tasks, 1 queued, 2 stalls"), "{text}");
+        assert!(lines[0].ends_with("6 blocking threads, polls p50 1.5µs p99 20.0µs max 7.0ms"), "{text}");
         assert!(lines[1].ends_with("cede-worker-0 polls task 2 src/spin.rs:7:5"), "{text}");
         assert!(lines[4].contains("running   99.8%") && lines[4].ends_with("app::spin"), "{text}");
         assert!(lines[5].contains("1m30s") || lines[5].contains("90s"), "{text}");

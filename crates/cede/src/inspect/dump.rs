@@ -11,6 +11,7 @@ use cede_core::task::Sighting;
 
 use super::registry::Inspected;
 use super::{Deadlock, State, TaskDump, age, chain, deadlock, object, posts, registry};
+use crate::record::samples::sum;
 use crate::task::Priority;
 use crate::task::slab::census;
 use crate::{order, rank};
@@ -162,7 +163,11 @@ impl Describer {
                 workers => format!("{workers} workers"),
             };
             let simulated = if parts.simulated { ", simulated" } else { "" };
-            (parts.id.number(), format!("runtime {}{name}, {kind}{simulated}", parts.id))
+            let times =
+                [("polls", sum(&**runtime, |samples| &samples.polls)), ("waits for a poll", sum(&**runtime, |samples| &samples.latencies))];
+            let seen = times.iter().filter(|(_, times)| times.count() > 0);
+            let times: String = seen.map(|(what, times)| format!("; {what} {times}")).collect();
+            (parts.id.number(), format!("runtime {}{name}, {kind}{simulated}{times}", parts.id))
         };
         self.runtimes.iter().map(describe).collect()
     }

@@ -1,18 +1,21 @@
 //! A picture of the process for programs that show it: lines of fields, separated by tabs.
 //!
 //! ```text
-//! runtime  NUMBER  DESCRIPTION  TASKS  QUEUED  STALLS  DEADLOCKS  RESCUED  BLOCKING_THREADS
+//! runtime  NUMBER  DESCRIPTION  TASKS  QUEUED  STALLS  DEADLOCKS  RESCUED  BLOCKING_THREADS  POLLS  WAITS
 //! thread   NUMBER  NAME  TASK_OR_NOTHING
 //! task     NUMBER  RUNTIME_OR_NOTHING  STATE  SHARE  POLLS  AGE_MS  NAME  SITE  WAITS_FOR  FUTURE
 //! ```
-//! `SHARE` is the part of one thread's time that the task had since the last request, in thousandths. Tasks come with the largest share first, then those that run or are runnable, then by number.
+//! `POLLS` and `WAITS` are how long polls took, and how long tasks waited for theirs, by samples: the median, the 99th percentile and the longest in nanoseconds, and the number of samples, separated by
+//! spaces. `SHARE` is the part of one thread's time that the task had since the last request, in thousandths. Tasks come with the largest share first, then those that run or are runnable, then by number.
 
 #![forbid(unsafe_code)]
 
 use std::fmt::Write;
 
 use super::{State, TaskDump, dump, posts, registry, samples};
+use crate::histogram::Histogram;
 use crate::order;
+use crate::record::samples::sum;
 
 /// At most `tasks` of the tasks.
 pub(super) fn lines(tasks: usize) -> String {
@@ -36,6 +39,8 @@ pub(super) fn lines(tasks: usize) -> String {
                 &parts.reported.deadlocks(),
                 &runtime.rescued(),
                 &parts.blocking.metrics().threads,
+                &spread(&sum(&*runtime, |samples| &samples.polls)),
+                &spread(&sum(&*runtime, |samples| &samples.latencies)),
             ],
         );
     }
@@ -52,6 +57,11 @@ pub(super) fn lines(tasks: usize) -> String {
         task_line(&mut text, share, task);
     }
     text
+}
+
+fn spread(times: &Histogram) -> String {
+    let nanos = [times.quantile(0.5), times.quantile(0.99), times.max()].map(|time| time.as_nanos());
+    format!("{} {} {} {}", nanos[0], nanos[1], nanos[2], times.count())
 }
 
 /// All that is known of one task.

@@ -107,7 +107,31 @@ pub(crate) fn stir() {
     STIRS.with(|stirs| stirs.store(stirs.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed));
 }
 
-/// The task that this thread polls becomes `task`; returns what it was.
+/// In the pointer of a task, whose header is aligned: the task has asked to go to the back of its queue when its poll returns.
+const YIELDS: usize = 1;
+
+fn without_mark(task: *mut Header) -> *mut Header {
+    task.map_addr(|address| address & !YIELDS)
+}
+
+/// The task that this thread polls yields.
+pub(crate) fn mark_yielding() {
+    TASK.with(|current| current.store(current.load(Ordering::Relaxed).map_addr(|address| address | YIELDS), Ordering::Relaxed));
+}
+
+/// Whether the task that this thread polls yields.
+#[inline]
+pub(crate) fn yields() -> bool {
+    TASK.with(|current| current.load(Ordering::Relaxed).addr() & YIELDS != 0)
+}
+
+/// The task that this thread polls becomes `task`, which may be marked.
+#[inline]
+pub(crate) fn set(task: *mut Header) {
+    TASK.with(|current| current.store(task, Ordering::Relaxed));
+}
+
+/// The task that this thread polls becomes `task`; returns what it was, with its mark.
 #[inline]
 pub(crate) fn replace(task: *mut Header) -> *mut Header {
     TASK.with(|current| {
@@ -120,7 +144,7 @@ pub(crate) fn replace(task: *mut Header) -> *mut Header {
 /// The task that this thread polls.
 #[inline]
 pub(crate) fn current() -> *mut Header {
-    TASK.with(|current| current.load(Ordering::Relaxed))
+    TASK.with(|current| without_mark(current.load(Ordering::Relaxed)))
 }
 
 /// The task that this thread polls.
@@ -135,7 +159,7 @@ pub(crate) fn aside<R>(body: impl FnOnce() -> R) -> R {
     struct Restore(*mut Header);
     impl Drop for Restore {
         fn drop(&mut self) {
-            replace(self.0);
+            set(self.0);
         }
     }
     let _restore = Restore(replace(std::ptr::null_mut()));
@@ -176,7 +200,7 @@ pub(crate) fn look_into(all: &mut Vec<Polls>) {
         Polls {
             thread: post.thread.clone(),
             number: post.number,
-            task: NonNull::new(task.load(Ordering::Relaxed)),
+            task: NonNull::new(without_mark(task.load(Ordering::Relaxed))),
             runtime: runtime.load(Ordering::Relaxed),
             excused: excused.load(Ordering::Relaxed),
             stirs: stirs.load(Ordering::Relaxed),

@@ -4,6 +4,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use crate::record::samples::Samples;
 use crate::runtime::parts::Parts;
 
 /// A runtime, as reports see it.
@@ -21,6 +22,9 @@ pub(crate) trait Inspected: Send + Sync {
 
     /// How often a worker was taken from its thread.
     fn rescued(&self) -> u64;
+
+    /// Calls `visit` with the samples of each worker.
+    fn visit_samples(&self, visit: &mut dyn FnMut(&Samples));
 }
 
 static RUNTIMES: Mutex<Vec<Weak<dyn Inspected>>> = Mutex::new(Vec::new());

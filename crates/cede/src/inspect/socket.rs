@@ -9,6 +9,7 @@
 //! * `dump`: the dump as text;
 //! * `chains MILLISECONDS`: the same after so long, during which tasks keep [where they wait](super::await_chains);
 //! * `top COUNT`: lines of fields, separated by tabs, as [`picture`](super::picture) says; at most so many tasks;
+//! * `trace MILLISECONDS`: records what all threads do for so long, and gives it in the format of Chrome's tracing, see [`record`](crate::record);
 //! * `task NUMBER`: all that is known of one task as text, and the circles that it is in; nothing if it has ended.
 //!
 //! What is not understood is answered by a line that begins with `error`, and the connection is closed.
@@ -30,12 +31,15 @@ use std::time::Duration;
 
 use super::samples::Wanted;
 use super::{await_chains, dump, picture};
+use crate::record;
 use crate::sys::{self, user};
 
 /// A request has at most so many bytes.
 const REQUEST_MAX: u64 = 256;
 /// A client that does not read is given up after so long.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The threads are recorded for so long at most.
+const TRACE_MAX: Duration = Duration::from_secs(3600);
 
 /// Chains are kept for so long at most.
 const CHAINS_MAX: Duration = Duration::from_secs(60);
@@ -152,8 +156,13 @@ fn answer(mut client: &UnixStream) -> io::Result<()> {
                 sampled.get_or_insert_with(Wanted::begin);
                 picture::lines(count.parse().unwrap_or(usize::MAX))
             }
+            ["trace", millis] => record::of_process(Duration::from_millis(millis.parse().unwrap_or(0)).min(TRACE_MAX)),
             ["task", number] => number.parse().map(picture::task).unwrap_or_default(),
-            _ => return client.write_all(b"error: the requests are `dump`, `chains MILLISECONDS`, `top COUNT` and `task NUMBER`\n"),
+            _ => {
+                let requests =
+                    b"error: the requests are `dump`, `chains MILLISECONDS`, `top COUNT`, `trace MILLISECONDS` and `task NUMBER`\n";
+                return client.write_all(requests);
+            }
         };
         client.write_all(format!("{}\n{text}", text.len()).as_bytes())?;
     }

@@ -15,6 +15,7 @@ use super::frames::Stack;
 use super::{Stall, events};
 use crate::inspect::Deadlock;
 use crate::inspect::registry::Inspected;
+use crate::record::{self, Told};
 use crate::runtime::run::shielded;
 use crate::sys;
 
@@ -83,10 +84,12 @@ impl Reported {
 pub(super) fn stall(runtime: Arc<dyn Inspected>, mut stall: Stall, stack: Stack, now: Instant) {
     let parts = runtime.parts();
     parts.reported.stalls.fetch_add(1, Ordering::Relaxed);
+    parts.recorder.tells(Told::Stalled, stall.task());
     let left_out = if parts.reports.on_stall.is_some() { Some(0) } else { parts.reported.may_write(now) };
     let Some(left_out) = left_out else { return };
     on_own_thread(move || {
         let parts = runtime.parts();
+        record::write_on_stall(parts);
         stall.frames = stack.resolve();
         events::stall(&stall);
         match &parts.reports.on_stall {

@@ -18,6 +18,7 @@ use crate::blocking::{Blocking, pool};
 use crate::inspect::Deadlock;
 use crate::monitor::{Reported, Reports, Stall};
 use crate::rank::policy::Policy;
+use crate::record::{FlightRecorder, Recorder};
 
 type ThreadName = Arc<dyn Fn() -> String + Send + Sync>;
 
@@ -49,6 +50,7 @@ pub struct Builder {
     rescue: Rescue,
     reports: Reports,
     on_task_panic: Option<panics::Listener>,
+    flight_recorder: FlightRecorder,
     descriptors: bool,
     timers: bool,
     /// In a lock, so that a builder can be looked at from several threads.
@@ -102,6 +104,7 @@ impl Builder {
             rescue: Rescue::default(),
             reports: Reports::default(),
             on_task_panic: None,
+            flight_recorder: FlightRecorder::off(),
             descriptors: false,
             timers: false,
             policy: None,
@@ -321,6 +324,12 @@ impl Builder {
         self
     }
 
+    /// Records what the threads of the runtime do, see [`record`](crate::record) and [`Handle::trace`]. By default that is off, and may be turned on from outside by `cede trace`.
+    pub fn flight_recorder(&mut self, recorder: FlightRecorder) -> &mut Self {
+        self.flight_recorder = recorder;
+        self
+    }
+
     /// What happens when a task panics; see [`UnhandledPanic`]. Other policies belong to those who know what a task is for: a [`TaskGroup`](crate::group::TaskGroup) can go on without the child that panicked, or
     /// [start it again](crate::group::Spawner::spawn_restarting), and actors have supervisors.
     pub fn unhandled_panic(&mut self, behavior: UnhandledPanic) -> &mut Self {
@@ -433,6 +442,7 @@ impl Builder {
         };
         Parts {
             id: Id::next(),
+            recorder: Recorder::new(&self.flight_recorder, simulated.then(|| clock.clone())),
             clock,
             blocking: Blocking::new(config),
             event_interval: self.event_interval,

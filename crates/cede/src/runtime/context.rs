@@ -1,7 +1,7 @@
 //! What the current thread is doing: which runtime it is in, and which task it polls.
 //!
 //! # Who may touch what
-//! All of it is thread-local. The task being polled (which stands in [`posts`], for others to see) and `YIELDED` are written by [`run`](super::run) around each poll; `HANDLE` and `DEPTH` by [`enter`] and its guard.
+//! All of it is thread-local. The task being polled (which stands in [`posts`], for others to see) and whether it yields are written by [`run`](super::run) around each poll; `HANDLE` and `DEPTH` by [`enter`] and its guard.
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
@@ -16,7 +16,6 @@ use crate::inspect::holders::HOLDERS;
 use crate::inspect::posts;
 
 thread_local! {
-    static YIELDED: Cell<bool> = const { Cell::new(false) };
     static HANDLE: RefCell<Option<Handle>> = const { RefCell::new(None) };
     static DEPTH: Cell<usize> = const { Cell::new(0) };
     static BESIDE: Cell<bool> = const { Cell::new(false) };
@@ -26,16 +25,16 @@ thread_local! {
 /// Marks `task` as the one being polled for the duration of `poll`; the second value says whether it yielded.
 #[inline]
 pub(crate) fn polling<R>(task: TaskRef, poll: impl FnOnce() -> R) -> (R, bool) {
-    struct Restore(*mut Header, bool);
+    struct Restore(*mut Header);
     impl Drop for Restore {
+        #[inline]
         fn drop(&mut self) {
-            posts::replace(self.0);
-            YIELDED.set(self.1);
+            posts::set(self.0);
         }
     }
-    let _restore = Restore(posts::replace(task.as_ptr().as_ptr()), YIELDED.replace(false));
+    let _restore = Restore(posts::replace(task.as_ptr().as_ptr()));
     let result = poll();
-    (result, YIELDED.get())
+    (result, posts::yields())
 }
 
 /// The number of the task being polled.
@@ -57,7 +56,7 @@ pub(crate) fn is_of_current_task(waker: &Waker) -> bool {
 /// itself), it is woken instead.
 pub(crate) fn yield_task(waker: &Waker) {
     if is_of_current_task(waker) {
-        YIELDED.set(true);
+        posts::mark_yielding();
     } else {
         waker.wake_by_ref();
     }

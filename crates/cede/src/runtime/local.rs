@@ -54,6 +54,7 @@ use crate::inspect::posts;
 use crate::inspect::registry::{self, Inspected};
 use crate::rank::policy::{Policy, Runnable};
 use crate::rank::{Flow, Lanes};
+use crate::record;
 use crate::task::JoinError;
 use crate::task::slab::{self, Slab};
 use crate::time::timers::Lease;
@@ -174,19 +175,8 @@ impl Home for LocalHome {
     type Failure = JoinError;
 
     fn schedule(task: TaskRef) {
-        // SAFETY: tasks of this home are in slabs of `Shared`, and this one is alive.
-        let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
-        with_active(|active| match active {
-            Some(scheduler) if Arc::ptr_eq(&scheduler.shared, shared) => scheduler.push(task),
-            _ => {
-                // Once pushed, the task may run to its end and take its chunk, and the runtime, with it.
-                let shared = shared.clone();
-                // A closed inbox means that the runtime ends and will drop the future itself.
-                if shared.push_to_inbox(task) {
-                    shared.timers.driver().unpark();
-                }
-            }
-        });
+        record::wakes(task);
+        schedule(task);
     }
 
     unsafe fn free(task: TaskRef, _layout: Layout) {
@@ -201,6 +191,25 @@ impl Home for LocalHome {
             _ => unsafe { slab::free_elsewhere::<Shared>(task) },
         });
     }
+}
+
+/// Queues a task that was woken.
+#[inline]
+fn schedule(task: TaskRef) {
+    // SAFETY: tasks of this home are in slabs of `Shared`, and this one is alive.
+    let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
+    with_active(|active| match active {
+        Some(scheduler) if Arc::ptr_eq(&scheduler.shared, shared) => scheduler.push(task),
+        _ => {
+            // Once pushed, the task may run to its end and take its chunk, and the runtime, with it.
+            let shared = shared.clone();
+            record::wakes_outside(&shared.parts, &shared.foreign_stats.samples, task);
+            // A closed inbox means that the runtime ends and will drop the future itself.
+            if shared.push_to_inbox(task) {
+                shared.timers.driver().unpark();
+            }
+        }
+    });
 }
 
 #[inline]
@@ -256,6 +265,10 @@ impl Shared {
     /// How many tasks wait where other threads put them.
     pub(crate) fn queue_depth(&self) -> usize {
         self.inbox_len.load(Ordering::Relaxed) + self.lanes.len()
+    }
+
+    pub(crate) fn spawned_tasks(&self) -> u64 {
+        self.stats.spawn_count() + self.foreign_stats.spawn_count()
     }
 
     pub(crate) fn alive_tasks(&self) -> usize {
@@ -401,6 +414,7 @@ impl Scheduler {
     fn collect_inbox(&self) {
         if !self.shared.inbox.is_empty() {
             let tasks: RunQueue = self.shared.inbox.take();
+            record::takes(&self.shared.foreign_stats.samples, &tasks);
             self.shared.inbox_len.fetch_sub(tasks.len(), Ordering::Relaxed);
             if let Err(mut tasks) = self.ready(|ready| ready.append(tasks)) {
                 std::iter::from_fn(|| tasks.pop()).for_each(|task| self.push_by_policy(task));
@@ -411,6 +425,7 @@ impl Scheduler {
     /// The run loop: `future` in turns with the tasks.
     fn drive<F: Future>(&self, mut future: Pin<&mut F>, signal: &Arc<MainSignal>) -> F::Output {
         let _driving = context::drive(context::Drive::OneThread);
+        let _attending = record::attend(&self.shared.parts.recorder, &self.shared.stats.samples, Some(0));
         self.seen_at.set(self.shared.parts.clock.now());
         self.attention.begin(self.seen_at.get());
         let waker = Waker::from(signal.clone());
@@ -419,6 +434,7 @@ impl Scheduler {
         loop {
             if signal.woken.load(Ordering::Relaxed) && signal.woken.swap(false, Ordering::Acquire) {
                 self.polls.set(self.polls.get() + 1);
+                record::polls_main();
                 if let Poll::Ready(output) = budget::with_initial(|| future.as_mut().poll(&mut cx)) {
                     return output;
                 }

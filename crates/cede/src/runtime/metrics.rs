@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Handle;
+use crate::histogram::Histogram;
 
 /// Numbers about a runtime as it is at the moment of each call.
 ///
@@ -67,6 +68,50 @@ impl RuntimeMetrics {
     #[must_use]
     pub fn worker_park_unpark_count(&self, worker: usize) -> u64 {
         self.handle.stats(worker).park_unpark_count()
+    }
+
+    /// How long polls of tasks take, by samples: about one poll in two thousand is timed, and one after every sixteenth sleep. Polls that have not ended are not in it.
+    #[must_use]
+    pub fn poll_times(&self) -> Histogram {
+        self.handle.sampled(|samples| &samples.polls)
+    }
+
+    /// How long tasks wait from when they are woken or spawned to when they are polled, by samples of what workers wake and spawn.
+    #[must_use]
+    pub fn schedule_latencies(&self) -> Histogram {
+        self.handle.sampled(|samples| &samples.latencies)
+    }
+
+    /// How many tasks were spawned since the runtime began.
+    #[must_use]
+    pub fn spawned_tasks_count(&self) -> u64 {
+        self.handle.spawned_tasks()
+    }
+
+    /// The number of runnable tasks that wait in the queue of a worker. On a one-thread runtime that is not known from outside, and zero.
+    ///
+    /// # Panics
+    /// If there is no such worker.
+    #[track_caller]
+    #[must_use]
+    pub fn worker_local_queue_depth(&self, worker: usize) -> usize {
+        self.handle.local_queue_depth(worker)
+    }
+
+    /// How many tasks a worker took from the queues of others.
+    ///
+    /// # Panics
+    /// If there is no such worker.
+    #[track_caller]
+    #[must_use]
+    pub fn worker_steal_count(&self, worker: usize) -> u64 {
+        self.handle.stats(worker).steal_count()
+    }
+
+    /// What brings events to the workers: `epoll`, or `sim` in a simulated run.
+    #[must_use]
+    pub fn driver_kind(&self) -> &'static str {
+        if self.handle.parts().simulated { "sim" } else { "epoll" }
     }
 
     /// How often a worker was taken from a thread that was stuck in a task; see [`Builder::rescue_after`](super::Builder::rescue_after).

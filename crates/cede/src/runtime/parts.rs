@@ -12,6 +12,7 @@ use cede_sync::Notify;
 use crate::blocking::Blocking;
 use crate::monitor::{Reported, Reports};
 use crate::order;
+use crate::record::{self, Recorder};
 use crate::runtime::panics::{Panicked, Panics, Untold};
 use crate::runtime::run::shielded;
 use crate::runtime::{Id, context};
@@ -47,6 +48,7 @@ pub(crate) struct Parts {
     pub(crate) rescue: Rescue,
     pub(crate) reports: Reports,
     pub(crate) reported: Reported,
+    pub(crate) recorder: Arc<Recorder>,
     /// A graceful shutdown has begun: nothing is accepted from outside.
     pub(crate) draining: AtomicBool,
     /// Those who want to know when that begins.
@@ -88,6 +90,7 @@ impl Parts {
     /// A task of this runtime panicked.
     #[cold]
     pub(crate) fn note_panic(&self, panicked: &Panicked<'_>) -> Option<Untold> {
+        record::panics(panicked.task);
         if self.panics_end_it {
             self.panicked.store(true, Ordering::SeqCst);
             self.panic_ends_it.notify_waiters();

@@ -9,7 +9,8 @@ use cede_core::task::{Leftover, TaskRef, with_waker};
 
 use super::context;
 use super::panics::{Panicked, Untold};
-use crate::task::{Id, JoinError};
+use crate::record;
+use crate::task::{Id, JoinError, spans};
 
 /// What became of a task at its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub(crate) unsafe fn run(task: TaskRef, on_panic: impl FnOnce(&Panicked<'_>) -> 
         return Outcome::Completed;
     }
     task.count_poll();
+    record::polls(task);
+    let entered = spans::enter(task);
     wait::clear();
     let polled = catch_unwind(AssertUnwindSafe(|| {
         context::polling(task, || {
@@ -47,6 +50,7 @@ pub(crate) unsafe fn run(task: TaskRef, on_panic: impl FnOnce(&Panicked<'_>) -> 
             })
         })
     }));
+    entered.leave(task, || matches!(polled, Ok((Poll::Pending, yielded)) if yielded || task.state().is_notified()));
     match polled {
         Ok((Poll::Pending, yielded)) => {
             task.set_wait(wait::take_word());
@@ -111,6 +115,7 @@ unsafe fn fail(task: TaskRef, error: JoinError) {
 /// The output is in place and the caller has the right to poll.
 #[inline]
 unsafe fn complete(task: TaskRef) {
+    record::ends(task);
     // SAFETY: the caller's contract.
     match catch_unwind(AssertUnwindSafe(|| unsafe { task.complete() })) {
         Ok(None) => {}

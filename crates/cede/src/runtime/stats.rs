@@ -7,8 +7,11 @@
 #![forbid(unsafe_code)]
 
 use std::panic::Location;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use crate::record::samples::Samples;
 
 /// The id of a task, and where it was spawned.
 pub(crate) type TaskSite = (u64, &'static Location<'static>);
@@ -20,8 +23,10 @@ pub(crate) struct Stats {
     completed: AtomicU64,
     parks: AtomicU64,
     transitions: AtomicU64,
+    stolen: AtomicU64,
     busy_ns: AtomicU64,
     awake_since_ns: AtomicU64,
+    pub(crate) samples: Arc<Samples>,
 }
 
 /// For the one thread that writes.
@@ -39,6 +44,19 @@ impl Stats {
     #[inline]
     pub(crate) fn completed(&self) {
         add(&self.completed, 1);
+    }
+
+    /// The worker took tasks from others.
+    pub(crate) fn stole(&self, count: usize) {
+        add(&self.stolen, count as u64);
+    }
+
+    pub(crate) fn steal_count(&self) -> u64 {
+        self.stolen.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn spawn_count(&self) -> u64 {
+        self.spawned.load(Ordering::Relaxed)
     }
 
     /// For numbers that several threads add to.

@@ -58,7 +58,10 @@ use crate::inspect::age;
 use crate::inspect::registry::{self, Inspected};
 use crate::monitor::{self, Watch, Watched};
 use crate::rank::Lanes;
+use crate::record;
+use crate::record::samples::Samples;
 use crate::task::slab::{self, Slab};
+use crate::task::spans::{self, Made};
 use crate::task::{Id, JoinError, JoinHandle};
 use crate::time::timers::Lease;
 use guest::GuestPlace;
@@ -198,6 +201,10 @@ impl Inspected for Shared {
     fn rescued(&self) -> u64 {
         self.watch.taken()
     }
+
+    fn visit_samples(&self, visit: &mut dyn FnMut(&Samples)) {
+        self.remotes.iter().for_each(|remote| visit(&remote.stats.samples));
+    }
 }
 
 /// The home of the tasks of work-stealing schedulers.
@@ -208,6 +215,7 @@ impl Home for StealHome {
 
     #[inline]
     fn schedule(task: TaskRef) {
+        record::wakes(task);
         // SAFETY: tasks of this home are in slabs of `Shared`, and this one is alive.
         let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
         with_active(|active| match active {
@@ -264,6 +272,7 @@ where
 {
     let layout = TaskCell::<F, StealHome>::LAYOUT;
     let id = Id::next();
+    spans::spawns::<F>(id, site, layout.size(), Made::Task);
     // No closure, which would own the future: a large one would be moved once more.
     let inside = Inside::enter();
     match inside.worker() {
@@ -273,10 +282,14 @@ where
             // SAFETY: the memory is new, and the future is `Send`.
             let (task, join) = unsafe { TaskCell::<F, StealHome>::emplace(memory, future, id.number(), site, born) };
             worker.stats().spawned();
+            record::spawns(task);
             worker.push_woken(task);
             JoinHandle::new(join)
         }
-        _ => spawn_from_elsewhere::<F, StealHome>(shared, future, id, site, |task| shared.inject.push(task).is_ok()),
+        _ => spawn_from_elsewhere::<F, StealHome>(shared, future, id, site, |task| {
+            record::spawns_outside(&shared.parts, &shared.foreign_stats.samples, task);
+            shared.inject.push(task).is_ok()
+        }),
     }
 }
 
@@ -338,6 +351,15 @@ impl Shared {
         &self.remotes[index].stats
     }
 
+    pub(crate) fn spawned_tasks(&self) -> u64 {
+        self.remotes.iter().map(|remote| remote.stats.spawn_count()).sum::<u64>() + self.foreign_stats.spawn_count()
+    }
+
+    /// How many tasks wait for worker `index`, but for the one that was woken last.
+    pub(crate) fn local_queue_depth(&self, index: usize) -> usize {
+        self.remotes[index].ring.len() + self.remotes[index].overflow.len()
+    }
+
     pub(crate) fn alive_tasks(&self) -> usize {
         Stats::alive(self.remotes.iter().map(|remote| &*remote.stats).chain([&self.foreign_stats]))
     }
@@ -354,6 +376,7 @@ impl Shared {
 
     #[cold]
     fn push_foreign(&self, task: TaskRef) {
+        record::wakes_outside(&self.parts, &self.foreign_stats.samples, task);
         // A closed queue means that the runtime ends and will drop the future itself.
         if self.inject.push(task).is_ok() {
             self.wake_for_foreign_push();

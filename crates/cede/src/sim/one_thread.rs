@@ -10,16 +10,17 @@ use cede_core::lock::Lock;
 use super::policy::Chooser;
 use super::queue::Trace;
 use super::{ChosenQueue, Deadlock, Failure, LostWake, Policy, Report};
+use crate::record::FlightRecorder;
 use crate::runtime::{Builder, Ready};
 
-pub(super) fn run<F>(policy: Policy, choices: Seeded, program: F) -> Result<Report<F::Output>, Failure>
+pub(super) fn run<F>(policy: Policy, choices: Seeded, recorder: FlightRecorder, program: F) -> Result<Report<F::Output>, Failure>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
     let trace = Arc::new(Lock::new(Trace::default()));
     let queue = ChosenQueue::new(Chooser::new(policy, choices), trace.clone());
-    let runtime = Builder::new_current_thread().build_simulated(Ready::Chosen(Box::new(queue)));
+    let runtime = Builder::new_current_thread().flight_recorder(recorder).build_simulated(Ready::Chosen(Box::new(queue)));
     let clock = runtime.handle().parts().clock.clone();
     // The program is a task like its children, so that the policy chooses it, too.
     let main = runtime.spawn(program);

@@ -14,17 +14,24 @@ use cede_core::lock::Lock;
 use super::policy::Chooser;
 use super::queue::Trace;
 use super::{Deadlock, Failure, Policy, Report};
+use crate::record::FlightRecorder;
 use crate::runtime::Builder;
 use crate::runtime::steal::stepping::{Progress, Stepper};
 
-pub(super) fn run<F>(count: usize, policy: Policy, choices: Seeded, program: F) -> Result<Report<F::Output>, Failure>
+pub(super) fn run<F>(
+    count: usize,
+    policy: Policy,
+    choices: Seeded,
+    recorder: FlightRecorder,
+    program: F,
+) -> Result<Report<F::Output>, Failure>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
     let mut trace = Trace::default();
     let mut chooser = Chooser::new(policy, choices);
-    let stepper: Stepper = Builder::new_multi_thread().worker_threads(count).build_stepper();
+    let stepper: Stepper = Builder::new_multi_thread().worker_threads(count).flight_recorder(recorder).build_stepper();
     let output = Arc::new(Lock::new(None));
     let place = output.clone();
     let main = stepper.handle().spawn(async move {

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use pin_project_lite::pin_project;
 
-use super::{CpuGroup, JoinHandle, LocalSet, Priority};
+use super::{CpuGroup, JoinHandle, LocalSet, Priority, spans};
 use crate::rank::Wanted;
 use crate::runtime::{Handle, context};
 
@@ -117,12 +117,16 @@ impl<'a> Builder<'a> {
         let site = Location::caller();
         if let Some(wanted) = self.wanted() {
             let handle = context::try_current().filter(Handle::is_local).ok_or_else(no_ranks)?;
+            let _naming = self.name.map(spans::name_next);
             let task = handle.spawn_ranked_local_at(Named::new(future, self.name), wanted, site);
             return task
                 .ok_or_else(|| io::Error::other("this is not the thread of the `LocalRuntime`, which alone may spawn local tasks on it"));
         }
         Ok(match self.name {
-            Some(name) => super::local_set::spawn_local_at(Named::new(future, Some(name)), site),
+            Some(name) => {
+                let _naming = spans::name_next(name);
+                super::local_set::spawn_local_at(Named::new(future, Some(name)), site)
+            }
             None => super::local_set::spawn_local_at(future, site),
         })
     }
@@ -142,7 +146,10 @@ impl<'a> Builder<'a> {
             return Err(no_ranks());
         }
         Ok(match self.name {
-            Some(name) => local_set.spawn_at(Named::new(future, Some(name)), site),
+            Some(name) => {
+                let _naming = spans::name_next(name);
+                local_set.spawn_at(Named::new(future, Some(name)), site)
+            }
             None => local_set.spawn_at(future, site),
         })
     }
@@ -176,6 +183,7 @@ impl<'a> Builder<'a> {
     {
         let site = Location::caller();
         let Some(name) = self.name else { return crate::blocking::try_spawn(handle, job, site) };
+        let _naming = spans::name_next(name);
         let name = Arc::from(name);
         let named = move || {
             let _registered = Registered::here(name);
@@ -189,6 +197,7 @@ impl<'a> Builder<'a> {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
+        let _naming = self.name.map(spans::name_next);
         Ok(match (self.wanted(), self.name) {
             (None, None) => handle.spawn_at(future, site),
             (None, name) => handle.spawn_at(Named::new(future, name), site),
@@ -231,6 +240,7 @@ impl Registered {
     fn here(name: Arc<str>) -> Option<Self> {
         let handle = context::try_current()?;
         let id = context::current_task_id()?;
+        handle.parts().recorder.names(id, &name);
         handle.parts().names.set(id, name);
         Some(Self { handle, id })
     }

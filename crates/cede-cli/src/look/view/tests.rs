@@ -7,7 +7,7 @@ use crate::look::picture::Picture;
 
 /// Three tasks: 1 waits, 2 runs, 3 is runnable.
 pub(in crate::look) const PICTURE: &str = "\
-runtime\t1\tweb, 2 workers\t3\t1\t2\t1\t4\t6
+runtime\t1\tweb, 2 workers\t3\t1\t2\t1\t4\t6\t1500 20000 7000000 12\t0 0 0 0
 thread\t77\tcede-worker-0\t2
 thread\t78\tcede-worker-1\t
 task\t1\t1\twaiting\t0\t10\t90000\tfetcher\tsrc/fetch.rs:1:2\ta timer, due in 3 s\tapp::fetch

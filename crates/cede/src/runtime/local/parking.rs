@@ -9,6 +9,7 @@ use cede_driver::Turn;
 
 use super::Scheduler;
 use super::signal::MainSignal;
+use crate::record;
 use crate::runtime::run;
 use crate::task::slab::Slab;
 
@@ -17,6 +18,7 @@ impl Scheduler {
     #[cold]
     pub(super) fn look_around(&self) {
         self.polls.set(0);
+        record::looks(|| self.queued());
         self.collect_inbox();
         let now = self.shared.parts.clock.now();
         self.seen_at.set(now);
@@ -25,7 +27,7 @@ impl Scheduler {
         if !sources && self.shared.timers.is_empty() {
             return;
         }
-        run::shielded(|| self.shared.timers.fire(now));
+        record::fires(run::shielded(|| self.shared.timers.fire(now)).unwrap_or_default());
         if sources && now.saturating_sub(self.looked_at.get()) >= self.shared.parts.driver_interval_ns {
             self.looked_at.set(now);
             self.turn(Some(0));
@@ -47,6 +49,7 @@ impl Scheduler {
         self.attention.stir();
         if self.shared.inbox.is_empty() && !self.shared.lanes.has_work() && !signal.woken.load(Ordering::SeqCst) {
             self.shared.parts.before_park();
+            record::parks(|| self.queued());
             self.shared.stats.park(self.shared.parts.clock.now());
             if until.is_some() {
                 cede_driver::tighten_timer_slack();
@@ -54,6 +57,7 @@ impl Scheduler {
             // The hook may have spawned or woken something.
             let nothing_new = self.ready(|ready| ready.is_empty()) && !self.shared.lanes.has_work() && !signal.woken.load(Ordering::SeqCst);
             self.turn(if nothing_new { until } else { Some(0) });
+            record::unparks();
             let now = self.shared.parts.clock.now();
             self.seen_at.set(now);
             self.attention.at(now);
@@ -65,9 +69,14 @@ impl Scheduler {
         if until.is_some() {
             let now = self.shared.parts.clock.now();
             self.looked_at.set(now);
-            run::shielded(|| timers.fire(now));
+            record::fires(run::shielded(|| timers.fire(now)).unwrap_or_default());
         }
         self.collect_inbox();
+    }
+
+    /// How many tasks wait here, and in the inbox.
+    fn queued(&self) -> (usize, usize) {
+        (self.ready(|ready| ready.len()), self.shared.queue_depth())
     }
 
     pub(super) fn turn(&self, until: Option<u64>) {

@@ -19,6 +19,7 @@ use super::signal::MainSignal;
 use super::spawn::spawn_to;
 use super::{LocalHome, Scheduler, Shared, is_driven_here};
 use crate::rank::{Flow, Rank, Ranked, Turns, Wanted, take_turns};
+use crate::record;
 use crate::runtime::ready::Ready;
 use crate::runtime::tick::Tick;
 use crate::task::slab;
@@ -31,10 +32,11 @@ impl<F: Future + 'static> Home for RankedHome<F> {
     type Failure = JoinError;
 
     fn schedule(task: TaskRef) {
+        record::wakes(task);
         // SAFETY: [I1] and the task is alive.
         let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
         if shared.ordered {
-            return LocalHome::schedule(task);
+            return super::schedule(task);
         }
         // SAFETY: [I1] and the right to poll is the caller's, who gives it to the lanes. What is read is `Send` and never changes.
         let rank = unsafe { TaskCell::<Ranked<F>, Self>::with_future(task, |future| future.rank().clone()) };

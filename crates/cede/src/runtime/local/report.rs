@@ -4,6 +4,7 @@ use cede_core::task::TaskRef;
 
 use super::{Scheduler, Shared};
 use crate::inspect::registry::Inspected;
+use crate::record::samples::Samples;
 use crate::runtime::parts::Parts;
 use crate::runtime::run::{self, Outcome};
 
@@ -26,6 +27,10 @@ impl Inspected for Shared {
 
     fn rescued(&self) -> u64 {
         0
+    }
+
+    fn visit_samples(&self, visit: &mut dyn FnMut(&Samples)) {
+        visit(&self.stats.samples);
     }
 }
 

@@ -8,6 +8,8 @@ use cede_core::task::{Cell as TaskCell, Home, TaskRef};
 
 use super::{LocalHome, Scheduler, Shared, with_active};
 use crate::inspect::age;
+use crate::record;
+use crate::task::spans::{self, Made};
 use crate::task::{Id, JoinError, JoinHandle};
 
 /// Starts a task.
@@ -17,7 +19,10 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    spawn_to::<F, LocalHome>(shared, future, Id::next(), site, Scheduler::push, |task| shared.push_to_inbox(task))
+    spawn_to::<F, LocalHome>(shared, future, Id::next(), site, Scheduler::push, |task| {
+        record::spawns_outside(&shared.parts, &shared.foreign_stats.samples, task);
+        shared.push_to_inbox(task)
+    })
 }
 
 /// Starts a task that one of the two functions queues: here, or where another thread drives; that succeeds unless the runtime ends.
@@ -36,6 +41,7 @@ where
     H: Home<Failure = JoinError>,
 {
     let layout = TaskCell::<F, H>::LAYOUT;
+    spans::spawns::<F>(id, site, layout.size(), Made::Task);
     with_active(|active| match active {
         Some(scheduler) if Arc::ptr_eq(&scheduler.shared, shared) && !scheduler.slab(|slab| slab.is_frozen()) => {
             let memory = scheduler.slab(|slab| slab.allocate(layout));
@@ -43,6 +49,7 @@ where
             // SAFETY: [I3] the memory is new. A future that is not `Send` is only spawned by its scheduler's thread.
             let (task, join) = unsafe { TaskCell::<F, H>::emplace(memory, future, id.number(), site, born) };
             shared.stats.spawned();
+            record::spawns(task);
             push_here(scheduler, task);
             JoinHandle::new(join)
         }

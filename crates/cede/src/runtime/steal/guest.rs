@@ -24,6 +24,7 @@ use super::seat::{Active, Seat, is_stray, with_active};
 use super::worker::Worker;
 use crate::inspect::posts;
 use crate::monitor;
+use crate::record;
 use crate::runtime::{context, desk};
 
 impl Shared {
@@ -148,11 +149,13 @@ impl Guest {
         let worker = self.worker.as_deref().expect("is only taken on drop");
         let shared = worker.shared();
         let driving = context::drive(context::Drive::Stealing);
+        let attending = record::attend(&shared.parts.recorder, &worker.stats().samples, None);
         let signal = Signal::new(None);
         let is_closing = || shared.closing.load(Ordering::SeqCst);
         let waker = Waker::from(signal.clone());
         let mut cx = Context::from_waker(&waker);
         loop {
+            record::polls_main();
             if signal.take()
                 && let Poll::Ready(output) = budget::with_initial(|| future.as_mut().poll(&mut cx))
             {
@@ -160,7 +163,7 @@ impl Guest {
             }
             if is_closing() {
                 let shared = shared.clone();
-                drop(driving);
+                drop((attending, driving));
                 drop(self);
                 return poll_only(&shared, future, &signal, Who::Outsider);
             }
@@ -171,7 +174,9 @@ impl Guest {
             }
             if !signal.is_set() && !is_closing() {
                 shared.set_guest_runs(false);
+                record::parks(|| (0, shared.inject.len()));
                 thread::park();
+                record::unparks();
                 shared.set_guest_runs(true);
             }
         }
@@ -246,11 +251,13 @@ fn drive_nested<F: Future>(worker: &Worker, mut future: Pin<&mut F>) -> F::Outpu
             // The worker went to another thread; its driver does not wake this one any more.
             return poll_only(&shared, future, &Signal::new(None), Who::Stray);
         }
+        record::polls_main();
         if signal.take()
             && let Poll::Ready(output) = desk::with_current(|desk| {
                 desk.expect("a worker is run at a desk").turn(|| budget::with_initial(|| future.as_mut().poll(&mut cx)))
             })
         {
+            record::resumes();
             return output;
         }
         if is_stray() {

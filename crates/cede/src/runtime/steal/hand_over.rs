@@ -44,10 +44,12 @@ use super::spares::Offered;
 use super::worker::Worker;
 use super::{Shared, threads};
 use crate::inspect::posts;
+use crate::record;
 use crate::runtime::context;
 
 /// Runs a closure that may block; the worker of this thread, if any, goes on elsewhere.
 pub(crate) fn block_in_place<F: FnOnce() -> R, R>(job: F) -> R {
+    record::blocks();
     let aside = with_active(|active| active.and_then(step_aside));
     // A thread without a worker to give away, as one that was rescued from this task before, is not stuck either.
     let _not_stuck = aside.is_none().then(Inside::enter);
@@ -55,6 +57,7 @@ pub(crate) fn block_in_place<F: FnOnce() -> R, R>(job: F) -> R {
     let result = posts::excused(|| budget::unconstrained(job));
     drop(outside);
     drop(aside);
+    record::resumes();
     result
 }
 

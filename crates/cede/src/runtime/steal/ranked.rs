@@ -16,7 +16,9 @@ use cede_core::task::{Cell as TaskCell, Home, TaskRef};
 
 use super::{Shared, StealHome, is_driven_here, spawn_from_elsewhere};
 use crate::rank::{Priority, Rank, Ranked, Wanted};
+use crate::record;
 use crate::task::slab;
+use crate::task::spans::{self, Made};
 use crate::task::{Id, JoinError, JoinHandle};
 
 /// The home of the tasks whose futures are `Ranked<F>`.
@@ -26,6 +28,7 @@ impl<F: Future + 'static> Home for RankedHome<F> {
     type Failure = JoinError;
 
     fn schedule(task: TaskRef) {
+        record::wakes(task);
         // SAFETY: [I1] and the task is alive.
         let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
         // SAFETY: [I1] and the right to poll is the caller's, who gives it to the lanes.
@@ -50,11 +53,15 @@ where
     F::Output: Send + 'static,
 {
     let id = Id::next();
+    spans::spawns::<F>(id, site, size_of::<F>(), Made::Task);
     let deadline = wanted.deadline.map(|deadline| shared.parts.clock.at(deadline));
     let future = Ranked::new(future, id.number(), wanted, deadline, &shared.lanes);
     let rank = future.rank().clone();
     let now = shared.parts.clock.now();
-    spawn_from_elsewhere::<_, RankedHome<F>>(shared, future, id, site, |task| shared.lanes.push(task, &rank, now).is_ok())
+    spawn_from_elsewhere::<_, RankedHome<F>>(shared, future, id, site, |task| {
+        record::spawns(task);
+        shared.lanes.push(task, &rank, now).is_ok()
+    })
 }
 
 impl Shared {

@@ -17,6 +17,7 @@ use super::spares::Offered;
 use super::{Shared, priority, threads};
 use crate::inspect::posts;
 use crate::monitor::{Stuck, Watched};
+use crate::record::Told;
 
 impl Watched for Shared {
     fn take_over(self: Arc<Self>, stuck: &Stuck, barrier: ProcessBarrier) -> bool {
@@ -33,6 +34,7 @@ impl Watched for Shared {
                 seat.forget();
                 return false;
             }
+            self.parts.recorder.tells(Told::Rescued, task.map_or(0, |(id, _)| id));
             self.shutdown.add_away(stuck.thread.clone(), task);
             let Offered { ticket, needs_thread } = self.spares.offer(seat);
             // Only if the spare that was ready has got another offer meanwhile, or has ended.

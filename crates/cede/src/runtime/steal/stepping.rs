@@ -13,6 +13,7 @@ use super::seat::{Active, Seat};
 use super::worker::{Parked, Worker};
 use super::{Shared, Threads};
 use crate::order;
+use crate::record;
 use crate::runtime::context;
 use crate::runtime::handle::{Handle, SchedulerHandle};
 use crate::runtime::parts::Parts;
@@ -94,6 +95,7 @@ impl Stepper {
         let _active = unsafe { Active::set(worker) };
         let _inside = context::enter(self.handle.clone());
         let _driving = context::drive(context::Drive::Stealing);
+        let _attending = record::attend(&self.shared.parts.recorder, &worker.stats().samples, Some(index));
         match place.phase.get() {
             Phase::Running => {
                 if worker.tick_until(|| true).polled > 0 {

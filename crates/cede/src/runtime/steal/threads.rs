@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::seat::{self, Active, Seat};
 use super::{Shared, priority};
 use crate::monitor;
+use crate::record;
 use crate::runtime::handle::{Handle, SchedulerHandle};
 use crate::runtime::{context, desk, run};
 
@@ -52,12 +53,15 @@ impl Drop for Coming<'_> {
 fn carry(shared: &Arc<Shared>, seat: Seat) {
     // SAFETY: [I1 of `seat`] this thread has the seat, and the worker stays where it is.
     let active = unsafe { Active::set(seat.worker()) };
+    let worker = seat.worker();
+    let attending = record::attend(&shared.parts.recorder, &worker.stats().samples, Some(worker.index()));
     let watched = shared.watch.add(active.desk().clone());
     desk::stir();
     monitor::wake();
     let ended = catch_unwind(AssertUnwindSafe(|| seat.worker().run()));
     // The frames of the worker are left.
     let is_stray = seat::is_stray();
+    drop(attending);
     drop(watched);
     drop(active);
     if is_stray {

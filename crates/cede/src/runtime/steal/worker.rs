@@ -18,6 +18,7 @@ pub(super) use parking::Parked;
 use super::seat::is_stray;
 use super::{Remote, Shared};
 use crate::rank::Flow;
+use crate::record;
 use crate::runtime::desk;
 use crate::runtime::run::{self, Outcome};
 use crate::runtime::stats::Stats;
@@ -277,6 +278,7 @@ impl Worker {
     fn take_injected(&self) -> Option<TaskRef> {
         let workers = self.shared.workers;
         let mut taken = self.shared.inject.take(|len| (len / workers + 1).min(STEAL_MAX));
+        record::takes(&self.shared.foreign_stats.samples, &taken);
         let first = taken.pop();
         self.keep(&mut taken);
         first
@@ -326,11 +328,15 @@ impl Worker {
     }
 
     fn steal_from(&self, victim: usize) -> Option<TaskRef> {
+        let from = victim;
         let victim = &self.shared.remotes[victim];
         let mut stolen = RunQueue::new();
         if victim.ring.steal(|task| stolen.push(task)) == 0 {
             stolen = victim.overflow.take(|len| (len - len / 2).min(STEAL_MAX));
         }
+        self.stats.stole(stolen.len());
+        record::takes(&victim.stats.samples, &stolen);
+        record::steals(stolen.len(), from);
         let first = stolen.pop();
         self.keep(&mut stolen);
         first

@@ -28,11 +28,13 @@ use cede_core::transfer_stack::TransferStack;
 
 use super::CURRENT;
 use crate::inspect::age;
+use crate::record;
 use crate::runtime::Id as RuntimeId;
 use crate::runtime::context;
 use crate::runtime::panics::{Panicked, Untold};
 use crate::runtime::run::{self, Outcome, shielded};
 use crate::task::slab::{self, Slab};
+use crate::task::spans::{self, Made};
 use crate::task::{Id, JoinError, JoinHandle};
 
 /// So many turns in one poll of the set; then the task that polls it gives way.
@@ -95,6 +97,7 @@ impl Home for SetHome {
     type Failure = JoinError;
 
     fn schedule(task: TaskRef) {
+        record::wakes(task);
         // SAFETY: [I1] tasks of this home are in slabs of `Shared`, and this one is alive.
         let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
         // Once queued elsewhere, the task may run to its end and take its chunk with it.
@@ -171,6 +174,7 @@ impl Tasks {
         F::Output: 'static,
     {
         let id = Id::next();
+        spans::spawns::<F>(id, site, TaskCell::<F, SetHome>::LAYOUT.size(), Made::Local);
         let memory = self.slab.borrow_mut().as_mut().map(|slab| slab.allocate(TaskCell::<F, SetHome>::LAYOUT));
         let Some(memory) = memory else { return crate::task::spawn_cancelled(future, id, site) };
         // SAFETY: [I1] the memory is new, and the future stays on this thread.
@@ -239,7 +243,10 @@ impl Tasks {
         self.collect_inbox();
         for _ in 0..TURNS_MAX {
             assert!(!self.panicked.get(), "a spawned task panicked and the LocalSet is configured to shutdown on unhandled panic");
-            let Some(task) = self.next() else { return false };
+            let Some(task) = self.next() else {
+                record::resumes();
+                return false;
+            };
             // SAFETY: [I2] the task came from the queue, with the right to poll it; its home's failure is `JoinError`.
             match unsafe { run::run(task, |panicked| self.note_panic(panicked)) } {
                 Outcome::Asleep => {}
@@ -250,6 +257,7 @@ impl Tasks {
             }
         }
         assert!(!self.panicked.get(), "a spawned task panicked and the LocalSet is configured to shutdown on unhandled panic");
+        record::resumes();
         true
     }
 

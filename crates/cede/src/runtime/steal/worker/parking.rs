@@ -8,6 +8,7 @@ use cede_core::idle::{Role, Unparked};
 
 use super::{WATCH_NS, Worker};
 use crate::monitor;
+use crate::record;
 use crate::runtime::desk;
 use crate::runtime::run::shielded;
 use crate::task::slab::Slab;
@@ -22,6 +23,7 @@ impl Worker {
     #[cold]
     pub(super) fn look_around(&self) {
         let _holding = self.hold();
+        record::looks(|| self.queued());
         let polls = u64::from(self.polls.replace(0)).max(1);
         let now = self.shared.parts.clock.now();
         self.measure(now, polls);
@@ -31,7 +33,7 @@ impl Worker {
             self.push_back(task);
         }
         let Some(timers) = &self.remote().timers else { return };
-        shielded(|| timers.fire(now));
+        record::fires(shielded(|| timers.fire(now)).unwrap_or_default());
         if timers.driver().has_sources() && now.saturating_sub(self.looked_at.get()) >= self.shared.parts.driver_interval_ns {
             self.looked_at.set(now);
             self.turn(Some(0));
@@ -70,6 +72,7 @@ impl Worker {
 
     /// Says that this worker sleeps. After this comes the second look, then the sleep, then [`Worker::end_park`].
     pub(in crate::runtime::steal) fn begin_park(&self) -> Parked {
+        record::parks(|| self.queued());
         self.slab(Slab::collect);
         self.shared.collect_foreign();
         let polls = u64::from(self.polls.replace(0));
@@ -91,6 +94,7 @@ impl Worker {
 
     /// This worker goes on; timers that are due fire.
     pub(in crate::runtime::steal) fn end_park(&self, parking: Parked) {
+        record::unparks();
         let watches_on = self.unparked(parking.role);
         let now = self.shared.parts.clock.now();
         if self.idle.get() && !watches_on {
@@ -100,7 +104,7 @@ impl Worker {
         self.polled_at.set(now);
         if let Some(timers) = &self.remote().timers {
             timers.awake();
-            shielded(|| timers.fire(now));
+            record::fires(shielded(|| timers.fire(now)).unwrap_or_default());
         }
         if parking.role == Role::Watcher && !self.searching.get() {
             self.hand_watch_over();
@@ -131,6 +135,12 @@ impl Worker {
                 false
             }
         }
+    }
+
+    /// How many tasks wait here, and about how many in the injection queue.
+    fn queued(&self) -> (usize, usize) {
+        let remote = self.remote();
+        (remote.ring.len() + remote.overflow.len() + usize::from(self.lifo.get().is_some()), self.shared.inject.len())
     }
 
     fn turn(&self, until: Option<u64>) {
