@@ -17,6 +17,7 @@ mod local_runtime;
 mod metrics;
 pub(crate) mod panics;
 pub(crate) mod parts;
+pub(crate) mod placement;
 mod ready;
 pub(crate) mod run;
 mod shutdown_report;

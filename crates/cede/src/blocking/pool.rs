@@ -61,7 +61,7 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-use crate::runtime::steal::priority;
+use crate::runtime::placement::Placement;
 use crate::sys;
 use state::{Act, State, Worker};
 
@@ -98,6 +98,7 @@ pub(crate) struct Config {
     pub(crate) on_start: Option<Hook>,
     /// Called by each thread after its last job.
     pub(crate) on_stop: Option<Hook>,
+    pub(crate) placement: Placement,
     /// Creates threads; by default, [`thread::Builder::spawn`].
     pub(crate) spawner: Spawner,
 }
@@ -112,6 +113,7 @@ impl Default for Config {
             name: Arc::new(|| "cede-blocking".to_owned()),
             on_start: None,
             on_stop: None,
+            placement: Placement::default(),
             spawner: Arc::new(sys::thread::spawn),
         }
     }
@@ -319,8 +321,7 @@ impl<J: Job> Shared<J> {
         let body = {
             let (shared, worker) = (self.clone(), worker.clone());
             Box::new(move || {
-                // The thread that asks may have been made less important.
-                priority::restore();
+                shared.config.placement.begin();
                 worker::main(&shared, &worker);
             })
         };

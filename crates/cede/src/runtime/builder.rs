@@ -13,6 +13,7 @@ use cede_sync::Notify;
 use super::handle::SchedulerHandle;
 use super::panics::{self, Panics, TaskPanic};
 use super::parts::{Hook, Hooks, Names, Parts, Rescue};
+use super::placement::Placement;
 use super::{Handle, Id, LocalOptions, LocalRuntime, Ready, Runtime, local, steal};
 use crate::blocking::{Blocking, pool};
 use crate::inspect::Deadlock;
@@ -55,6 +56,7 @@ pub struct Builder {
     timers: bool,
     /// In a lock, so that a builder can be looked at from several threads.
     policy: Option<Mutex<Box<dyn Policy>>>,
+    placement: Placement,
 }
 
 /// What a runtime does when a task panics.
@@ -108,6 +110,7 @@ impl Builder {
             descriptors: false,
             timers: false,
             policy: None,
+            placement: Placement::default(),
         }
     }
 
@@ -337,6 +340,24 @@ impl Builder {
         self
     }
 
+    /// The runtime's threads run on these processors only, by the numbers of the operating system: workers, those that go on for stuck ones, and those that run closures that may block. The thread that calls
+    /// `block_on`, of a one-thread runtime too, is the caller's and stays as it is. Processors that are not there are left out; if none is left, [`build`](Self::build) returns an error.
+    ///
+    /// ```
+    /// let runtime = cede::runtime::Builder::new_multi_thread().worker_threads(1).thread_cpus([0]).build();
+    /// # drop(runtime);
+    /// ```
+    pub fn thread_cpus(&mut self, cpus: impl IntoIterator<Item = usize>) -> &mut Self {
+        self.placement.cpus = Some(cpus.into_iter().collect());
+        self
+    }
+
+    /// How nice the same threads are to others, from −20, which gets the most of the processors, to 19. To be less nice than the process takes a privilege; without it [`build`](Self::build) returns an error.
+    pub fn thread_nice(&mut self, nice: i32) -> &mut Self {
+        self.placement.nice = Some(nice);
+        self
+    }
+
     /// Decides which task runs next on a one-thread runtime: the next one that is made with this builder. Without it, tasks run in the order in which they became runnable, but by their
     /// [priorities](crate::task::Priority) if they have any.
     pub fn policy(&mut self, policy: impl Policy + 'static) -> &mut Self {
@@ -347,12 +368,13 @@ impl Builder {
     /// Makes the runtime.
     ///
     /// # Errors
-    /// If threads or descriptors cannot be had.
+    /// If threads or descriptors cannot be had, or not with these [processors](Self::thread_cpus) and this [niceness](Self::thread_nice).
     ///
     /// # Panics
     /// If a multi-thread runtime is asked to start paused, or has a [`policy`](Self::policy).
     #[track_caller]
     pub fn build(&mut self) -> io::Result<Runtime> {
+        self.placement.check()?;
         let scheduler = match self.flavor {
             Flavor::CurrentThread => SchedulerHandle::Local(self.build_one_thread(None)?),
             Flavor::MultiThread => {
@@ -377,6 +399,7 @@ impl Builder {
     #[track_caller]
     pub fn build_local(&mut self, _options: LocalOptions) -> io::Result<LocalRuntime> {
         assert!(self.flavor == Flavor::CurrentThread, "Only `current_thread` runtimes can be local");
+        self.placement.check()?;
         let shared = self.build_one_thread(Some(std::thread::current().id()))?;
         Ok(LocalRuntime::from_runtime(Runtime::from_handle(Handle::new(SchedulerHandle::Local(shared)))))
     }
@@ -404,7 +427,8 @@ impl Builder {
 
     fn threads(&self) -> steal::Threads {
         let keep_alive = self.thread_keep_alive;
-        steal::Threads { name: self.thread_name.clone(), stack_size: self.thread_stack_size, keep_alive }
+        let placement = self.placement.clone();
+        steal::Threads { name: self.thread_name.clone(), stack_size: self.thread_stack_size, keep_alive, placement }
     }
 
     fn clock(&self) -> Clock {
@@ -438,6 +462,7 @@ impl Builder {
             name: self.thread_name.clone(),
             on_start: self.hooks.thread_start.clone(),
             on_stop: self.hooks.thread_stop.clone(),
+            placement: self.placement.clone(),
             ..pool::Config::default()
         };
         Parts {

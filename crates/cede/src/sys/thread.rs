@@ -2,6 +2,7 @@
 //!
 //! # Invariants
 //! - I1: the call takes no memory, cannot fail and is async-signal-safe. (No shared memory, hence no loom model.)
+//! - I2: the kernel reads or fills a set of its type, which is on this stack and for which zero bits are a value; a processor that is put there or asked for has its bit in it.
 
 use std::io;
 use std::num::NonZeroI32;
@@ -31,9 +32,43 @@ pub(crate) fn spawn(thread: Builder, main: Box<dyn FnOnce() + Send>) -> io::Resu
     thread.spawn(main)
 }
 
+/// Binds the calling thread to these processors.
+pub(crate) fn set_affinity(cpus: &[usize]) -> io::Result<()> {
+    // SAFETY: [I2]
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        let room = 8 * size_of::<libc::cpu_set_t>();
+        cpus.iter().filter(|&&cpu| cpu < room).for_each(|&cpu| libc::CPU_SET(cpu, &mut set));
+        super::checked(libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set)).map(drop)
+    }
+}
+
+/// The processors to which the calling thread is bound.
+#[cfg(test)]
+pub(crate) fn affinity() -> io::Result<Vec<usize>> {
+    // SAFETY: [I2]
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        super::checked(libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set))?;
+        Ok((0..8 * size_of::<libc::cpu_set_t>()).filter(|&cpu| libc::CPU_ISSET(cpu, &set)).collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::gettid;
+    use super::{affinity, gettid, set_affinity};
+
+    #[test]
+    fn a_thread_can_be_bound_to_a_processor() {
+        std::thread::spawn(|| {
+            let last = *affinity().unwrap().last().unwrap();
+            set_affinity(&[last, 5_000_000]).unwrap();
+            assert_eq!(affinity().unwrap(), [last]);
+            assert!(set_affinity(&[]).is_err());
+        })
+        .join()
+        .unwrap();
+    }
 
     #[test]
     fn threads_have_numbers_of_their_own() {

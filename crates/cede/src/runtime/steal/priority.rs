@@ -47,6 +47,11 @@ pub(super) fn give_way(thread: Pid) {
     let _gone = set_nice(Some(thread), (nice + NICER).min(19));
 }
 
+/// Whether any thread was ever made nicer.
+pub(crate) fn is_used() -> bool {
+    USED.load(Ordering::Relaxed)
+}
+
 /// The current thread is as important as others.
 pub(crate) fn restore() {
     if USED.load(Ordering::Relaxed)

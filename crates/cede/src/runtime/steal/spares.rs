@@ -20,6 +20,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::seat::Seat;
+use crate::runtime::placement::Placement;
 use crate::sys;
 
 /// How worker threads are made.
@@ -28,6 +29,7 @@ pub(crate) struct Threads {
     pub(crate) stack_size: Option<usize>,
     /// How long a spare thread stays.
     pub(crate) keep_alive: Duration,
+    pub(crate) placement: Placement,
 }
 
 impl Threads {

@@ -3,8 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
+use super::Shared;
 use super::seat::{self, Active, Seat};
-use super::{Shared, priority};
 use crate::monitor;
 use crate::record;
 use crate::runtime::handle::{Handle, SchedulerHandle};
@@ -13,7 +13,7 @@ use crate::runtime::{context, desk, run};
 /// The body of a thread that begins with a worker, or as a spare.
 pub(super) fn main(shared: &Arc<Shared>, first: Option<Seat>) {
     cede_driver::tighten_timer_slack();
-    priority::restore();
+    shared.threads.placement.begin();
     let mut next = first;
     let coming = next.is_none().then(|| Coming(shared));
     // A panic in a hook ends this thread, but the runtime must still be able to end.
@@ -26,7 +26,7 @@ pub(super) fn main(shared: &Arc<Shared>, first: Option<Seat>) {
         drop(coming);
         while let Some(seat) = next.take().or_else(|| shared.spares.wait()) {
             carry(shared, seat);
-            priority::restore();
+            shared.threads.placement.restore();
         }
     }));
     if let Some(seat) = next.or_else(|| shared.spares.take_uncovered()) {
