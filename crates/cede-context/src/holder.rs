@@ -3,7 +3,7 @@
 //! A lock notes the task that holds it, with one store. When somebody has to wait, the lock tells the runtime, so that whoever looks for deadlocks need not touch the lock, which may be gone by
 //! then, and so that who holds what an important task waits for can be let run first. What the runtime does with it is its own business: whoever enters one leaves its functions with the thread.
 
-use core::sync::atomic::AtomicBool;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::cells;
 
@@ -14,6 +14,8 @@ pub struct Holders {
     pub current: fn() -> u64,
     /// Somebody waits for the lock at an address, which a task has; zero if that is not known.
     pub note: fn(u64, u64),
+    /// Whether anybody follows the waits, by the two that come next: as long as it is not zero.
+    pub followers: &'static AtomicUsize,
     /// Nobody waits for the lock at an address any more.
     pub idle: fn(u64),
     /// The task that runs on this thread waits for something from now on; or no longer. (It may say the one or the other twice, or be dropped without a word.)
@@ -64,10 +66,16 @@ pub fn note(lock: u64, holder: u64) {
 }
 
 /// Nobody waits for the lock at this address any more.
+#[inline]
 pub fn idle(lock: u64) {
-    if let Some(holders) = cells::holders() {
+    if let Some(holders) = followed() {
         (holders.idle)(lock);
     }
+}
+
+#[inline]
+fn followed() -> Option<&'static Holders> {
+    cells::holders().filter(|holders| holders.followers.load(Ordering::Relaxed) != 0)
 }
 
 /// The task that runs is at this end of the channel at an address. For paths on which somebody waits or is woken.
@@ -78,15 +86,17 @@ pub fn at_end(channel: u64, end: End) {
 }
 
 /// The task that runs waits for this.
+#[inline]
 pub fn waits(what: Awaited) {
-    if let Some(holders) = cells::holders() {
+    if let Some(holders) = followed() {
         (holders.waits)(what, true);
     }
 }
 
 /// The task that runs does not wait for this any more.
+#[inline]
 pub fn waits_no_more(what: Awaited) {
-    if let Some(holders) = cells::holders() {
+    if let Some(holders) = followed() {
         (holders.waits)(what, false);
     }
 }
@@ -94,7 +104,7 @@ pub fn waits_no_more(what: Awaited) {
 #[cfg(all(test, feature = "std", not(loom)))]
 mod tests {
     use core::cell::Cell;
-    use core::sync::atomic::AtomicBool;
+    use core::sync::atomic::{AtomicBool, AtomicUsize};
     use std::boxed::Box;
 
     use super::{Holders, current, install, note};
@@ -109,7 +119,17 @@ mod tests {
         note(1, 2);
         let never = Box::leak(Box::new(AtomicBool::new(false)));
         let note = |lock, holder| NOTED.set((lock, holder));
-        let holders = Holders { current: || 7, note, idle: |_| (), waits: |_, _| (), end: |_, _| (), looked_at: never, looks: || () };
+        let nobody = Box::leak(Box::new(AtomicUsize::new(0)));
+        let holders = Holders {
+            current: || 7,
+            note,
+            followers: nobody,
+            idle: |_| (),
+            waits: |_, _| (),
+            end: |_, _| (),
+            looked_at: never,
+            looks: || (),
+        };
         install(Box::leak(Box::new(holders)));
         assert_eq!(current(), 7);
         note(3, 4);

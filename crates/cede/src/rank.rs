@@ -35,7 +35,7 @@ use pin_project_lite::pin_project;
 
 pub use group::CpuGroup;
 pub(crate) use lanes::Lanes;
-pub(crate) use turns::{Flow, Turns, take_turns};
+pub(crate) use turns::{Scheduler, Turns};
 
 /// How much a task matters.
 ///
@@ -147,7 +147,7 @@ impl Rank {
 
 static REGISTRY: Mutex<Option<HashMap<u64, Arc<Rank>>>> = Mutex::new(None);
 /// How many there are in the process.
-static COUNT: AtomicUsize = AtomicUsize::new(0);
+pub(crate) static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 fn registry() -> MutexGuard<'static, Option<HashMap<u64, Arc<Rank>>>> {
     REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)

@@ -32,6 +32,7 @@ static TABLE: [AtomicU64; 1 << PLACES_LOG2] = [const { AtomicU64::new(0) }; 1 <<
 pub(crate) static HOLDERS: Holders = Holders {
     current: || context::current_task_id().unwrap_or(0),
     note: noted,
+    followers: &rank::COUNT,
     idle: inherit::idle,
     waits,
     end,
@@ -59,9 +60,7 @@ pub(super) fn at_end(channel: u64, end: End) -> Option<u64> {
 }
 
 fn waits(what: Awaited, begins: bool) {
-    if rank::any()
-        && let Some(task) = context::current_task_id()
-    {
+    if let Some(task) = context::current_task_id() {
         if begins { inherit::begins(what, task) } else { inherit::ends(what, task) }
     }
 }

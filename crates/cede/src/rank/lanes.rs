@@ -208,11 +208,6 @@ impl<T> Lanes<T> {
         choice
     }
 
-    /// The last turn of somebody who does not ask for another one now.
-    pub(crate) fn pay(&self, account: &Account, took: u64, ordinary: bool) {
-        self.state().pay(account, took, ordinary);
-    }
-
     /// Takes any task; for one who looks at all tasks.
     pub(crate) fn pop(&self) -> Option<T> {
         match self.choose(false, None)? {

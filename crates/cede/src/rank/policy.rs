@@ -247,19 +247,27 @@ impl Ord for Place {
 }
 
 impl OrderedQueue {
+    #[cold]
+    #[inline(never)]
     pub(crate) fn push(&mut self, task: TaskRef, rank: u64) {
         self.pushes += 1;
         self.tasks.push(Reverse((rank, self.pushes, Place(task))));
     }
 
+    #[cold]
+    #[inline(never)]
     pub(crate) fn pop(&mut self) -> Option<TaskRef> {
         self.tasks.pop().map(|Reverse((_, _, Place(task)))| task)
     }
 
+    #[cold]
+    #[inline(never)]
     pub(crate) fn is_empty(&self) -> bool {
         self.tasks.is_empty()
     }
 
+    #[cold]
+    #[inline(never)]
     pub(crate) fn len(&self) -> usize {
         self.tasks.len()
     }

@@ -1,86 +1,76 @@
-//! Turns of a scheduler while tasks with a rank are queued.
+//! The turns of a scheduler while tasks with a rank are queued.
 
 #![forbid(unsafe_code)]
 
 use cede_core::task::TaskRef;
 
 use super::Lanes;
-use super::lanes::Choice;
+use super::lanes::{Account, Choice};
 
 /// While nothing above them waits, so many ordinary tasks in a row are one turn: then what waits below them costs them little.
-const ORDINARY_IN_A_ROW: usize = 16;
+const ORDINARY_IN_A_ROW: u32 = 16;
 
-/// What a scheduler can do at a turn.
-pub(crate) trait Turns {
+/// What a scheduler can say.
+pub(crate) trait Scheduler {
     /// Whether it has ordinary tasks.
     fn has_ordinary(&self) -> bool;
 
     /// Takes an ordinary task; there may be none by now.
     fn next_ordinary(&self) -> Option<TaskRef>;
 
-    /// Gives a task that it took from a queue its turn. If that is a task with a rank and is runnable again, it goes back to the lanes.
-    fn run(&mut self, task: TaskRef, ranked: bool) -> Flow;
+    /// How many tasks it has polled; that may begin again at zero.
+    fn polls(&self) -> u32;
 
     /// The time of its clock.
     fn now(&self) -> u64;
 }
 
-/// Whether a scheduler goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub(crate) enum Flow {
-    /// With the next turn.
-    On,
-    /// Not now: it has something else to do.
-    Stop,
-    /// Never: what it ran is another thread's.
-    Lost,
+/// What one scheduler has still to pay for.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    last: Option<Turn>,
 }
 
-/// Turns by rank, until the lanes are empty or the scheduler says otherwise.
-#[cold]
-pub(crate) fn take_turns(lanes: &Lanes, scheduler: &mut impl Turns) -> Flow {
-    let mut before = None;
-    let mut none_found = false;
-    while let Some(choice) = lanes.choose(!none_found && scheduler.has_ordinary(), before.take()) {
-        let began = scheduler.now();
-        none_found = false;
-        let (flow, account) = match choice {
-            Choice::Ranked(task, account) => (scheduler.run(task, true), account),
-            Choice::Ordinary(account) => match scheduler.next_ordinary() {
-                Some(first) => (ordinary(lanes, scheduler, first), account),
-                // They were seen, but others took them.
-                None => {
-                    none_found = true;
-                    continue;
-                }
-            },
-        };
-        if flow == Flow::Lost || !lanes.is_waiting() {
-            return flow;
-        }
-        let took = scheduler.now().saturating_sub(began);
-        if flow == Flow::Stop {
-            lanes.pay(&account, took, scheduler.has_ordinary());
-            return flow;
-        }
-        before = Some((account, took));
-    }
-    Flow::On
+/// One task with a rank, or some ordinary ones.
+#[derive(Debug)]
+struct Turn {
+    account: Account,
+    began: u64,
+    /// How many tasks had been polled before it.
+    polls: u32,
+    ordinary: bool,
 }
 
-fn ordinary(lanes: &Lanes, scheduler: &mut impl Turns, first: TaskRef) -> Flow {
-    let mut next = Some(first);
-    for _ in 0..ORDINARY_IN_A_ROW {
-        let Some(task) = next else { break };
-        let flow = scheduler.run(task, false);
-        if flow != Flow::On {
-            return flow;
+impl Turns {
+    /// The next task, and whether it has a rank. To be asked whenever the lanes are not empty; `None` if they are by now.
+    #[cold]
+    pub(crate) fn next(&mut self, lanes: &Lanes, scheduler: &impl Scheduler) -> Option<(TaskRef, bool)> {
+        let polls = scheduler.polls();
+        // If it was not asked meanwhile, there was nothing to share: what was polled since then was nobody's turn.
+        let in_a_row = |turn: &Turn| if turn.ordinary { ORDINARY_IN_A_ROW } else { 1 };
+        let mut last = self.last.take().filter(|turn| polls.checked_sub(turn.polls).is_some_and(|count| count <= in_a_row(turn)));
+        if last.as_ref().is_some_and(|turn| turn.ordinary && polls - turn.polls < ORDINARY_IN_A_ROW)
+            && !lanes.is_waiting_above_normal()
+            && let Some(task) = scheduler.next_ordinary()
+        {
+            self.last = last;
+            return Some((task, false));
         }
-        if lanes.is_waiting_above_normal() {
-            break;
+        let now = scheduler.now();
+        let mut ordinary = scheduler.has_ordinary();
+        loop {
+            let before = last.take().map(|turn| (turn.account, now.saturating_sub(turn.began)));
+            let (task, account) = match lanes.choose(ordinary, before)? {
+                Choice::Ranked(task, account) => (Some(task), account),
+                Choice::Ordinary(account) => (None, account),
+            };
+            let is_ordinary = task.is_none();
+            if let Some(task) = task.or_else(|| scheduler.next_ordinary()) {
+                self.last = Some(Turn { account, began: now, polls, ordinary: is_ordinary });
+                return Some((task, !is_ordinary));
+            }
+            // They were seen, but others took them.
+            ordinary = false;
         }
-        next = scheduler.next_ordinary();
     }
-    Flow::On
 }

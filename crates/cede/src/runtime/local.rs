@@ -53,7 +53,7 @@ use super::tick::Tick;
 use crate::inspect::posts;
 use crate::inspect::registry::{self, Inspected};
 use crate::rank::policy::{Policy, Runnable};
-use crate::rank::{Flow, Lanes};
+use crate::rank::{Lanes, Turns};
 use crate::record;
 use crate::task::JoinError;
 use crate::task::slab::{self, Slab};
@@ -111,6 +111,8 @@ pub(crate) struct Scheduler {
     /// A recent reading of the clock.
     seen_at: Cell<u64>,
     attention: Attention,
+    /// Of tasks that have a rank, and others beside them.
+    turns: RefCell<Turns>,
 }
 
 thread_local! {
@@ -162,6 +164,7 @@ pub(crate) fn build(
         looked_at: Cell::new(0),
         seen_at: Cell::new(shared.parts.clock.now()),
         attention: Attention::new(&shared.parts),
+        turns: RefCell::default(),
         shared: shared.clone(),
     });
     shared.idle.lock().scheduler = Some(scheduler);
@@ -469,34 +472,24 @@ impl Scheduler {
             if self.polls.get() >= interval {
                 self.look_around();
             }
-            let flow = if self.shared.lanes.is_waiting() {
-                self.tick_by_rank(&mut tick, before_future, signal)
-            } else {
-                let Some(task) = self.next() else { return tick };
-                self.run_task(task, false, &mut tick, before_future, signal)
-            };
-            if flow != Flow::On {
+            let (next, ranked) = if self.shared.lanes.is_waiting() { self.next_by_rank() } else { (self.next(), false) };
+            let Some(task) = next else { return tick };
+            tick.polled += 1;
+            self.polls.set(self.polls.get() + 1);
+            // SAFETY: [I2] the task came from a queue, with the right to poll it; its home's failure is `JoinError`.
+            match unsafe { run::run(task, |panicked| self.shared.parts.note_panic(panicked)) } {
+                Outcome::Asleep => {}
+                Outcome::Again if ranked => task.requeue(),
+                Outcome::Again => self.push(task),
+                Outcome::Completed => {
+                    tick.completed += 1;
+                    self.shared.stats.completed();
+                }
+            }
+            if tick.polled >= before_future && signal.woken.load(Ordering::Relaxed) {
                 return tick;
             }
         }
-    }
-
-    /// Gives a task that came from a queue its turn. The future of `block_on` has its own after `before_future` of them.
-    #[inline(always)]
-    fn run_task(&self, task: TaskRef, ranked: bool, tick: &mut Tick, before_future: usize, signal: &MainSignal) -> Flow {
-        tick.polled += 1;
-        self.polls.set(self.polls.get() + 1);
-        // SAFETY: [I2] the task came from a queue, with the right to poll it; its home's failure is `JoinError`.
-        match unsafe { run::run(task, |panicked| self.shared.parts.note_panic(panicked)) } {
-            Outcome::Asleep => {}
-            Outcome::Again if ranked => task.requeue(),
-            Outcome::Again => self.push(task),
-            Outcome::Completed => {
-                tick.completed += 1;
-                self.shared.stats.completed();
-            }
-        }
-        if tick.polled >= before_future && signal.woken.load(Ordering::Relaxed) { Flow::Stop } else { Flow::On }
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) enum Ready {
 
 impl Ready {
     /// Gives the task back if it needs a number, which foreign code has to be asked for.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, task: TaskRef) -> Result<(), TaskRef> {
         match self {
             Ready::Fifo(queue) => queue.push(task),
@@ -44,7 +44,7 @@ impl Ready {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn pop(&mut self) -> Option<TaskRef> {
         match self {
             Ready::Fifo(queue) => queue.pop(),

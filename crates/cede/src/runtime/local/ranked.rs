@@ -15,13 +15,11 @@ use std::sync::Arc;
 
 use cede_core::task::{Cell as TaskCell, Home, TaskRef};
 
-use super::signal::MainSignal;
 use super::spawn::spawn_to;
 use super::{LocalHome, Scheduler, Shared, is_driven_here};
-use crate::rank::{Flow, Rank, Ranked, Turns, Wanted, take_turns};
+use crate::rank::{self, Rank, Ranked, Wanted};
 use crate::record;
 use crate::runtime::ready::Ready;
-use crate::runtime::tick::Tick;
 use crate::task::slab;
 use crate::task::{Id, JoinError, JoinHandle};
 
@@ -85,45 +83,32 @@ impl Shared {
     }
 }
 
-impl Scheduler {
-    /// Turns by rank, until no task that has one is queued or the future of `block_on` has its turn.
-    #[cold]
-    pub(super) fn tick_by_rank(&self, tick: &mut Tick, before_future: usize, signal: &MainSignal) -> Flow {
-        let interval = self.shared.parts.event_interval;
-        take_turns(&self.shared.lanes, &mut ByRank { scheduler: self, tick, before_future, signal, interval })
-    }
-}
-
-struct ByRank<'a> {
-    scheduler: &'a Scheduler,
-    tick: &'a mut Tick,
-    before_future: usize,
-    signal: &'a MainSignal,
-    interval: u32,
-}
-
-impl Turns for ByRank<'_> {
+impl rank::Scheduler for Scheduler {
     fn has_ordinary(&self) -> bool {
-        !self.scheduler.ready(|ready| ready.is_empty()) || !self.scheduler.shared.inbox.is_empty()
+        !self.ready(|ready| ready.is_empty()) || !self.shared.inbox.is_empty()
     }
 
     fn next_ordinary(&self) -> Option<TaskRef> {
-        self.scheduler.next()
+        self.next()
     }
 
-    fn run(&mut self, task: TaskRef, ranked: bool) -> Flow {
-        if self.scheduler.polls.get() >= self.interval {
-            self.scheduler.look_around();
-        }
-        self.scheduler.run_task(task, ranked, self.tick, self.before_future, self.signal)
+    fn polls(&self) -> u32 {
+        self.polls.get()
     }
 
     fn now(&self) -> u64 {
-        self.scheduler.shared.parts.clock.now()
+        self.shared.parts.clock.now()
     }
 }
 
 impl Scheduler {
+    /// The next task, and whether it has a rank.
+    #[cold]
+    pub(super) fn next_by_rank(&self) -> (Option<TaskRef>, bool) {
+        let next = self.turns.borrow_mut().next(&self.shared.lanes, self);
+        next.map_or_else(|| (self.next(), false), |(task, ranked)| (Some(task), ranked))
+    }
+
     /// Takes any task that is queued.
     pub(super) fn pop_any(&self) -> Option<TaskRef> {
         self.ready(Ready::pop).or_else(|| self.shared.lanes.pop())

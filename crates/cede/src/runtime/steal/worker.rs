@@ -7,7 +7,6 @@ use std::cell::{Cell, RefCell, UnsafeCell};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use cede_core::desk::Desk;
 use cede_core::run_queue::RunQueue;
 use cede_core::steal_ring::STEAL_MAX;
 use cede_core::task::TaskRef;
@@ -17,7 +16,7 @@ pub(super) use parking::Parked;
 
 use super::seat::is_stray;
 use super::{Remote, Shared};
-use crate::rank::Flow;
+use crate::rank::Turns;
 use crate::record;
 use crate::runtime::desk;
 use crate::runtime::run::{self, Outcome};
@@ -54,6 +53,8 @@ pub(super) struct Worker {
     /// It counts as parked.
     idle: Cell<bool>,
     random: Cell<u32>,
+    /// Of tasks that have a rank, and others beside them.
+    turns: RefCell<Turns>,
     /// Foreign code is being called that is no task; see H2 of [`hand_over`](super::hand_over).
     holds: Cell<bool>,
 }
@@ -77,6 +78,7 @@ impl Worker {
             watch_ns: Cell::new(WATCH_NS.0),
             searching: Cell::new(false),
             random: Cell::new(0x9E37_79B9 ^ (index as u32 + 1)),
+            turns: RefCell::default(),
             holds: Cell::new(false),
         }
     }
@@ -215,48 +217,33 @@ impl Worker {
         // SAFETY: [I1] the desk of a worker is not left in a function of the worker.
         let desk = unsafe { desk::current() }.expect("a worker is run at a desk");
         loop {
-            if self.shared.lanes.is_waiting() {
-                match self.tick_by_rank(desk, &mut tick, &stop) {
-                    Flow::On => {}
-                    Flow::Stop | Flow::Lost => return tick,
+            let (next, ranked) = if self.shared.lanes.is_waiting() { self.next_by_rank() } else { (self.next(), false) };
+            let Some(task) = next else { break };
+            self.stop_searching();
+            tick.polled += 1;
+            self.polls.set(self.polls.get() + 1);
+            // SAFETY: [I2] the task came from a queue, with the right to poll it; its home's failure is `JoinError`.
+            let outcome = desk.turn(|| unsafe { run::run(task, |panicked| self.shared.parts.note_panic(panicked)) });
+            if desk.runs().is_null() {
+                return leave(tick, task, outcome, &self.shared);
+            }
+            match outcome {
+                Outcome::Asleep => {}
+                Outcome::Again if ranked => task.requeue(),
+                Outcome::Again => self.push_back(task),
+                Outcome::Completed => {
+                    tick.completed += 1;
+                    self.stats.completed();
                 }
             }
-            let Some(task) = self.next() else { return tick };
-            match self.run_task(desk, task, false, &mut tick, &stop) {
-                Flow::On => {}
-                Flow::Stop | Flow::Lost => return tick,
+            if stop() {
+                break;
+            }
+            if self.polls.get() >= self.shared.parts.event_interval {
+                self.look_around();
             }
         }
-    }
-
-    /// Gives a task that came from a queue its turn, and looks around if it is time.
-    #[inline(always)]
-    fn run_task(&self, desk: &Desk, task: TaskRef, ranked: bool, tick: &mut Tick, stop: &impl Fn() -> bool) -> Flow {
-        self.stop_searching();
-        tick.polled += 1;
-        self.polls.set(self.polls.get() + 1);
-        // SAFETY: [I2] the task came from a queue, with the right to poll it; its home's failure is `JoinError`.
-        let outcome = desk.turn(|| unsafe { run::run(task, |panicked| self.shared.parts.note_panic(panicked)) });
-        if desk.runs().is_null() {
-            leave(tick, task, outcome, &self.shared);
-            return Flow::Lost;
-        }
-        match outcome {
-            Outcome::Asleep => {}
-            Outcome::Again if ranked => task.requeue(),
-            Outcome::Again => self.push_back(task),
-            Outcome::Completed => {
-                tick.completed += 1;
-                self.stats.completed();
-            }
-        }
-        if stop() {
-            return Flow::Stop;
-        }
-        if self.polls.get() >= self.shared.parts.event_interval {
-            self.look_around();
-        }
-        Flow::On
+        tick
     }
 
     #[inline]
@@ -399,7 +386,7 @@ impl Worker {
 
 /// The worker that ran `task` is another thread's: what is left is to queue the task if it is runnable.
 #[cold]
-fn leave(tick: &mut Tick, task: TaskRef, outcome: Outcome, shared: &Shared) {
+fn leave(mut tick: Tick, task: TaskRef, outcome: Outcome, shared: &Shared) -> Tick {
     match outcome {
         Outcome::Asleep => {}
         Outcome::Again => task.requeue(),
@@ -408,4 +395,5 @@ fn leave(tick: &mut Tick, task: TaskRef, outcome: Outcome, shared: &Shared) {
             shared.foreign_stats.completed_anywhere();
         }
     }
+    tick
 }

@@ -2,49 +2,36 @@
 
 #![forbid(unsafe_code)]
 
-use cede_core::desk::Desk;
 use cede_core::task::TaskRef;
 
 use super::Worker;
-use crate::rank::{Flow, Turns, take_turns};
-use crate::runtime::tick::Tick;
+use crate::rank::Scheduler;
 
 impl Worker {
-    /// Turns by rank, until no task that has one is queued.
+    /// The next task, and whether it has a rank.
     #[cold]
-    pub(super) fn tick_by_rank(&self, desk: &Desk, tick: &mut Tick, stop: &impl Fn() -> bool) -> Flow {
-        take_turns(&self.shared.lanes, &mut ByRank { worker: self, desk, tick, stop })
+    pub(super) fn next_by_rank(&self) -> (Option<TaskRef>, bool) {
+        let next = self.turns.borrow_mut().next(&self.shared.lanes, self);
+        next.map_or_else(|| (self.next(), false), |(task, ranked)| (Some(task), ranked))
     }
+}
 
-    /// Whether this worker has ordinary tasks, or can get some.
+impl Scheduler for Worker {
     fn has_ordinary(&self) -> bool {
         let lifo = self.lifo.take();
         self.lifo.set(lifo);
         lifo.is_some() || self.shared.has_ordinary_work()
     }
-}
-
-struct ByRank<'a, S> {
-    worker: &'a Worker,
-    desk: &'a Desk,
-    tick: &'a mut Tick,
-    stop: &'a S,
-}
-
-impl<S: Fn() -> bool> Turns for ByRank<'_, S> {
-    fn has_ordinary(&self) -> bool {
-        self.worker.has_ordinary()
-    }
 
     fn next_ordinary(&self) -> Option<TaskRef> {
-        self.worker.next()
+        self.next()
     }
 
-    fn run(&mut self, task: TaskRef, ranked: bool) -> Flow {
-        self.worker.run_task(self.desk, task, ranked, self.tick, self.stop)
+    fn polls(&self) -> u32 {
+        self.polls.get()
     }
 
     fn now(&self) -> u64 {
-        self.worker.shared.parts.clock.now()
+        self.shared.parts.clock.now()
     }
 }
