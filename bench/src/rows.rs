@@ -112,6 +112,8 @@ pub const REPORTS: &[Row] = &[
     Row { workload: "hogs_4", threads: 2, operations: 1, kind: Kind::Alone, reports: &["p50", "p99", "max"] },
     Row { workload: "saturated", threads: 2, operations: 1, kind: Kind::Alone, reports: SATURATED },
     Row { workload: "saturated_by_rank", threads: 2, operations: 1, kind: Kind::Alone, reports: SATURATED },
+    Row { workload: "dump", threads: 2, operations: 1, kind: Kind::Alone, reports: &["p50", "max"] },
+    Row { workload: "idle", threads: 2, operations: 1, kind: Kind::Alone, reports: &["permille"] },
     Row { workload: "stuck_asleep", threads: 4, operations: 1, kind: Kind::Alone, reports: STUCK },
     Row { workload: "stuck_spinning", threads: 4, operations: 1, kind: Kind::Alone, reports: STUCK },
 ];

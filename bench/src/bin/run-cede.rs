@@ -14,12 +14,16 @@ mod saturated;
 mod shaped;
 #[path = "../shaped/stuck.rs"]
 mod stuck;
+#[path = "../watching.rs"]
+mod watching;
 
 fn networked(name: &str, size: usize) -> Option<shaped::Work> {
     match name {
         "serve" => Some(Box::pin(network::serve(size))),
         "saturated" => Some(Box::pin(async { Some(saturated::alike().await) })),
         "saturated_by_rank" => Some(Box::pin(async { Some(by_rank().await) })),
+        "dump" => Some(Box::pin(async { Some(watching::dump(100_000).await) })),
+        "idle" => Some(Box::pin(async { Some(watching::idle().await) })),
         "stuck_asleep" => Some(Box::pin(stuck::stuck(false))),
         "stuck_spinning" => Some(Box::pin(stuck::stuck(true))),
         _ => None,
