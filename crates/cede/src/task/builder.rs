@@ -45,7 +45,7 @@ impl<'a> Builder<'a> {
 
     /// How much the task matters. What it spawns is an ordinary task, unless it is given a priority, too.
     ///
-    /// Closures that may block have no priority: bound what they do with a [`Pool`](crate::blocking::Pool).
+    /// Closures that may block have no priority: bound what they do with a [`BlockingPool`](crate::blocking::BlockingPool).
     #[must_use]
     pub fn priority(self, priority: Priority) -> Self {
         Self { priority: Some(priority), ..self }
