@@ -15,6 +15,7 @@ use crate::download;
 use crate::exit::Exit;
 use crate::failure::{Failure, printable};
 use crate::host::Hosts;
+use crate::manifest::Manifest;
 use crate::plan::Rules;
 use crate::pool::Pool;
 use crate::rate::Bucket;
@@ -141,6 +142,27 @@ pub enum Check {
     Sum(Sum),
     /// Against the checksum that the server tells, or that is beside the file; if there is none, only its size.
     Auto,
+    /// Against what a manifest says: size, checksum, pieces. Wrong pieces are fetched again.
+    Manifest(Arc<Manifest>),
+}
+
+impl Check {
+    /// The checksum that is known beforehand.
+    pub fn expected(&self) -> Option<&Sum> {
+        match self {
+            Self::Sum(sum) => Some(sum),
+            Self::Manifest(manifest) => manifest.sum(),
+            Self::Size | Self::Auto => None,
+        }
+    }
+
+    /// Whether a wrong content would be found out.
+    pub fn is_proof(&self) -> bool {
+        match self {
+            Self::Manifest(manifest) => manifest.is_proof(),
+            other => other.expected().is_some(),
+        }
+    }
 }
 
 /// Who watches a download. Called often, so it has to be quick.
@@ -153,6 +175,15 @@ pub trait Watch: Send + Sync {
     fn verifying(&self);
     /// Something that the user should know now.
     fn note(&self, note: &str);
+
+    /// What an earlier run left is gone on with: so many bytes.
+    fn resumed(&self, _bytes: u64) {}
+
+    /// A request led elsewhere.
+    fn redirected(&self, _from: &Url, _to: &Url) {}
+
+    /// A request failed in a way that may pass; there is another try, after this wait if it is known.
+    fn retry(&self, _url: &Url, _why: &Failure, _wait: Option<Duration>) {}
 }
 
 /// Tells when the user wants everything to end. Clones tell the same.

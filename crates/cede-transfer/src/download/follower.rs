@@ -44,6 +44,7 @@ impl Follower {
             Check::Sum(sum) => Some(sum.algorithm),
             // Most servers that tell one tell this.
             Check::Auto => Some(Algorithm::Sha256),
+            Check::Manifest(manifest) => manifest.sum().map(|sum| sum.algorithm),
             Check::Size => None,
         };
         Self { pipe: is_pipe(job), state: State::Idle(algorithm.map(Algorithm::hasher)), at: 0, algorithm }

@@ -111,6 +111,7 @@ async fn check(transfer: &Transfer, follower: &mut super::Follower, sink: &Arc<S
     let expected = match &transfer.job.check {
         Check::Size => None,
         Check::Sum(sum) => Some(sum.clone()),
+        Check::Manifest(manifest) => return super::mend::check(transfer, follower, sink, total, manifest).await,
         Check::Auto => {
             let told = lock(&transfer.told).sum.clone();
             match told {
