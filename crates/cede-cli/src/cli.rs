@@ -102,6 +102,18 @@ pub(crate) struct GetArgs {
     #[arg(short = 'O', long, conflicts_with = "output")]
     pub(crate) remote_name: bool,
 
+    /// Unpack the archive (tar, zip; gzip, zstd, xz, bzip2) into DIR while it comes; DIR appears when all of it was unpacked and, if a sum is known, it was right
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["output", "dir", "input", "metalink"])]
+    pub(crate) extract: Option<PathBuf>,
+
+    /// Fail when more than this comes out of the archive
+    #[arg(long, default_value = "1T", value_name = "SIZE", value_parser = units::parse_size, requires = "extract")]
+    pub(crate) max_extracted: u64,
+
+    /// Fail when more than N bytes come out of each byte of the archive, after the first 64 MiB
+    #[arg(long, default_value_t = 250, value_name = "N", requires = "extract")]
+    pub(crate) max_ratio: u64,
+
     /// Which of the names to take
     #[arg(long, value_enum, default_value_t = NameFrom::Auto, value_name = "SOURCE")]
     pub(crate) name_from: NameFrom,

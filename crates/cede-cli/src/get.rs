@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use cede::sync::{Mutex, mpsc};
 use cede_transfer::engine::{Engine, Job, Stop, Watch};
+use cede_transfer::extract::Limits;
 use cede_transfer::{Exit, Failure, printable, tasks, units};
 use url::Url;
 
@@ -46,6 +47,7 @@ struct Run {
     source: Arc<Mutex<Source>>,
     board: Board,
     stop: Stop,
+    extract: Option<(PathBuf, Limits)>,
 }
 
 /// A file's row on the board.
@@ -176,6 +178,7 @@ async fn download_all(
         source: Arc::new(Mutex::new(Source { given, list })),
         board: board.clone(),
         stop: stop.clone(),
+        extract: plan.extract,
     };
     let drawing = Drawing::start(board.clone(), view, announce_interruption(stop));
     let workers: Vec<_> = (0..width).map(|_| tasks::spawn(run.clone().work())).collect();
@@ -254,7 +257,11 @@ impl Run {
         self.board.tell(index, News::Began(job.url.to_string()));
         let url = job.url.clone();
         let row = Arc::new(Row::new(self.board.clone(), index));
-        let result = self.engine.download(job, Arc::clone(&row) as _, self.stop.clone()).await;
+        let watch = Arc::clone(&row) as _;
+        let result = match &self.extract {
+            Some((dir, limits)) => self.engine.extract(job, dir, *limits, watch, self.stop.clone()).await,
+            None => self.engine.download(job, watch, self.stop.clone()).await,
+        };
         let path = result.as_ref().ok().and_then(|complete| complete.path.clone());
         let (phase, exit) = match result {
             Ok(complete) if complete.kept => (Phase::Kept(complete.remark), Exit::Done),

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use cede_transfer::credentials::{Credentials, parse_netrc};
 use cede_transfer::engine::{self, Check, Job, Output, Resume, Settings};
+use cede_transfer::extract::Limits;
 use cede_transfer::manifest::{self, Manifest};
 use cede_transfer::plan::Rules;
 use cede_transfer::{Proxies, printable, redirect};
@@ -30,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) settings: Settings,
     /// How many jobs run at a time.
     pub(crate) width: usize,
+    /// Where the one job is unpacked.
+    pub(crate) extract: Option<(PathBuf, Limits)>,
 }
 
 /// What a line of a list need not say.
@@ -61,6 +64,9 @@ impl Plan {
             let flag = if args.sha256.is_some() { "--sha256" } else { "--sum" };
             return Err(format!("{flag} is for one URL, but there are several"));
         }
+        if args.extract.is_some() && !one {
+            return Err("--extract is for one URL, but there are several".to_owned());
+        }
         let output = output(args)?;
         if args.show.json && output == Output::Stdout {
             return Err("--json and --output - both want standard output".to_owned());
@@ -88,7 +94,9 @@ impl Plan {
             (false, false) => Resume::SameUrl,
         };
         let width = usize::from(args.network.jobs);
-        Ok(Self { jobs, list: args.input.clone(), defaults: Defaults { output, check }, settings, width })
+        let limits = Limits { bytes: args.max_extracted, ratio: args.max_ratio, ..Limits::default() };
+        let extract = args.extract.clone().map(|dir| (dir, limits));
+        Ok(Self { jobs, list: args.input.clone(), defaults: Defaults { output, check }, settings, width, extract })
     }
 }
 

@@ -287,5 +287,5 @@ impl std::fmt::Debug for Transfer {
 
 /// Whether the output can be called back.
 fn is_pipe(job: &Job) -> bool {
-    job.output == Output::Stdout
+    matches!(job.output, Output::Stdout | Output::Pipe(_))
 }

@@ -1,5 +1,6 @@
 //! What all downloads of a process share: connections, limits, names, and the user's wishes.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -120,6 +121,44 @@ pub enum Output {
     },
     /// Standard output, in order.
     Stdout,
+    /// Something else that takes it in order.
+    Pipe(Pipe),
+}
+
+/// What takes a download in order; clones are the same. It is written to on a thread that may block.
+#[derive(Clone)]
+pub struct Pipe(pub(crate) Arc<Mutex<Box<dyn Write + Send>>>);
+
+impl Pipe {
+    /// A pipe into a writer.
+    pub fn new(writer: impl Write + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(Box::new(writer))))
+    }
+}
+
+impl std::fmt::Debug for Pipe {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pipe")
+    }
+}
+
+impl PartialEq for Pipe {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Pipe {}
+
+impl Output {
+    /// The pipe that the bytes go into in order, if they do.
+    pub(crate) fn pipe(&self) -> Option<Pipe> {
+        match self {
+            Self::Stdout => Some(Pipe::new(std::io::stdout())),
+            Self::Pipe(pipe) => Some(pipe.clone()),
+            Self::Named { .. } | Self::In { .. } => None,
+        }
+    }
 }
 
 /// Where a file name comes from.

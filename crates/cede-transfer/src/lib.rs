@@ -33,6 +33,7 @@ mod download;
 pub mod engine;
 pub mod exit;
 pub mod extents;
+pub mod extract;
 pub mod failure;
 pub mod head;
 mod host;

@@ -34,7 +34,7 @@ impl Transfer {
                 Some(name) => (dir.clone(), name),
                 None => return Ok(()),
             },
-            Output::In { .. } | Output::Stdout => return Ok(()),
+            Output::In { .. } | Output::Stdout | Output::Pipe(_) => return Ok(()),
         };
         // A look that costs a microsecond, and saves the trip to another thread for all files that were never begun.
         if self.shared.settings.resume == Resume::Never || !journal_of(&dir.join(format!("{name}{}", name::SUFFIX))).exists() {
@@ -82,8 +82,9 @@ impl Transfer {
 
     async fn make_sink(&self, total: Option<u64>) -> Result<Option<(Sink, Option<Journal>)>, Unfinished> {
         let (dir, name) = match &self.job.output {
-            Output::Stdout => {
-                self.watch.named("-", total);
+            Output::Stdout | Output::Pipe(_) => {
+                let name = if self.job.output == Output::Stdout { "-".to_owned() } else { printable(&self.name()) };
+                self.watch.named(&name, total);
                 let file = spawn_blocking(spool).await.map_err(std::io::Error::other).and_then(|file| file);
                 let file = file.map_err(|error| Failure::of_file("create a file in", &std::env::temp_dir(), &error))?;
                 return Ok(Some((Sink::spool(file), None)));
