@@ -99,10 +99,10 @@ fn failures_are_told_to_programs_and_people() {
 
 #[test]
 fn resuming_is_told() {
-    let pair = Pair::start("events-resumed", "truncate,tries=1,after=1500000");
+    let pair = Pair::start("events-resumed", "truncate,tries=1,after=1500000;status=404,tries=2");
     let url = pair.server.url("/f");
-    let (code, events, _) = pair.run(&["get", "--json", "--retry", "0", "-s", "1", &url]);
-    assert_eq!((code, kinds(&events)), (4, vec!["begin", "failed", "summary"]));
+    let (code, events, _) = pair.run(&["get", "--json", "--retry-wait", "0.001", "-s", "1", &url]);
+    assert_eq!((code, kinds(&events)), (7, vec!["begin", "retry", "failed", "summary"]), "{events:?}");
     let (code, events, _) = pair.run(&["resume", "--json"]);
     assert_eq!((code, kinds(&events)), (0, vec!["begin", "resumed", "done", "summary"]), "{events:?}");
     assert!(find(&events, "resumed")["bytes"].as_u64().unwrap() > 0);
