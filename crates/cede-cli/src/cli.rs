@@ -40,7 +40,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Download files over HTTP and HTTPS
     #[command(after_help = exit::TABLE)]
-    Get(GetArgs),
+    Get(Box<GetArgs>),
     /// Upload files over HTTP and HTTPS: PUT, POST, forms, resumable (tus)
     #[command(after_help = exit::TABLE, mut_args = put::of_uploads)]
     Put(Box<PutArgs>),

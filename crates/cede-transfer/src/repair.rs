@@ -271,19 +271,26 @@ async fn whole(file: &Arc<File>, expected: &Sum) -> io::Result<Sum> {
     job.await.map_err(io::Error::other)?
 }
 
-/// Reads the file again: all of it has to be right now (I3). With a checksum of the whole that is one reading; without, all pieces are read.
+/// Reads the file again: all of it has to be right now (I3). With a checksum of the whole that is one reading; without, or if that is wrong, the pieces are read.
 pub(crate) async fn prove(file: &Arc<File>, manifest: &Arc<Manifest>) -> Result<(), Failure> {
     let could_not = |error: io::Error| Failure::new(Exit::Files, format!("what was written could not be read again: {error}"));
-    if let Some(pieces) = &manifest.pieces {
-        let bad = scan(file, manifest).await.map_err(could_not)?;
-        if !bad.is_empty() {
-            let what = format!("{} after they were mended; the disk does not keep what it is given", wrong_pieces(&bad, pieces));
-            return Err(Failure::new(Exit::Files, what));
+    let mut contradiction = None;
+    if let Some(expected) = manifest.sum() {
+        let sum = whole(file, expected).await.map_err(could_not)?;
+        if sum == *expected {
+            return Ok(());
         }
+        contradiction = Some(differs(&sum, expected).help("all pieces are right, so the manifest contradicts itself"));
     }
-    let Some(expected) = manifest.sum() else { return Ok(()) };
-    let sum = whole(file, expected).await.map_err(could_not)?;
-    if sum == *expected { Ok(()) } else { Err(differs(&sum, expected).help("all pieces are right, so the manifest contradicts itself")) }
+    let bad = scan(file, manifest).await.map_err(could_not)?;
+    match (&manifest.pieces, contradiction) {
+        (Some(pieces), _) if !bad.is_empty() => {
+            let what = format!("{} after they were mended; the disk does not keep what it is given", wrong_pieces(&bad, pieces));
+            Err(Failure::new(Exit::Files, what))
+        }
+        (_, Some(contradiction)) => Err(contradiction),
+        _ => Ok(()),
+    }
 }
 
 /// The whole is not what it should be.

@@ -104,7 +104,8 @@ fn single_files_and_their_damage() {
 
 #[test]
 fn hostile_archives() {
-    let cases: [(&str, &[(u8, &str, &str)], &str); 13] = [
+    type Case = (&'static str, &'static [(u8, &'static str, &'static str)], &'static str);
+    let cases: [Case; 13] = [
         ("climbs", &[(b'0', "../x", "x")], "an entry is called ../x"),
         ("climbs-later", &[(b'0', "a/../../x", "x")], "is called"),
         ("absolute", &[(b'0', "/tmp/x", "x")], "is called /tmp/x"),
@@ -147,6 +148,17 @@ fn bombs() {
     let few = Limits { entries: 2, ..Limits::default() };
     let failure = run(&root, "x.tar", &tar(&[(b'0', "1", ""), (b'0', "2", ""), (b'0', "3", "")]), few).unwrap_err();
     assert_eq!((failure.exit(), failure.to_string().contains("more than 2 entries")), (Exit::Files, true));
+    std::fs::remove_dir_all(root).unwrap();
+}
+
+#[test]
+fn names_without_end() {
+    let root = root("long-name");
+    let archive = |length| tar(&[(b'L', "././@LongLink", &"n".repeat(length)), (b'0', "x", "content")]);
+    let failure = run(&root, "x.tar.gz", &gzip(&archive(8 << 20)), Limits::default()).unwrap_err();
+    assert!(failure.to_string().contains("name and attributes are too long"), "{failure}");
+    assert_eq!(run(&root, "x.tar.gz", &gzip(&archive(200)), Limits::default()).unwrap().files, 1);
+    assert_eq!(read(&root, &"n".repeat(200)), "content");
     std::fs::remove_dir_all(root).unwrap();
 }
 

@@ -1,5 +1,6 @@
 //! What a stream is, and what is in it.
 
+use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,6 +14,8 @@ use crate::failure::{Failure, printable};
 const BLOCK: usize = 512;
 /// A target of a link is not longer.
 const LONGEST_TARGET: u64 = 4096;
+/// All headers of one tar entry, with its long names and attributes, are not longer.
+const HEADERS: u64 = 1 << 20;
 /// What the decoder of xz may take.
 const XZ_MEMORY: u64 = 512 << 20;
 
@@ -99,11 +102,35 @@ impl<R: Read> Read for Full<R> {
     }
 }
 
+/// Ends when more is read than is allowed at the moment: names and headers are kept in memory by who reads them, so they must not be long.
+struct Meter<'a, R> {
+    reader: R,
+    left: &'a Cell<u64>,
+}
+
+impl<R: Read> Read for Meter<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let room = buffer.len().min(usize::try_from(self.left.get()).unwrap_or(usize::MAX));
+        if room == 0 && !buffer.is_empty() {
+            return Err(io::Error::other("an entry's name and attributes are too long"));
+        }
+        let count = self.reader.read(&mut buffer[..room])?;
+        self.left.set(self.left.get().saturating_sub(count as u64));
+        Ok(count)
+    }
+}
+
 fn untar(reader: &mut impl Read, place: &mut Place) -> Result<(), Failure> {
     use tar::EntryType;
-    let mut archive = tar::Archive::new(reader);
-    for entry in archive.entries().map_err(|error| broken(&error))? {
+    let left = Cell::new(HEADERS);
+    let mut archive = tar::Archive::new(Meter { reader, left: &left });
+    let mut entries = archive.entries().map_err(|error| broken(&error))?;
+    loop {
+        left.set(HEADERS);
+        let Some(entry) = entries.next() else { return Ok(()) };
         let entry = entry.map_err(|error| broken(&error))?;
+        // What is in a file is counted where it is written.
+        left.set(u64::MAX);
         let name = entry.path().map_err(|error| broken(&error))?.into_owned();
         let kind = entry.header().entry_type();
         let target = || -> Result<PathBuf, Failure> {
@@ -130,7 +157,6 @@ fn untar(reader: &mut impl Read, place: &mut Place) -> Result<(), Failure> {
             }
         }
     }
-    Ok(())
 }
 
 /// A zip archive has its table at the end, so it is kept until it is whole.
