@@ -1,5 +1,6 @@
 //! The command line, as `--help` shows it. What the options mean together is decided in [`plan`](crate::plan).
 
+mod check;
 mod put;
 mod serve;
 
@@ -13,6 +14,7 @@ use cede_transfer::{exit, units};
 
 use crate::look::Column;
 use crate::progress::view::Wish;
+pub(crate) use check::{RepairArgs, SumArgs, VerifyArgs};
 pub(crate) use put::{Method, PutArgs};
 pub(crate) use serve::ServeArgs;
 
@@ -38,7 +40,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Download files over HTTP and HTTPS
     #[command(after_help = exit::TABLE)]
-    Get(GetArgs),
+    Get(Box<GetArgs>),
     /// Upload files over HTTP and HTTPS: PUT, POST, forms, resumable (tus)
     #[command(after_help = exit::TABLE, mut_args = put::of_uploads)]
     Put(Box<PutArgs>),
@@ -48,9 +50,15 @@ pub(crate) enum Command {
     /// Tell what a server says about a file, without downloading it
     #[command(after_help = exit::TABLE)]
     Probe(ProbeArgs),
-    /// Check files against checksums
+    /// Print checksums; with --pieces, also write the list by which damage can be mended
+    #[command(after_help = exit::TABLE)]
+    Sum(SumArgs),
+    /// Check files against checksums, lists of them, or the pieces of a manifest
     #[command(after_help = exit::TABLE)]
     Verify(VerifyArgs),
+    /// Mend a damaged file: fetch only the pieces that are wrong
+    #[command(after_help = exit::TABLE)]
+    Repair(Box<RepairArgs>),
     /// Serve a directory over HTTP; also with faults on purpose, to test clients
     #[command(after_help = SERVING)]
     Serve(Box<ServeArgs>),
@@ -72,8 +80,13 @@ pub(crate) enum Command {
 #[derive(Args, Debug)]
 pub(crate) struct GetArgs {
     /// What to download
-    #[arg(required_unless_present = "input", value_name = "URL")]
+    #[arg(required_unless_present_any = ["input", "metalink"], value_name = "URL")]
     pub(crate) urls: Vec<String>,
+
+    /// Download what this Metalink 4 or list of pieces is about: from all its mirrors, checked, and mended where pieces came wrong (may be repeated). A local
+    /// file among the URLs that ends in .meta4 or .metalink means the same
+    #[arg(long, value_name = "FILE", visible_alias = "manifest")]
+    pub(crate) metalink: Vec<PathBuf>,
 
     /// Also download what FILE lists, or standard input for '-': a URL on each line, then perhaps a tab and a name or mirrors; aria2's indented 'out=', 'dir='
     /// and 'checksum=' lines are understood. The list is read as it is needed
@@ -91,6 +104,18 @@ pub(crate) struct GetArgs {
     /// Name the files after the server's or the URL's name: the default, accepted for curl's sake
     #[arg(short = 'O', long, conflicts_with = "output")]
     pub(crate) remote_name: bool,
+
+    /// Unpack the archive (tar, zip; gzip, zstd, xz, bzip2) into DIR while it comes; DIR appears when all of it was unpacked and, if a sum is known, it was right
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["output", "dir", "input", "metalink"])]
+    pub(crate) extract: Option<PathBuf>,
+
+    /// Fail when more than this comes out of the archive
+    #[arg(long, default_value = "1T", value_name = "SIZE", value_parser = units::parse_size, requires = "extract")]
+    pub(crate) max_extracted: u64,
+
+    /// Fail when more than N bytes come out of each byte of the archive, after the first 64 MiB
+    #[arg(long, default_value_t = 250, value_name = "N", requires = "extract")]
+    pub(crate) max_ratio: u64,
 
     /// Which of the names to take
     #[arg(long, value_enum, default_value_t = NameFrom::Auto, value_name = "SOURCE")]
@@ -153,21 +178,6 @@ pub(crate) struct ProbeArgs {
 
     #[command(flatten)]
     pub(crate) network: NetworkArgs,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct VerifyArgs {
-    /// The files to check, or, with --list, the lists
-    #[arg(required = true, value_name = "FILE")]
-    pub(crate) files: Vec<PathBuf>,
-
-    /// The checksum that each has to have, as in sha256:HEX; without it, the sums are printed
-    #[arg(long, value_name = "ALG:HEX", conflicts_with = "list")]
-    pub(crate) sum: Option<Sum>,
-
-    /// The files are lists as sha256sum prints them; check what they name
-    #[arg(long)]
-    pub(crate) list: bool,
 }
 
 /// How to reach servers, and how hard to try.
@@ -292,6 +302,10 @@ pub(crate) struct ShowArgs {
     /// Say only what went wrong
     #[arg(short, long)]
     pub(crate) quiet: bool,
+
+    /// Tell programs what happens: one JSON object a line on standard output, as docs/transfer-events.md has it
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// How a download is checked.

@@ -4,16 +4,18 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cede::sync::{Mutex, mpsc};
 use cede_transfer::engine::{Engine, Job, Stop, Watch};
-use cede_transfer::{Exit, printable, tasks, units};
+use cede_transfer::extract::Limits;
+use cede_transfer::{Exit, Failure, printable, tasks, units};
+use url::Url;
 
 use crate::cli::{GetArgs, ShowArgs};
 use crate::jobs::List;
 use crate::plan::{Defaults, Plan};
-use crate::progress::bars::Settled;
+use crate::progress::events::{self, News};
 use crate::progress::lines::say;
 use crate::progress::view::{Drawing, View};
 use crate::progress::{Board, Phase, Totals};
@@ -45,6 +47,7 @@ struct Run {
     source: Arc<Mutex<Source>>,
     board: Board,
     stop: Stop,
+    extract: Option<(PathBuf, Limits)>,
 }
 
 /// A file's row on the board.
@@ -53,11 +56,18 @@ pub(crate) struct Row {
     pub(crate) board: Board,
     pub(crate) index: usize,
     notes: std::sync::Mutex<Vec<String>>,
+    /// Where the last redirect led.
+    led: std::sync::Mutex<Option<Url>>,
 }
 
 impl Row {
     pub(crate) fn new(board: Board, index: usize) -> Self {
-        Self { board, index, notes: std::sync::Mutex::default() }
+        Self { board, index, notes: std::sync::Mutex::default(), led: std::sync::Mutex::default() }
+    }
+
+    /// What was noted so far.
+    pub(crate) fn take_notes(&self) -> Vec<String> {
+        std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -74,7 +84,23 @@ impl Watch for Row {
         self.board.verifying(self.index);
     }
 
+    fn resumed(&self, bytes: u64) {
+        self.board.tell(self.index, News::Resumed(bytes));
+    }
+
+    fn redirected(&self, from: &Url, to: &Url) {
+        // Each segment goes the same way; once is enough.
+        if self.led.lock().unwrap_or_else(PoisonError::into_inner).replace(to.clone()).as_ref() != Some(to) {
+            self.board.tell(self.index, News::Redirected { from: from.to_string(), to: to.to_string() });
+        }
+    }
+
+    fn retry(&self, url: &Url, why: &Failure, wait: Option<Duration>) {
+        self.board.tell(self.index, News::Retry { url: url.to_string(), why: why.to_string(), wait });
+    }
+
     fn note(&self, note: &str) {
+        self.board.tell(self.index, News::Note(note.to_owned()));
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(note.to_owned());
     }
 }
@@ -100,10 +126,10 @@ pub(crate) fn run_plan(plan: Plan, show: &ShowArgs) -> Exit {
         }
     };
     let stop = interrupt::install();
-    let view = View::choose(show.progress, show.quiet, Settled::Scroll);
+    let (view, board) = View::of(show);
     match cede::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(POOL).build() {
         Ok(runtime) => {
-            let exit = runtime.block_on(download_all(plan, list, view, stop, show.quiet));
+            let exit = runtime.block_on(download_all(plan, list, (view, board), stop, show));
             // A name lookup that nobody waits for any more must not hold up the end.
             runtime.shutdown_background();
             exit
@@ -136,9 +162,14 @@ fn open_list(path: &Path, defaults: Defaults) -> Result<mpsc::Receiver<Result<Jo
     Ok(receiver)
 }
 
-async fn download_all(plan: Plan, list: Option<mpsc::Receiver<Result<Job, String>>>, view: View, stop: Stop, quiet: bool) -> Exit {
+async fn download_all(
+    plan: Plan,
+    list: Option<mpsc::Receiver<Result<Job, String>>>,
+    (view, board): (View, Board),
+    stop: Stop,
+    show: &ShowArgs,
+) -> Exit {
     let started = Instant::now();
-    let board = Board::default();
     let given: VecDeque<_> = plan.jobs.into_iter().map(|job| (board.add(printable(job.url.as_str()), None), job)).collect();
     let most = if list.is_some() { usize::MAX } else { given.len() };
     let width = plan.width.min(most).min(limits::transfers_at_once());
@@ -147,6 +178,7 @@ async fn download_all(plan: Plan, list: Option<mpsc::Receiver<Result<Job, String
         source: Arc::new(Mutex::new(Source { given, list })),
         board: board.clone(),
         stop: stop.clone(),
+        extract: plan.extract,
     };
     let drawing = Drawing::start(board.clone(), view, announce_interruption(stop));
     let workers: Vec<_> = (0..width).map(|_| tasks::spawn(run.clone().work())).collect();
@@ -156,11 +188,19 @@ async fn download_all(plan: Plan, list: Option<mpsc::Receiver<Result<Job, String
         exit = both(exit, code);
     }
     drawing.finish().await;
+    let exit = exit.unwrap_or(Exit::Done);
+    conclude(&board, started, exit, show);
+    exit
+}
+
+/// The last word about a run.
+pub(crate) fn conclude(board: &Board, started: Instant, exit: Exit, show: &ShowArgs) {
     let totals = board.totals();
-    if totals.files > 1 && !quiet {
+    if show.json {
+        events::summarize(&totals, started, exit);
+    } else if totals.files > 1 && !show.quiet {
         say(&summary(&totals, started));
     }
-    exit.unwrap_or(Exit::Done)
 }
 
 fn both(one: Option<Exit>, other: Option<Exit>) -> Option<Exit> {
@@ -177,11 +217,13 @@ impl Run {
         while let Some(next) = self.next().await {
             let code = match next {
                 Next::Wrong(index, why) => {
+                    self.board.tell(index, News::Ended(Exit::Usage, None));
                     self.board.settle(index, Phase::Failed(why));
                     Exit::Usage
                 }
                 Next::Job(index, job) => match self.stop.now() {
                     Some(exit) => {
+                        self.board.tell(index, News::Ended(exit, None));
                         self.board.settle(index, Phase::Stopped(format!("{}: not started", printable(job.url.as_str()))));
                         exit
                     }
@@ -212,13 +254,19 @@ impl Run {
 
     async fn download(&self, index: usize, job: Job) -> Exit {
         self.board.begin(index);
+        self.board.tell(index, News::Began(job.url.to_string()));
         let url = job.url.clone();
         let row = Arc::new(Row::new(self.board.clone(), index));
-        let result = self.engine.download(job, Arc::clone(&row) as _, self.stop.clone()).await;
+        let watch = Arc::clone(&row) as _;
+        let result = match &self.extract {
+            Some((dir, limits)) => self.engine.extract(job, dir, *limits, watch, self.stop.clone()).await,
+            None => self.engine.download(job, watch, self.stop.clone()).await,
+        };
+        let path = result.as_ref().ok().and_then(|complete| complete.path.clone());
         let (phase, exit) = match result {
             Ok(complete) if complete.kept => (Phase::Kept(complete.remark), Exit::Done),
             Ok(complete) => {
-                let mut notes = std::mem::take(&mut *row.notes.lock().unwrap_or_else(PoisonError::into_inner));
+                let mut notes = row.take_notes();
                 notes.extend((!complete.remark.is_empty()).then_some(complete.remark));
                 (Phase::Saved(notes.join("; ")), Exit::Done)
             }
@@ -228,6 +276,7 @@ impl Run {
                 (if stopped { Phase::Stopped(told) } else { Phase::Failed(told) }, exit)
             }
         };
+        self.board.tell(index, News::Ended(exit, path));
         self.board.settle(index, phase);
         exit
     }
@@ -244,7 +293,7 @@ pub(crate) fn announce_interruption(stop: Stop) -> impl FnMut(&View, &crate::pro
     }
 }
 
-pub(crate) fn summary(totals: &Totals, started: Instant) -> String {
+fn summary(totals: &Totals, started: Instant) -> String {
     let mut text =
         format!("{} of {} files, {} in {}", totals.saved, totals.files, units::bytes(totals.received), units::duration(started.elapsed()));
     for (count, what) in [(totals.kept, "kept"), (totals.failed, "failed"), (totals.stopped, "stopped")] {

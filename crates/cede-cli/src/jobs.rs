@@ -70,7 +70,7 @@ fn option(job: &mut Job, text: &str) -> Result<(), String> {
         "dir" => {
             match &mut job.output {
                 Output::Named { dir, .. } | Output::In { dir, .. } => *dir = PathBuf::from(value),
-                Output::Stdout => {}
+                Output::Stdout | Output::Pipe(_) => {}
             }
             Ok(())
         }
@@ -88,7 +88,7 @@ fn rename(job: &mut Job, path: &str) -> Result<(), String> {
     let name = parts.pop().ok_or_else(|| format!("{} is not a name", printable(path)))?;
     let dir = match &job.output {
         Output::Named { dir, .. } | Output::In { dir, .. } => dir.clone(),
-        Output::Stdout => return Ok(()),
+        Output::Stdout | Output::Pipe(_) => return Ok(()),
     };
     job.output = Output::Named { dir: parts.iter().fold(dir, |dir, part| dir.join(part)), name };
     Ok(())

@@ -25,8 +25,10 @@ mod plan;
 mod probe;
 mod progress;
 mod put;
+mod repair;
 mod resume;
 mod serve;
+mod sum;
 mod verify;
 
 use std::process::ExitCode;
@@ -41,7 +43,9 @@ fn main() -> ExitCode {
         cli::Command::Put(args) => put::run(&args),
         cli::Command::Resume(args) => resume::run(&args),
         cli::Command::Probe(args) => probe::run(&args),
+        cli::Command::Sum(args) => sum::run(&args),
         cli::Command::Verify(args) => verify::run(&args),
+        cli::Command::Repair(args) => repair::run(&args),
         cli::Command::Serve(args) => serve::run(&args),
         cli::Command::Demo(args) => demo::run(&args),
         cli::Command::Adopt(args) => adopt::run(&args),

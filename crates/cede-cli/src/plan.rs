@@ -4,10 +4,13 @@
 //! fetched.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use cede_transfer::credentials::{Credentials, parse_netrc};
 use cede_transfer::engine::{self, Check, Job, Output, Resume, Settings};
+use cede_transfer::extract::Limits;
+use cede_transfer::manifest::{self, Manifest};
 use cede_transfer::plan::Rules;
 use cede_transfer::{Proxies, printable, redirect};
 use hyper::header::{HeaderName, HeaderValue, USER_AGENT};
@@ -15,6 +18,7 @@ use url::Url;
 
 use crate::cli::{GetArgs, IfExists, NameFrom, NetworkArgs, SumArg};
 use crate::limits;
+use crate::repair::is_manifest;
 
 /// Everything that `get` will do.
 #[derive(Debug)]
@@ -27,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) settings: Settings,
     /// How many jobs run at a time.
     pub(crate) width: usize,
+    /// Where the one job is unpacked.
+    pub(crate) extract: Option<(PathBuf, Limits)>,
 }
 
 /// What a line of a list need not say.
@@ -40,7 +46,9 @@ impl Plan {
     /// # Errors
     /// What is wrong with the command line, in one line.
     pub(crate) fn new(args: &GetArgs) -> Result<Self, String> {
-        let one = args.urls.len() == 1 && args.input.is_none();
+        let (manifests, urls): (Vec<_>, Vec<_>) = args.urls.iter().partition(|text| is_manifest(text).is_some());
+        let manifests: Vec<PathBuf> = manifests.into_iter().filter_map(|text| is_manifest(text)).chain(args.metalink.clone()).collect();
+        let one = urls.len() == 1 && args.input.is_none() && manifests.is_empty();
         if args.output.is_some() && !one {
             return Err("--output names one file, but there are several URLs; use --dir".to_owned());
         }
@@ -56,13 +64,22 @@ impl Plan {
             let flag = if args.sha256.is_some() { "--sha256" } else { "--sum" };
             return Err(format!("{flag} is for one URL, but there are several"));
         }
+        if args.extract.is_some() && !one {
+            return Err("--extract is for one URL, but there are several".to_owned());
+        }
         let output = output(args)?;
+        if args.show.json && output == Output::Stdout {
+            return Err("--json and --output - both want standard output".to_owned());
+        }
         let mirrors = args.mirror.iter().map(|text| parse(text)).collect::<Result<Vec<_>, _>>()?;
-        let jobs = args
-            .urls
+        let mut jobs = urls
             .iter()
             .map(|text| Ok(Job { url: parse(text)?, mirrors: mirrors.clone(), output: output.clone(), check: check.clone() }))
-            .collect::<Result<_, String>>()?;
+            .collect::<Result<Vec<_>, String>>()?;
+        let below = args.dir.clone().unwrap_or_default();
+        for path in &manifests {
+            jobs.extend(described(path, &below)?);
+        }
         let mut settings = settings(&args.network)?;
         settings.if_exists = match args.if_exists {
             _ if args.force => cede_transfer::IfExists::Overwrite,
@@ -77,8 +94,28 @@ impl Plan {
             (false, false) => Resume::SameUrl,
         };
         let width = usize::from(args.network.jobs);
-        Ok(Self { jobs, list: args.input.clone(), defaults: Defaults { output, check }, settings, width })
+        let limits = Limits { bytes: args.max_extracted, ratio: args.max_ratio, ..Limits::default() };
+        let extract = args.extract.clone().map(|dir| (dir, limits));
+        Ok(Self { jobs, list: args.input.clone(), defaults: Defaults { output, check }, settings, width, extract })
     }
+}
+
+/// The downloads that a manifest describes, into a directory. Its names are safe already.
+fn described(path: &Path, dir: &Path) -> Result<Vec<Job>, String> {
+    let manifests = manifest::load(path).map_err(|failure| failure.to_string())?;
+    let job = |manifest: Manifest| {
+        let shown = || printable(&path.to_string_lossy());
+        let mut urls = manifest.urls.iter().cloned();
+        let url = urls.next().ok_or_else(|| format!("{} names no http or https URL for a file", shown()))?;
+        let mirrors = urls.collect();
+        let named = manifest.name.as_ref().map(|name| dir.join(name));
+        let output = match named.as_deref().and_then(crate::get::split) {
+            Some((dir, name)) => Output::Named { dir, name },
+            None => Output::In { dir: dir.to_owned(), from: engine::NameFrom::Url },
+        };
+        Ok(Job { url, mirrors, output, check: Check::Manifest(Arc::new(manifest)) })
+    };
+    manifests.into_iter().map(job).collect()
 }
 
 /// The settings that all commands share.

@@ -9,6 +9,7 @@
 //! - I3: what is shown as received never exceeds the total that is shown beside it.
 
 pub(crate) mod bars;
+pub(crate) mod events;
 pub(crate) mod lines;
 mod rate;
 pub(crate) mod view;
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use events::News;
 pub(crate) use rate::Rate;
 
 /// Where a file is on its way.
@@ -53,6 +55,8 @@ pub(crate) struct Frame {
     pub(crate) active: Vec<(usize, Item)>,
     /// Files that settled since the last frame, oldest first.
     pub(crate) settled: Vec<(usize, Item)>,
+    /// What happened besides since the last frame, oldest first; only if it is recorded.
+    pub(crate) news: Vec<(usize, News)>,
     pub(crate) totals: Totals,
 }
 
@@ -81,6 +85,8 @@ struct State {
     /// Settled files that no frame has carried yet.
     fresh: Vec<(usize, Item)>,
     settled: Totals,
+    /// Only for a view that tells them.
+    news: Option<Vec<(usize, News)>>,
 }
 
 impl Phase {
@@ -110,6 +116,20 @@ impl Item {
 }
 
 impl Board {
+    /// A board that also records what happens besides bytes.
+    pub(crate) fn recording() -> Self {
+        let board = Self::default();
+        board.lock().news = Some(Vec::new());
+        board
+    }
+
+    /// Something happened to a file.
+    pub(crate) fn tell(&self, index: usize, news: News) {
+        if let Some(known) = &mut self.lock().news {
+            known.push((index, news));
+        }
+    }
+
     /// Adds a file and returns its index.
     pub(crate) fn add(&self, label: impl Into<String>, total: Option<u64>) -> usize {
         let mut state = self.lock();
@@ -167,7 +187,8 @@ impl Board {
         let mut state = self.lock();
         let settled = std::mem::take(&mut state.fresh);
         let active = state.items.iter().filter(|(_, item)| item.phase.is_active()).map(|(index, item)| (*index, item.clone())).collect();
-        Frame { now, active, settled, totals: state.totals() }
+        let news = state.news.as_mut().map(std::mem::take).unwrap_or_default();
+        Frame { now, active, settled, news, totals: state.totals() }
     }
 
     /// The sums, without taking the news from the view.

@@ -11,8 +11,8 @@ use cede_transfer::upload::{How, Order, Stored};
 use cede_transfer::{Exit, printable, tasks, units};
 
 use crate::cli::{PutArgs, ShowArgs};
-use crate::get::{POOL, Row, announce_interruption, summary};
-use crate::progress::bars::Settled;
+use crate::get::{POOL, Row, announce_interruption, conclude};
+use crate::progress::events::News;
 use crate::progress::lines::say;
 use crate::progress::view::{Drawing, View};
 use crate::progress::{Board, Phase};
@@ -47,11 +47,10 @@ pub(crate) fn run(args: &PutArgs) -> Exit {
 /// Runs uploads, wherever they come from.
 pub(crate) fn run_orders(settings: Settings, orders: Vec<Order>, jobs: usize, show: &ShowArgs) -> Exit {
     let stop = interrupt::install();
-    let view = View::choose(show.progress, show.quiet, Settled::Scroll);
     match cede::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(POOL).build() {
         Ok(runtime) => {
             let width = jobs.min(orders.len()).min(limits::transfers_at_once());
-            let exit = runtime.block_on(upload_all(settings, orders, width, view, stop, show.quiet));
+            let exit = runtime.block_on(upload_all(settings, orders, width, stop, show));
             // A name lookup that nobody waits for any more must not hold up the end.
             runtime.shutdown_background();
             exit
@@ -63,9 +62,9 @@ pub(crate) fn run_orders(settings: Settings, orders: Vec<Order>, jobs: usize, sh
     }
 }
 
-async fn upload_all(settings: Settings, orders: Vec<Order>, width: usize, view: View, stop: Stop, quiet: bool) -> Exit {
+async fn upload_all(settings: Settings, orders: Vec<Order>, width: usize, stop: Stop, show: &ShowArgs) -> Exit {
     let started = Instant::now();
-    let board = Board::default();
+    let (view, board) = View::of(show);
     let orders: VecDeque<_> = orders.into_iter().map(|order| (board.add(printable(order.url.as_str()), None), order)).collect();
     let run = Run { engine: Engine::new(settings), orders: Arc::new(Mutex::new(orders)), board: board.clone(), stop: stop.clone() };
     let drawing = Drawing::start(board.clone(), view, announce_interruption(stop));
@@ -75,11 +74,9 @@ async fn upload_all(settings: Settings, orders: Vec<Order>, width: usize, view: 
         codes.extend(worker.await.expect("an upload reports failures and does not panic"));
     }
     drawing.finish().await;
-    let totals = board.totals();
-    if totals.files > 1 && !quiet {
-        say(&summary(&totals, started));
-    }
-    Exit::of_all(codes)
+    let exit = Exit::of_all(codes);
+    conclude(&board, started, exit, show);
+    exit
 }
 
 impl Run {
@@ -88,6 +85,7 @@ impl Run {
         while let Some((index, order)) = self.next() {
             codes.push(match self.stop.now() {
                 Some(exit) => {
+                    self.board.tell(index, News::Ended(exit, None));
                     self.board.settle(index, Phase::Stopped(format!("{}: not started", printable(order.url.as_str()))));
                     exit
                 }
@@ -103,6 +101,7 @@ impl Run {
 
     async fn upload(&self, index: usize, order: Order) -> Exit {
         self.board.begin(index);
+        self.board.tell(index, News::Began(order.url.to_string()));
         let url = order.url.clone();
         let row = Arc::new(Row::new(self.board.clone(), index));
         let (phase, exit) = match self.engine.upload(order, Arc::clone(&row) as _, self.stop.clone()).await {
@@ -113,6 +112,7 @@ impl Run {
                 (if stopped { Phase::Stopped(told) } else { Phase::Failed(told) }, exit)
             }
         };
+        self.board.tell(index, News::Ended(exit, None));
         self.board.settle(index, phase);
         exit
     }

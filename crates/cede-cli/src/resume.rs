@@ -52,7 +52,7 @@ pub(crate) fn run(args: &ResumeArgs) -> Exit {
     let width = usize::from(args.network.jobs);
     if !jobs.is_empty() {
         let defaults = Defaults { output: Output::Stdout, check: Check::Size };
-        let plan = Plan { jobs, list: None, defaults, settings: settings.clone(), width };
+        let plan = Plan { jobs, list: None, defaults, settings: settings.clone(), width, extract: None };
         let code = get::run_plan(plan, &args.show);
         exit = Some(exit.map_or(code, |exit| exit.and(code)));
     }

@@ -2,12 +2,15 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use cede_transfer::repair::{Damage, examine, listed};
 use cede_transfer::sum::{Algorithm, Sum};
 use cede_transfer::{Exit, Failure, printable, sum_of};
 
 use crate::cli::VerifyArgs;
 use crate::progress::lines::say;
+use crate::repair::manifest_for;
 
 /// One file, and what it should be.
 struct Case {
@@ -17,6 +20,9 @@ struct Case {
 
 /// Runs the command: all processors read and hash, the results are told in order.
 pub(crate) fn run(args: &VerifyArgs) -> Exit {
+    if let Some(manifest) = &args.manifest {
+        return against_manifest(manifest, &args.files);
+    }
     let mut codes = Vec::new();
     let mut cases = Vec::new();
     for file in &args.files {
@@ -57,6 +63,58 @@ pub(crate) fn run(args: &VerifyArgs) -> Exit {
         codes
     }));
     Exit::of_all(codes)
+}
+
+/// Compares the pieces of files.
+fn against_manifest(manifest: &Path, files: &[PathBuf]) -> Exit {
+    let runtime = match cede::runtime::Builder::new_current_thread().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            say(&format!("error: the runtime could not start: {error}"));
+            return Exit::Failed;
+        }
+    };
+    let one = |file: &PathBuf| {
+        let manifest = Arc::new(manifest_for(manifest, file)?);
+        if !manifest.is_proof() && manifest.size.is_none() {
+            return Err(Failure::new(Exit::Usage, "the manifest says nothing that could be compared"));
+        }
+        runtime.block_on(examine(file, &manifest))
+    };
+    Exit::of_all(files.iter().map(|file| {
+        let path = printable(&file.to_string_lossy());
+        match one(file) {
+            Ok(damage) if damage.is_none() => {
+                drop(writeln!(std::io::stdout().lock(), "right {path} ({} pieces)", damage.pieces));
+                Exit::Done
+            }
+            Ok(damage) => {
+                say(&format!("failed {path}: {}", wrong(&damage)));
+                Exit::Checksum
+            }
+            Err(failure) => {
+                say(&format!("failed {path}: {failure}"));
+                failure.exit()
+            }
+        }
+    }))
+}
+
+fn wrong(damage: &Damage) -> String {
+    let mut words = Vec::new();
+    if let Some((is, should)) = damage.size {
+        words.push(format!("it has {is} bytes, not {should}"));
+    }
+    if !damage.bad.is_empty() {
+        words.push(format!("{} of {} pieces are wrong: {}", damage.bad.len(), damage.pieces, listed(&damage.bad)));
+    }
+    if let Some((is, should)) = &damage.sum {
+        words.push(format!("the {} is {}, not {}", is.algorithm.title(), is.hex(), should.hex()));
+    }
+    if damage.pieces > 0 {
+        words.push("cede repair mends it".to_owned());
+    }
+    words.join("; ")
 }
 
 fn tell(case: &Case, result: Result<Sum, Failure>) -> Exit {

@@ -344,7 +344,7 @@ pub(crate) fn open_existing(path: &Path) -> Result<File, Failure> {
 }
 
 /// Whether the path still names the open file (I4, I6).
-fn leads_to(path: &Path, file: &File) -> io::Result<bool> {
+pub(crate) fn leads_to(path: &Path, file: &File) -> io::Result<bool> {
     let open = file.metadata()?;
     match fs::symlink_metadata(path) {
         Ok(named) => Ok((named.dev(), named.ino()) == (open.dev(), open.ino())),

@@ -8,6 +8,7 @@
 
 mod flow;
 mod follower;
+mod mend;
 mod outcome;
 mod place;
 
@@ -18,7 +19,7 @@ use cede::sync::{CancellationToken, Notify};
 use cede::task::JoinHandle;
 use url::Url;
 
-use crate::engine::{Cause, Check, Complete, Job, Output, Shared, Stop, Unfinished, Watch};
+use crate::engine::{Cause, Complete, Job, Output, Shared, Stop, Unfinished, Watch};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::journal::Subject;
@@ -77,11 +78,8 @@ struct Driver {
 
 pub(crate) async fn run(shared: Arc<Shared>, job: Job, watch: Arc<dyn Watch>, stop: Stop) -> Result<Complete, Unfinished> {
     let sources: Vec<Url> = std::iter::once(&job.url).chain(&job.mirrors).cloned().collect();
-    let rules = crate::plan::Rules {
-        has_sum: matches!(job.check, Check::Sum(_)),
-        window: is_pipe(&job).then_some(WINDOW),
-        ..shared.settings.rules.clone()
-    };
+    let rules =
+        crate::plan::Rules { has_sum: job.check.is_proof(), window: is_pipe(&job).then_some(WINDOW), ..shared.settings.rules.clone() };
     let plan = Plan::new(rules, sources.len(), seed(&job.url));
     let transfer = Arc::new(Transfer {
         shared,
@@ -147,6 +145,10 @@ impl Driver {
                 return Ok(());
             }
             let now = self.transfer.now();
+            let retry = self.transfer.plan().take_retry(now);
+            if let Some((source, why, wait)) = retry {
+                self.transfer.watch.retry(&self.transfer.sources[source], &why, Some(wait));
+            }
             let action = self.transfer.plan().poll_action(now);
             match action {
                 Action::Ask(ask) => {
@@ -221,7 +223,7 @@ impl Driver {
             url: transfer.job.url.to_string(),
             mirrors: transfer.job.mirrors.iter().map(Url::to_string).collect(),
             identity: plan.identity()?.clone(),
-            sum: if let Check::Sum(sum) = &transfer.job.check { Some(sum.to_string()) } else { None },
+            sum: transfer.job.check.expected().map(Sum::to_string),
             file: (0, 0),
         };
         drop(plan);
@@ -285,5 +287,5 @@ impl std::fmt::Debug for Transfer {
 
 /// Whether the output can be called back.
 fn is_pipe(job: &Job) -> bool {
-    job.output == Output::Stdout
+    matches!(job.output, Output::Stdout | Output::Pipe(_))
 }

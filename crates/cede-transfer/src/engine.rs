@@ -1,5 +1,6 @@
 //! What all downloads of a process share: connections, limits, names, and the user's wishes.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::download;
 use crate::exit::Exit;
 use crate::failure::{Failure, printable};
 use crate::host::Hosts;
+use crate::manifest::Manifest;
 use crate::plan::Rules;
 use crate::pool::Pool;
 use crate::rate::Bucket;
@@ -119,6 +121,44 @@ pub enum Output {
     },
     /// Standard output, in order.
     Stdout,
+    /// Something else that takes it in order.
+    Pipe(Pipe),
+}
+
+/// What takes a download in order; clones are the same. It is written to on a thread that may block.
+#[derive(Clone)]
+pub struct Pipe(pub(crate) Arc<Mutex<Box<dyn Write + Send>>>);
+
+impl Pipe {
+    /// A pipe into a writer.
+    pub fn new(writer: impl Write + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(Box::new(writer))))
+    }
+}
+
+impl std::fmt::Debug for Pipe {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pipe")
+    }
+}
+
+impl PartialEq for Pipe {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Pipe {}
+
+impl Output {
+    /// The pipe that the bytes go into in order, if they do.
+    pub(crate) fn pipe(&self) -> Option<Pipe> {
+        match self {
+            Self::Stdout => Some(Pipe::new(std::io::stdout())),
+            Self::Pipe(pipe) => Some(pipe.clone()),
+            Self::Named { .. } | Self::In { .. } => None,
+        }
+    }
 }
 
 /// Where a file name comes from.
@@ -141,6 +181,27 @@ pub enum Check {
     Sum(Sum),
     /// Against the checksum that the server tells, or that is beside the file; if there is none, only its size.
     Auto,
+    /// Against what a manifest says: size, checksum, pieces. Wrong pieces are fetched again.
+    Manifest(Arc<Manifest>),
+}
+
+impl Check {
+    /// The checksum that is known beforehand.
+    pub fn expected(&self) -> Option<&Sum> {
+        match self {
+            Self::Sum(sum) => Some(sum),
+            Self::Manifest(manifest) => manifest.sum(),
+            Self::Size | Self::Auto => None,
+        }
+    }
+
+    /// Whether a wrong content would be found out.
+    pub fn is_proof(&self) -> bool {
+        match self {
+            Self::Manifest(manifest) => manifest.is_proof(),
+            other => other.expected().is_some(),
+        }
+    }
 }
 
 /// Who watches a download. Called often, so it has to be quick.
@@ -153,6 +214,15 @@ pub trait Watch: Send + Sync {
     fn verifying(&self);
     /// Something that the user should know now.
     fn note(&self, note: &str);
+
+    /// What an earlier run left is gone on with: so many bytes.
+    fn resumed(&self, _bytes: u64) {}
+
+    /// A request led elsewhere.
+    fn redirected(&self, _from: &Url, _to: &Url) {}
+
+    /// A request failed in a way that may pass; there is another try, after this wait if it is known.
+    fn retry(&self, _url: &Url, _why: &Failure, _wait: Option<Duration>) {}
 }
 
 /// Tells when the user wants everything to end. Clones tell the same.

@@ -135,6 +135,8 @@ pub struct Plan {
     /// Asks since the last progress, however they ended: the backstop of I4.
     fruitless: u64,
     pinned: bool,
+    /// The latest failure that is to be tried again, and whose it was, until somebody asks.
+    retried: Option<(usize, Failure)>,
 }
 
 impl Plan {
@@ -169,6 +171,7 @@ impl Plan {
             asked: 0,
             fruitless: 0,
             pinned: false,
+            retried: None,
         }
     }
 
@@ -424,6 +427,9 @@ impl Plan {
 
     fn fail_flight(&mut self, now: Duration, index: usize, failure: Failure, trouble: Trouble) {
         let flight = self.flights.swap_remove(index);
+        if !matches!(trouble, Trouble::Fatal) {
+            self.retried = Some((flight.source, failure.clone()));
+        }
         // Whoever it was split off from is still on the way there: no new request is needed.
         if let Some(before) = self.flights.iter_mut().find(|other| other.receiving && other.end == Some(flight.pos)) {
             let reach = before.reach.unwrap_or(0).min(flight.end.unwrap_or(u64::MAX));
@@ -460,6 +466,7 @@ impl Plan {
     /// The source is no use; without another one, neither is the download.
     fn ban(&mut self, source: usize, failure: Failure) {
         self.sources[source].banned = true;
+        self.retried = None;
         if self.sources.iter().all(|source| source.banned) {
             self.fail(failure);
         } else {

@@ -141,15 +141,24 @@ impl fmt::Display for Sum {
     }
 }
 
+impl FromStr for Algorithm {
+    type Err = String;
+
+    /// In either case; `sha-256` is as good as `sha256`.
+    fn from_str(name: &str) -> Result<Self, String> {
+        let plain = name.to_ascii_lowercase().replace('-', "");
+        let known = Self::ALL.into_iter().find(|algorithm| algorithm.name() == plain);
+        known.ok_or_else(|| format!("{name} is not a checksum that is known: sha256, sha512, sha1, md5, blake3"))
+    }
+}
+
 impl FromStr for Sum {
     type Err = String;
 
     /// `ALG:HEX`, in either case; `sha-256` is as good as `sha256`.
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, digits) = text.split_once([':', '=']).ok_or("a checksum is written ALGORITHM:HEX, as in sha256:9f86d0…")?;
-        let plain = name.to_ascii_lowercase().replace('-', "");
-        let known = Algorithm::ALL.into_iter().find(|algorithm| algorithm.name() == plain);
-        let algorithm = known.ok_or_else(|| format!("{name} is not a checksum that is known: sha256, sha512, sha1, md5, blake3"))?;
+        let algorithm: Algorithm = name.parse()?;
         let value = units::unhex(digits).filter(|value| value.len() == algorithm.size());
         let value = value.ok_or_else(|| format!("a {} has {} hexadecimal digits", algorithm.title(), algorithm.size() * 2))?;
         Ok(Self { algorithm, value })

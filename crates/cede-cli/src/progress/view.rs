@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 use cede::sync::oneshot;
 
 use super::bars::{Bars, Settled};
+use super::events::Events;
 use super::lines::{Lines, say};
 use super::{Board, Frame};
+use crate::cli::ShowArgs;
 
 /// Ten times a second is as fast as an eye follows, and slow enough to cost nothing.
 const PERIOD: Duration = Duration::from_millis(100);
@@ -17,6 +19,7 @@ const PERIOD: Duration = Duration::from_millis(100);
 pub(crate) enum View {
     Bars(Box<Bars>),
     Lines(Lines),
+    Events(Events),
 }
 
 /// Whether to draw bars, if the terminal can.
@@ -38,6 +41,14 @@ pub(crate) struct Drawing {
 }
 
 impl View {
+    /// What the user wants to see, and the board for it.
+    pub(crate) fn of(show: &ShowArgs) -> (Self, Board) {
+        if show.json {
+            return (Self::Events(Events::new(show.quiet)), Board::recording());
+        }
+        (Self::choose(show.progress, show.quiet, Settled::Scroll), Board::default())
+    }
+
     pub(crate) fn choose(wish: Wish, quiet: bool, settled: Settled) -> Self {
         let bars = match wish {
             Wish::Auto => !quiet && std::io::stderr().is_terminal() && !is_dumb() && !is_set("CI"),
@@ -51,6 +62,7 @@ impl View {
         match self {
             Self::Bars(bars) => bars.draw(frame),
             Self::Lines(lines) => lines.draw(frame),
+            Self::Events(events) => events.draw(frame),
         }
     }
 
@@ -65,7 +77,7 @@ impl View {
     pub(crate) fn say(&self, line: &str) {
         match self {
             Self::Bars(bars) => bars.say(line),
-            Self::Lines(_) => say(line),
+            Self::Lines(_) | Self::Events(_) => say(line),
         }
     }
 }

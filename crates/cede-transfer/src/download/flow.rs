@@ -48,6 +48,9 @@ impl Transfer {
                 return;
             }
         };
+        if answer.hops > 0 {
+            self.watch.redirected(url, &answer.url);
+        }
         let head = Head::of(answer.status, &answer.headers, SystemTime::now());
         self.tell_host(&slot, &head);
         let verdict = self.plan().handle_head(self.now(), ask.id, &head);

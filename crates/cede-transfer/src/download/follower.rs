@@ -5,13 +5,12 @@
 //! pipe may make it wait. One step is under way at a time, while more is received.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
-use super::is_pipe;
-use crate::engine::{Check, Job};
+use crate::engine::{Check, Job, Pipe};
 use crate::plan::Plan;
 use crate::sink::{Sink, lock};
 use crate::sum::{Algorithm, Hasher, Sum};
@@ -22,7 +21,7 @@ const CHUNK: usize = 256 * 1024;
 const STEP: u64 = 8 << 20;
 
 pub(super) struct Follower {
-    pipe: bool,
+    pipe: Option<Pipe>,
     state: State,
     at: u64,
     algorithm: Option<Algorithm>,
@@ -44,18 +43,19 @@ impl Follower {
             Check::Sum(sum) => Some(sum.algorithm),
             // Most servers that tell one tell this.
             Check::Auto => Some(Algorithm::Sha256),
+            Check::Manifest(manifest) => manifest.sum().map(|sum| sum.algorithm),
             Check::Size => None,
         };
-        Self { pipe: is_pipe(job), state: State::Idle(algorithm.map(Algorithm::hasher)), at: 0, algorithm }
+        Self { pipe: job.output.pipe(), state: State::Idle(algorithm.map(Algorithm::hasher)), at: 0, algorithm }
     }
 
     fn is_needed(&self) -> bool {
-        self.pipe || self.algorithm.is_some()
+        self.pipe.is_some() || self.algorithm.is_some()
     }
 
     /// The server told another kind of checksum than was expected.
     pub(super) async fn expect(&mut self, algorithm: Algorithm) {
-        if self.algorithm != Some(algorithm) && !self.pipe {
+        if self.algorithm != Some(algorithm) && self.pipe.is_none() {
             self.algorithm = Some(algorithm);
             self.start_over().await;
         }
@@ -68,7 +68,7 @@ impl Follower {
         }
         let ready = sink.frontier().saturating_sub(self.at);
         if self.is_needed_now(ready) {
-            if self.pipe {
+            if self.pipe.is_some() {
                 lock(plan).pin();
             }
             self.start(sink, self.at + ready.min(STEP));
@@ -77,18 +77,18 @@ impl Follower {
 
     fn start(&mut self, sink: &Arc<Sink>, end: u64) {
         let (State::Idle(hasher), Some(file)) = (&mut self.state, sink.file()) else { return };
-        let (file, at, pipe, hasher) = (Arc::clone(file), self.at, self.pipe, hasher.take());
-        self.state = State::Busy(if pipe {
-            let job = cede::task::spawn_blocking(move || follow(&file, at, end, hasher, true));
+        let (file, at, hasher) = (Arc::clone(file), self.at, hasher.take());
+        self.state = State::Busy(if let Some(pipe) = self.pipe.clone() {
+            let job = cede::task::spawn_blocking(move || follow(&file, at, end, hasher, Some(&pipe)));
             Box::pin(async move { job.await.map_err(io::Error::other) })
         } else {
-            let job = cede::compute::spawn(move |_| follow(&file, at, end, hasher, false));
+            let job = cede::compute::spawn(move |_| follow(&file, at, end, hasher, None));
             Box::pin(async move { job.await.map_err(io::Error::other) })
         });
     }
 
     fn is_needed_now(&self, ready: u64) -> bool {
-        self.is_needed() && (ready >= CHUNK as u64 || (self.pipe && ready > 0))
+        self.is_needed() && (ready >= CHUNK as u64 || (self.pipe.is_some() && ready > 0))
     }
 
     /// Returns when the step under way has ended; never, if there is none.
@@ -141,7 +141,7 @@ impl Follower {
     }
 }
 
-fn follow(file: &File, mut at: u64, end: u64, mut hasher: Option<Hasher>, pipe: bool) -> Step {
+fn follow(file: &File, mut at: u64, end: u64, mut hasher: Option<Hasher>, pipe: Option<&Pipe>) -> Step {
     let mut buffer = vec![0; CHUNK];
     let start = at;
     while at < end {
@@ -151,19 +151,21 @@ fn follow(file: &File, mut at: u64, end: u64, mut hasher: Option<Hasher>, pipe: 
         if let Some(hasher) = &mut hasher {
             hasher.update(chunk);
         }
-        if pipe && result.is_ok() {
-            result = io::stdout().lock().write_all(chunk);
+        if let Some(pipe) = pipe
+            && result.is_ok()
+        {
+            result = lock(&pipe.0).write_all(chunk);
         }
         if let Err(error) = result {
             return (at, hasher, Err(error));
         }
         at += size as u64;
     }
-    if pipe {
+    if let Some(pipe) = pipe {
         // Passed on: the room it took can be had by others. Where that is impossible, the file just stays as long as it is.
         let flags = rustix::fs::FallocateFlags::PUNCH_HOLE | rustix::fs::FallocateFlags::KEEP_SIZE;
         let _: Result<(), _> = rustix::fs::fallocate(file, flags, start, end - start);
-        if let Err(error) = io::stdout().lock().flush() {
+        if let Err(error) = lock(&pipe.0).flush() {
             return (at, hasher, Err(error));
         }
     }

@@ -48,7 +48,7 @@ impl Driver {
             Err(cause) => return self.give_up(cause).await,
         };
         let path = match transfer.job.output {
-            Output::Stdout => None,
+            Output::Stdout | Output::Pipe(_) => None,
             _ => match commit(&transfer, &sink, total).await {
                 Ok(Committed::At(path)) => Some(path),
                 Ok(Committed::Kept(complete)) => return Ok(complete),
@@ -103,6 +103,7 @@ impl Driver {
 async fn check(transfer: &Transfer, follower: &mut super::Follower, sink: &Arc<Sink>, total: u64) -> Result<String, Failure> {
     let could_not = |error: std::io::Error| match transfer.job.output {
         Output::Stdout => Failure::new(Exit::Files, format!("could not write to standard output: {error}")),
+        Output::Pipe(_) => Failure::new(Exit::Files, format!("could not pass on what has come: {error}")),
         _ => transfer.file_failure("read", &error),
     };
     if transfer.job.check != Check::Size {
@@ -111,6 +112,7 @@ async fn check(transfer: &Transfer, follower: &mut super::Follower, sink: &Arc<S
     let expected = match &transfer.job.check {
         Check::Size => None,
         Check::Sum(sum) => Some(sum.clone()),
+        Check::Manifest(manifest) => return super::mend::check(transfer, follower, sink, total, manifest).await,
         Check::Auto => {
             let told = lock(&transfer.told).sum.clone();
             match told {
@@ -185,7 +187,7 @@ async fn write_whole<T: Send + 'static>(
     let (dir, name) = match &transfer.job.output {
         Output::Named { dir, name } => (dir.clone(), name.clone()),
         Output::In { dir, .. } => (dir.clone(), transfer.name()),
-        Output::Stdout => return Err(Failure::new(Exit::Failed, "standard output has no name")),
+        Output::Stdout | Output::Pipe(_) => return Err(Failure::new(Exit::Failed, "a pipe has no name")),
     };
     let (if_exists, claims) = (transfer.shared.settings.if_exists, transfer.shared.claims.clone());
     blocking(move || match destination::open(&dir, &name, if_exists, &claims, Earlier::Nothing)? {

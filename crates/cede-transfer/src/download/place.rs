@@ -34,7 +34,7 @@ impl Transfer {
                 Some(name) => (dir.clone(), name),
                 None => return Ok(()),
             },
-            Output::In { .. } | Output::Stdout => return Ok(()),
+            Output::In { .. } | Output::Stdout | Output::Pipe(_) => return Ok(()),
         };
         // A look that costs a microsecond, and saves the trip to another thread for all files that were never begun.
         if self.shared.settings.resume == Resume::Never || !journal_of(&dir.join(format!("{name}{}", name::SUFFIX))).exists() {
@@ -45,6 +45,7 @@ impl Transfer {
             if !journal.extents.is_empty() {
                 self.plan().resume(journal.subject.identity.clone(), journal.extents.clone());
                 self.watch.have(journal.extents.len());
+                self.watch.resumed(journal.extents.len());
             }
             self.named(&destination, journal.subject.identity.total);
             self.put_sink(Sink::on_disk(destination, journal.extents));
@@ -63,6 +64,7 @@ impl Transfer {
             Ok(Some((sink, None))) => Some(self.put_sink(sink)),
             // An earlier run left a part under the name that only this answer told.
             Ok(Some((sink, Some(journal)))) => {
+                self.watch.resumed(journal.extents.len());
                 self.plan().resume(journal.subject.identity, journal.extents);
                 self.put_sink(sink);
                 None
@@ -80,8 +82,9 @@ impl Transfer {
 
     async fn make_sink(&self, total: Option<u64>) -> Result<Option<(Sink, Option<Journal>)>, Unfinished> {
         let (dir, name) = match &self.job.output {
-            Output::Stdout => {
-                self.watch.named("-", total);
+            Output::Stdout | Output::Pipe(_) => {
+                let name = if self.job.output == Output::Stdout { "-".to_owned() } else { printable(&self.name()) };
+                self.watch.named(&name, total);
                 let file = spawn_blocking(spool).await.map_err(std::io::Error::other).and_then(|file| file);
                 let file = file.map_err(|error| Failure::of_file("create a file in", &std::env::temp_dir(), &error))?;
                 return Ok(Some((Sink::spool(file), None)));
@@ -89,7 +92,9 @@ impl Transfer {
             Output::Named { dir, name } => (dir.clone(), name.clone()),
             Output::In { dir, .. } => (dir.clone(), self.name()),
         };
-        if total.is_some_and(|total| total <= SMALL) {
+        // Pieces are mended on disk.
+        let has_pieces = matches!(&self.job.check, Check::Manifest(manifest) if manifest.pieces.is_some());
+        if total.is_some_and(|total| total <= SMALL) && !has_pieces {
             self.watch.named(&printable(&name), total);
             return Ok(Some((Sink::in_memory(), None)));
         }
@@ -128,7 +133,7 @@ impl Transfer {
     /// Is content with a file that exists, if it is the one that the checksum is for.
     pub(super) async fn keep_existing(&self, path: PathBuf) -> Result<Complete, Failure> {
         let mut remark = "it exists and was left alone".to_owned();
-        if let Check::Sum(expected) = &self.job.check {
+        if let Some(expected) = self.job.check.expected() {
             self.watch.verifying();
             let (read, algorithm) = (path.clone(), expected.algorithm);
             let sum = blocking(move || sum_of(&read, algorithm)).await?;

@@ -29,6 +29,13 @@ const TAIL: f64 = 3.0;
 const TAIL_PIECE: u64 = 64 * 1024;
 
 impl Plan {
+    /// The latest failure that there will be another try after, the source that it was of, and the wait; each is told once.
+    pub fn take_retry(&mut self, now: Duration) -> Option<(usize, Failure, Duration)> {
+        let (source, failure) = self.retried.take()?;
+        let wait = self.backoff.not_before().map_or(Duration::ZERO, |at| at.saturating_sub(now));
+        Some((source, failure, wait))
+    }
+
     pub(super) fn next_ask(&mut self, now: Duration) -> Option<Ask> {
         if self.backoff.not_before().is_some_and(|at| now < at) {
             return None;

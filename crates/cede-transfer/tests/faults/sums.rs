@@ -16,7 +16,7 @@ pub(crate) fn of(bytes: &[u8]) -> Check {
 fn hex(check: &Check) -> String {
     match check {
         Check::Sum(sum) => sum.hex(),
-        Check::Size | Check::Auto => unreachable!("it was made above"),
+        Check::Size | Check::Auto | Check::Manifest(_) => unreachable!("it was made above"),
     }
 }
 
