@@ -16,7 +16,7 @@ pub(crate) struct ServeArgs {
     #[arg(default_value = ".", value_name = "DIR")]
     pub(crate) dir: PathBuf,
 
-    /// Where to listen; 0.0.0.0:PORT or [::]:PORT lets other machines in
+    /// Where to listen; 0.0.0.0:PORT or `[::]:PORT` lets other machines in
     #[arg(short, long, default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
     pub(crate) bind: SocketAddr,
 
