@@ -97,7 +97,8 @@ pub(crate) async fn run(shared: Arc<Shared>, job: Job, watch: Arc<dyn Watch>, st
     });
     transfer.find_earlier_part().await?;
     let follower = Follower::new(&transfer.job);
-    let mut driver = Driver { transfer, flights: Vec::new(), follower, claim: None, claimed: (Duration::ZERO, 0), stop };
+    let began = transfer.now();
+    let mut driver = Driver { transfer, flights: Vec::new(), follower, claim: None, claimed: (began, 0), stop };
     let end = driver.drive().await;
     driver.land().await;
     match end {
@@ -122,7 +123,7 @@ impl Transfer {
     }
 
     fn put_sink(&self, sink: Sink) -> Arc<Sink> {
-        let sink = Arc::new(sink);
+        let sink = Arc::new(sink.followed(self.job.check != Check::Size || is_pipe(&self.job)));
         *lock(&self.sink) = Some(Arc::clone(&sink));
         sink
     }
