@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::mpsc;
+use std::task::{Context, Waker};
 
 use super::{Claims, Desk, Whole};
 
@@ -51,16 +52,15 @@ fn nobody_waits_for_a_clerk_that_never_comes() {
     let runtime = cede::runtime::Builder::new_multi_thread().max_blocking_threads(1).build().unwrap();
     let (open, gate) = mpsc::channel::<()>();
     let (reached, at_gate) = mpsc::channel::<()>();
-    let order = runtime.block_on(async {
-        let _: cede::task::JoinHandle<()> = cede::task::spawn_blocking(move || {
-            reached.send(()).unwrap();
-            drop(gate.recv());
-        });
-        at_gate.recv().unwrap();
-        let mut order = Box::pin(desk.file(scratch.0.clone(), "f".to_owned(), Claims::default(), b"x".to_vec()));
-        assert!(futures_util::poll!(&mut order).is_pending());
-        order
+    let entered = runtime.enter();
+    let busy = cede::task::spawn_blocking(move || {
+        reached.send(()).unwrap();
+        assert!(gate.recv().is_err());
     });
+    at_gate.recv().unwrap();
+    let mut order = Box::pin(desk.file(scratch.0.clone(), "f".to_owned(), Claims::default(), b"x".to_vec()));
+    assert!(order.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    drop((entered, busy));
     runtime.shutdown_background();
     drop(open);
     // Whether the clerk came or not, there is an answer; and the desk is open for the next runtime.
