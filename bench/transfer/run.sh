@@ -4,17 +4,22 @@
 #     bench/transfer/run.sh [ROUNDS]
 #
 # For each case and program: the smallest and the median wall time, CPU time of the client, and its largest resident memory. Source and target are in /dev/shm, so
-# that the disk does not decide; every file is compared with its source after the first round. NGINX_BINARY, CURL, ARIA2C and WGET2 name other binaries.
+# that the disk does not decide; every file is compared with its source after the first round. NGINX_BINARY, CURL, ARIA2C, WGET2 and XH name other binaries.
+#
+# The order of programs within a case turns around from round to round. The last column is the median, over rounds, of the wall time divided by curl's of the
+# same round, with the least and the most of these: what else the machine does hits the runs of one round about alike.
+#
+# At the end: how many bytes the server sent beyond the file's size when `cede get` was killed at some moment and run again (KILLS times, 10 if not set).
 set -eu
 unset NGINX
 rounds=${1:-5}
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cede=${CEDE:-$root/target/release/cede}
-nginx=${NGINX_BINARY:-nginx} curl=${CURL:-curl} aria2c=${ARIA2C:-aria2c} wget2=${WGET2:-wget2}
+nginx=${NGINX_BINARY:-nginx} curl=${CURL:-curl} aria2c=${ARIA2C:-aria2c} wget2=${WGET2:-wget2} xh=${XH:-xh}
 dir=$(mktemp -d /dev/shm/cede-bench.XXXXXX)
 chmod 755 "$dir"
 port=${PORT:-8098}
-base=http://127.0.0.1:$port
+base=http://127.0.0.1:$port secure=https://127.0.0.1:$((port + 1))
 trap 'kill $(cat "$dir/nginx.pid") 2>/dev/null; rm -rf "$dir"' EXIT INT TERM
 
 mkdir -p "$dir/src/small" "$dir/src/mid" "$dir/tmp"
@@ -24,16 +29,25 @@ head -c 40960000 "$dir/src/big" | split -b 4096 -a 4 -d - "$dir/src/small/"
 ls "$dir/src/small" | sed "s|^|$base/small/|" >"$dir/small.list"
 head -c 1048576000 "$dir/src/big" | split -b 5242880 -a 3 -d - "$dir/src/mid/"
 ls "$dir/src/mid" | sed "s|^|$base/mid/|" >"$dir/mid.list"
-for list in small mid; do sed 's|.*|url = "&"\nremote-name|' "$dir/$list.list" >"$dir/$list.curl"; done
+for list in small mid; do sed "s|^$base|$secure|" "$dir/$list.list" >"$dir/${list}s.list"; done
+for list in small mid smalls mids; do sed 's|.*|url = "&"\nremote-name|' "$dir/$list.list" >"$dir/$list.curl"; done
+openssl req -x509 -newkey rsa:2048 -nodes -keyout "$dir/key.pem" -out "$dir/cert.pem" -days 2 -subj /CN=127.0.0.1 \
+    -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE 2>/dev/null
 cat >"$dir/nginx.conf" <<END
 worker_processes 2;
 pid $dir/nginx.pid;
 error_log $dir/error.log;
 events { worker_connections 4096; }
 http {
+    log_format sent '\$bytes_sent';
     access_log off; sendfile on; keepalive_requests 100000;
     client_body_temp_path $dir/tmp/a; proxy_temp_path $dir/tmp/b; fastcgi_temp_path $dir/tmp/c; uwsgi_temp_path $dir/tmp/d; scgi_temp_path $dir/tmp/e;
-    server { listen 127.0.0.1:$port; root $dir/src; location /limited/ { alias $dir/src/; limit_rate 8m; } }
+    server {
+        listen 127.0.0.1:$port; root $dir/src;
+        location /limited/ { alias $dir/src/; limit_rate 8m; }
+        location /counted/ { alias $dir/src/; access_log $dir/sent sent; }
+    }
+    server { listen 127.0.0.1:$((port + 1)) ssl; ssl_certificate $dir/cert.pem; ssl_certificate_key $dir/key.pem; root $dir/src; }
 }
 END
 "$nginx" -c "$dir/nginx.conf" -p "$dir" -e "$dir/error.log"
@@ -58,23 +72,60 @@ END
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
+# contest CASE PROGRAM...: each program's turn, in this order or backwards.
+contest() {
+    case=$1
+    shift
+    order=$*
+    if [ $((round % 2)) -eq 1 ]; then
+        order=
+        for program in "$@"; do order="$program $order"; done
+    fi
+    for program in $order; do turn "$case" "$program"; done
+}
+
+# turn CASE PROGRAM
+turn() {
+    cacert=$dir/cert.pem
+    case $1-$2 in
+    big-cede) once "$@" "$cede" get -q "$base/big" ;;
+    big-one) once "$@" "$cede" get -q --segments 1 "$base/big" ;;
+    big-curl) once "$@" "$curl" -sO "$base/big" ;;
+    big-aria2c) once "$@" "$aria2c" -q --file-allocation=none "$base/big" ;;
+    big-wget2) once "$@" "$wget2" -q "$base/big" ;;
+    big-xh) once "$@" "$xh" --ignore-stdin -q -d "$base/big" ;;
+    bigs-cede) once "$@" "$cede" get -q --cacert "$cacert" "$secure/big" ;;
+    bigs-curl) once "$@" "$curl" -sO --cacert "$cacert" "$secure/big" ;;
+    limited-cede) once "$@" "$cede" get -q "$base/limited/capped" ;;
+    limited-curl) once "$@" "$curl" -sO "$base/limited/capped" ;;
+    *-cede) once "$@" "$cede" get -q --cacert "$cacert" -i "$dir/$1.list" ;;
+    *-curl) once "$@" "$curl" -sZ --cacert "$cacert" --parallel-max 64 -K "$dir/$1.curl" ;;
+    *-aria2c) once "$@" "$aria2c" -q -j64 --file-allocation=none -i "$dir/$1.list" ;;
+    *-wget2) once "$@" "$wget2" -q -i "$dir/$1.list" ;;
+    esac
+    if [ "$round" -eq 0 ] && [ "$2" = cede ]; then
+        case $1 in
+        big*) cmp "$dir/out/big" "$dir/src/big" ;;
+        limited) cmp "$dir/out/capped" "$dir/src/capped" ;;
+        small*) diff -r "$dir/out" "$dir/src/small" ;;
+        mid*) diff -r "$dir/out" "$dir/src/mid" ;;
+        esac
+    fi
+}
+
+peers=
+for program in "$curl" "$aria2c" "$wget2"; do
+    if has "$program"; then peers="$peers $(basename "$program")"; fi
+done
+if has "$xh"; then single=xh; else single=; fi
 round=0
+# The lists of programs are words.
+# shellcheck disable=SC2086
 while [ $round -lt "$rounds" ]; do
-    once big cede "$cede" get -q "$base/big"
-    [ $round -gt 0 ] || cmp "$dir/out/big" "$dir/src/big"
-    has "$curl" && once big curl "$curl" -sO "$base/big"
-    has "$aria2c" && once big aria2c "$aria2c" -q --file-allocation=none "$base/big"
-    has "$wget2" && once big wget2 "$wget2" -q "$base/big"
-    once small cede "$cede" get -q -i "$dir/small.list"
-    [ $round -gt 0 ] || diff -r "$dir/out" "$dir/src/small"
-    has "$curl" && once small curl "$curl" -sZ --parallel-max 64 -K "$dir/small.curl"
-    has "$wget2" && once small wget2 "$wget2" -q -i "$dir/small.list"
-    once mid cede "$cede" get -q -i "$dir/mid.list"
-    [ $round -gt 0 ] || diff -r "$dir/out" "$dir/src/mid"
-    has "$curl" && once mid curl "$curl" -sZ --parallel-max 64 -K "$dir/mid.curl"
-    has "$wget2" && once mid wget2 "$wget2" -q -i "$dir/mid.list"
-    once limited cede "$cede" get -q "$base/limited/capped"
-    has "$curl" && once limited curl "$curl" -sO "$base/limited/capped"
+    contest big cede one $peers $single
+    contest small cede $peers
+    contest mid cede $peers
+    for case in bigs smalls mids limited; do contest $case cede curl; done
     round=$((round + 1))
 done
 python3 - "$dir/results" <<'END'
@@ -83,10 +134,34 @@ rows = collections.OrderedDict()
 for line in open(sys.argv[1]):
     case, program, code, wall, cpu, memory = line.split()
     rows.setdefault((case, program), []).append((int(code), float(wall), float(cpu), int(memory)))
-print(f"{'case':<8} {'program':<8} {'least s':>8} {'median s':>9} {'CPU s':>7} {'MiB':>6}")
+print(f"{'case':<8} {'program':<8} {'least s':>8} {'median s':>9} {'CPU s':>7} {'MiB':>6}  wall by curl's (least to most)")
 for (case, program), runs in rows.items():
     wall = [run[1] for run in runs]
+    curl = rows.get((case, "curl"))
+    ratios = [mine[1] / theirs[1] for mine, theirs in zip(runs, curl)] if curl else []
+    shown = f"{statistics.median(ratios):5.2f} ({min(ratios):.2f} to {max(ratios):.2f})" if ratios else ""
     failed = sum(run[0] != 0 for run in runs)
     note = f"  {failed} failed" if failed else ""
-    print(f"{case:<8} {program:<8} {min(wall):8.2f} {statistics.median(wall):9.2f} {statistics.median(run[2] for run in runs):7.2f} {max(run[3] for run in runs) / 1024:6.1f}{note}")
+    cpu, memory = statistics.median(run[2] for run in runs), max(run[3] for run in runs) / 1024
+    print(f"{case:<8} {program:<8} {min(wall):8.2f} {statistics.median(wall):9.2f} {cpu:7.2f} {memory:6.1f}  {shown}{note}")
+END
+python3 - "$cede" "$base/counted/big" "$dir" "${KILLS:-10}" <<'END'
+import filecmp, os, random, shutil, subprocess, sys, time
+cede, url, dir, kills = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+again, size = [], os.path.getsize(dir + "/src/big")
+for _ in range(kills):
+    shutil.rmtree(dir + "/out", ignore_errors=True)
+    os.mkdir(dir + "/out")
+    first = subprocess.Popen([cede, "get", "-q", url], cwd=dir + "/out")
+    time.sleep(random.uniform(0.1, 1.0))
+    first.kill()
+    first.wait()
+    if not os.path.exists(dir + "/out/big"):
+        subprocess.run([cede, "get", "-q", url], cwd=dir + "/out", check=True)
+        assert filecmp.cmp(dir + "/out/big", dir + "/src/big", shallow=False)
+        time.sleep(0.2)
+        again.append(sum(map(int, open(dir + "/sent"))) - size)
+    os.truncate(dir + "/sent", 0)
+if again:
+    print(f"fetched again after kill -9: at most {max(again) / 2**20:.0f} MiB, on average {sum(again) / len(again) / 2**20:.0f} MiB, {len(again)} kills")
 END

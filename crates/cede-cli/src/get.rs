@@ -25,12 +25,19 @@ use crate::{interrupt, limits};
 pub(crate) const POOL: usize = 32;
 /// How far the list is read ahead.
 const AHEAD: usize = 64;
+/// How many lines of a file come at a time: its reader is woken once for all of them.
+const LINES: usize = 32;
+
+/// Lines of the list.
+type Lines = Vec<Result<Job, String>>;
 
 /// Where jobs come from: first the command line, then the list.
 #[derive(Debug)]
 struct Source {
     given: VecDeque<(usize, Job)>,
-    list: Option<mpsc::Receiver<Result<Job, String>>>,
+    list: Option<mpsc::Receiver<Lines>>,
+    /// What has come from the list, and is not yet taken.
+    read: VecDeque<Result<Job, String>>,
 }
 
 /// What a worker got.
@@ -142,17 +149,24 @@ pub(crate) fn run_plan(plan: Plan, show: &ShowArgs) -> Exit {
 }
 
 /// Reads the list in a thread of its own: standard input may be slow, and the runtime must not wait for it.
-fn open_list(path: &Path, defaults: Defaults) -> Result<mpsc::Receiver<Result<Job, String>>, String> {
+fn open_list(path: &Path, defaults: Defaults) -> Result<mpsc::Receiver<Lines>, String> {
+    let mut lines = 1;
     let reader: Box<dyn BufRead + Send> = if path == Path::new("-") {
         Box::new(BufReader::new(std::io::stdin()))
     } else {
         let file = std::fs::File::open(path).map_err(|error| format!("--input {}: {error}", printable(&path.to_string_lossy())))?;
+        // A pipe's lines come when they come, and are wanted then.
+        if file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+            lines = LINES;
+        }
         Box::new(BufReader::new(file))
     };
-    let (sender, receiver) = mpsc::channel(AHEAD);
+    let (sender, receiver) = mpsc::channel(AHEAD / lines);
     let read = move || {
-        for job in List::new(reader, defaults) {
-            if sender.blocking_send(job).is_err() {
+        let mut list = List::new(reader, defaults);
+        loop {
+            let read: Lines = list.by_ref().take(lines).collect();
+            if read.is_empty() || sender.blocking_send(read).is_err() {
                 return;
             }
         }
@@ -162,20 +176,14 @@ fn open_list(path: &Path, defaults: Defaults) -> Result<mpsc::Receiver<Result<Jo
     Ok(receiver)
 }
 
-async fn download_all(
-    plan: Plan,
-    list: Option<mpsc::Receiver<Result<Job, String>>>,
-    (view, board): (View, Board),
-    stop: Stop,
-    show: &ShowArgs,
-) -> Exit {
+async fn download_all(plan: Plan, list: Option<mpsc::Receiver<Lines>>, (view, board): (View, Board), stop: Stop, show: &ShowArgs) -> Exit {
     let started = Instant::now();
     let given: VecDeque<_> = plan.jobs.into_iter().map(|job| (board.add(printable(job.url.as_str()), None), job)).collect();
     let most = if list.is_some() { usize::MAX } else { given.len() };
     let width = plan.width.min(most).min(limits::transfers_at_once());
     let run = Run {
         engine: Engine::new(plan.settings),
-        source: Arc::new(Mutex::new(Source { given, list })),
+        source: Arc::new(Mutex::new(Source { given, list, read: VecDeque::new() })),
         board: board.clone(),
         stop: stop.clone(),
         extract: plan.extract,
@@ -240,13 +248,19 @@ impl Run {
         if let Some((index, job)) = source.given.pop_front() {
             return Some(Next::Job(index, job));
         }
-        let mut stop = self.stop.clone();
-        let next = cede::select! {
-            biased;
-            _ = stop.requested() => None,
-            next = async { source.list.as_mut()?.recv().await } => next,
-        };
-        Some(match next? {
+        if self.stop.now().is_some() {
+            return None;
+        }
+        if source.read.is_empty() {
+            let mut stop = self.stop.clone();
+            let lines = cede::select! {
+                biased;
+                _ = stop.requested() => None,
+                lines = async { source.list.as_mut()?.recv().await } => lines,
+            };
+            source.read = lines?.into();
+        }
+        Some(match source.read.pop_front()? {
             Ok(job) => Next::Job(self.board.add(printable(job.url.as_str()), None), job),
             Err(why) => Next::Wrong(self.board.add(printable(&why), None), why),
         })

@@ -49,6 +49,8 @@ pub(crate) enum Connection {
 pub(crate) struct Tls {
     stream: TlsStream<TcpStream>,
     record: [u8; RECORD],
+    /// What ended the stream after bytes that had to be handed on first.
+    failed: Option<io::Error>,
 }
 
 /// The most plain text that a TLS record holds.
@@ -95,7 +97,7 @@ impl Connector {
         }
         let name = server_name(url).map_err(Setback::fatal)?;
         let tls = TlsConnector::from(config).connect(name, stream).await;
-        tls.map(|stream| Connection::Tls(Box::new(Tls { stream, record: [0; RECORD] })))
+        tls.map(|stream| Connection::Tls(Box::new(Tls { stream, record: [0; RECORD], failed: None })))
             .map_err(|error| trust::handshake_failure(url, &error))
     }
 }
@@ -107,6 +109,32 @@ impl Connection {
             Self::Plain(_) => false,
             Self::Tls(tls) => tls.stream.get_ref().1.alpn_protocol() == Some(b"h2"),
         }
+    }
+}
+
+impl Tls {
+    /// Reads as many records as there are and as fit: what is read together travels together from here on, to the write.
+    fn poll_fill(&mut self, cx: &mut Context<'_>, cursor: &mut ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        if let Some(error) = self.failed.take() {
+            return Poll::Ready(Err(error));
+        }
+        let room = cursor.remaining();
+        while cursor.remaining() > 0 {
+            let size = cursor.remaining().min(RECORD);
+            let is_first = cursor.remaining() == room;
+            match Pin::new(&mut self.stream).poll_read(cx, &mut self.record[..size]) {
+                Poll::Ready(Ok(0)) => break,
+                Poll::Ready(Ok(count)) => cursor.put_slice(&self.record[..count]),
+                Poll::Ready(Err(error)) if is_first => return Poll::Ready(Err(error)),
+                Poll::Ready(Err(error)) => {
+                    self.failed = Some(error);
+                    break;
+                }
+                Poll::Pending if is_first => return Poll::Pending,
+                Poll::Pending => break,
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -152,11 +180,7 @@ impl hyper::rt::Read for Connection {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, mut cursor: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => hyper::rt::Read::poll_read(Pin::new(stream), cx, cursor),
-            Self::Tls(tls) => {
-                let room = cursor.remaining().min(RECORD);
-                let read = Pin::new(&mut tls.stream).poll_read(cx, &mut tls.record[..room]);
-                read.map_ok(|count| cursor.put_slice(&tls.record[..count]))
-            }
+            Self::Tls(tls) => tls.poll_fill(cx, &mut cursor),
         }
     }
 }

@@ -13,6 +13,7 @@
 
 mod claims;
 mod mark;
+mod whole;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
@@ -28,6 +29,7 @@ use crate::failure::{Failure, printable};
 use crate::journal::{self, Journal};
 use crate::name;
 pub(crate) use claims::Claims;
+pub(crate) use whole::{Whole, create as create_whole};
 
 /// The numbers that `--if-exists=rename` tries.
 const NUMBERS: std::ops::RangeInclusive<u32> = 1..=9999;

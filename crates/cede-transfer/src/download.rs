@@ -19,7 +19,7 @@ use cede::sync::{CancellationToken, Notify};
 use cede::task::JoinHandle;
 use url::Url;
 
-use crate::engine::{Cause, Complete, Job, Output, Shared, Stop, Unfinished, Watch};
+use crate::engine::{Cause, Check, Complete, Job, Output, Shared, Stop, Unfinished, Watch};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::journal::Subject;
@@ -95,7 +95,8 @@ pub(crate) async fn run(shared: Arc<Shared>, job: Job, watch: Arc<dyn Watch>, st
     });
     transfer.find_earlier_part().await?;
     let follower = Follower::new(&transfer.job);
-    let mut driver = Driver { transfer, flights: Vec::new(), follower, claim: None, claimed: (Duration::ZERO, 0), stop };
+    let began = transfer.now();
+    let mut driver = Driver { transfer, flights: Vec::new(), follower, claim: None, claimed: (began, 0), stop };
     let end = driver.drive().await;
     driver.land().await;
     match end {
@@ -120,7 +121,7 @@ impl Transfer {
     }
 
     fn put_sink(&self, sink: Sink) -> Arc<Sink> {
-        let sink = Arc::new(sink);
+        let sink = Arc::new(sink.followed(self.job.check != Check::Size || is_pipe(&self.job)));
         *lock(&self.sink) = Some(Arc::clone(&sink));
         sink
     }

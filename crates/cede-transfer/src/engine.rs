@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::connect::{Connector, Proxies};
 use crate::credentials::Credentials;
+use crate::desk::Desk;
 use crate::destination::{Claims, IfExists};
 use crate::download;
 use crate::exit::Exit;
@@ -296,6 +297,7 @@ pub(crate) struct Shared {
     pub(crate) pool: Pool,
     pub(crate) hosts: Hosts,
     pub(crate) claims: Claims,
+    pub(crate) desk: Desk,
     pub(crate) epoch: Instant,
     rate: Option<Mutex<Bucket>>,
     host_rates: Mutex<std::collections::HashMap<String, Bucket>>,
@@ -358,6 +360,7 @@ impl Engine {
             pool: Pool::new(connector, settings.connections),
             hosts: Hosts::new(settings.per_host),
             claims: Claims::default(),
+            desk: Desk::default(),
             epoch: Instant::now(),
             rate: settings.rate.map(|rate| Mutex::new(Bucket::new(rate))),
             host_rates: Mutex::default(),

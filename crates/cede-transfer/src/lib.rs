@@ -28,6 +28,7 @@
 
 mod connect;
 pub mod credentials;
+mod desk;
 mod destination;
 mod download;
 pub mod engine;

@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -21,14 +22,19 @@ use crate::destination::Destination;
 use crate::extents::Extents;
 
 /// What a write job gets at a time.
-const BATCH: usize = 256 * 1024;
+const BATCH: usize = 512 * 1024;
+/// How much is written between two tellings, where only claims depend on them.
+const STRIDE: u64 = 4 << 20;
 
 #[derive(Debug)]
 pub(crate) struct Sink {
     store: Store,
     written: Mutex<Extents>,
-    /// Told after each write.
+    /// Told after each write if somebody follows, otherwise now and then; never of what is in memory, for which nobody waits.
     pub(crate) progress: Notify,
+    followed: bool,
+    /// How much was written since it was told last. A mere count, so that no ordering is needed.
+    untold: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -53,7 +59,12 @@ impl Sink {
     }
 
     fn new(store: Store, written: Extents) -> Self {
-        Self { store, written: Mutex::new(written), progress: Notify::new() }
+        Self { store, written: Mutex::new(written), progress: Notify::new(), followed: false, untold: AtomicU64::new(0) }
+    }
+
+    /// Somebody reads what is written while more comes, and wants to hear of each write.
+    pub(crate) fn followed(self, followed: bool) -> Self {
+        Self { followed, ..self }
     }
 
     /// The file behind it, unless it is in memory.
@@ -129,8 +140,15 @@ impl Sink {
     }
 
     fn note(&self, at: u64, size: usize) {
-        lock(&self.written).insert(at..at + size as u64);
-        self.progress.notify_one();
+        let size = size as u64;
+        lock(&self.written).insert(at..at + size);
+        if matches!(self.store, Store::Memory(_)) {
+            return;
+        }
+        if self.followed || self.untold.fetch_add(size, Ordering::Relaxed) + size >= STRIDE {
+            self.untold.store(0, Ordering::Relaxed);
+            self.progress.notify_one();
+        }
     }
 }
 

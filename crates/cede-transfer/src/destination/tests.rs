@@ -260,3 +260,48 @@ fn a_download_that_could_not_be_renamed_can_start_over() {
     again.commit(true).unwrap();
     assert_eq!(scratch.text("f"), "second");
 }
+
+fn whole(dir: &Path, claims: &Claims) -> Option<PathBuf> {
+    match super::create_whole(dir, "f", claims, b"new".to_vec()).unwrap() {
+        super::Whole::At(path) => Some(path),
+        super::Whole::Back(bytes) => {
+            assert_eq!(bytes, b"new");
+            None
+        }
+    }
+}
+
+/// Whether the file system has files without names; where it has none, all files go the long way.
+fn has_unnamed_files(dir: &Path) -> bool {
+    use rustix::fs::{Mode, OFlags, open};
+    open(dir, OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR).is_ok()
+}
+
+#[test]
+fn a_small_file_comes_whole_and_alone() {
+    let scratch = Scratch::new("whole");
+    let claims = Claims::default();
+    if has_unnamed_files(&scratch.0) {
+        assert_eq!(whole(&scratch.0, &claims), Some(scratch.0.join("f")));
+        assert_eq!(scratch.names(), ["f"]);
+        assert_eq!(fs::read(scratch.0.join("f")).unwrap(), b"new");
+        assert!(claims.take(&scratch.0.join("f")).is_none(), "the name stays claimed to the end of the run");
+    }
+    assert_eq!(whole(&scratch.0, &claims), None);
+}
+
+#[test]
+fn what_is_there_sends_a_small_file_the_long_way() {
+    let scratch = Scratch::new("whole-not");
+    let claims = Claims::default();
+    assert_eq!(whole(&scratch.0.join("missing"), &claims), None);
+    fs::write(scratch.0.join("f.part"), "theirs").unwrap();
+    assert_eq!(whole(&scratch.0, &claims), None);
+    fs::rename(scratch.0.join("f.part"), scratch.0.join("f")).unwrap();
+    assert_eq!(whole(&scratch.0, &claims), None);
+    fs::remove_file(scratch.0.join("f")).unwrap();
+    std::os::unix::fs::symlink("elsewhere", scratch.0.join("f")).unwrap();
+    assert_eq!(whole(&scratch.0, &claims), None);
+    assert_eq!(scratch.names(), ["f"]);
+    assert!(claims.take(&scratch.0.join("f")).is_some(), "who created nothing claims nothing");
+}

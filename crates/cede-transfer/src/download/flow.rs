@@ -62,8 +62,10 @@ impl Transfer {
             return;
         }
         let Some(sink) = self.sink_for(ask.id, &answer).await else { return };
-        // More connections may be wanted now.
-        self.wake.notify_one();
+        // More connections may be wanted now; not for what fits into memory.
+        if sink.file().is_some() {
+            self.wake.notify_one();
+        }
         let writer = writer.insert(Writer::new(sink));
         self.receive(ask.id, &host, answer, writer).await;
     }

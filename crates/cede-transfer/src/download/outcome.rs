@@ -6,7 +6,7 @@ use http_body_util::BodyExt;
 
 use super::place::{blocking, shown, spelled};
 use super::{CLAIM_FROM, Driver, Transfer};
-use crate::destination::{self, Destination, Earlier, Opened};
+use crate::destination::{self, Destination, Earlier, Opened, Whole};
 use crate::engine::{Cause, Check, Complete, Output, Unfinished};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -171,10 +171,24 @@ async fn commit(transfer: &Transfer, sink: &Arc<Sink>, total: u64) -> Result<Com
         };
         return blocking(job).await.map(Committed::At);
     }
+    let (dir, name) = place_of(transfer)?;
     let bytes = sink.take_memory().unwrap_or_default();
+    let bytes = match transfer.shared.desk.file(dir, name, transfer.shared.claims.clone(), bytes).await? {
+        Whole::At(path) => return Ok(Committed::At(path)),
+        Whole::Back(bytes) => bytes,
+    };
     match write_whole(transfer, bytes, Destination::commit).await? {
         Ok(path) => path.map(Committed::At),
         Err(path) => transfer.keep_existing(path).await.map(Committed::Kept),
+    }
+}
+
+/// The directory and the name that the file gets if nothing has it.
+fn place_of(transfer: &Transfer) -> Result<(std::path::PathBuf, String), Failure> {
+    match &transfer.job.output {
+        Output::Named { dir, name } => Ok((dir.clone(), name.clone())),
+        Output::In { dir, .. } => Ok((dir.clone(), transfer.name())),
+        Output::Stdout | Output::Pipe(_) => Err(Failure::new(Exit::Failed, "a pipe has no name")),
     }
 }
 
@@ -184,11 +198,7 @@ async fn write_whole<T: Send + 'static>(
     bytes: Vec<u8>,
     then: impl FnOnce(Destination, bool) -> T + Send + 'static,
 ) -> Result<Result<T, std::path::PathBuf>, Failure> {
-    let (dir, name) = match &transfer.job.output {
-        Output::Named { dir, name } => (dir.clone(), name.clone()),
-        Output::In { dir, .. } => (dir.clone(), transfer.name()),
-        Output::Stdout | Output::Pipe(_) => return Err(Failure::new(Exit::Failed, "a pipe has no name")),
-    };
+    let (dir, name) = place_of(transfer)?;
     let (if_exists, claims) = (transfer.shared.settings.if_exists, transfer.shared.claims.clone());
     blocking(move || match destination::open(&dir, &name, if_exists, &claims, Earlier::Nothing)? {
         Opened::Skip(path) => Ok(Err(path)),

@@ -13,6 +13,8 @@ use std::time::Duration;
 const WINDOW: Duration = Duration::from_millis(250);
 /// How much faster twice as many have to be.
 const GAIN: f64 = 1.25;
+/// What comes this fast, in bytes per second, is limited by no server's rule and no window: it fills the line or the machine.
+const FAST: f64 = 256.0 * 1024.0 * 1024.0;
 /// What is done sooner than this, in seconds, needs no more connections.
 const WORTH: f64 = 1.0;
 /// The same before anything shows that more of them help.
@@ -105,7 +107,7 @@ impl Ramp {
             1 => WORTH_FIRST,
             _ => WORTH,
         };
-        if self.limit < self.most && (rate > 0.0 || paced) && remaining as f64 / rate > worth {
+        if self.limit < self.most && (rate > 0.0 || paced) && (rate < FAST || paced) && remaining as f64 / rate > worth {
             self.before = (!paced).then_some((self.limit, rate));
             self.stepped = received;
             self.limit = (self.limit * 2).min(self.most);
@@ -156,6 +158,11 @@ mod tests {
     #[test]
     fn where_more_do_not_help_there_is_one() {
         assert_eq!(run(Ramp::new(16, false), 9, |_| 100_000_000), (2, 1));
+    }
+
+    #[test]
+    fn what_fills_the_machine_stays_alone() {
+        assert_eq!(run(Ramp::new(16, false), 9, |n| n as u64 * 300_000_000), (1, 1));
     }
 
     #[test]
