@@ -25,6 +25,7 @@ pub(crate) mod stats;
 pub(crate) mod steal;
 mod tick;
 
+#[cfg(feature = "record")]
 pub use crate::histogram::Histogram;
 pub use crate::monitor::{Stall, StallFrame};
 pub use crate::rank::policy;

@@ -11,10 +11,9 @@ use cede_core::task::Sighting;
 
 use super::registry::Inspected;
 use super::{Deadlock, State, TaskDump, age, chain, deadlock, object, posts, registry};
-use crate::record::samples::sum;
 use crate::task::Priority;
 use crate::task::slab::census;
-use crate::{order, rank};
+use crate::{order, rank, record};
 
 /// The tasks of the process or of a runtime as they were at some moment. `Display` shows them one a line, what is suspicious first.
 ///
@@ -163,10 +162,7 @@ impl Describer {
                 workers => format!("{workers} workers"),
             };
             let simulated = if parts.simulated { ", simulated" } else { "" };
-            let times =
-                [("polls", sum(&**runtime, |samples| &samples.polls)), ("waits for a poll", sum(&**runtime, |samples| &samples.latencies))];
-            let seen = times.iter().filter(|(_, times)| times.count() > 0);
-            let times: String = seen.map(|(what, times)| format!("; {what} {times}")).collect();
+            let times = record::times_of(&**runtime);
             (parts.id.number(), format!("runtime {}{name}, {kind}{simulated}{times}", parts.id))
         };
         self.runtimes.iter().map(describe).collect()

@@ -51,7 +51,7 @@ pub struct Builder {
     rescue: Rescue,
     reports: Reports,
     on_task_panic: Option<panics::Listener>,
-    flight_recorder: FlightRecorder,
+    pub(crate) flight_recorder: FlightRecorder,
     descriptors: bool,
     timers: bool,
     /// In a lock, so that a builder can be looked at from several threads.
@@ -324,12 +324,6 @@ impl Builder {
         F: Fn(&TaskPanic) + Send + Sync + 'static,
     {
         self.on_task_panic = Some(Arc::new(told));
-        self
-    }
-
-    /// Records what the threads of the runtime do, see [`record`](crate::record) and [`Handle::trace`]. By default that is off, and may be turned on from outside by `cede trace`.
-    pub fn flight_recorder(&mut self, recorder: FlightRecorder) -> &mut Self {
-        self.flight_recorder = recorder;
         self
     }
 
