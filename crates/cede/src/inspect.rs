@@ -21,6 +21,10 @@
 //! - I2: what is reported as a deadlock was seen twice, with no party polled in between, each with one waker only: that of what it waits for.
 
 pub(crate) mod age;
+#[cfg(feature = "backtrace")]
+pub(crate) mod chain;
+#[cfg(not(feature = "backtrace"))]
+#[path = "inspect/no_chain.rs"]
 pub(crate) mod chain;
 pub(crate) mod deadlock;
 mod descriptor;

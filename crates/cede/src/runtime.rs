@@ -39,7 +39,7 @@ pub use panics::TaskPanic;
 pub use shutdown_report::{Refusal, ShutdownReport};
 pub use tick::Tick;
 
-pub(crate) use ready::Ready;
+pub(crate) use ready::{Order, Ready};
 
 use std::future::Future;
 use std::io;

@@ -2,7 +2,6 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -111,7 +110,7 @@ fn liveliness(state: &State) -> u64 {
 pub(super) struct Describer {
     runtimes: Vec<Arc<dyn Inspected>>,
     /// The tasks that are being polled, and the names of the threads.
-    running: HashMap<u64, Option<String>>,
+    running: Vec<(u64, Option<String>)>,
 }
 
 impl Describer {
@@ -126,8 +125,8 @@ impl Describer {
     pub(super) fn describe(&self, task: Sighting, runtime: Option<u64>) -> TaskDump {
         let own = self.runtimes.iter().find(|own| Some(own.parts().id.number()) == runtime);
         let now = own.map(|own| own.parts().clock.now());
-        let state = match self.running.get(&task.id) {
-            Some(thread) => State::Running { thread: thread.clone() },
+        let state = match self.running.iter().find(|(id, _)| *id == task.id) {
+            Some((_, thread)) => State::Running { thread: thread.clone() },
             None if task.state.is_asleep() => State::Waiting,
             None => State::Runnable,
         };

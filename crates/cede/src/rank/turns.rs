@@ -38,8 +38,7 @@ pub(crate) enum Flow {
 }
 
 /// Turns by rank, until the lanes are empty or the scheduler says otherwise.
-#[cold]
-pub(crate) fn take_turns(lanes: &Lanes, scheduler: &mut impl Turns) -> Flow {
+pub(super) fn take_turns(lanes: &Lanes, scheduler: &mut dyn Turns) -> Flow {
     let mut before = None;
     let mut none_found = false;
     while let Some(choice) = lanes.choose(!none_found && scheduler.has_ordinary(), before.take()) {
@@ -69,7 +68,7 @@ pub(crate) fn take_turns(lanes: &Lanes, scheduler: &mut impl Turns) -> Flow {
     Flow::On
 }
 
-fn ordinary(lanes: &Lanes, scheduler: &mut impl Turns, first: TaskRef) -> Flow {
+fn ordinary(lanes: &Lanes, scheduler: &mut dyn Turns, first: TaskRef) -> Flow {
     let mut next = Some(first);
     for _ in 0..ORDINARY_IN_A_ROW {
         let Some(task) = next else { break };

@@ -18,7 +18,7 @@ use super::{Handle, Id, LocalOptions, LocalRuntime, Ready, Runtime, local, steal
 use crate::blocking::{Blocking, pool};
 use crate::inspect::Deadlock;
 use crate::monitor::{Reported, Reports, Stall};
-use crate::rank::policy::Policy;
+use crate::rank::policy::{OrderedQueue, Policy};
 use crate::record::{FlightRecorder, Recorder};
 
 type ThreadName = Arc<dyn Fn() -> String + Send + Sync>;
@@ -55,7 +55,7 @@ pub struct Builder {
     descriptors: bool,
     timers: bool,
     /// In a lock, so that a builder can be looked at from several threads.
-    policy: Option<Mutex<Box<dyn Policy>>>,
+    policy: Option<Mutex<(Box<dyn Policy>, Ready)>>,
     placement: Placement,
 }
 
@@ -355,7 +355,9 @@ impl Builder {
     /// Decides which task runs next on a one-thread runtime: the next one that is made with this builder. Without it, tasks run in the order in which they became runnable, but by their
     /// [priorities](crate::task::Priority) if they have any.
     pub fn policy(&mut self, policy: impl Policy + 'static) -> &mut Self {
-        self.policy = Some(Mutex::new(Box::new(policy)));
+        // The queue is made here, so that a program without a policy has no code for it.
+        let queue = Box::new(OrderedQueue::default());
+        self.policy = Some(Mutex::new((Box::new(policy), Ready::Other(queue))));
         self
     }
 
@@ -402,9 +404,9 @@ impl Builder {
         let clock = self.clock();
         let driver = Driver::epoll(clock.clone())?;
         let policy = self.policy.take().map(|policy| policy.into_inner().unwrap_or_else(PoisonError::into_inner));
-        let ready = match policy {
-            None => Ready::Fifo(cede_core::run_queue::RunQueue::new()),
-            Some(_) => Ready::Ordered(Box::default()),
+        let (policy, ready) = match policy {
+            None => (None, Ready::Fifo(cede_core::run_queue::RunQueue::new())),
+            Some((policy, ready)) => (Some(policy), ready),
         };
         Ok(local::build(self.parts(clock, false), driver, ready, policy, bound_to))
     }

@@ -18,7 +18,7 @@ use cede_core::task::{Cell as TaskCell, Home, TaskRef};
 use super::signal::MainSignal;
 use super::spawn::spawn_to;
 use super::{LocalHome, Scheduler, Shared, is_driven_here};
-use crate::rank::{Flow, Rank, Ranked, Turns, Wanted, take_turns};
+use crate::rank::{Flow, Rank, Ranked, Turns, Wanted, linked, take_turns};
 use crate::record;
 use crate::runtime::ready::Ready;
 use crate::runtime::tick::Tick;
@@ -126,6 +126,6 @@ impl Turns for ByRank<'_> {
 impl Scheduler {
     /// Takes any task that is queued.
     pub(super) fn pop_any(&self) -> Option<TaskRef> {
-        self.ready(Ready::pop).or_else(|| self.shared.lanes.pop())
+        self.ready(Ready::pop).or_else(|| linked::pop(&self.shared.lanes))
     }
 }

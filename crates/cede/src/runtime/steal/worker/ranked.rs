@@ -12,7 +12,7 @@ use crate::runtime::tick::Tick;
 impl Worker {
     /// Turns by rank, until no task that has one is queued.
     #[cold]
-    pub(super) fn tick_by_rank(&self, desk: &Desk, tick: &mut Tick, stop: &impl Fn() -> bool) -> Flow {
+    pub(super) fn tick_by_rank(&self, desk: &Desk, tick: &mut Tick, stop: &dyn Fn() -> bool) -> Flow {
         take_turns(&self.shared.lanes, &mut ByRank { worker: self, desk, tick, stop })
     }
 
@@ -24,14 +24,15 @@ impl Worker {
     }
 }
 
-struct ByRank<'a, S> {
+/// The same for all ways to stop, so that there is one of it.
+struct ByRank<'a> {
     worker: &'a Worker,
     desk: &'a Desk,
     tick: &'a mut Tick,
-    stop: &'a S,
+    stop: &'a dyn Fn() -> bool,
 }
 
-impl<S: Fn() -> bool> Turns for ByRank<'_, S> {
+impl Turns for ByRank<'_> {
     fn has_ordinary(&self) -> bool {
         self.worker.has_ordinary()
     }
@@ -41,7 +42,7 @@ impl<S: Fn() -> bool> Turns for ByRank<'_, S> {
     }
 
     fn run(&mut self, task: TaskRef, ranked: bool) -> Flow {
-        self.worker.run_task(self.desk, task, ranked, self.tick, self.stop)
+        self.worker.run_task(self.desk, task, ranked, self.tick, &self.stop)
     }
 
     fn now(&self) -> u64 {
