@@ -57,9 +57,22 @@ pub(crate) fn all(arguments: &[String]) -> Result<(), String> {
     if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", "))) }
 }
 
-/// What dependents of tokio ask for: each alone that selects modules, what axum and hyper-util ask for, and all.
-const FEATURES: &[&str] =
-    &["", "fs", "io-std", "io-util", "macros", "net", "process", "signal", "macros,net,rt-multi-thread,sync,time", "full"];
+/// What dependents of tokio ask for: each alone that selects modules, what axum and hyper-util ask for, and all; then what only cede has.
+const FEATURES: &[&str] = &[
+    "",
+    "fs",
+    "io-std",
+    "io-util",
+    "macros",
+    "net",
+    "process",
+    "signal",
+    "macros,net,rt-multi-thread,sync,time",
+    "full",
+    "backtrace",
+    "record",
+    "inspect",
+];
 
 /// The facade, and what it is made of, compiles without a warning whatever is asked of it.
 fn features() -> Result<(), String> {

@@ -34,18 +34,18 @@ struct Cost {
     stripped: u64,
 }
 
-pub(crate) fn print(rounds: usize) {
+pub(crate) fn print(rounds: usize, part: &str) {
     println!(
         "| axum hello, with the features of tokio | tokio: CPU seconds | cede | cede / tokio | time that passes | tokio: stripped KB | cede | cede / tokio |"
     );
     println!("|---|--:|--:|--:|--:|--:|--:|--:|");
-    for build in BUILDS {
+    for build in BUILDS.iter().filter(|build| build.name.contains(part)) {
         let name = build.name;
         let mut costs = CONTENDERS.map(|_| Vec::new());
         for round in 0..rounds {
             for place in 0..CONTENDERS.len() {
                 let index = (place + round) % CONTENDERS.len();
-                costs[index].push(cold_build(CONTENDERS[index], &build));
+                costs[index].push(cold_build(CONTENDERS[index], build));
             }
         }
         let [tokio, cede] = &costs;

@@ -14,7 +14,7 @@ mod table;
 
 use std::process::exit;
 
-const USAGE: &str = "usage: facade table [ROUNDS [PART-OF-A-ROW'S-NAME]] | facade cost [ROUNDS]";
+const USAGE: &str = "usage: facade table [ROUNDS [PART-OF-A-ROW'S-NAME]] | facade cost [ROUNDS [PART-OF-A-ROW'S-NAME]]";
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -23,8 +23,9 @@ fn main() {
         ["table"] => table::print(7, ""),
         ["table", rounds] => table::print(number(rounds), ""),
         ["table", rounds, part] => table::print(number(rounds), part),
-        ["cost"] => cost::print(3),
-        ["cost", rounds] => cost::print(number(rounds)),
+        ["cost"] => cost::print(3, ""),
+        ["cost", rounds] => cost::print(number(rounds), ""),
+        ["cost", rounds, part] => cost::print(number(rounds), part),
         ["load", port, connections] => load::run(number(port), number(connections)),
         ["origin"] => origin::run(),
         _ => {

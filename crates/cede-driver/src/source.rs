@@ -125,9 +125,7 @@ impl<T: AsRawFd> Source<T> {
     }
 
     fn deregister(&mut self) {
-        if let Some(registration) = self.registration.take() {
-            registration.driver.deregister(registration.fd, &registration.cell);
-        }
+        deregister(&mut self.registration);
     }
 
     fn registration(&self, driver: impl FnOnce() -> Option<Handle>) -> io::Result<&Registration> {
@@ -317,6 +315,14 @@ impl<T: AsRawFd> Source<T> {
 // What a panic can interrupt is an operation; what is known of the readiness stays true.
 impl<T: AsRawFd> UnwindSafe for Source<T> {}
 impl<T: AsRawFd> RefUnwindSafe for Source<T> {}
+
+/// Not in each place where a source is dropped.
+#[inline(never)]
+fn deregister(registration: &mut OnceLock<Registration>) {
+    if let Some(registration) = registration.take() {
+        registration.driver.deregister(registration.fd, &registration.cell);
+    }
+}
 
 impl<T: AsRawFd> Drop for Source<T> {
     fn drop(&mut self) {

@@ -21,17 +21,30 @@
 //! - I2: what is reported as a deadlock was seen twice, with no party polled in between, each with one waker only: that of what it waits for.
 
 pub(crate) mod age;
+#[cfg(feature = "backtrace")]
+pub(crate) mod chain;
+#[cfg(not(feature = "backtrace"))]
+#[path = "inspect/no_chain.rs"]
 pub(crate) mod chain;
 pub(crate) mod deadlock;
 mod descriptor;
 mod dump;
 pub(crate) mod holders;
 mod object;
+#[cfg(feature = "inspect")]
 mod picture;
 pub(crate) mod posts;
 pub(crate) mod quit;
 pub(crate) mod registry;
+#[cfg(not(feature = "inspect"))]
+#[path = "inspect/no_samples.rs"]
 pub(crate) mod samples;
+#[cfg(feature = "inspect")]
+pub(crate) mod samples;
+#[cfg(not(feature = "inspect"))]
+#[path = "inspect/no_socket.rs"]
+mod socket;
+#[cfg(feature = "inspect")]
 mod socket;
 mod task;
 
@@ -40,5 +53,6 @@ pub use chain::{AwaitChains, await_chains};
 pub use deadlock::Deadlock;
 pub use dump::{Dump, dump};
 pub use quit::on_quit;
+#[cfg(feature = "inspect")]
 pub use socket::{listen, socket_path};
 pub use task::{State, TaskDump};

@@ -24,6 +24,7 @@ pub mod event;
 pub mod fs;
 #[cfg(feature = "scope")]
 pub mod group;
+#[cfg(feature = "record")]
 mod histogram;
 pub mod inspect;
 pub mod io;
@@ -41,7 +42,11 @@ mod pollable;
 #[cfg(feature = "process")]
 pub mod process;
 mod rank;
+#[cfg(feature = "record")]
 pub mod record;
+#[cfg(not(feature = "record"))]
+#[path = "no_record.rs"]
+mod record;
 pub mod runtime;
 #[cfg(feature = "scope")]
 pub mod scope;

@@ -54,6 +54,7 @@ mod report;
 mod stall;
 mod watch;
 
+#[cfg(feature = "backtrace")]
 pub(crate) use frames::Stack;
 pub(crate) use report::{Reported, Reports};
 pub use stall::{Stall, StallFrame};

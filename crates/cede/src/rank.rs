@@ -18,8 +18,9 @@
 #![forbid(unsafe_code)]
 
 mod group;
-pub(crate) mod inherit;
+mod inherit;
 pub(crate) mod lanes;
+pub(crate) mod linked;
 pub mod policy;
 mod turns;
 
@@ -35,6 +36,7 @@ use pin_project_lite::pin_project;
 
 pub use group::CpuGroup;
 pub(crate) use lanes::Lanes;
+pub(crate) use linked::of;
 pub(crate) use turns::{Scheduler, Turns};
 
 /// How much a task matters.
@@ -160,7 +162,7 @@ pub(crate) fn any() -> bool {
 }
 
 /// The rank of a task.
-pub(crate) fn of(task: u64) -> Option<Arc<Rank>> {
+fn registered(task: u64) -> Option<Arc<Rank>> {
     if !any() {
         return None;
     }
@@ -184,6 +186,7 @@ impl<F> Ranked<F> {
     pub(crate) fn new(future: F, id: u64, wanted: Wanted, deadline_ns: Option<u64>, lanes: &Arc<Lanes>) -> Self {
         let class = AtomicU8::new(wanted.priority as u8);
         let rank = Arc::new(Rank { id, wanted, deadline_ns, class, lanes: Arc::downgrade(lanes) });
+        linked::link();
         COUNT.fetch_add(1, Ordering::Relaxed);
         registry().get_or_insert_default().insert(id, rank.clone());
         if let Some(group) = rank.group() {

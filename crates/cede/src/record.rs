@@ -26,9 +26,12 @@
 mod chrome;
 mod event;
 mod flight;
+mod methods;
+#[cfg(feature = "inspect")]
+mod process;
 mod recorder;
 pub(crate) mod samples;
-#[cfg(test)]
+#[cfg(all(test, feature = "inspect"))]
 mod tests;
 mod ticks;
 mod trace;
@@ -37,20 +40,21 @@ mod writer;
 pub use flight::FlightRecorder;
 pub use trace::{Event, EventKind, Trace, TraceTask, Track};
 
+#[cfg(feature = "inspect")]
+pub(crate) use process::of_process;
 pub(crate) use recorder::{Recorder, Told};
+pub(crate) use samples::times_of;
 pub(crate) use ticks::Scale;
 
 use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
-use std::time::Duration;
 
 use cede_core::run_queue::RunQueue;
 use cede_core::task::TaskRef;
 
-use crate::inspect::{posts, registry};
+use crate::inspect::posts;
 use crate::runtime::parts::Parts;
 use crate::task::slab::census;
 use crate::task::spans;
@@ -338,16 +342,6 @@ pub(crate) fn trace(parts: &Parts) -> Option<Trace> {
         });
     }
     Some(trace)
-}
-
-/// Records all runtimes of the process for so long, and returns what their threads did, in Chrome's format. Those that record already show what they did before, too, and go on.
-pub(crate) fn of_process(duration: Duration) -> String {
-    let recorders: Vec<_> = registry::all().iter().map(|runtime| runtime.parts().recorder.clone()).collect();
-    recorders.iter().for_each(|recorder| recorder.begin());
-    thread::sleep(duration);
-    let traces: Vec<_> = registry::all().iter().filter_map(|runtime| trace(runtime.parts())).collect();
-    recorders.iter().for_each(|recorder| recorder.end());
-    chrome::Together(&traces).to_string()
 }
 
 /// A stall is reported: writes what happened before it to a file, if that is wanted.

@@ -25,6 +25,7 @@ pub(crate) mod stats;
 pub(crate) mod steal;
 mod tick;
 
+#[cfg(feature = "record")]
 pub use crate::histogram::Histogram;
 pub use crate::monitor::{Stall, StallFrame};
 pub use crate::rank::policy;
@@ -38,7 +39,7 @@ pub use panics::TaskPanic;
 pub use shutdown_report::{Refusal, ShutdownReport};
 pub use tick::Tick;
 
-pub(crate) use ready::Ready;
+pub(crate) use ready::{Order, Ready};
 
 use std::future::Future;
 use std::io;

@@ -47,7 +47,7 @@ pub struct Sim {
     seed: u64,
     policy: Option<Policy>,
     workers: Option<usize>,
-    flight_recorder: FlightRecorder,
+    pub(crate) flight_recorder: FlightRecorder,
 }
 
 /// What came out of a run.
@@ -88,13 +88,6 @@ impl Sim {
     pub fn workers(mut self, count: usize) -> Self {
         assert!(count > 0, "a runtime needs at least one worker");
         self.workers = Some(count);
-        self
-    }
-
-    /// Records what the virtual workers do, in virtual time; the program gets it by [`Handle::trace`](crate::runtime::Handle::trace).
-    #[must_use]
-    pub fn flight_recorder(mut self, recorder: FlightRecorder) -> Self {
-        self.flight_recorder = recorder;
         self
     }
 

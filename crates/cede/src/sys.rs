@@ -19,6 +19,7 @@ pub(crate) mod priority;
 #[cfg(feature = "net")]
 pub(crate) mod receive;
 pub(crate) mod thread;
+#[cfg(any(feature = "inspect", feature = "net"))]
 pub(crate) mod user;
 
 use std::io;

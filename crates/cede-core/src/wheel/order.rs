@@ -63,6 +63,8 @@ unsafe fn following(entry: Chain) -> Option<Chain> {
     (next != entry).then_some(next)
 }
 
+/// One copy for all its callers.
+#[inline(never)]
 unsafe fn merge(a: Chain, b: Chain) -> Chain {
     // SAFETY: [I2] both are chains of live entries and share none.
     unsafe {

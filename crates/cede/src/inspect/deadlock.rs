@@ -10,7 +10,6 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::HashMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -86,35 +85,37 @@ impl fmt::Display for Deadlock {
 
 /// The circles among these tasks, each beginning with its smallest number.
 pub(super) fn circles(tasks: impl Iterator<Item = Sighting>, edge: impl Fn(&Sighting) -> Option<u64>) -> Vec<Vec<u64>> {
-    let edges: HashMap<u64, u64> = tasks.filter_map(|task| Some((task.id, edge(&task)?))).collect();
-    let mut circles: Vec<Vec<u64>> = Vec::new();
+    circles_of(tasks.filter_map(|task| Some((task.id, edge(&task)?))).collect())
+}
+
+/// The circles of edges from task to task, of which each task has one at most.
+fn circles_of(edges: Vec<(u64, u64)>) -> Vec<Vec<u64>> {
+    let edges = order::by_number(edges, |(task, _)| *task);
+    let place_of = |task: u64| edges.binary_search_by_key(&task, |(task, _)| *task).ok();
+    let mut circles = Vec::new();
     // In which walk a task was met first.
-    let mut met: HashMap<u64, u64> = HashMap::new();
-    for &start in edges.keys() {
-        let mut at = start;
-        while let Some(&next) = edges.get(&at)
-            && !met.contains_key(&at)
+    let mut met = vec![None; edges.len()];
+    for start in 0..edges.len() {
+        let mut at = Some(start);
+        while let Some(place) = at
+            && met[place].is_none()
         {
-            met.insert(at, start);
-            at = next;
+            met[place] = Some(start);
+            at = place_of(edges[place].1);
         }
-        if met.get(&at) == Some(&start) && edges.contains_key(&at) {
-            circles.push(circle_through(at, &edges));
+        if let Some(place) = at
+            && met[place] == Some(start)
+        {
+            let next = |task: &u64| place_of(*task).map(|place| edges[place].1);
+            let first = edges[place].0;
+            let rest = std::iter::successors(next(&first), next).take_while(|task| *task != first);
+            let mut circle: Vec<u64> = std::iter::once(first).chain(rest).collect();
+            let smallest = circle.iter().enumerate().min_by_key(|(_, id)| **id).map_or(0, |(index, _)| index);
+            circle.rotate_left(smallest);
+            circles.push(circle);
         }
     }
     order::by_number(circles, |circle| circle[0])
-}
-
-fn circle_through(task: u64, edges: &HashMap<u64, u64>) -> Vec<u64> {
-    let mut circle = vec![task];
-    let mut at = edges[&task];
-    while at != task {
-        circle.push(at);
-        at = edges[&at];
-    }
-    let smallest = circle.iter().enumerate().min_by_key(|(_, id)| **id).map_or(0, |(index, _)| index);
-    circle.rotate_left(smallest);
-    circle
 }
 
 /// The task that this one waits for, perhaps among others.
@@ -131,9 +132,16 @@ fn waits_only_for(task: &Sighting) -> Option<u64> {
 /// Looks for deadlocks from time to time.
 #[derive(Default)]
 pub(crate) struct Search {
-    /// Circles that were seen, with how often each party had been polled; since when; and whether it has been reported.
-    seen: HashMap<Vec<(u64, u32)>, (Instant, bool)>,
+    seen: Vec<Seen>,
     next: Option<Instant>,
+}
+
+/// A circle that was seen.
+struct Seen {
+    /// With how often each party had been polled.
+    circle: Vec<(u64, u32)>,
+    since: Instant,
+    reported: bool,
 }
 
 impl Search {
@@ -144,31 +152,36 @@ impl Search {
 
     /// Whether a circle was seen that is to be confirmed.
     pub(crate) fn suspects(&self) -> bool {
-        self.seen.values().any(|(_, reported)| !reported)
+        self.seen.iter().any(|seen| !seen.reported)
     }
 
     /// Looks at all tasks; returns the deadlocks that are new and certain, with the number of the first party's runtime.
     pub(crate) fn look(&mut self, now: Instant) -> Vec<(Deadlock, Option<u64>)> {
-        let mut tasks = HashMap::new();
+        let mut tasks = Vec::new();
         for census in census::of_all() {
             census.visit(|task| {
                 // Few wait for a task.
                 if waits_only_for(&task).is_some() {
-                    tasks.insert(task.id, (task, census.runtime()));
+                    tasks.push((task, census.runtime()));
                 }
             });
         }
-        let circles = circles(tasks.values().map(|(task, _)| *task), waits_only_for);
-        let keyed = circles.iter().map(|circle| circle.iter().map(|id| (*id, tasks[id].0.polls)).collect::<Vec<_>>());
+        // A walk may meet a task twice.
+        let mut tasks = order::by_number(tasks, |(task, _)| task.id);
+        tasks.dedup_by_key(|(task, _)| task.id);
+        let party = |id: &u64| tasks.binary_search_by_key(id, |(task, _)| task.id).ok().map(|place| tasks[place]);
         let mut certain = Vec::new();
-        let mut still = HashMap::new();
-        for key in keyed {
-            let (since, reported) = self.seen.get(&key).copied().unwrap_or((now, false));
+        let mut still = Vec::new();
+        for circle in circles(tasks.iter().map(|(task, _)| *task), waits_only_for) {
+            let parties: Vec<(Sighting, Option<u64>)> = circle.iter().filter_map(party).collect();
+            let circle: Vec<_> = parties.iter().map(|(task, _)| (task.id, task.polls)).collect();
+            let before = self.seen.iter().find(|seen| seen.circle == circle);
+            let (since, reported) = before.map_or((now, false), |seen| (seen.since, seen.reported));
             let is_certain = now.saturating_duration_since(since) >= CONFIRM;
             if is_certain && !reported {
-                certain.push(key.iter().map(|(id, _)| tasks[id]).collect::<Vec<_>>());
+                certain.push(parties);
             }
-            still.insert(key, (since, is_certain || reported));
+            still.push(Seen { circle, since, reported: is_certain || reported });
         }
         self.seen = still;
         let took = now.elapsed();

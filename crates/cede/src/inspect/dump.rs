@@ -2,7 +2,6 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,10 +10,9 @@ use cede_core::task::Sighting;
 
 use super::registry::Inspected;
 use super::{Deadlock, State, TaskDump, age, chain, deadlock, object, posts, registry};
-use crate::record::samples::sum;
 use crate::task::Priority;
 use crate::task::slab::census;
-use crate::{order, rank};
+use crate::{order, rank, record};
 
 /// The tasks of the process or of a runtime as they were at some moment. `Display` shows them one a line, what is suspicious first.
 ///
@@ -112,7 +110,7 @@ fn liveliness(state: &State) -> u64 {
 pub(super) struct Describer {
     runtimes: Vec<Arc<dyn Inspected>>,
     /// The tasks that are being polled, and the names of the threads.
-    running: HashMap<u64, Option<String>>,
+    running: Vec<(u64, Option<String>)>,
 }
 
 impl Describer {
@@ -127,8 +125,8 @@ impl Describer {
     pub(super) fn describe(&self, task: Sighting, runtime: Option<u64>) -> TaskDump {
         let own = self.runtimes.iter().find(|own| Some(own.parts().id.number()) == runtime);
         let now = own.map(|own| own.parts().clock.now());
-        let state = match self.running.get(&task.id) {
-            Some(thread) => State::Running { thread: thread.clone() },
+        let state = match self.running.iter().find(|(id, _)| *id == task.id) {
+            Some((_, thread)) => State::Running { thread: thread.clone() },
             None if task.state.is_asleep() => State::Waiting,
             None => State::Runnable,
         };
@@ -163,10 +161,7 @@ impl Describer {
                 workers => format!("{workers} workers"),
             };
             let simulated = if parts.simulated { ", simulated" } else { "" };
-            let times =
-                [("polls", sum(&**runtime, |samples| &samples.polls)), ("waits for a poll", sum(&**runtime, |samples| &samples.latencies))];
-            let seen = times.iter().filter(|(_, times)| times.count() > 0);
-            let times: String = seen.map(|(what, times)| format!("; {what} {times}")).collect();
+            let times = record::times_of(&**runtime);
             (parts.id.number(), format!("runtime {}{name}, {kind}{simulated}{times}", parts.id))
         };
         self.runtimes.iter().map(describe).collect()

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use cede_context::holder::{Awaited, End, Holders};
 
 use super::chain;
-use crate::rank::{self, inherit};
+use crate::rank::{self, linked};
 use crate::runtime::context;
 
 const PLACES_LOG2: u32 = 12;
@@ -33,7 +33,7 @@ pub(crate) static HOLDERS: Holders = Holders {
     current: || context::current_task_id().unwrap_or(0),
     note: noted,
     followers: &rank::COUNT,
-    idle: inherit::idle,
+    idle: linked::idle,
     waits,
     end,
     looked_at: &chain::LOOKED_AT,
@@ -42,7 +42,7 @@ pub(crate) static HOLDERS: Holders = Holders {
 
 fn noted(lock: u64, holder: u64) {
     note(lock, holder);
-    inherit::holds(lock, holder);
+    linked::holds(lock, holder);
 }
 
 /// The place of an end in the table: channels are aligned, so the lower bits of their addresses are free.
@@ -61,7 +61,7 @@ pub(super) fn at_end(channel: u64, end: End) -> Option<u64> {
 
 fn waits(what: Awaited, begins: bool) {
     if let Some(task) = context::current_task_id() {
-        if begins { inherit::begins(what, task) } else { inherit::ends(what, task) }
+        if begins { linked::begins(what, task) } else { linked::ends(what, task) }
     }
 }
 

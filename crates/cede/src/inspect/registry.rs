@@ -8,6 +8,7 @@ use crate::record::samples::Samples;
 use crate::runtime::parts::Parts;
 
 /// A runtime, as reports see it.
+#[cfg_attr(not(feature = "inspect"), expect(dead_code, reason = "pictures and histograms ask for more than reports"))]
 pub(crate) trait Inspected: Send + Sync {
     fn parts(&self) -> &Parts;
 

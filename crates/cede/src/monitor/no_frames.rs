@@ -15,16 +15,6 @@ pub(super) fn of(_thread: Pid) -> Stack {
 }
 
 impl Stack {
-    /// Nowhere.
-    pub(crate) fn here() -> Self {
-        Self
-    }
-
-    /// Nothing.
-    pub(crate) fn awaits(&self) -> Vec<StallFrame> {
-        Vec::new()
-    }
-
     /// Nothing.
     pub(super) fn resolve(&self) -> Vec<StallFrame> {
         Vec::new()

@@ -54,19 +54,19 @@ fn graph() -> Option<MutexGuard<'static, Option<Graph>>> {
 }
 
 /// Somebody waits for the lock at this address, which this task has now; zero: nobody knows.
-pub(crate) fn holds(lock: u64, holder: u64) {
+pub(super) fn holds(lock: u64, holder: u64) {
     let Some(mut graph) = graph() else { return };
     graph.get_or_insert_default().hold(Awaited::Lock(lock), (holder != 0).then_some(holder));
 }
 
 /// Nobody waits for the lock at this address any more.
-pub(crate) fn idle(lock: u64) {
+pub(super) fn idle(lock: u64) {
     let Some(mut graph) = graph() else { return };
     graph.get_or_insert_default().forget(Awaited::Lock(lock));
 }
 
 /// A task waits.
-pub(crate) fn begins(what: Awaited, waiter: u64) {
+pub(super) fn begins(what: Awaited, waiter: u64) {
     let Some(mut graph) = graph() else { return };
     let graph = graph.get_or_insert_default();
     graph.wait(what, waiter);
@@ -76,7 +76,7 @@ pub(crate) fn begins(what: Awaited, waiter: u64) {
 }
 
 /// A task waits no longer.
-pub(crate) fn ends(what: Awaited, waiter: u64) {
+pub(super) fn ends(what: Awaited, waiter: u64) {
     let Some(mut graph) = graph() else { return };
     graph.get_or_insert_default().wait_no_more(what, waiter);
 }

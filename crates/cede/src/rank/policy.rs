@@ -30,6 +30,7 @@ use cede_core::choice::{Choices, Domain, Seeded};
 use cede_core::task::TaskRef;
 
 use super::{CpuGroup, Priority, Rank};
+use crate::runtime::Order;
 use crate::runtime::parts::Parts;
 use crate::task::Id;
 
@@ -246,33 +247,25 @@ impl Ord for Place {
     }
 }
 
-impl OrderedQueue {
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn push(&mut self, task: TaskRef, rank: u64) {
+impl Order for OrderedQueue {
+    fn is_by_number(&self) -> bool {
+        true
+    }
+
+    fn push(&mut self, task: TaskRef, rank: u64) {
         self.pushes += 1;
         self.tasks.push(Reverse((rank, self.pushes, Place(task))));
     }
 
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn pop(&mut self) -> Option<TaskRef> {
+    fn pop(&mut self) -> Option<TaskRef> {
         self.tasks.pop().map(|Reverse((_, _, Place(task)))| task)
     }
 
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.tasks.is_empty()
-    }
-
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.tasks.len()
     }
 
-    pub(crate) fn clear(&mut self) {
+    fn clear(&mut self) {
         self.tasks.clear();
     }
 }

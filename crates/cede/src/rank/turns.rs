@@ -43,12 +43,11 @@ struct Turn {
 
 impl Turns {
     /// The next task, and whether it has a rank. To be asked whenever the lanes are not empty; `None` if they are by now.
-    #[cold]
-    pub(crate) fn next(&mut self, lanes: &Lanes, scheduler: &impl Scheduler) -> Option<(TaskRef, bool)> {
+    pub(super) fn next(&mut self, lanes: &Lanes, scheduler: &dyn Scheduler) -> Option<(TaskRef, bool)> {
         let polls = scheduler.polls();
-        // If it was not asked meanwhile, there was nothing to share: what was polled since then was nobody's turn.
-        let in_a_row = |turn: &Turn| if turn.ordinary { ORDINARY_IN_A_ROW } else { 1 };
-        let mut last = self.last.take().filter(|turn| polls.checked_sub(turn.polls).is_some_and(|count| count <= in_a_row(turn)));
+        // If it was not asked meanwhile, there was nothing to share: what was polled since then was nobody's turn. The future of `block_on` may have been polled after each task.
+        let most = |turn: &Turn| 2 * if turn.ordinary { ORDINARY_IN_A_ROW } else { 1 };
+        let mut last = self.last.take().filter(|turn| polls.checked_sub(turn.polls).is_some_and(|count| count <= most(turn)));
         if last.as_ref().is_some_and(|turn| turn.ordinary && polls - turn.polls < ORDINARY_IN_A_ROW)
             && !lanes.is_waiting_above_normal()
             && let Some(task) = scheduler.next_ordinary()

@@ -146,6 +146,7 @@ impl Recorder {
     }
 
     /// One less wants it on.
+    #[cfg(feature = "inspect")]
     pub(crate) fn end(&self) {
         let ended = {
             let mut table = self.table();

@@ -127,6 +127,13 @@ pub(crate) fn sum(runtime: &dyn Inspected, which: fn(&Samples) -> &Buckets) -> H
     histogram
 }
 
+/// What a dump says of the times of a runtime.
+pub(crate) fn times_of(runtime: &dyn Inspected) -> String {
+    let times = [("polls", sum(runtime, |samples| &samples.polls)), ("waits for a poll", sum(runtime, |samples| &samples.latencies))];
+    let seen = times.iter().filter(|(_, times)| times.count() > 0);
+    seen.map(|(what, times)| format!("; {what} {times}")).collect()
+}
+
 /// What all workers of a runtime have counted since the last time that this was asked, which `before` remembers. Compared in ticks, because how long a tick is becomes known better and better.
 #[cfg(feature = "metrics")]
 pub(crate) fn news(runtime: &dyn Inspected, which: fn(&Samples) -> &Buckets, before: &mut Vec<u64>) -> Histogram {

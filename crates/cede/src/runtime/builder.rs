@@ -18,7 +18,7 @@ use super::{Handle, Id, LocalOptions, LocalRuntime, Ready, Runtime, local, steal
 use crate::blocking::{Blocking, pool};
 use crate::inspect::Deadlock;
 use crate::monitor::{Reported, Reports, Stall};
-use crate::rank::policy::Policy;
+use crate::rank::policy::{OrderedQueue, Policy};
 use crate::record::{FlightRecorder, Recorder};
 
 type ThreadName = Arc<dyn Fn() -> String + Send + Sync>;
@@ -51,11 +51,11 @@ pub struct Builder {
     rescue: Rescue,
     reports: Reports,
     on_task_panic: Option<panics::Listener>,
-    flight_recorder: FlightRecorder,
+    pub(crate) flight_recorder: FlightRecorder,
     descriptors: bool,
     timers: bool,
     /// In a lock, so that a builder can be looked at from several threads.
-    policy: Option<Mutex<Box<dyn Policy>>>,
+    policy: Option<Mutex<(Box<dyn Policy>, Ready)>>,
     placement: Placement,
 }
 
@@ -327,12 +327,6 @@ impl Builder {
         self
     }
 
-    /// Records what the threads of the runtime do, see [`record`](crate::record) and [`Handle::trace`]. By default that is off, and may be turned on from outside by `cede trace`.
-    pub fn flight_recorder(&mut self, recorder: FlightRecorder) -> &mut Self {
-        self.flight_recorder = recorder;
-        self
-    }
-
     /// What happens when a task panics; see [`UnhandledPanic`]. Other policies belong to those who know what a task is for: a [`TaskGroup`](crate::group::TaskGroup) can go on without the child that panicked, or
     /// [start it again](crate::group::Spawner::spawn_restarting), and actors have supervisors.
     pub fn unhandled_panic(&mut self, behavior: UnhandledPanic) -> &mut Self {
@@ -361,7 +355,9 @@ impl Builder {
     /// Decides which task runs next on a one-thread runtime: the next one that is made with this builder. Without it, tasks run in the order in which they became runnable, but by their
     /// [priorities](crate::task::Priority) if they have any.
     pub fn policy(&mut self, policy: impl Policy + 'static) -> &mut Self {
-        self.policy = Some(Mutex::new(Box::new(policy)));
+        // The queue is made here, so that a program without a policy has no code for it.
+        let queue = Box::new(OrderedQueue::default());
+        self.policy = Some(Mutex::new((Box::new(policy), Ready::Other(queue))));
         self
     }
 
@@ -408,9 +404,9 @@ impl Builder {
         let clock = self.clock();
         let driver = Driver::epoll(clock.clone())?;
         let policy = self.policy.take().map(|policy| policy.into_inner().unwrap_or_else(PoisonError::into_inner));
-        let ready = match policy {
-            None => Ready::Fifo(cede_core::run_queue::RunQueue::new()),
-            Some(_) => Ready::Ordered(Box::default()),
+        let (policy, ready) = match policy {
+            None => (None, Ready::Fifo(cede_core::run_queue::RunQueue::new())),
+            Some((policy, ready)) => (Some(policy), ready),
         };
         Ok(local::build(self.parts(clock, false), driver, ready, policy, bound_to))
     }

@@ -16,12 +16,8 @@ use super::parts::Parts;
 use super::stats::Stats;
 use super::{Id, Refusal, RuntimeMetrics};
 use super::{local, steal};
-use crate::histogram::Histogram;
 use crate::inspect::Dump;
-use crate::inspect::registry::Inspected;
 use crate::rank::Wanted;
-use crate::record::samples::{Buckets, Samples};
-use crate::record::{self, Trace};
 use crate::task::JoinHandle;
 use crate::time::timers::Lease;
 
@@ -91,12 +87,6 @@ impl Handle {
     #[must_use]
     pub fn dump(&self) -> Dump {
         Dump::of(Some(self.parts().id.number()))
-    }
-
-    /// What the threads of this runtime did in the last seconds, if its flight recorder is on; see [`record`](crate::record). Writers are not stopped for that.
-    #[must_use]
-    pub fn trace(&self) -> Option<Trace> {
-        record::trace(self.parts())
     }
 
     /// Starts a task; see [`cede::spawn`](crate::spawn).
@@ -254,16 +244,13 @@ impl Handle {
         self.parts().name.as_deref()
     }
 
-    pub(crate) fn inspected(&self) -> &dyn Inspected {
+    /// As what reports see it.
+    #[cfg(feature = "record")]
+    pub(crate) fn inspected(&self) -> &dyn crate::inspect::registry::Inspected {
         match &self.scheduler {
             SchedulerHandle::Local(shared) => &**shared,
             SchedulerHandle::Steal(shared) => &**shared,
         }
-    }
-
-    /// What all workers have counted.
-    pub(crate) fn sampled(&self, which: fn(&Samples) -> &Buckets) -> Histogram {
-        record::samples::sum(self.inspected(), which)
     }
 
     pub(crate) fn alive_tasks(&self) -> usize {

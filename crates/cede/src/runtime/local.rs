@@ -144,7 +144,7 @@ pub(crate) fn build(
         stats: Stats::default(),
         foreign_stats: Stats::default(),
         lanes: Arc::default(),
-        ordered: matches!(ready, Ready::Ordered(_)),
+        ordered: ready.is_by_number(),
         inbox: TransferStack::new(),
         inbox_len: AtomicUsize::new(0),
         freed: [TransferStack::new(), TransferStack::new()],

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::Handle;
-use crate::histogram::Histogram;
 
 /// Numbers about a runtime as it is at the moment of each call.
 ///
@@ -14,7 +13,7 @@ use crate::histogram::Histogram;
 /// ```
 #[derive(Clone, Debug)]
 pub struct RuntimeMetrics {
-    handle: Handle,
+    pub(crate) handle: Handle,
 }
 
 impl RuntimeMetrics {
@@ -68,18 +67,6 @@ impl RuntimeMetrics {
     #[must_use]
     pub fn worker_park_unpark_count(&self, worker: usize) -> u64 {
         self.handle.stats(worker).park_unpark_count()
-    }
-
-    /// How long polls of tasks take, by samples: about one poll in two thousand is timed, and one after every sixteenth sleep. Polls that have not ended are not in it.
-    #[must_use]
-    pub fn poll_times(&self) -> Histogram {
-        self.handle.sampled(|samples| &samples.polls)
-    }
-
-    /// How long tasks wait from when they are woken or spawned to when they are polled, by samples of what workers wake and spawn.
-    #[must_use]
-    pub fn schedule_latencies(&self) -> Histogram {
-        self.handle.sampled(|samples| &samples.latencies)
     }
 
     /// How many tasks were spawned since the runtime began.

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use super::steal::priority;
@@ -23,10 +24,14 @@ impl Placement {
             return Ok(());
         }
         let placement = self.clone();
-        let (tell, told) = std::sync::mpsc::channel();
-        let thread = spawn(thread::Builder::new(), Box::new(move || drop(tell.send(placement.set()))))?;
-        let set = told.recv().unwrap_or_else(|_| Err(io::Error::other("the thread that was to try it ended")));
-        thread.join().map_or_else(|_| Err(io::Error::other("the thread that was to try it panicked")), |()| set)
+        // A channel of std would be ten kilobytes of code.
+        let outcome = Arc::new(Mutex::new(None));
+        let place = outcome.clone();
+        let thread =
+            spawn(thread::Builder::new(), Box::new(move || *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(placement.set())))?;
+        let _panicked = thread.join();
+        let tried = outcome.lock().unwrap_or_else(PoisonError::into_inner).take();
+        tried.unwrap_or_else(|| Err(io::Error::other("the thread that was to try it panicked")))
     }
 
     /// A thread of the runtime begins. What started it may have been made less important.

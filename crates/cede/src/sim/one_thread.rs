@@ -20,7 +20,7 @@ where
 {
     let trace = Arc::new(Lock::new(Trace::default()));
     let queue = ChosenQueue::new(Chooser::new(policy, choices), trace.clone());
-    let runtime = Builder::new_current_thread().flight_recorder(recorder).build_simulated(Ready::Chosen(Box::new(queue)));
+    let runtime = Builder::new_current_thread().flight_recorder(recorder).build_simulated(Ready::Other(Box::new(queue)));
     let clock = runtime.handle().parts().clock.clone();
     // The program is a task like its children, so that the policy chooses it, too.
     let main = runtime.spawn(program);

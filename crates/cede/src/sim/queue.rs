@@ -7,6 +7,7 @@ use cede_core::lock::Lock;
 use cede_core::task::TaskRef;
 
 use super::policy::Chooser;
+use crate::runtime::Order;
 
 /// What ran when, as a number.
 #[derive(Debug, Default)]
@@ -54,13 +55,19 @@ impl ChosenQueue {
     pub(crate) fn new(chooser: Chooser, trace: Arc<Lock<Trace>>) -> Self {
         Self { tasks: Vec::new(), chooser, trace }
     }
+}
 
-    pub(crate) fn push(&mut self, task: TaskRef) {
+impl Order for ChosenQueue {
+    fn is_by_number(&self) -> bool {
+        false
+    }
+
+    fn push(&mut self, task: TaskRef, _number: u64) {
         self.trace.lock().ordinal(task.id());
         self.tasks.push(task);
     }
 
-    pub(crate) fn pop(&mut self) -> Option<TaskRef> {
+    fn pop(&mut self) -> Option<TaskRef> {
         if self.tasks.is_empty() {
             return None;
         }
@@ -71,15 +78,11 @@ impl ChosenQueue {
         Some(task)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.tasks.is_empty()
-    }
-
-    pub(crate) fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.tasks.len()
     }
 
-    pub(crate) fn clear(&mut self) {
+    fn clear(&mut self) {
         self.tasks.clear();
     }
 }

@@ -10,6 +10,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use super::checked;
 
 /// The user whose rights this process has.
+#[cfg(feature = "inspect")]
 pub(crate) fn effective() -> libc::uid_t {
     // SAFETY: [I1] it fills nothing and cannot fail.
     unsafe { libc::geteuid() }
@@ -27,7 +28,7 @@ pub(crate) fn peer(socket: BorrowedFd<'_>) -> io::Result<libc::ucred> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "inspect"))]
 mod tests {
     use std::os::fd::AsFd;
     use std::os::unix::net::UnixStream;

@@ -17,7 +17,7 @@ use cede_core::task::{Cell as TaskCell, Home, TaskRef};
 
 use super::spawn::spawn_to;
 use super::{LocalHome, Scheduler, Shared, is_driven_here};
-use crate::rank::{self, Rank, Ranked, Wanted};
+use crate::rank::{self, Rank, Ranked, Wanted, linked};
 use crate::record;
 use crate::runtime::ready::Ready;
 use crate::task::slab;
@@ -105,12 +105,12 @@ impl Scheduler {
     /// The next task, and whether it has a rank.
     #[cold]
     pub(super) fn next_by_rank(&self) -> (Option<TaskRef>, bool) {
-        let next = self.turns.borrow_mut().next(&self.shared.lanes, self);
+        let next = linked::next(&mut self.turns.borrow_mut(), &self.shared.lanes, self);
         next.map_or_else(|| (self.next(), false), |(task, ranked)| (Some(task), ranked))
     }
 
     /// Takes any task that is queued.
     pub(super) fn pop_any(&self) -> Option<TaskRef> {
-        self.ready(Ready::pop).or_else(|| self.shared.lanes.pop())
+        self.ready(Ready::pop).or_else(|| linked::pop(&self.shared.lanes))
     }
 }

@@ -5,13 +5,13 @@
 use cede_core::task::TaskRef;
 
 use super::Worker;
-use crate::rank::Scheduler;
+use crate::rank::{Scheduler, linked};
 
 impl Worker {
     /// The next task, and whether it has a rank.
     #[cold]
     pub(super) fn next_by_rank(&self) -> (Option<TaskRef>, bool) {
-        let next = self.turns.borrow_mut().next(&self.shared.lanes, self);
+        let next = linked::next(&mut self.turns.borrow_mut(), &self.shared.lanes, self);
         next.map_or_else(|| (self.next(), false), |(task, ranked)| (Some(task), ranked))
     }
 }

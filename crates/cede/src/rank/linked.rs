@@ -1,0 +1,83 @@
+//! What is in a program only if it gives a task a rank.
+//!
+//! Schedulers ask the lanes whether anything waits there, and locks say who waits for whom. So the linker would keep all of this module for programs that never give a rank to anything, which are
+//! most. Instead the first task with a rank puts a table of functions here; before that there is nothing to do.
+
+#![forbid(unsafe_code)]
+
+use std::sync::{Arc, OnceLock};
+
+use cede_context::holder::Awaited;
+use cede_core::task::TaskRef;
+
+use super::{Lanes, Rank, Scheduler, Turns, inherit};
+
+struct Linked {
+    next: fn(&mut Turns, &Lanes, &dyn Scheduler) -> Option<(TaskRef, bool)>,
+    pop: fn(&Lanes) -> Option<TaskRef>,
+    of: fn(u64) -> Option<Arc<Rank>>,
+    holds: fn(u64, u64),
+    idle: fn(u64),
+    begins: fn(Awaited, u64),
+    ends: fn(Awaited, u64),
+}
+
+static LINKED: OnceLock<&'static Linked> = OnceLock::new();
+
+/// A task gets a rank.
+pub(super) fn link() {
+    static ALL: Linked = Linked {
+        next: Turns::next,
+        pop: Lanes::pop,
+        of: super::registered,
+        holds: inherit::holds,
+        idle: inherit::idle,
+        begins: inherit::begins,
+        ends: inherit::ends,
+    };
+    LINKED.get_or_init(|| &ALL);
+}
+
+/// See [`Turns::next`].
+#[cold]
+pub(crate) fn next(turns: &mut Turns, lanes: &Lanes, scheduler: &dyn Scheduler) -> Option<(TaskRef, bool)> {
+    LINKED.get().and_then(|linked| (linked.next)(turns, lanes, scheduler))
+}
+
+/// Takes any task from the lanes.
+pub(crate) fn pop(lanes: &Lanes) -> Option<TaskRef> {
+    LINKED.get().and_then(|linked| (linked.pop)(lanes))
+}
+
+/// The rank of a task.
+pub(crate) fn of(task: u64) -> Option<Arc<Rank>> {
+    LINKED.get().and_then(|linked| (linked.of)(task))
+}
+
+/// See [`inherit::holds`].
+pub(crate) fn holds(lock: u64, holder: u64) {
+    if let Some(linked) = LINKED.get() {
+        (linked.holds)(lock, holder);
+    }
+}
+
+/// See [`inherit::idle`].
+pub(crate) fn idle(lock: u64) {
+    if let Some(linked) = LINKED.get() {
+        (linked.idle)(lock);
+    }
+}
+
+/// See [`inherit::begins`].
+pub(crate) fn begins(what: Awaited, waiter: u64) {
+    if let Some(linked) = LINKED.get() {
+        (linked.begins)(what, waiter);
+    }
+}
+
+/// See [`inherit::ends`].
+pub(crate) fn ends(what: Awaited, waiter: u64) {
+    if let Some(linked) = LINKED.get() {
+        (linked.ends)(what, waiter);
+    }
+}
