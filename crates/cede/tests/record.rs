@@ -202,13 +202,17 @@ fn a_stall_leaves_a_file() {
     let (report, reports) = channel();
     let runtime = two_workers()
         .flight_recorder(FlightRecorder::new().on_stall(&directory))
-        .stall_after(Duration::from_millis(5))
+        .stall_after(Duration::from_millis(50))
         .on_stall(move |stall| report.send(stall.task()).unwrap_or(()))
         .build()
         .unwrap();
     let (go_on, wait) = channel::<()>();
-    let stuck =
-        cede::task::Builder::new().name("the \"stuck\" one").spawn_on(async move { wait.recv().unwrap_or(()) }, runtime.handle()).unwrap();
+    // The first poll registers the name.
+    let blocks = async move {
+        cede::task::yield_now().await;
+        wait.recv().unwrap_or(());
+    };
+    let stuck = cede::task::Builder::new().name("the \"stuck\" one").spawn_on(blocks, runtime.handle()).unwrap();
     assert_eq!(reports.recv(), Ok(number(stuck.id())));
     let file = std::fs::read_dir(&directory).unwrap().next().expect("a file").unwrap().path();
     let events = events(&std::fs::read_to_string(file).unwrap());

@@ -12,8 +12,11 @@ use cede_core::task::TaskRef;
 
 use super::{Lanes, Rank, Scheduler, Turns, inherit};
 
+/// A task, and whether it has a rank.
+type Next = Option<(TaskRef, bool)>;
+
 struct Linked {
-    next: fn(&mut Turns, &Lanes, &dyn Scheduler) -> Option<(TaskRef, bool)>,
+    next: fn(&mut Turns, &Lanes, &dyn Scheduler) -> Next,
     pop: fn(&Lanes) -> Option<TaskRef>,
     of: fn(u64) -> Option<Arc<Rank>>,
     holds: fn(u64, u64),
@@ -40,7 +43,7 @@ pub(super) fn link() {
 
 /// See [`Turns::next`].
 #[cold]
-pub(crate) fn next(turns: &mut Turns, lanes: &Lanes, scheduler: &dyn Scheduler) -> Option<(TaskRef, bool)> {
+pub(crate) fn next(turns: &mut Turns, lanes: &Lanes, scheduler: &dyn Scheduler) -> Next {
     LINKED.get().and_then(|linked| (linked.next)(turns, lanes, scheduler))
 }
 
