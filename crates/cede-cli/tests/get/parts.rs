@@ -14,15 +14,23 @@ fn a_finished_part_is_not_the_next_ones_scratch() {
 #[test]
 fn a_name_keeps_its_part_to_itself() {
     let (server, place) = (Server::http(), Place::new("name-then-part"));
-    let (name, part) = (server.url("/slow/x"), server.url("/data/50/x.part"));
+    // Too large to be created in one go, which needs no part.
+    let (name, part) = (server.url("/data/300000/x"), server.url("/data/50/x.part"));
     for options in [&["--force", "-j1"][..], &["--force", "-j2"]] {
         place.get(&[options, &[&name, &part]].concat()).expect(1, &["another URL of this run writes to x.part", "1 of 2 files"]);
         // With two at a time, whichever came first has its file; neither has the other's bytes.
         for saved in place.names() {
-            let right = if saved == "x" { data(100_000) } else { data(50) };
+            let right = if saved == "x" { data(300_000) } else { data(50) };
             assert!(place.read(&saved) == right, "{saved}");
         }
     }
+}
+
+#[test]
+fn a_small_file_needs_no_part_so_the_name_is_free() {
+    let (server, place) = (Server::http(), Place::new("small-then-part"));
+    place.get(&["-j1", &server.url("/data/90/x"), &server.url("/data/50/x.part")]).expect(0, &["2 of 2 files"]);
+    assert_eq!((place.read("x"), place.read("x.part")), (data(90), data(50)));
 }
 
 #[test]

@@ -31,18 +31,19 @@ const PERIOD: (Duration, u32) = (Duration::from_millis(400), 1000);
 ///
 /// ```
 /// use std::sync::{Arc, mpsc};
-/// use cede::sync::Mutex;
+/// use cede::sync::{Barrier, Mutex};
 ///
 /// let (report, reports) = mpsc::channel();
 /// let runtime = cede::runtime::Builder::new_multi_thread()
 ///     .worker_threads(1)
 ///     .on_deadlock(move |deadlock| report.send(deadlock.parties().len()).unwrap_or(()))
 ///     .build()?;
-/// let (a, b) = (Arc::new(Mutex::new(())), Arc::new(Mutex::new(())));
+/// let (a, b, both) = (Arc::new(Mutex::new(())), Arc::new(Mutex::new(())), Arc::new(Barrier::new(2)));
 /// for (first, second) in [(a.clone(), b.clone()), (b, a)] {
+///     let both = both.clone();
 ///     runtime.spawn(async move {
 ///         let _first = first.lock().await;
-///         cede::task::yield_now().await;
+///         both.wait().await;
 ///         let _second = second.lock().await;
 ///     });
 /// }
