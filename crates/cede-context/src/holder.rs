@@ -3,7 +3,7 @@
 //! A lock notes the task that holds it, with one store. When somebody has to wait, the lock tells the runtime, so that whoever looks for deadlocks need not touch the lock, which may be gone by
 //! then, and so that who holds what an important task waits for can be let run first. What the runtime does with it is its own business: whoever enters one leaves its functions with the thread.
 
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::cells;
 
@@ -22,8 +22,8 @@ pub struct Holders {
     pub waits: fn(Awaited, bool),
     /// The task that runs on this thread is at this end of the channel at an address.
     pub end: fn(u64, End),
-    /// Whether somebody wants to know where tasks wait.
-    pub looked_at: &'static AtomicBool,
+    /// How many want to know where tasks wait.
+    pub looked_at: &'static AtomicUsize,
     /// Then this is called when a leaf has said what it waits for, on the stack of its poll.
     pub looks: fn(),
 }
@@ -104,7 +104,7 @@ pub fn waits_no_more(what: Awaited) {
 #[cfg(all(test, feature = "std", not(loom)))]
 mod tests {
     use core::cell::Cell;
-    use core::sync::atomic::{AtomicBool, AtomicUsize};
+    use core::sync::atomic::AtomicUsize;
     use std::boxed::Box;
 
     use super::{Holders, current, install, note};
@@ -117,7 +117,7 @@ mod tests {
     fn without_a_runtime_nobody_is_current_and_nothing_is_noted() {
         assert_eq!(current(), 0);
         note(1, 2);
-        let never = Box::leak(Box::new(AtomicBool::new(false)));
+        let never = Box::leak(Box::new(AtomicUsize::new(0)));
         let note = |lock, holder| NOTED.set((lock, holder));
         let nobody = Box::leak(Box::new(AtomicUsize::new(0)));
         let holders = Holders {

@@ -138,7 +138,7 @@ pub fn waiting_for(kind: WaitKind, object: u64) {
 pub fn waiting_for_by_way(kind: WaitKind, object: u64, indirect: bool) {
     cells::set_wait(Wait { kind, object, indirect }.to_word());
     if let Some(holders) = cells::holders()
-        && holders.looked_at.load(Ordering::Relaxed)
+        && holders.looked_at.load(Ordering::Relaxed) != 0
     {
         (holders.looks)();
     }

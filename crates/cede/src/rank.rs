@@ -9,8 +9,8 @@
 //! (or does not), so one queue for all workers, behind a lock, is enough.
 //!
 //! # How
-//! The future of such a task is a [`Ranked`], and its home a type of its own, by which a wake finds the rank: a waker is called when the task is asleep, so the right to poll, and with it the future, is
-//! the caller's. The poll of a `Ranked` measures itself for its group.
+//! The future of such a task is a [`Ranked`], whose poll measures itself for its group, and its home a type of its own: there a wake finds the lanes, and in the registry the rank. (To read the rank in the future itself would be quicker,
+//! but a reference to a future from outside is not allowed while it holds references into itself.)
 //!
 //! # Who may touch what
 //! A [`Rank`]: everybody; what changes in it is atomic. `REGISTRY`: everybody, under its lock; a rank is in it from the spawn until its future is dropped.

@@ -376,14 +376,19 @@ fn a_dump_shows_who_is_at_the_other_end_of_a_channel() {
             fill.send(2).await.unwrap();
         }
     });
+    let waits = |tasks: &[TaskDump], task: u64, what| tasks.iter().any(|shown| shown.id == task && shown.waits_for.contains(what));
+    let number = |id: cede::task::Id| id.to_string().parse::<u64>().unwrap();
+    let (receiver, sender) = (number(receives.id()), number(sends.id()));
+    // It has got the one, and waits for the other.
+    dump_until(runtime.handle(), |tasks| {
+        waits(tasks, receiver, "a message") && tasks.iter().any(|task| task.id == receiver && task.polls == 2)
+    });
     let tells = runtime.spawn(async move {
         tell.send(()).await.unwrap();
         pending::<()>().await;
         drop(tell);
     });
-    let waits = |tasks: &[TaskDump], task: u64, what| tasks.iter().any(|shown| shown.id == task && shown.waits_for.contains(what));
-    let number = |id: cede::task::Id| id.to_string().parse::<u64>().unwrap();
-    let (receiver, sender, teller) = (number(receives.id()), number(sends.id()), number(tells.id()));
+    let teller = number(tells.id());
     let tasks = dump_until(runtime.handle(), |tasks| {
         waits(tasks, receiver, "a message") && waits(tasks, sender, "room") && tasks.iter().any(|task| task.peer == Some(teller))
     });

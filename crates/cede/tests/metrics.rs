@@ -173,12 +173,15 @@ fn what_other_threads_queue_is_in_the_latencies() {
         let handle = runtime.handle().clone();
         // Each is spawned when the one before has ended, so the worker makes no task runnable itself.
         runtime.block_on(async {
-            for _ in 0..64 {
-                let handle = handle.clone();
-                cede::task::spawn_blocking(move || handle.spawn(async {})).await.unwrap().await.unwrap();
+            // Some of them are timed.
+            for _ in 0..10_000 {
+                let spawning = handle.clone();
+                cede::task::spawn_blocking(move || spawning.spawn(async {})).await.unwrap().await.unwrap();
+                if handle.metrics().schedule_latencies().count() >= 2 {
+                    return;
+                }
             }
+            panic!("{} on {handle:?}", handle.metrics().schedule_latencies());
         });
-        let waits = runtime.metrics().schedule_latencies();
-        assert!(waits.count() >= 2, "{waits} on {:?}", runtime.handle());
     }
 }

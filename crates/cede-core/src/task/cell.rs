@@ -86,18 +86,6 @@ impl<F: Future, H: Home> Cell<F, H> {
         }
     }
 
-    /// Calls `look` with the future, unless it is gone. For a home whose tasks are all of these types, and that keeps something in their futures.
-    ///
-    /// # Safety
-    /// The task was made by [`Cell::emplace`] with these types, and the caller has the right to poll it.
-    pub unsafe fn with_future<R>(task: TaskRef, look: impl FnOnce(&F) -> R) -> Option<R> {
-        // SAFETY: [I1] the caller's contract.
-        unsafe { Self::of(task) }.stage.with(|stage| match unsafe { &*stage } {
-            Stage::Running(future) => Some(look(future)),
-            Stage::Finished(_) | Stage::Consumed => None,
-        })
-    }
-
     /// The cell of a task that was made by [`Cell::emplace`] with these types; the vtable sees to that.
     unsafe fn of<'a>(task: TaskRef) -> &'a Self {
         // SAFETY: the header is the first field of a `repr(C)` cell of these types; [I5] it is alive.

@@ -100,7 +100,6 @@ impl<T, F> Join<T, F> {
             AfterLeave::DropOutput => return Some(Leftover(self.task)),
             AfterLeave::DropWaker => {
                 cede_context::wait::forget(self.task.id());
-                cede_context::holder::waits_no_more(cede_context::holder::Awaited::Task(self.task.id()));
                 let _reference = Reference(self.task);
                 // SAFETY: [I4] the bit was taken back before completion: the waker is ours.
                 drop(self.task.header().join_waker.with_mut(|kept| unsafe { (*kept).assume_init_read() }));

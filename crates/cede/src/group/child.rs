@@ -94,7 +94,8 @@ pub(super) fn tell(child: &ChildName, payload: &(dyn Any + Send)) {
     let Some(task) = context::current_task_id() else { return };
     let panicked = Panicked { task, spawned_at: child.site, payload, awaited: true };
     // The group keeps it, so somebody learns of it.
-    let _untold = context::with_current(|runtime| runtime.parts().panics.note(&panicked, child.name.clone()));
+    let Some(runtime) = context::try_current() else { return };
+    let _untold = runtime.parts().panics.note(&panicked, child.name.clone());
 }
 
 /// The value of a child, made by [`TaskGroup::spawn`](super::TaskGroup::spawn). Dropping it has no effect: the child belongs to its group.

@@ -18,8 +18,10 @@
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use cede_core::task::TaskRef;
 
 use super::TaskDump;
 use crate::monitor::Stack;
@@ -29,10 +31,8 @@ use crate::runtime::{StallFrame, context};
 const PARTS: usize = 16;
 
 static KEPT: [Mutex<Option<HashMap<u64, Stack>>>; PARTS] = [const { Mutex::new(None) }; PARTS];
-/// Whether leaves call [`keep`].
-pub(crate) static LOOKED_AT: AtomicBool = AtomicBool::new(false);
-/// How many want it.
-static WANTED: AtomicUsize = AtomicUsize::new(0);
+/// How many want it: then leaves call [`keep`].
+pub(crate) static LOOKED_AT: AtomicUsize = AtomicUsize::new(0);
 
 fn part(task: u64) -> MutexGuard<'static, Option<HashMap<u64, Stack>>> {
     KEPT[task as usize % PARTS].lock().unwrap_or_else(PoisonError::into_inner)
@@ -58,9 +58,7 @@ fn part(task: u64) -> MutexGuard<'static, Option<HashMap<u64, Stack>>> {
 /// ```
 #[must_use = "it is switched off when this is dropped"]
 pub fn await_chains() -> AwaitChains {
-    if WANTED.fetch_add(1, Ordering::SeqCst) == 0 {
-        LOOKED_AT.store(true, Ordering::Relaxed);
-    }
+    LOOKED_AT.fetch_add(1, Ordering::SeqCst);
     AwaitChains(())
 }
 
@@ -70,8 +68,7 @@ pub struct AwaitChains(());
 
 impl Drop for AwaitChains {
     fn drop(&mut self) {
-        if WANTED.fetch_sub(1, Ordering::SeqCst) == 1 {
-            LOOKED_AT.store(false, Ordering::Relaxed);
+        if LOOKED_AT.fetch_sub(1, Ordering::SeqCst) == 1 {
             for part in &KEPT {
                 let forgotten = part.lock().unwrap_or_else(PoisonError::into_inner).take();
                 drop(forgotten);
@@ -98,21 +95,28 @@ pub(super) fn keep() {
     drop(before);
 }
 
-/// Puts the chains to the tasks of a dump, and forgets those of tasks that have ended.
-pub(super) fn add_to(tasks: &mut [TaskDump], all: bool) {
-    if WANTED.load(Ordering::SeqCst) == 0 {
+/// A task ends, and with it what is kept of it.
+#[inline]
+pub(crate) fn ended(task: TaskRef) {
+    if LOOKED_AT.load(Ordering::Relaxed) != 0 {
+        forget(task.id());
+    }
+}
+
+#[cold]
+fn forget(task: u64) {
+    let forgotten = part(task).as_mut().and_then(|kept| kept.remove(&task));
+    drop(forgotten);
+}
+
+/// Puts the chains to the tasks of a dump.
+pub(super) fn add_to(tasks: &mut [TaskDump]) {
+    if LOOKED_AT.load(Ordering::SeqCst) == 0 {
         return;
     }
     for task in tasks.iter_mut() {
         let stack = part(task.id).as_ref().and_then(|kept| kept.get(&task.id).cloned());
         task.awaits = stack.map(|stack| stack.awaits()).unwrap_or_default();
-    }
-    if all {
-        for (number, kept) in KEPT.iter().enumerate() {
-            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-            let Some(kept) = kept.as_mut() else { continue };
-            kept.retain(|id, _| *id as usize % PARTS == number && tasks.binary_search_by_key(id, |task| task.id).is_ok());
-        }
     }
 }
 

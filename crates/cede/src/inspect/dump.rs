@@ -55,7 +55,7 @@ impl Dump {
         seen.dedup_by_key(|(task, _)| task.id);
         let describer = Describer::new();
         let mut tasks: Vec<_> = seen.iter().map(|&(task, runtime)| describer.describe(task, runtime)).collect();
-        chain::add_to(&mut tasks, only.is_none());
+        chain::add_to(&mut tasks);
         tasks.extend(describer.blocking(only));
         let circles = deadlock::circles(seen.iter().map(|&(task, _)| task), deadlock::waits_for);
         let party = |id: &u64| seen.binary_search_by_key(id, |(task, _)| task.id).ok().map(|index| tasks[index].clone());

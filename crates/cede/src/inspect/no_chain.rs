@@ -3,13 +3,15 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicUsize;
+
+use cede_core::task::TaskRef;
 
 use super::TaskDump;
 use crate::runtime::StallFrame;
 
 /// Never.
-pub(crate) static LOOKED_AT: AtomicBool = AtomicBool::new(false);
+pub(crate) static LOOKED_AT: AtomicUsize = AtomicUsize::new(0);
 
 /// Does nothing without the feature `backtrace`. With it, tasks keep where they wait as long as the result is there.
 #[must_use = "it is switched off when this is dropped"]
@@ -25,7 +27,10 @@ pub(crate) fn keep_if_asked() {}
 
 pub(super) fn keep() {}
 
-pub(super) fn add_to(_tasks: &mut [TaskDump], _all: bool) {}
+#[inline(always)]
+pub(crate) fn ended(_task: TaskRef) {}
+
+pub(super) fn add_to(_tasks: &mut [TaskDump]) {}
 
 pub(super) fn write(_f: &mut fmt::Formatter<'_>, _awaits: &[StallFrame]) -> fmt::Result {
     Ok(())

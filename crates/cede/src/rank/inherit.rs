@@ -50,7 +50,9 @@ struct Node {
 }
 
 fn graph() -> Option<MutexGuard<'static, Option<Graph>>> {
-    super::any().then(|| GRAPH.lock().unwrap_or_else(PoisonError::into_inner))
+    let graph = super::any().then(|| GRAPH.lock().unwrap_or_else(PoisonError::into_inner));
+    // The last rank may have gone meanwhile, and the graph with it.
+    graph.filter(|_| super::any())
 }
 
 /// Somebody waits for the lock at this address, which this task has now; zero: nobody knows.
@@ -69,10 +71,21 @@ pub(super) fn idle(lock: u64) {
 pub(super) fn begins(what: Awaited, waiter: u64) {
     let Some(mut graph) = graph() else { return };
     let graph = graph.get_or_insert_default();
-    graph.wait(what, waiter);
     if let Awaited::Task(task) = what {
-        graph.hold(what, Some(task));
+        // There is one handle on a task: if another one waits now, it has got that.
+        if graph.things.get(&what).is_some_and(|thing| thing.waiters != [waiter]) {
+            graph.forget(what);
+        }
+        graph.wait(what, waiter);
+        return graph.hold(what, Some(task));
     }
+    graph.wait(what, waiter);
+}
+
+/// Nobody waits for a task any more: it has ended, or its handle is gone, wherever that was.
+pub(crate) fn released(task: u64) {
+    let Some(mut graph) = graph() else { return };
+    graph.get_or_insert_default().forget(Awaited::Task(task));
 }
 
 /// A task waits no longer.
@@ -115,9 +128,10 @@ impl Graph {
             node.waits_for.retain(|&other| other != what);
         }
         if idle {
-            return self.forget(what);
+            self.forget(what);
+        } else {
+            self.settle(holder);
         }
-        self.settle(holder);
         self.leave_out(waiter);
     }
 
@@ -186,4 +200,55 @@ impl Graph {
 
 fn own_class(task: u64) -> Priority {
     super::of(task).map_or(Priority::Normal, |rank| rank.own_class())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::Ordering;
+
+    use cede_context::holder::Awaited;
+
+    use super::{GRAPH, begins, ends, holds, idle, released};
+    use crate::rank::{Lanes, Priority, Ranked, Wanted};
+
+    fn ranked(id: u64, priority: Priority, lanes: &Arc<Lanes>) -> Ranked<()> {
+        Ranked::new((), id, Wanted { priority, ..Wanted::default() }, None, lanes)
+    }
+
+    fn is_empty() -> bool {
+        GRAPH.lock().unwrap().as_ref().is_none_or(|graph| graph.things.is_empty() && graph.tasks.is_empty())
+    }
+
+    #[test]
+    fn whoever_waits_no_more_leaves_nothing_behind() {
+        let lanes = Arc::default();
+        // Numbers that no task has.
+        let (low, high) = (u64::MAX - 1, u64::MAX - 2);
+        let holder = ranked(low, Priority::Background, &lanes);
+        let waiter = ranked(high, Priority::Urgent, &lanes);
+        let class = || holder.rank().class.load(Ordering::SeqCst);
+        for ordinary in 0..10 {
+            begins(Awaited::Task(1 << 40 | ordinary), 1 << 41 | ordinary);
+            ends(Awaited::Task(1 << 40 | ordinary), 1 << 41 | ordinary);
+            begins(Awaited::Task(1 << 40 | ordinary), 1 << 41 | ordinary);
+            released(1 << 40 | ordinary);
+        }
+        assert!(is_empty());
+        // The handle goes from one task to another.
+        begins(Awaited::Task(low), high);
+        assert_eq!(class(), Priority::Urgent as u8);
+        begins(Awaited::Task(low), 1 << 41);
+        assert_eq!(class(), Priority::Normal as u8);
+        released(low);
+        assert_eq!(class(), Priority::Background as u8);
+        assert!(is_empty());
+        holds(8, low);
+        begins(Awaited::Lock(8), high);
+        assert_eq!(class(), Priority::Urgent as u8);
+        idle(8);
+        assert_eq!(class(), Priority::Background as u8);
+        assert!(is_empty());
+        drop(waiter);
+    }
 }

@@ -23,6 +23,7 @@ struct Linked {
     idle: fn(u64),
     begins: fn(Awaited, u64),
     ends: fn(Awaited, u64),
+    released: fn(u64),
 }
 
 static LINKED: OnceLock<&'static Linked> = OnceLock::new();
@@ -37,6 +38,7 @@ pub(super) fn link() {
         idle: inherit::idle,
         begins: inherit::begins,
         ends: inherit::ends,
+        released: inherit::released,
     };
     LINKED.get_or_init(|| &ALL);
 }
@@ -75,6 +77,14 @@ pub(crate) fn idle(lock: u64) {
 pub(crate) fn begins(what: Awaited, waiter: u64) {
     if let Some(linked) = LINKED.get() {
         (linked.begins)(what, waiter);
+    }
+}
+
+/// See [`inherit::released`].
+#[cold]
+pub(crate) fn released(task: u64) {
+    if let Some(linked) = LINKED.get() {
+        (linked.released)(task);
     }
 }
 

@@ -9,6 +9,7 @@ use cede_core::task::{Leftover, TaskRef, with_waker};
 
 use super::context;
 use super::panics::{Panicked, Untold};
+use crate::inspect::chain;
 use crate::record;
 use crate::task::{Id, JoinError, spans};
 
@@ -116,6 +117,7 @@ unsafe fn fail(task: TaskRef, error: JoinError) {
 #[inline]
 unsafe fn complete(task: TaskRef) {
     record::ends(task);
+    chain::ended(task);
     // SAFETY: the caller's contract.
     match catch_unwind(AssertUnwindSafe(|| unsafe { task.complete() })) {
         Ok(None) => {}

@@ -84,9 +84,6 @@ impl<T> Future for JoinHandle<T> {
         match self.join.poll(cx) {
             Poll::Ready(result) => {
                 unit.spend();
-                if rank::any() {
-                    holder::waits_no_more(Awaited::Task(self.join.task().id()));
-                }
                 Poll::Ready(result.map_err(JoinError::told))
             }
             Poll::Pending => {
@@ -105,6 +102,9 @@ impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
         // SAFETY: [I1] a value is dropped once, and nobody uses the field after this.
         let join = unsafe { ManuallyDrop::take(&mut self.join) };
+        if rank::any() {
+            rank::linked::released(join.task().id());
+        }
         if let Some(leftover) = join.leave() {
             if std::mem::needs_drop::<T>() {
                 nesting::settle(leftover);

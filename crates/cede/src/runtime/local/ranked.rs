@@ -1,19 +1,18 @@
 //! Tasks that have a rank, on a one-thread runtime.
 //!
-//! As on a work-stealing one: a home for each type of future, and the lanes. Where a policy of the user's orders all tasks, they queue like the others; the policy
+//! As on a work-stealing one: a home of their own, and the lanes. Where a policy of the user's orders all tasks, they queue like the others; the policy
 //! sees the rank.
 //!
 //! # Invariants
 //! Those of the parent module and of [`lanes`](crate::rank::lanes), and
-//! - I1: a task of `RankedHome<F>` is in a slab of `Shared`, and its future is a `Ranked<F>`. (No loom model: the state word's is that of `cede_core::task`, and the lanes are behind a lock.)
+//! - I1: a task of `RankedHome` is in a slab of `Shared`. (No loom model: the state word's is that of `cede_core::task`, and the lanes are behind a lock.)
 
 use std::alloc::Layout;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::panic::Location;
 use std::sync::Arc;
 
-use cede_core::task::{Cell as TaskCell, Home, TaskRef};
+use cede_core::task::{Home, TaskRef};
 
 use super::spawn::spawn_to;
 use super::{LocalHome, Scheduler, Shared, is_driven_here};
@@ -23,10 +22,10 @@ use crate::runtime::ready::Ready;
 use crate::task::slab;
 use crate::task::{Id, JoinError, JoinHandle};
 
-/// The home of the tasks whose futures are `Ranked<F>`.
-struct RankedHome<F>(PhantomData<fn() -> F>);
+/// The home of the tasks that have a rank.
+struct RankedHome;
 
-impl<F: Future + 'static> Home for RankedHome<F> {
+impl Home for RankedHome {
     type Failure = JoinError;
 
     fn schedule(task: TaskRef) {
@@ -36,8 +35,8 @@ impl<F: Future + 'static> Home for RankedHome<F> {
         if shared.ordered {
             return super::schedule(task);
         }
-        // SAFETY: [I1] and the right to poll is the caller's, who gives it to the lanes. What is read is `Send` and never changes.
-        let rank = unsafe { TaskCell::<Ranked<F>, Self>::with_future(task, |future| future.rank().clone()) };
+        // Its future is there, and so is the entry of that: the caller has the right to poll it, which goes to the lanes.
+        let rank = rank::of(task.id());
         // Once pushed, the task may run to its end and take its chunk, and the runtime, with it.
         let shared = shared.clone();
         if let Some(rank) = rank
@@ -73,7 +72,7 @@ where
         }
     };
     let push_elsewhere = |task| if shared.ordered { shared.push_to_inbox(task) } else { shared.push_ranked(task, &rank) };
-    spawn_to::<_, RankedHome<F>>(shared, future, id, site, push_here, push_elsewhere)
+    spawn_to::<_, RankedHome>(shared, future, id, site, push_here, push_elsewhere)
 }
 
 impl Shared {

@@ -28,7 +28,7 @@ impl Shared {
             self.inbox.close();
             self.lanes.close();
         }
-        let Scheduler { ready, slab, driver, .. } = scheduler;
+        let Scheduler { ready, slab, driver, policy, .. } = scheduler;
         ready.into_inner().clear();
         let mut slab = slab.into_inner();
         self.end_all(&mut slab);
@@ -41,6 +41,7 @@ impl Shared {
         // A round that is ended by a waker's panic has made progress.
         while run::shielded(|| self.timers.shut_down()).is_none() {}
         let _panicked = run::shielded(|| drop(driver));
+        let _panicked = run::shielded(|| drop(policy));
     }
 
     /// Drops the futures of all tasks of a slab.

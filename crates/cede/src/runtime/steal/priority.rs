@@ -11,7 +11,7 @@ use std::fs;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::sys::priority::{nice, nice_limit, set_nice};
+use crate::sys::priority::{nice as sys_nice, nice_limit, set_nice};
 use crate::sys::thread::Pid;
 
 /// How much nicer a thread is made, of at most 19 in all. A thread that is nicer by ten gets about a tenth.
@@ -27,7 +27,7 @@ static USED: AtomicBool = AtomicBool::new(false);
 /// The normal niceness, if threads may go back to it. Asked by the monitor first, whose own is the normal one.
 fn normal() -> Option<i32> {
     *NORMAL.get_or_init(|| {
-        let nice = nice(None).ok()?;
+        let nice = sys_nice(None).ok()?;
         may_go_back_to(nice).then_some(nice)
     })
 }
@@ -44,7 +44,8 @@ pub(super) fn give_way(thread: Pid) {
     let Some(nice) = normal() else { return };
     USED.store(true, Ordering::Relaxed);
     // The thread may be gone, and then there is nothing to do.
-    let _gone = set_nice(Some(thread), (nice + NICER).min(19));
+    let own = sys_nice(Some(thread)).unwrap_or(nice);
+    let _gone = set_nice(Some(thread), (own + NICER).min(19));
 }
 
 /// Whether any thread was ever made nicer.

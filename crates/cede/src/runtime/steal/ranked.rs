@@ -1,38 +1,37 @@
 //! Tasks that have a rank, on a work-stealing runtime.
 //!
-//! Their home is a type for each type of future, so that a wake finds the rank in the future. The rest is the same: cells are in the slab for foreign spawns, wherever they are spawned.
+//! They have a home of their own, by which a wake finds the lanes, and in the registry the rank. The rest is the same: cells are in the slab for foreign spawns, wherever they are spawned.
 //!
 //! # Invariants
 //! Those of the parent module and of [`lanes`](crate::rank::lanes), and
-//! - I1: a task of `RankedHome<F>` is in a slab of `Shared`, and its future is a `Ranked<F>`. (No loom model: the state word's is that of `cede_core::task`, and the lanes are behind a lock.)
+//! - I1: a task of `RankedHome` is in a slab of `Shared`. (No loom model: the state word's is that of `cede_core::task`, and the lanes are behind a lock.)
 
 use std::alloc::Layout;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::panic::Location;
 use std::sync::Arc;
 
-use cede_core::task::{Cell as TaskCell, Home, TaskRef};
+use cede_core::task::{Home, TaskRef};
 
 use super::{Shared, StealHome, is_driven_here, spawn_from_elsewhere};
-use crate::rank::{Priority, Rank, Ranked, Wanted};
+use crate::rank::{self, Priority, Rank, Ranked, Wanted};
 use crate::record;
 use crate::task::slab;
 use crate::task::spans::{self, Made};
 use crate::task::{Id, JoinError, JoinHandle};
 
-/// The home of the tasks whose futures are `Ranked<F>`.
-struct RankedHome<F>(PhantomData<fn() -> F>);
+/// The home of the tasks that have a rank.
+struct RankedHome;
 
-impl<F: Future + 'static> Home for RankedHome<F> {
+impl Home for RankedHome {
     type Failure = JoinError;
 
     fn schedule(task: TaskRef) {
         record::wakes(task);
         // SAFETY: [I1] and the task is alive.
         let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
-        // SAFETY: [I1] and the right to poll is the caller's, who gives it to the lanes.
-        let rank = unsafe { TaskCell::<Ranked<F>, Self>::with_future(task, |future| future.rank().clone()) };
+        // Its future is there, and so is the entry of that: the caller has the right to poll it, which goes to the lanes.
+        let rank = rank::of(task.id());
         // Once pushed, the task may run to its end and take its chunk, and the runtime, with it.
         let shared = shared.clone();
         if let Some(rank) = rank {
@@ -58,7 +57,7 @@ where
     let future = Ranked::new(future, id.number(), wanted, deadline, &shared.lanes);
     let rank = future.rank().clone();
     let now = shared.parts.clock.now();
-    spawn_from_elsewhere::<_, RankedHome<F>>(shared, future, id, site, |task| {
+    spawn_from_elsewhere::<_, RankedHome>(shared, future, id, site, |task| {
         record::spawns(task);
         shared.lanes.push(task, &rank, now).is_ok()
     })

@@ -200,7 +200,7 @@ impl Tasks {
     fn note_panic(&self, panicked: &Panicked<'_>) -> Option<Untold> {
         self.panicked.set(self.panics_end_it.get());
         // The runtime that the set is driven in, if it is in one, is the one to tell.
-        context::with_current(|handle| handle.parts().tell_panic(panicked)).flatten()
+        context::try_current()?.parts().tell_panic(panicked)
     }
 
     /// Leaves the waker of one who polls the set.
