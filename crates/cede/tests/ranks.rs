@@ -205,7 +205,8 @@ where
 
 #[test]
 fn who_holds_a_lock_matters_as_much_as_who_waits_for_it() {
-    let lock: &AsyncMutex<()> = Box::leak(Box::default());
+    static LOCK: AsyncMutex<()> = AsyncMutex::const_new(());
+    let lock = &LOCK;
     let (turns, classes) = inversion(|| lock.lock(), |_| async { drop(lock.lock().await) });
     assert_eq!(classes, [Priority::Urgent, Priority::Background]);
     assert!(turns < 300, "others had {turns} turns, while the holder needed a thousand");
@@ -213,7 +214,8 @@ fn who_holds_a_lock_matters_as_much_as_who_waits_for_it() {
 
 #[test]
 fn a_writer_does_too_also_through_others() {
-    let lock: &RwLock<()> = Box::leak(Box::default());
+    static LOCK: RwLock<()> = RwLock::const_new(());
+    let lock = &LOCK;
     let waits = async {
         // An ordinary task in between.
         let reads = cede::spawn(async { drop(lock.read().await) });
