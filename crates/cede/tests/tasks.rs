@@ -202,6 +202,35 @@ fn a_self_waking_task_does_not_starve_others() {
     });
 }
 
+/// Timers are looked at by time as well as by the number of polls, without the clock being read at each.
+#[test]
+fn long_polls_do_not_keep_timers_waiting() {
+    for runtime in [Builder::new_current_thread().enable_all().build().unwrap(), Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()] {
+        runtime.block_on(async {
+            let computing = cede::spawn(async {
+                // How many slices began after the sleep was over, and before the sleeper ran.
+                let mut late = Vec::new();
+                for _ in 0..20 {
+                    let due = std::time::Instant::now() + Duration::from_millis(1);
+                    let sleeper = cede::spawn(cede::time::sleep_until(due.into()));
+                    let mut slices = 0;
+                    while !sleeper.is_finished() {
+                        let began = std::time::Instant::now();
+                        slices += u32::from(began >= due);
+                        while began.elapsed() < Duration::from_micros(300) {}
+                        cede::task::yield_now().await;
+                    }
+                    late.push(slices);
+                }
+                late
+            });
+            let mut late = computing.await.unwrap();
+            late.sort_unstable();
+            assert!(late[10] <= 4, "{late:?}");
+        });
+    }
+}
+
 #[test]
 fn a_wake_from_a_foreign_thread_arrives() {
     for _ in 0..200 {

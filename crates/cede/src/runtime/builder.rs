@@ -204,7 +204,7 @@ impl Builder {
         self
     }
 
-    /// After so many polls timers and sockets get their turn; 61 by default.
+    /// After so many polls timers and sockets get their turn at the latest, 61 by default; sooner if polls take long.
     ///
     /// # Panics
     /// If it is zero.

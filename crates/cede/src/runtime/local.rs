@@ -45,6 +45,7 @@ use cede_core::transfer_stack::TransferStack;
 use cede_driver::Driver;
 
 use super::context;
+use super::pace::Pace;
 use super::parts::Parts;
 use super::ready::Ready;
 use super::run::{self, Outcome};
@@ -104,8 +105,7 @@ pub(crate) struct Scheduler {
     policy: Option<RefCell<Box<dyn Policy>>>,
     slab: UnsafeCell<Slab<Shared>>,
     driver: RefCell<Driver>,
-    /// Polls since the driver was looked at.
-    polls: Cell<u32>,
+    pace: Pace,
     /// The clock's time when the driver was looked at last.
     looked_at: Cell<u64>,
     /// A recent reading of the clock.
@@ -160,7 +160,7 @@ pub(crate) fn build(
         policy: policy.map(RefCell::new),
         slab: UnsafeCell::new(Slab::new(shared.clone(), OWN_SLAB)),
         driver: RefCell::new(driver),
-        polls: Cell::new(0),
+        pace: Pace::new(shared.parts.event_interval),
         looked_at: Cell::new(0),
         seen_at: Cell::new(shared.parts.clock.now()),
         attention: Attention::new(&shared.parts),
@@ -430,13 +430,14 @@ impl Scheduler {
         let _driving = context::drive(context::Drive::OneThread);
         let _attending = record::attend(&self.shared.parts.recorder, &self.shared.stats.samples, Some(0));
         self.seen_at.set(self.shared.parts.clock.now());
+        self.pace.begin();
         self.attention.begin(self.seen_at.get());
         let waker = Waker::from(signal.clone());
         let mut cx = Context::from_waker(&waker);
         signal.woken.store(true, Ordering::Relaxed);
         loop {
             if signal.woken.load(Ordering::Relaxed) && signal.woken.swap(false, Ordering::Acquire) {
-                self.polls.set(self.polls.get() + 1);
+                self.pace.polled();
                 record::polls_main();
                 if let Poll::Ready(output) = budget::with_initial(|| future.as_mut().poll(&mut cx)) {
                     return output;
@@ -467,15 +468,14 @@ impl Scheduler {
             self.collect_inbox();
         }
         let before_future = self.ready(|ready| ready.len());
-        let interval = self.shared.parts.event_interval;
         loop {
-            if self.polls.get() >= interval {
+            if self.pace.is_time_to_look() {
                 self.look_around();
             }
             let (next, ranked) = if self.shared.lanes.is_waiting() { self.next_by_rank() } else { (self.next(), false) };
             let Some(task) = next else { return tick };
             tick.polled += 1;
-            self.polls.set(self.polls.get() + 1);
+            self.pace.polled();
             // SAFETY: [I2] the task came from a queue, with the right to poll it; its home's failure is `JoinError`.
             match unsafe { run::run(task, |panicked| self.shared.parts.note_panic(panicked)) } {
                 Outcome::Asleep => {}

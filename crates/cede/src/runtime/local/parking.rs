@@ -17,11 +17,10 @@ impl Scheduler {
     /// Lets inbox, timers and sockets have their turn while tasks are running.
     #[cold]
     pub(super) fn look_around(&self) {
-        self.polls.set(0);
         record::looks(|| self.queued());
         self.collect_inbox();
         let now = self.shared.parts.clock.now();
-        self.seen_at.set(now);
+        self.pace.look(now.saturating_sub(self.seen_at.replace(now)));
         self.attention.at(now);
         let sources = self.shared.timers.driver().has_sources();
         if !sources && self.shared.timers.is_empty() {
@@ -37,7 +36,6 @@ impl Scheduler {
     /// Nothing is runnable: sleeps until something is.
     #[cold]
     pub(super) fn park(&self, signal: &MainSignal) {
-        self.polls.set(0);
         self.slab(Slab::collect);
         self.shared.collect_foreign();
         let timers = &self.shared.timers;
@@ -50,7 +48,9 @@ impl Scheduler {
         if self.shared.inbox.is_empty() && !self.shared.lanes.has_work() && !signal.woken.load(Ordering::SeqCst) {
             self.shared.parts.before_park();
             record::parks(|| self.queued());
-            self.shared.stats.park(self.shared.parts.clock.now());
+            let now = self.shared.parts.clock.now();
+            self.pace.look(now.saturating_sub(self.seen_at.get()));
+            self.shared.stats.park(now);
             if until.is_some() {
                 cede_driver::tighten_timer_slack();
             }

@@ -92,7 +92,7 @@ impl rank::Scheduler for Scheduler {
     }
 
     fn polls(&self) -> u32 {
-        self.polls.get()
+        self.pace.polls()
     }
 
     fn now(&self) -> u64 {

@@ -19,6 +19,7 @@ use super::{Remote, Shared};
 use crate::rank::Turns;
 use crate::record;
 use crate::runtime::desk;
+use crate::runtime::pace::Pace;
 use crate::runtime::run::{self, Outcome};
 use crate::runtime::stats::Stats;
 use crate::runtime::tick::Tick;
@@ -28,8 +29,6 @@ use crate::task::slab::Slab;
 const LIFO_MAX: u32 = 3;
 /// How long the watcher sleeps, at first and at most.
 const WATCH_NS: (u64, u64) = (1_000_000, 4_000_000);
-/// A guess of how long a poll takes, before any was measured.
-const POLL_NS_AT_FIRST: u64 = 1_000;
 
 /// See the parent module. Its cells are accessed for a few instructions at a time, during which no user code runs.
 pub(super) struct Worker {
@@ -42,12 +41,9 @@ pub(super) struct Worker {
     slab: UnsafeCell<Slab<Shared>>,
     /// `None` for the guest.
     driver: Option<RefCell<Driver>>,
-    /// Polls since the driver was looked at.
-    polls: Cell<u32>,
+    pace: Pace,
     looked_at: Cell<u64>,
     polled_at: Cell<u64>,
-    /// A running mean of the time that a poll takes.
-    poll_ns: Cell<u64>,
     watch_ns: Cell<u64>,
     searching: Cell<bool>,
     /// It counts as parked.
@@ -66,15 +62,14 @@ impl Worker {
             slab: UnsafeCell::new(Slab::new(shared.clone(), index)),
             stats: shared.remotes[index].stats.clone(),
             idle: Cell::new(false),
+            pace: Pace::new(shared.parts.event_interval),
             shared,
             index,
             lifo: Cell::new(None),
             lifo_in_a_row: Cell::new(0),
             driver: driver.map(RefCell::new),
-            polls: Cell::new(0),
             looked_at: Cell::new(now),
             polled_at: Cell::new(now),
-            poll_ns: Cell::new(POLL_NS_AT_FIRST),
             watch_ns: Cell::new(WATCH_NS.0),
             searching: Cell::new(false),
             random: Cell::new(0x9E37_79B9 ^ (index as u32 + 1)),
@@ -153,7 +148,7 @@ impl Worker {
     #[inline]
     fn queued_ns(&self) -> u64 {
         let remote = self.remote();
-        self.poll_ns.get().saturating_mul((remote.ring.len() + remote.overflow.len()) as u64)
+        self.pace.poll_ns().saturating_mul((remote.ring.len() + remote.overflow.len()) as u64)
     }
 
     /// Takes a task from the overflow, and refills the ring.
@@ -169,7 +164,7 @@ impl Worker {
     pub(super) fn run(&self) {
         let now = self.shared.parts.clock.now();
         self.polled_at.set(now);
-        self.polls.set(0);
+        self.pace.begin();
         self.stats.awake(now);
         while !self.shared.closing.load(Ordering::Acquire) {
             let tick = self.tick();
@@ -221,7 +216,7 @@ impl Worker {
             let Some(task) = next else { break };
             self.stop_searching();
             tick.polled += 1;
-            self.polls.set(self.polls.get() + 1);
+            self.pace.polled();
             // SAFETY: [I2] the task came from a queue, with the right to poll it; its home's failure is `JoinError`.
             let outcome = desk.turn(|| unsafe { run::run(task, |panicked| self.shared.parts.note_panic(panicked)) });
             if desk.runs().is_null() {
@@ -239,7 +234,7 @@ impl Worker {
             if stop() {
                 break;
             }
-            if self.polls.get() >= self.shared.parts.event_interval {
+            if self.pace.is_time_to_look() {
                 self.look_around();
             }
         }
@@ -337,7 +332,7 @@ impl Worker {
             self.watch_ns.set(WATCH_NS.0);
             // Whoever queued a task meanwhile, in any ring, may have left it to this search, which had perhaps passed that ring before.
             if self.shared.idle.end_search() && self.shared.has_work() {
-                let injected = self.poll_ns.get().saturating_mul(self.shared.inject.len().max(1) as u64);
+                let injected = self.pace.poll_ns().saturating_mul(self.shared.inject.len().max(1) as u64);
                 if self.shared.idle.should_wake_for_push(|| self.queued_ns().saturating_add(injected)) {
                     self.shared.wake_one();
                 }

@@ -24,9 +24,8 @@ impl Worker {
     pub(super) fn look_around(&self) {
         let _holding = self.hold();
         record::looks(|| self.queued());
-        let polls = u64::from(self.polls.replace(0)).max(1);
         let now = self.shared.parts.clock.now();
-        self.measure(now, polls);
+        self.measure(now);
         self.slab(Slab::collect);
         self.shared.collect_foreign();
         if let Some(task) = self.take_injected() {
@@ -40,9 +39,8 @@ impl Worker {
         }
     }
 
-    fn measure(&self, now: u64, polls: u64) {
-        let mean = now.saturating_sub(self.polled_at.replace(now)) / polls;
-        self.poll_ns.set((self.poll_ns.get() * 3 + mean) / 4);
+    fn measure(&self, now: u64) {
+        self.pace.look(now.saturating_sub(self.polled_at.replace(now)));
     }
 
     /// Nothing is runnable: sleeps until something is. `signal` says whether a future that this thread drives was woken.
@@ -75,14 +73,11 @@ impl Worker {
         record::parks(|| self.queued());
         self.slab(Slab::collect);
         self.shared.collect_foreign();
-        let polls = u64::from(self.polls.replace(0));
         let clock = &self.shared.parts.clock;
         let mut until = self.remote().timers.as_ref().and_then(|timers| timers.before_park(clock.is_paused()));
         let role = self.shared.idle.park(self.index, self.searching.replace(false), self.shared.guest_runs());
         let now = clock.now();
-        if polls > 0 {
-            self.measure(now, polls);
-        }
+        self.measure(now);
         if !self.idle.replace(true) {
             self.stats.park(now);
         }
@@ -114,7 +109,7 @@ impl Worker {
     /// The watcher goes on by itself. If it has a task of its own it does not search now, so what was left to it is another one's from here on.
     fn hand_watch_over(&self) {
         let has_own = self.lifo.get().is_some() || !self.remote().ring.is_empty() || !self.remote().overflow.is_empty();
-        if has_own && self.shared.has_work() && self.shared.idle.should_wake_for_push(|| self.poll_ns.get()) {
+        if has_own && self.shared.has_work() && self.shared.idle.should_wake_for_push(|| self.pace.poll_ns()) {
             self.shared.wake_one();
         }
     }

@@ -28,7 +28,7 @@ impl Scheduler for Worker {
     }
 
     fn polls(&self) -> u32 {
-        self.polls.get()
+        self.pace.polls()
     }
 
     fn now(&self) -> u64 {
