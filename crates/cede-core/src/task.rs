@@ -12,27 +12,29 @@
 //! # States
 //! The two lowest bits of the word, [`state::RUN_MASK`], say who has the right to poll:
 //! ```text
-//!            start                      wake, abort
-//!  NOTIFIED ───────► RUNNING ─────────┐ (the runner re-queues at `park`)
-//!   11 ▲               00 │           │
-//!      │ wake, abort      │ park      │ complete
-//!      └────── SLEEP ◄────┘           ▼
-//!               01                 COMPLETE (run bits stay 00 or 11: never SLEEP, so no later wake can queue the task)
+//!            wake, abort
+//!  NOTIFIED ◄───────── RUNNING ───────┐
+//!   11    ───────────►  00 │ ▲        │
+//!          start           │ │ wake   │ complete
+//!                     park ▼ │        ▼
+//!                       SLEEP      COMPLETE (run bits stay 00 or 11: never SLEEP, so no later wake can queue the task)
+//!                        01
 //! ```
-//! `NOTIFIED` while queued: the queue's owner has the right. `NOTIFIED` set on top of `RUNNING`: still the runner's; it finds the bits at
-//! [`TaskRef::park`] and queues the task itself. A new task, and one that yields, is queued while `RUNNING`: the right simply moves with the queue entry.
+//! A task that is queued is `RUNNING`: the right to poll moves with the queue entry, and the poll begins without a step. `NOTIFIED` means that it was woken again: before the poll, then `start` resets that,
+//! because this poll sees to it; or during the poll, then the runner finds it at [`TaskRef::park`] and queues the task itself. An abort makes a task that sleeps `NOTIFIED` at once.
 //!
 //! # References
 //! The runtime holds one from spawn to completion, the join handle one, each abort handle and waker one; queue entries hold none, because a
-//! task that is not complete cannot go away. So `wake_by_ref` is one `fetch_or` and never counts. The one
-//! exception is a runtime that ends: it claims tasks whatever their run bits say, so whoever wakes one by value gives the reference back only after the task is queued.
+//! task that is not complete cannot go away. So `wake_by_ref` is one step and never counts. The one
+//! exception is a runtime that ends: it claims tasks whatever their run bits say, so whoever wakes one by value gives the reference back only after the task is queued, unless it is on a thread whose
+//! own work keeps the runtime from ending.
 //!
 //! # Who may touch what
 //! * `stage` (future or output): until COMPLETE whoever has the right to poll; after COMPLETE the join handle if `JOIN_INTEREST` was set at that
 //!   moment, else the runner that completed it.
 //! * `next`: the queue that the task is in; it is in one at most. After COMPLETE it is in none, and the link is the join handle's ([`Leftovers`]).
 //! * `join_waker`: while the task is not COMPLETE, the join handle; it sets `JOIN_WAKER` when a waker is in place and may take the bit back. If the bit is set at the
-//!   moment of completion, the runner moves the waker out and resets the bit. If it is set after that (the handle was late), the last reference drops the waker.
+//!   moment of completion, the waker is the runner's, who resets the bit in that step, or after it has moved the waker out. If it is set after that (the handle was late), the last reference drops the waker.
 //! * `vtable`, `id`, `site`, `born`: written when a task moves in, the vtable to null when it is vacated; `wait`, `polls`: written by the runner. All of these may be read by anybody at any
 //!   time as long as the memory is there, see [`Sighting`].
 //!
@@ -40,16 +42,20 @@
 //! - I1: at most one party has the right to poll.
 //! - I2: the reference count equals the number of runtime, join-handle, abort-handle and waker references; the cell is freed at zero, once.
 //! - I3: a COMPLETE task is never queued and its future is already dropped.
-//! - I4: `join_waker` is initialized exactly while `JOIN_WAKER` is set.
+//! - I4: `join_waker` owns a waker exactly while `JOIN_WAKER` is set.
 //! - I5: a [`TaskRef`] is only used while its holder owns a reference or the right to poll.
 //!
 //! # Orderings
 //! One word: a Release part of each transition that gives a right away pairs with the Acquire part of the one that takes it. Counting up is
-//! Relaxed, down is Release, and the last one does an Acquire load of the word before freeing (no fence, so that the thread sanitizer understands it).
+//! Relaxed, down is Release; the last one does an Acquire load of the word before freeing (no fence, so that the thread sanitizer understands it).
+//!
+//! A runner that completes a task copies the join waker's words first, and owns that waker if the step succeeds that finds `JOIN_WAKER` set and `JOIN_REPLACED` unset: then the word said the same all the
+//! time since the copy was made, because the second bit is never reset, so nobody had changed them.
 
 mod cell;
 mod header;
 mod join;
+mod join_waker;
 mod sighting;
 pub mod state;
 mod waker;

@@ -205,7 +205,10 @@ fn a_self_waking_task_does_not_starve_others() {
 /// Timers are looked at by time as well as by the number of polls, without the clock being read at each.
 #[test]
 fn long_polls_do_not_keep_timers_waiting() {
-    for runtime in [Builder::new_current_thread().enable_all().build().unwrap(), Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()] {
+    for runtime in [
+        Builder::new_current_thread().enable_all().build().unwrap(),
+        Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap(),
+    ] {
         runtime.block_on(async {
             let computing = cede::spawn(async {
                 // How many slices began after the sleep was over, and before the sleeper ran.

@@ -20,6 +20,17 @@ pub trait Home: 'static {
     /// The task was asleep and has been woken; the callee got the right to poll it and queues it. Called on any thread, from any waker.
     fn schedule(task: TaskRef);
 
+    /// A waker is used up: wakes the task, and gives the waker's reference back. A home that knows that its runtime cannot end during this call does so in one step, by
+    /// [`TaskRef::wake_and_release_into`].
+    ///
+    /// # Safety
+    /// The caller owns a reference and does not use it afterwards.
+    #[inline]
+    unsafe fn wake_and_release(task: TaskRef) {
+        // SAFETY: [I2] the caller's reference.
+        unsafe { task.wake_and_release() };
+    }
+
     /// The last reference is gone.
     ///
     /// # Safety
@@ -54,6 +65,7 @@ impl<F: Future, H: Home> Cell<F, H> {
         fail: Self::fail,
         take_output: Self::take_output,
         schedule: H::schedule,
+        wake_and_release: H::wake_and_release,
         free: H::free,
         layout: Self::LAYOUT,
         future_type: core::any::type_name::<F>,

@@ -5,13 +5,13 @@ use core::fmt;
 use core::mem::MaybeUninit;
 use core::panic::Location;
 use core::ptr::NonNull;
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Poll};
 
 use cede_context::wait::Wait;
 
 use super::join::Leftover;
+use super::join_waker::JoinWaker;
 use super::state::{AfterComplete, AfterRelease, JOIN_WAKER, Snapshot, State};
-use crate::prim::UnsafeCell;
 use crate::prim::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence};
 
 /// The head of a cell, which fills its first cache line and a little more. Who may touch which field is said in the parent module; whatever a
@@ -23,7 +23,7 @@ pub struct Header {
     pub(super) vtable: AtomicPtr<Vtable>,
     /// On machines of 32 bits this is the lower half of the number.
     pub(super) id: AtomicUsize,
-    pub(super) join_waker: UnsafeCell<MaybeUninit<Waker>>,
+    pub(super) join_waker: JoinWaker,
     pub(super) site: AtomicPtr<Location<'static>>,
     pub(super) wait: AtomicUsize,
     pub(super) polls: AtomicU32,
@@ -37,6 +37,7 @@ pub struct Vtable {
     pub(super) fail: unsafe fn(TaskRef, *mut ()),
     pub(super) take_output: unsafe fn(TaskRef, *mut ()),
     pub(super) schedule: fn(TaskRef),
+    pub(super) wake_and_release: unsafe fn(TaskRef),
     pub(super) free: unsafe fn(TaskRef, Layout),
     pub(super) layout: Layout,
     pub(super) future_type: fn() -> &'static str,
@@ -53,7 +54,7 @@ impl Header {
             next: AtomicPtr::new(core::ptr::null_mut()),
             vtable: AtomicPtr::new(core::ptr::null_mut()),
             id: AtomicUsize::new(0),
-            join_waker: UnsafeCell::new(MaybeUninit::uninit()),
+            join_waker: JoinWaker::empty(),
             site: AtomicPtr::new(core::ptr::null_mut()),
             wait: AtomicUsize::new(0),
             polls: AtomicU32::new(0),
@@ -276,15 +277,16 @@ impl TaskRef {
     /// The caller has the right to poll and has put the output in place. It must not touch the task any more.
     #[inline]
     pub unsafe fn complete(self) -> Option<Leftover> {
-        match self.header().state.complete() {
+        match self.header().state.complete(|| self.header().join_waker.words()) {
             AfterComplete::Done => {}
+            // SAFETY: [I4] the bit was reset when the task became complete, by this runner, and the words are of the only waker that ever was there.
+            AfterComplete::Wake(waker) => unsafe { waker.into_waker() }.wake(),
             AfterComplete::Release => drop(Reference(self)),
             // [I3] complete and nobody joins: the output is the runner's to drop, and the reference that it gives back is the runtime's.
             AfterComplete::DropOutput => return Some(Leftover(self)),
             AfterComplete::WakeJoin => {
-                // SAFETY: [I4] the bit was set when the task became complete, so the runner moves the waker out (by reading, because
-                // the join handle may just be comparing it with another one); the next step resets the bit.
-                let waker = self.header().join_waker.with(|waker| unsafe { (*waker).assume_init_read() });
+                // SAFETY: [I4] the bit was set when the task became complete, so the runner moves the waker out; the next step resets the bit.
+                let waker = unsafe { self.header().join_waker.words().into_waker() };
                 if self.header().state.release_with_join_waker() == AfterRelease::Free {
                     // SAFETY: [I2] that was the last reference.
                     unsafe { self.free() };
@@ -303,19 +305,33 @@ impl TaskRef {
         }
     }
 
-    /// Wakes the task and gives one reference back.
+    /// Wakes the task and gives one reference back. [`Home::wake_and_release`](super::Home::wake_and_release), unless the home knows better.
     ///
     /// # Safety
     /// The caller owns a reference and does not use it afterwards.
     #[inline]
     pub unsafe fn wake_and_release(self) {
-        match self.header().state.wake_and_release() {
+        match self.header().state.wake_and_release(true) {
             (before, _) if before.is_asleep() => {
                 // The right to poll does not keep the memory: a runtime that ends claims the task nevertheless. [I2] The reference does, and is given back after that.
                 (self.vtable().schedule)(self);
                 // SAFETY: [I2] the step above left it to us.
                 unsafe { self.release() };
             }
+            (_, AfterRelease::Kept) => {}
+            // SAFETY: [I2] that was the last reference.
+            (_, AfterRelease::Free) => unsafe { self.free() },
+        }
+    }
+
+    /// The same for a caller who knows that the task's runtime cannot end meanwhile: the reference is given back at once. `queue` gets the task if it was asleep.
+    ///
+    /// # Safety
+    /// The caller owns a reference and does not use it afterwards. The runtime does not claim its tasks before `queue` returns.
+    #[inline]
+    pub unsafe fn wake_and_release_into(self, queue: impl FnOnce(TaskRef)) {
+        match self.header().state.wake_and_release(false) {
+            (before, _) if before.is_asleep() => queue(self),
             (_, AfterRelease::Kept) => {}
             // SAFETY: [I2] that was the last reference.
             (_, AfterRelease::Free) => unsafe { self.free() },
@@ -379,7 +395,7 @@ impl TaskRef {
         debug_assert!(self.state().is_complete());
         if self.state().has(JOIN_WAKER) {
             // SAFETY: [I2][I4] no reference is left, so the waker is ours to drop.
-            self.header().join_waker.with_mut(|waker| unsafe { (*waker).assume_init_drop() });
+            drop(unsafe { self.header().join_waker.words().into_waker() });
         }
         // SAFETY: [I2] no reference is left; the home gets the memory back.
         unsafe { (vtable.free)(self, vtable.layout) };

@@ -64,22 +64,19 @@ impl<T, F> Join<T, F> {
     pub fn wake_when_complete(&mut self, waker: &Waker) -> bool {
         let header = self.task.header();
         if header.state.load().has(JOIN_WAKER) {
-            // SAFETY: [I4] the bit is set: the waker is initialized and only read.
-            if header.join_waker.with(|kept| unsafe { (*kept).assume_init_ref().will_wake(waker) }) {
+            if header.join_waker.words().will_wake(waker) {
                 return header.state.load().is_complete();
             }
             if header.state.take_join_waker().is_err() {
                 return true;
             }
             // SAFETY: [I4] the bit was taken back before completion: the waker is ours again.
-            drop(header.join_waker.with_mut(|kept| unsafe { (*kept).assume_init_read() }));
+            drop(unsafe { header.join_waker.words().into_waker() });
         } else if header.state.load().is_complete() {
             return true;
         }
-        let waker = waker.clone();
-        // SAFETY: [I4] the bit is unset and we are the join handle: nobody else touches the field. (After a completion between the check and here
-        // the runner does not touch it either, since it finds the bit unset.)
-        header.join_waker.with_mut(|kept| unsafe { (*kept).write(waker) });
+        // [I4] the bit is unset and we are the join handle: nobody else owns what is there. (After a completion between the check and here the runner does not either, since it finds the bit unset.)
+        header.join_waker.put(waker.clone());
         header.state.set_join_waker().is_complete()
     }
 }
@@ -102,7 +99,7 @@ impl<T, F> Join<T, F> {
                 cede_context::wait::forget(self.task.id());
                 let _reference = Reference(self.task);
                 // SAFETY: [I4] the bit was taken back before completion: the waker is ours.
-                drop(self.task.header().join_waker.with_mut(|kept| unsafe { (*kept).assume_init_read() }));
+                drop(unsafe { self.task.header().join_waker.words().into_waker() });
             }
         }
         None

@@ -220,6 +220,45 @@ fn loom_join_with_a_replaced_waker_beside_completion() {
 }
 
 #[test]
+fn loom_completion_beside_the_replacement_of_a_waker_that_it_knows() {
+    model(|| {
+        let (world, queued) = begin();
+        let (task, mut join) = spawn(1, None);
+        let (first, waker) = unpark();
+        assert!(join.poll(&mut Context::from_waker(&waker)).is_pending());
+        drop(waker);
+        let joining = thread::spawn(move || {
+            let (second, waker) = unpark();
+            while join.poll(&mut Context::from_waker(&waker)).is_pending() {
+                second.0.wait();
+            }
+            drop((join, waker));
+            second
+        });
+        run_to_end(task, &queued);
+        let second = joining.join().unwrap();
+        assert_eq!((Arc::strong_count(&first), Arc::strong_count(&second)), (1, 1), "each waker is gone, once");
+        assert_ended(&world, 1);
+    });
+}
+
+#[test]
+fn loom_completion_beside_a_handle_that_leaves_its_waker_behind() {
+    model(|| {
+        let (world, queued) = begin();
+        let (task, mut join) = spawn(1, None);
+        let (unpark, waker) = unpark();
+        assert!(join.poll(&mut Context::from_waker(&waker)).is_pending());
+        drop(waker);
+        let leaving = thread::spawn(move || drop(join));
+        run_to_end(task, &queued);
+        leaving.join().unwrap();
+        assert_eq!(Arc::strong_count(&unpark), 1, "the waker is gone, once");
+        assert_ended(&world, 1);
+    });
+}
+
+#[test]
 fn loom_one_join_poll_and_drop_beside_completion() {
     model(|| {
         let (world, queued) = begin();

@@ -6,7 +6,7 @@ use crate::prim::atomic::{AtomicUsize, Ordering};
 pub const RUN_MASK: usize = 0b11;
 /// Nobody: the task waits to be woken.
 pub const SLEEP: usize = 0b01;
-/// Queued, or woken while running.
+/// Woken since it was queued or began to run.
 pub const NOTIFIED: usize = 0b11;
 /// The future is gone and the output, if anybody wants it, is in its place.
 pub const COMPLETE: usize = 1 << 2;
@@ -16,8 +16,10 @@ pub const CANCELLED: usize = 1 << 3;
 pub const JOIN_INTEREST: usize = 1 << 4;
 /// The join handle's waker is in place.
 pub const JOIN_WAKER: usize = 1 << 5;
+/// The join handle took a waker back: there may have been another one than that which is in place.
+const JOIN_REPLACED: usize = 1 << 6;
 /// One reference.
-pub const REF_ONE: usize = 1 << 6;
+pub const REF_ONE: usize = 1 << 7;
 
 /// A new task is queued with the right to poll taken already, see [`State::start`].
 const INITIAL: usize = JOIN_INTEREST | (2 * REF_ONE);
@@ -48,7 +50,7 @@ impl Snapshot {
         self.0 & RUN_MASK == SLEEP
     }
 
-    /// Whether the task is queued, or was woken during its poll.
+    /// Whether the task was woken since it was queued or began to run.
     #[inline]
     #[must_use]
     pub fn is_notified(self) -> bool {
@@ -107,13 +109,15 @@ pub(super) enum AfterRelease {
 /// What the runner does after it has published the output.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]
-pub(super) enum AfterComplete {
+pub(super) enum AfterComplete<W> {
     /// The reference is given back and nothing else is to be done.
     Done,
     /// A join handle exists and has no waker in place; the reference is still to be given back.
     Release,
     /// Nobody joins: the runner drops the output, then gives the reference back.
     DropOutput,
+    /// The reference is given back; the waker that was copied before is the runner's, who wakes it.
+    Wake(W),
     /// The runner moves the join waker out, gives the reference back, and wakes it.
     WakeJoin,
 }
@@ -148,8 +152,8 @@ impl State {
         Snapshot(self.0.load(Ordering::Acquire))
     }
 
-    /// Queued → running. The caller popped the task from a queue. A task that was queued as running (it is new, or it yielded) needs no change: a wake that came
-    /// meanwhile stays noted for [`State::park`], at worst for one poll too many.
+    /// The caller popped the task from a queue, and polls it. What woke it since it was queued is seen to by this poll; that needs no change if there was nothing. (A wake that comes after the look stays
+    /// noted for [`State::park`], at worst for one poll too many.)
     #[inline]
     pub(super) fn start(&self) -> Snapshot {
         let current = self.load();
@@ -170,25 +174,44 @@ impl State {
         before
     }
 
-    /// Anything → notified. If the result says asleep, the right to poll is now the caller's, who queues the task.
+    /// Asleep → running, or it is noted that the task was woken. If the result says asleep, the right to poll is now the caller's, who queues the task.
     #[inline]
     pub(super) fn wake(&self) -> Snapshot {
-        Snapshot(self.0.fetch_or(NOTIFIED, Ordering::AcqRel))
+        let mut current = self.0.load(Ordering::Relaxed);
+        loop {
+            let next = if Snapshot(current).is_asleep() { current & !RUN_MASK } else { current | NOTIFIED };
+            match self.0.compare_exchange_weak(current, next, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return Snapshot(current),
+                Err(found) => current = found,
+            }
+        }
     }
 
-    /// Like [`State::wake`], and the next turn drops the future.
+    /// Wakes the task as [`State::wake`] does, and the next turn drops the future.
     pub(super) fn cancel(&self) -> Snapshot {
         Snapshot(self.0.fetch_or(NOTIFIED | CANCELLED, Ordering::AcqRel))
     }
 
-    /// The runner put the output in place. If a join handle exists and has left no waker, the runtime's reference goes in the same step.
+    /// The runner put the output in place. If a join handle exists, the runtime's reference goes in the same step, and the waker that the handle has left, if it has never left another one, becomes
+    /// the runner's: `copy` reads it. If the runtime's reference is the only one, nobody else can write the
+    /// word: only holders of references do, and a runtime that ends and claims a task while its runner is under way looks first whether it is asleep.
     #[inline]
-    pub(super) fn complete(&self) -> AfterComplete {
-        let current = self.0.load(Ordering::Relaxed);
+    pub(super) fn complete<W>(&self, copy: impl FnOnce() -> W) -> AfterComplete<W> {
+        let current = self.0.load(Ordering::Acquire);
+        if current & !(REF_ONE - 1) == REF_ONE && current & JOIN_INTEREST == 0 {
+            self.0.store(current | COMPLETE, Ordering::Release);
+            return AfterComplete::DropOutput;
+        }
         if current & (JOIN_INTEREST | JOIN_WAKER) == JOIN_INTEREST {
             let next = (current | COMPLETE) - REF_ONE;
             if self.0.compare_exchange(current, next, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
                 return AfterComplete::Done;
+            }
+        } else if current & (JOIN_INTEREST | JOIN_WAKER | JOIN_REPLACED) == JOIN_INTEREST | JOIN_WAKER {
+            let waker = copy();
+            let next = (current & !JOIN_WAKER | COMPLETE) - REF_ONE;
+            if self.0.compare_exchange(current, next, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                return AfterComplete::Wake(waker);
             }
         }
         let before = Snapshot(self.0.fetch_or(COMPLETE, Ordering::AcqRel));
@@ -209,14 +232,15 @@ impl State {
         if before.ref_count() == 1 { AfterRelease::Free } else { AfterRelease::Kept }
     }
 
-    /// [`State::wake`], and one reference less, in one step. Says what the task was, and what becomes of the reference: if the task was asleep it is still the caller's, who gives it back when the
-    /// task is queued.
+    /// [`State::wake`], and one reference less, in one step. Says what the task was, and what becomes of the reference: if the task was asleep and the caller wants to `keep` it meanwhile, it is still the
+    /// caller's, who gives it back when the task is queued.
     #[inline]
-    pub(super) fn wake_and_release(&self) -> (Snapshot, AfterRelease) {
+    pub(super) fn wake_and_release(&self, keep: bool) -> (Snapshot, AfterRelease) {
         let mut current = self.0.load(Ordering::Relaxed);
         loop {
             let asleep = Snapshot(current).is_asleep();
-            let next = (current | NOTIFIED) - if asleep { 0 } else { REF_ONE };
+            let word = if asleep { current & !RUN_MASK } else { current | NOTIFIED };
+            let next = if asleep && keep { word } else { word - REF_ONE };
             match self.0.compare_exchange_weak(current, next, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => {
                     let last = !asleep && Snapshot(current).ref_count() == 1;
@@ -243,7 +267,7 @@ impl State {
                 return Err(Snapshot(current));
             }
             debug_assert!(current & JOIN_WAKER != 0);
-            match self.0.compare_exchange_weak(current, current & !JOIN_WAKER, Ordering::AcqRel, Ordering::Acquire) {
+            match self.0.compare_exchange_weak(current, current & !JOIN_WAKER | JOIN_REPLACED, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return Ok(()),
                 Err(found) => current = found,
             }

@@ -56,7 +56,8 @@ unsafe fn clone(data: *const ()) -> RawWaker {
 unsafe fn wake(data: *const ()) {
     // SAFETY: called once with the data of a live waker, whose reference is given back.
     unsafe {
-        of(data).wake_and_release();
+        let task = of(data);
+        (task.vtable().wake_and_release)(task);
     }
 }
 

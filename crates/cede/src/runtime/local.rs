@@ -13,6 +13,7 @@
 //! - I1: `ACTIVE` points to a scheduler that the current thread took out of `Shared::idle` and has not put back, or is null.
 //! - I2: a task in `ready` or in the inbox is not complete, and the right to poll it is the queue's.
 //! - I3: tasks that are not `Send` are only spawned on a scheduler that is bound to one thread, `LocalRuntime`'s, which only that thread drives and drops.
+//! - I4: the tasks of `LocalHome` are in slabs of `Shared`. A scheduler that is in `ACTIVE` does not end.
 //!
 //! # Parking, the two sides
 //! A foreign waker: push to the inbox, then leave a token in the driver's parking. The driver thread: announce that it parks (`Parking::prepare`, which sees
@@ -20,6 +21,7 @@
 //! announcement, and in both cases the thread does not stay asleep. All steps are SeqCst.
 
 mod attention;
+mod home;
 mod parking;
 mod ranked;
 mod report;
@@ -27,7 +29,6 @@ mod shutdown;
 mod signal;
 mod spawn;
 
-use std::alloc::Layout;
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::future::Future;
 use std::pin::Pin;
@@ -40,7 +41,7 @@ use std::thread::{self, Thread, ThreadId};
 use cede_context::budget;
 use cede_core::lock::Lock;
 use cede_core::run_queue::RunQueue;
-use cede_core::task::{Home, TaskRef};
+use cede_core::task::TaskRef;
 use cede_core::transfer_stack::TransferStack;
 use cede_driver::Driver;
 
@@ -56,7 +57,6 @@ use crate::inspect::registry::{self, Inspected};
 use crate::rank::policy::{Policy, Runnable};
 use crate::rank::{Lanes, Turns};
 use crate::record;
-use crate::task::JoinError;
 use crate::task::slab::{self, Slab};
 use crate::time::timers::Lease;
 use attention::Attention;
@@ -169,50 +169,6 @@ pub(crate) fn build(
     });
     shared.idle.lock().scheduler = Some(scheduler);
     shared
-}
-
-/// The home of the tasks of one-thread schedulers.
-struct LocalHome;
-
-impl Home for LocalHome {
-    type Failure = JoinError;
-
-    fn schedule(task: TaskRef) {
-        record::wakes(task);
-        schedule(task);
-    }
-
-    unsafe fn free(task: TaskRef, _layout: Layout) {
-        // SAFETY: the last reference is gone, and the chunk is alive until the cell is given back.
-        let (shared, number) = unsafe { slab::owner_of::<Shared>(task) };
-        with_active(|active| match active {
-            Some(scheduler) if scheduler.slab(|slab| slab.owns(shared, number)) => {
-                // SAFETY: the last reference is gone, and the slab is the one that owns the cell.
-                scheduler.slab(|slab| unsafe { slab.free(task) });
-            }
-            // SAFETY: as above.
-            _ => unsafe { slab::free_elsewhere::<Shared>(task) },
-        });
-    }
-}
-
-/// Queues a task that was woken.
-#[inline]
-fn schedule(task: TaskRef) {
-    // SAFETY: tasks of this home are in slabs of `Shared`, and this one is alive.
-    let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
-    with_active(|active| match active {
-        Some(scheduler) if Arc::ptr_eq(&scheduler.shared, shared) => scheduler.push(task),
-        _ => {
-            // Once pushed, the task may run to its end and take its chunk, and the runtime, with it.
-            let shared = shared.clone();
-            record::wakes_outside(&shared.parts, &shared.foreign_stats.samples, task);
-            // A closed inbox means that the runtime ends and will drop the future itself.
-            if shared.push_to_inbox(task) {
-                shared.timers.driver().unpark();
-            }
-        }
-    });
 }
 
 #[inline]

@@ -18,6 +18,7 @@
 //! - I2: a task in a ring, an overflow list, a slot or the injection queue is not complete, and the right to poll it is the queue's.
 //! - I3: a task that was pushed to a ring or the injection queue is found: by its worker, or by a searching one, or by one that is woken for it, or by the watcher.
 //!   The argument is in [`cede_core::idle`].
+//! - I4: the tasks of `StealHome` are in slabs of `Shared`. The runtime's tasks are ended for good after each thread that runs a worker, is a guest or is away from its worker has left.
 //!
 //! # Shutdown, in steps
 //! `[close]` the injection queue, so that foreign wakes do nothing; `[stop]` all workers and the guest at their next look, and wait for threads that are away from theirs; `[drop]` all futures, by the last of them to stop, with every slab at
@@ -216,12 +217,30 @@ impl Home for StealHome {
     #[inline]
     fn schedule(task: TaskRef) {
         record::wakes(task);
-        // SAFETY: tasks of this home are in slabs of `Shared`, and this one is alive.
+        // SAFETY: [I4] and the task is alive.
         let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
         with_active(|active| match active {
             Some(worker) if worker.is_of(shared) => worker.push_woken(task),
             // Once pushed, the task may run to its end and take its chunk, and the runtime, with it.
             _ => shared.clone().push_foreign(task),
+        });
+    }
+
+    unsafe fn wake_and_release(task: TaskRef) {
+        // SAFETY: [I4] and the caller's reference keeps the task.
+        let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
+        with_active(|active| match active {
+            Some(worker) if worker.is_of(shared) => {
+                // SAFETY: [I4] this thread runs a worker, so the runtime does not end meanwhile; the rest is the caller's contract.
+                unsafe {
+                    task.wake_and_release_into(|task| {
+                        record::wakes(task);
+                        worker.push_woken(task);
+                    });
+                }
+            }
+            // SAFETY: [I2 of `cede_core::task`] the caller's reference.
+            _ => unsafe { task.wake_and_release() },
         });
     }
 

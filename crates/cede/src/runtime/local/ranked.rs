@@ -14,8 +14,9 @@ use std::sync::Arc;
 
 use cede_core::task::{Home, TaskRef};
 
+use super::home::LocalHome;
 use super::spawn::spawn_to;
-use super::{LocalHome, Scheduler, Shared, is_driven_here};
+use super::{Scheduler, Shared, is_driven_here};
 use crate::rank::{self, Rank, Ranked, Wanted, linked};
 use crate::record;
 use crate::runtime::ready::Ready;
@@ -33,7 +34,7 @@ impl Home for RankedHome {
         // SAFETY: [I1] and the task is alive.
         let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
         if shared.ordered {
-            return super::schedule(task);
+            return super::home::schedule(task);
         }
         // Its future is there, and so is the entry of that: the caller has the right to poll it, which goes to the lanes.
         let rank = rank::of(task.id());

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use cede_core::task::{Cell as TaskCell, Home, TaskRef};
 
-use super::{LocalHome, Scheduler, Shared, with_active};
+use super::home::LocalHome;
+use super::{Scheduler, Shared, with_active};
 use crate::inspect::age;
 use crate::record;
 use crate::task::spans::{self, Made};
