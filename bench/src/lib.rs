@@ -6,6 +6,7 @@
 #![deny(unsafe_code)]
 
 pub mod arguments;
+pub mod floors;
 #[expect(unsafe_code, reason = "see there")]
 pub mod local;
 pub mod rows;

@@ -1,10 +1,11 @@
-//! The floor for sockets: an echo server by hand on epoll, edge-triggered, one thread, one shared buffer.
+//! Floors: those of timers are in [`cede_bench::floors`], that of sockets is here: an echo server by hand on epoll, edge-triggered, one thread, one shared buffer.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 use cede_bench::arguments::Arguments;
-use cede_bench::sample::finish;
+use cede_bench::floors;
+use cede_bench::sample::{Plan, finish};
 use cede_bench::system;
 use rustix::event::epoll;
 
@@ -47,7 +48,8 @@ impl Connection {
 fn main() {
     let arguments = Arguments::of_process();
     if arguments.word != "serve" {
-        finish(None);
+        let alone = arguments.get("threads", 1) == 1;
+        finish(alone.then(|| floors::of(&arguments.word, Plan::of(&arguments))).flatten());
     }
     system::pin(arguments.get("core", -1));
     // One more than a message, so that a message is a short read.
