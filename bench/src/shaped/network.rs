@@ -5,7 +5,8 @@ use crate::rt::io::{AsyncReadExt, AsyncWriteExt};
 use crate::rt::net::{TcpListener, TcpStream};
 
 pub async fn echo(mut stream: TcpStream, size: usize) {
-    let mut buffer = vec![0; size];
+    // One more than a message, as the server by hand has: what a read leaves of the buffer says that there was no more.
+    let mut buffer = vec![0; size + 1];
     loop {
         match stream.read(&mut buffer).await {
             Ok(0) | Err(_) => return,

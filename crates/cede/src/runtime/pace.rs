@@ -9,7 +9,7 @@
 use std::cell::Cell;
 
 /// So long tasks may run until the next look, as far as one can tell.
-const LOOK_EVERY_NS: u64 = 100_000;
+const LOOK_EVERY_NS: u64 = 200_000;
 /// A guess of how long a poll takes, before any was measured.
 const POLL_NS_AT_FIRST: u64 = 1_000;
 
@@ -95,10 +95,10 @@ mod tests {
     #[test]
     fn long_polls_are_followed_by_a_look() {
         let pace = Pace::new(61);
-        until_look(&pace, 100_000);
-        assert!((0..100).all(|_| until_look(&pace, 100_000) == 1));
+        until_look(&pace, 200_000);
+        assert!((0..100).all(|_| until_look(&pace, 200_000) == 1));
         assert_eq!(until_look(&pace, 10), 1, "one short poll changes nothing");
-        assert_eq!(until_look(&pace, 100_000), 1);
+        assert_eq!(until_look(&pace, 200_000), 1);
         let looks = (0..100).take_while(|_| until_look(&pace, 10) < 61).count();
         assert!(looks < 30, "{looks}");
     }
