@@ -18,3 +18,5 @@ mod stopping;
 mod supervision;
 #[path = "it/sweep.rs"]
 mod sweep;
+#[path = "../../cede/tests/support/up_to.rs"]
+mod up_to;

@@ -1,9 +1,6 @@
 //! Each public future is dropped at each of its pending polls; afterwards everything still works.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use cede::stream::Backoff;
@@ -11,21 +8,7 @@ use cede::sync::Semaphore;
 use cede_actor::{Address, Restart, Retry, Stop, Supervisor, System};
 
 use crate::everywhere::{Log, Order, Worker, room, virtually};
-
-/// Polls until the future was pending `k` times and drops it then. Whether it was ready before.
-async fn up_to<F: Future>(k: usize, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut left = k;
-    poll_fn(|cx| match future.as_mut().poll(cx) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending if left == 0 => Poll::Ready(None),
-        Poll::Pending => {
-            left -= 1;
-            Poll::Pending
-        }
-    })
-    .await
-}
+use crate::up_to::up_to;
 
 async fn still_works(actor: &Address<Worker>, gate: &Semaphore) {
     gate.add_permits(20);

@@ -5,7 +5,8 @@ use cede_stream::codec::{Framed, LengthDelimitedCodec};
 use cede_stream::{ReadExactly, SinkReadyExt, WriteAll};
 use futures_util::{SinkExt, StreamExt};
 
-use crate::polling::{Random, both, cut, drive, give_way};
+use crate::polling::{Random, both, drive, give_way};
+use crate::up_to::up_to;
 
 const MESSAGES: u32 = if cfg!(debug_assertions) { 100_000 } else { 1_000_000 };
 
@@ -24,13 +25,13 @@ fn framed_messages_survive_any_cancellation() {
     let write = async {
         let mut random = Random(7);
         for number in 0..MESSAGES {
-            while cut(SinkReadyExt::<Bytes>::ready(&mut client), random.below(2)).await.map(Result::unwrap).is_none() {
+            while up_to(random.below(2) as usize, SinkReadyExt::<Bytes>::ready(&mut client)).await.map(Result::unwrap).is_none() {
                 give_way().await;
             }
             client.start_send_unpin(Bytes::from(payload(number))).unwrap();
             if random.below(3) == 0 {
                 // Flushed in part.
-                let _flushed = cut(SinkExt::<Bytes>::flush(&mut client), random.below(2)).await;
+                let _flushed = up_to(random.below(2) as usize, SinkExt::<Bytes>::flush(&mut client)).await;
             }
         }
         SinkExt::<Bytes>::close(&mut client).await.unwrap();
@@ -39,7 +40,7 @@ fn framed_messages_survive_any_cancellation() {
         let mut random = Random(11);
         let mut number = 0;
         loop {
-            match cut(server.next(), random.below(2)).await {
+            match up_to(random.below(2) as usize, server.next()).await {
                 None => {
                     cuts += 1;
                     give_way().await;
@@ -66,11 +67,11 @@ fn progress_objects_survive_any_cancellation() {
             let mut message = WriteAll::new(payload(number));
             let length = [u8::try_from(message.remaining().len()).unwrap()];
             let mut head = WriteAll::new(length.to_vec());
-            while cut(head.write_to(&mut client), random.below(2)).await.map(Result::unwrap).is_none() {
+            while up_to(random.below(2) as usize, head.write_to(&mut client)).await.map(Result::unwrap).is_none() {
                 give_way().await;
             }
             while !message.is_complete() {
-                let _written = cut(message.write_to(&mut client), random.below(2)).await;
+                let _written = up_to(random.below(2) as usize, message.write_to(&mut client)).await;
                 give_way().await;
             }
         }
@@ -82,11 +83,11 @@ fn progress_objects_survive_any_cancellation() {
         for number in 0..MESSAGES / 10 {
             head.reset();
             while !head.is_complete() {
-                let _read = cut(head.read_from(&mut server), random.below(2)).await;
+                let _read = up_to(random.below(2) as usize, head.read_from(&mut server)).await;
                 give_way().await;
             }
             let mut message = ReadExactly::new(usize::from(head.filled()[0]));
-            while cut(message.read_from(&mut server), random.below(2)).await.map(|read| read.unwrap().len()).is_none() {
+            while up_to(random.below(2) as usize, message.read_from(&mut server)).await.map(|read| read.unwrap().len()).is_none() {
                 give_way().await;
             }
             assert_eq!(message.into_inner(), payload(number));

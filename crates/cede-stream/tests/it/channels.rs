@@ -6,7 +6,8 @@ use cede_sync::{broadcast, mpsc, watch};
 use futures_util::stream::{self, FuturesUnordered};
 use futures_util::{FutureExt, SinkExt, Stream, StreamExt};
 
-use crate::polling::{both, cut, drive, give_way};
+use crate::polling::{both, drive, give_way};
+use crate::up_to::up_to;
 
 #[test]
 fn receivers_are_streams_that_end_with_the_senders() {
@@ -33,7 +34,7 @@ fn broadcast_and_watch_streams_wait_and_lose_nothing_when_cut() {
     let mut stream = BroadcastStream::new(rx);
     for value in 0..10 {
         // The waiting future has the receiver; it stays in the stream.
-        assert_eq!(drive(cut(stream.next(), 2)), None);
+        assert_eq!(drive(up_to(2, stream.next())), None);
         assert!(tx.send(value).is_ok());
         assert_eq!(stream.next().now_or_never(), Some(Some(Ok(value))));
     }
@@ -79,7 +80,7 @@ fn room_is_kept_given_up_and_closed() {
     let mut sink = PollSender::new(tx);
     let mut other = sink.clone();
     sink.ready().now_or_never().unwrap().unwrap();
-    assert_eq!(drive(cut(other.ready(), 1)).map(Result::unwrap), None, "the room is taken");
+    assert_eq!(drive(up_to(1, other.ready())).map(Result::unwrap), None, "the room is taken");
     assert!(sink.abort_send() && !sink.abort_send());
     other.ready().now_or_never().unwrap().unwrap();
     other.close();

@@ -4,3 +4,5 @@ mod cancelling;
 mod channels;
 mod codecs;
 mod polling;
+#[path = "../../../cede/tests/support/up_to.rs"]
+mod up_to;

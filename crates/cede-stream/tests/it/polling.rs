@@ -16,21 +16,6 @@ pub(crate) fn drive<T>(future: impl Future<Output = T>) -> T {
     panic!("it never gets ready")
 }
 
-/// Polls `future` until it was pending so many times, and drops it then.
-pub(crate) async fn cut<F: Future>(future: F, pendings: u32) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut left = pendings;
-    poll_fn(|cx| match future.as_mut().poll(cx) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending if left == 0 => Poll::Ready(None),
-        Poll::Pending => {
-            left -= 1;
-            Poll::Pending
-        }
-    })
-    .await
-}
-
 /// Gives way to whoever is polled beside it.
 pub(crate) async fn give_way() {
     let mut gave = false;
