@@ -18,7 +18,8 @@ pub fn of(row: &str, plan: Plan) -> Option<Sample> {
     Some(match row {
         "timer_cancel" => {
             let timers = Timers::default();
-            let _crowd: Vec<_> = (0..10_000).map(|number| timers.arm(Instant::now() + Duration::from_secs(5) + some_delay(number), &waker())).collect();
+            let _crowd: Vec<_> =
+                (0..10_000).map(|number| timers.arm(Instant::now() + Duration::from_secs(5) + some_delay(number), &waker())).collect();
             measure(plan, |operations| cancel(&timers, operations))
         }
         "timer_cancel_lone" => {

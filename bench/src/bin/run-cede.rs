@@ -2,6 +2,7 @@
 
 use cede as rt;
 use cede::task::{Builder, JoinHandle, Priority};
+use cede_bench::arguments::Arguments;
 use cede_bench::sample::Sample;
 
 #[path = "../builder_shaped.rs"]
@@ -39,6 +40,15 @@ async fn by_rank() -> Sample {
     saturated::saturated(|task| ended(builder(Priority::Background).spawn(task)), |task| ended(builder(Priority::High).spawn(task))).await
 }
 
+/// `--watched false` is a runtime with workers and without a monitor.
+fn block_on(threads: usize, work: shaped::Work) -> Option<Sample> {
+    if Arguments::of_process().get("watched", true) {
+        return builder_shaped::block_on(threads, work);
+    }
+    let runtime = cede::runtime::Builder::new_multi_thread().worker_threads(threads).max_rescued_threads(0).enable_all().build().unwrap();
+    runtime.block_on(async move { cede::spawn(work).await.unwrap() })
+}
+
 fn main() {
-    shaped::main(builder_shaped::block_on, networked, |_| false);
+    shaped::main(block_on, networked, |_| false);
 }
