@@ -27,6 +27,7 @@
 #![forbid(unsafe_code)]
 
 mod connect;
+pub mod control;
 pub mod credentials;
 mod desk;
 mod destination;
@@ -46,11 +47,13 @@ mod outgoing;
 pub mod plan;
 mod pool;
 pub mod probe;
+pub mod queue;
 mod rate;
 pub mod redirect;
 pub mod repair;
 mod request;
 mod sink;
+pub mod slow;
 pub mod sum;
 pub mod tasks;
 pub mod units;

@@ -324,6 +324,29 @@ impl Plan {
         }
     }
 
+    /// The download is paused: if the rest of this ask can be asked for later, the ask is over, and was no failure. Returns whether it is over.
+    pub fn let_go(&mut self, id: Id) -> bool {
+        let Some(index) = self.flight(id) else { return true };
+        let over = self.is_resumable();
+        if over {
+            self.settle(index);
+        }
+        over
+    }
+
+    /// The download is paused before this ask had an answer: it never was.
+    pub fn withdraw(&mut self, id: Id) {
+        if let Some(index) = self.flight(id) {
+            self.flights.swap_remove(index);
+            self.fruitless = self.fruitless.saturating_sub(1);
+        }
+    }
+
+    /// A pause begins or ends: the time without progress counts from here.
+    pub fn handle_pause(&mut self) {
+        self.progress();
+    }
+
     /// Everything was dropped, as [`Action::Restart`] asked.
     pub fn handle_restarted(&mut self) {
         assert!(matches!(self.stage, Stage::Restarting(_)), "nobody asked for it");
@@ -395,7 +418,8 @@ impl Plan {
         self.ignore_tags.then_some("the server's ETags are different each time; size and date were compared instead")
     }
 
-    fn is_complete(&self) -> bool {
+    /// Whether all bytes are there.
+    pub(crate) fn is_complete(&self) -> bool {
         self.total.is_some_and(|total| self.have.contains(0..total) && self.have.end() <= total)
     }
 

@@ -215,6 +215,11 @@ impl Origin {
         *self.state.sent.lock().unwrap()
     }
 
+    /// How many answers are under way.
+    pub(crate) fn busy(&self) -> usize {
+        self.state.busy.lock().unwrap().0
+    }
+
     /// The most answers that were under way at once.
     pub(crate) fn most_busy(&self) -> usize {
         self.state.busy.lock().unwrap().1
