@@ -150,6 +150,10 @@ pub(crate) struct GetArgs {
     #[arg(long, conflicts_with = "resume")]
     pub(crate) restart: bool,
 
+    /// Show a table of the transfers, with keys to pause, resume and cancel them, to change their order, and to limit their rates
+    #[arg(long, conflicts_with_all = ["json", "quiet", "progress"])]
+    pub(crate) tui: bool,
+
     #[command(flatten)]
     pub(crate) network: NetworkArgs,
 
@@ -162,6 +166,10 @@ pub(crate) struct ResumeArgs {
     /// Where to look, also below
     #[arg(default_value = ".", value_name = "DIR")]
     pub(crate) dir: PathBuf,
+
+    /// Show a table of the transfers, with keys to pause, resume and cancel them, to change their order, and to limit their rates
+    #[arg(long, conflicts_with_all = ["json", "quiet", "progress"])]
+    pub(crate) tui: bool,
 
     #[command(flatten)]
     pub(crate) network: NetworkArgs,

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! cli ─→ plan (jobs) ─→ get ─→ the engine: cede-transfer      what moves and keeps bytes
-//!          │             └→ progress (board) ─→ view (bars, lines)   what shows them
+//!          │             ├→ progress (board) ─→ view (bars, lines)   what shows them
+//!          │             └→ tui ─→ get/steer                         what shows them in a table, and steers them
 //! put                                                          uploads, by the same engine
 //! resume, probe, verify                                          smaller ways to use the same engine
 //! serve                                                        cede-serve, until Ctrl-C
@@ -19,6 +20,7 @@ mod demo;
 mod get;
 mod interrupt;
 mod jobs;
+mod keys;
 mod limits;
 mod look;
 mod plan;
@@ -28,7 +30,9 @@ mod put;
 mod repair;
 mod resume;
 mod serve;
+mod start;
 mod sum;
+mod tui;
 mod verify;
 
 use std::process::ExitCode;

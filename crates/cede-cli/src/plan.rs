@@ -71,6 +71,9 @@ impl Plan {
         if args.show.json && output == Output::Stdout {
             return Err("--json and --output - both want standard output".to_owned());
         }
+        if args.tui && output == Output::Stdout {
+            return Err("--tui and --output - both want standard output".to_owned());
+        }
         let mirrors = args.mirror.iter().map(|text| parse(text)).collect::<Result<Vec<_>, _>>()?;
         let mut jobs = urls
             .iter()

@@ -20,12 +20,9 @@ pub(crate) fn run(args: &ProbeArgs) -> Exit {
             return Exit::Usage;
         }
     };
-    let runtime = match cede::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match crate::start::small() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            say(&format!("error: the runtime could not start: {error}"));
-            return Exit::Failed;
-        }
+        Err(exit) => return exit,
     };
     let engine = Engine::new(settings);
     let codes = urls.into_iter().map(|url| match runtime.block_on(engine.probe(&url)) {

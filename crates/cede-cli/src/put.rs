@@ -11,12 +11,12 @@ use cede_transfer::upload::{How, Order, Stored};
 use cede_transfer::{Exit, printable, tasks, units};
 
 use crate::cli::{PutArgs, ShowArgs};
-use crate::get::{POOL, Row, announce_interruption, conclude};
+use crate::get::{Row, announce_interruption, conclude};
 use crate::progress::events::News;
 use crate::progress::lines::say;
 use crate::progress::view::{Drawing, View};
 use crate::progress::{Board, Phase};
-use crate::{interrupt, limits, plan};
+use crate::{interrupt, limits, plan, start};
 
 /// What all workers share.
 #[derive(Clone)]
@@ -47,19 +47,8 @@ pub(crate) fn run(args: &PutArgs) -> Exit {
 /// Runs uploads, wherever they come from.
 pub(crate) fn run_orders(settings: Settings, orders: Vec<Order>, jobs: usize, show: &ShowArgs) -> Exit {
     let stop = interrupt::install();
-    match cede::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(POOL).build() {
-        Ok(runtime) => {
-            let width = jobs.min(orders.len()).min(limits::transfers_at_once());
-            let exit = runtime.block_on(upload_all(settings, orders, width, stop, show));
-            // A name lookup that nobody waits for any more must not hold up the end.
-            runtime.shutdown_background();
-            exit
-        }
-        Err(error) => {
-            say(&format!("error: the runtime could not start: {error}"));
-            Exit::Failed
-        }
-    }
+    let width = jobs.min(orders.len()).min(limits::transfers_at_once());
+    start::run(upload_all(settings, orders, width, stop, show))
 }
 
 async fn upload_all(settings: Settings, orders: Vec<Order>, width: usize, stop: Stop, show: &ShowArgs) -> Exit {

@@ -53,7 +53,7 @@ pub(crate) fn run(args: &ResumeArgs) -> Exit {
     if !jobs.is_empty() {
         let defaults = Defaults { output: Output::Stdout, check: Check::Size };
         let plan = Plan { jobs, list: None, defaults, settings: settings.clone(), width, extract: None };
-        let code = get::run_plan(plan, &args.show);
+        let code = get::run_plan(plan, &args.show, args.tui);
         exit = Some(exit.map_or(code, |exit| exit.and(code)));
     }
     let is_over = matches!(exit, Some(Exit::Interrupted | Exit::Terminated));

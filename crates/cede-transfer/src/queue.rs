@@ -49,6 +49,27 @@ impl<T> Queue<T> {
         Some((number, item))
     }
 
+    /// The same, also of those that are held: for the end, when nothing is begun any more.
+    pub fn pop_any(&mut self) -> Option<(usize, T)> {
+        self.pop().or_else(|| {
+            let number = self.held.keys().next()?.1;
+            Some((number, self.remove(number)?))
+        })
+    }
+
+    /// The numbers, priorities, and whether they are held, in the order in which they would leave if none were.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, Priority, bool)> {
+        let (mut ready, mut held) = (self.ready.keys().peekable(), self.held.keys().peekable());
+        std::iter::from_fn(move || {
+            let is_held = match (ready.peek(), held.peek()) {
+                (Some(ready), Some(held)) => held < ready,
+                (ready, _) => ready.is_none(),
+            };
+            let (Reverse(priority), number) = if is_held { held.next() } else { ready.next() }?;
+            Some((*number, *priority, is_held))
+        })
+    }
+
     /// The priority of an item that waits.
     pub fn priority(&self, number: usize) -> Priority {
         self.priorities.get(&number).copied().unwrap_or(0)
@@ -140,10 +161,22 @@ mod tests {
     }
 
     #[test]
+    fn the_order_is_known_beforehand_and_at_the_end_all_leave() {
+        let mut queue = queue(4);
+        queue.set_priority(2, 1);
+        queue.hold(2, true);
+        queue.hold(1, true);
+        assert_eq!(queue.iter().collect::<Vec<_>>(), [(2, 1, true), (0, 0, false), (1, 0, true), (3, 0, false)]);
+        let left: Vec<_> = std::iter::from_fn(|| queue.pop_any()).map(|(number, _)| number).collect();
+        assert_eq!(left, [0, 3, 2, 1]);
+    }
+
+    #[test]
     fn only_held_ones_are_nobody_s_turn() {
         let mut queue = queue(1);
         queue.hold(0, true);
         assert!(queue.set_priority(0, 5), "also a held one has a priority");
+        assert_eq!(queue.iter().collect::<Vec<_>>(), [(0, 5, true)]);
         assert_eq!(queue.pop(), None);
         assert!(!queue.is_empty());
         assert_eq!(queue.remove(0), Some(0));

@@ -157,9 +157,7 @@ pub fn judge(spent: &Spent) -> Option<Slow> {
     if spent.total < LEAST {
         return None;
     }
-    let shares = Wait::ALL.map(|wait| (slow(wait), spent.waited(wait)));
-    let work = (Slow::Processor, spent.worked());
-    let (slow, time) = shares.into_iter().chain([work]).max_by_key(|(_, time)| *time)?;
+    let (slow, time) = spent.times().max_by_key(|(_, time)| *time)?;
     (time.as_secs_f64() >= spent.total.as_secs_f64() * SHARE).then_some(slow)
 }
 
@@ -188,6 +186,11 @@ impl Spent {
     /// How long connections were at work, or their bytes were.
     pub fn worked(&self) -> Duration {
         self.total.saturating_sub(self.waits.iter().sum()) + self.busy.min(self.waits[Wait::Bytes as usize])
+    }
+
+    /// How long each thing limited the transfer, summed over its connections.
+    pub fn times(&self) -> impl Iterator<Item = (Slow, Duration)> + use<> {
+        Wait::ALL.map(|wait| (slow(wait), self.waited(wait))).into_iter().chain([(Slow::Processor, self.worked())])
     }
 
     /// The time of all connections together.

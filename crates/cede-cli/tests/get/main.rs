@@ -13,6 +13,7 @@ mod run;
 mod secure;
 mod server;
 mod terminal;
+mod tui;
 
 use run::Place;
 use server::{Server, TOGETHER, data};
