@@ -116,6 +116,10 @@ fn row(index: usize, item: &Item, rate: f64, priority: Priority) -> Row {
     let slow = item.slow.map(cede_transfer::slow::Slow::phrase);
     let why = match &item.phase {
         Phase::Saved(note) => slow.into_iter().chain((!note.is_empty()).then(|| note.clone())).collect::<Vec<_>>().join("; "),
+        // Such messages begin with the URL, for which a table has no room.
+        Phase::Failed(why) | Phase::Stopped(why) if why.starts_with("http") => {
+            why.split_once(": ").map_or(why.as_str(), |(_, rest)| rest).to_owned()
+        }
         Phase::Kept(why) | Phase::Failed(why) | Phase::Stopped(why) => why.clone(),
         _ if item.is_paused() => String::new(),
         _ => slow.unwrap_or_default(),

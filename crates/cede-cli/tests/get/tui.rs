@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{self, Receiver};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cede_serve::{Background, Settings};
 
@@ -11,7 +11,7 @@ use crate::run::{Place, Ran};
 use crate::terminal::terminal;
 
 /// Longer than anything takes, even on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// What leaves the other screen.
 const RESTORED: &str = "\x1b[?1049l";
 
@@ -20,6 +20,64 @@ struct Session {
     keys: std::fs::File,
     shown: Receiver<String>,
     text: String,
+    screen: Grid,
+}
+
+/// What a terminal would show: it knows where to write, and nothing of colours.
+struct Grid {
+    cells: Vec<Vec<char>>,
+    at: (usize, usize),
+    /// An escape sequence that has not ended.
+    escape: Option<String>,
+}
+
+impl Grid {
+    fn new() -> Self {
+        Self { cells: vec![vec![' '; 90]; 24], at: (0, 0), escape: None }
+    }
+
+    fn rows(&self) -> impl Iterator<Item = String> {
+        self.cells.iter().map(|row| row.iter().collect())
+    }
+
+    fn write(&mut self, text: &str) {
+        for c in text.chars() {
+            match &mut self.escape {
+                Some(escape) => {
+                    escape.push(c);
+                    if c.is_ascii_alphabetic() {
+                        let escape = std::mem::take(escape);
+                        self.escape = None;
+                        self.obey(&escape);
+                    }
+                }
+                None if c == '\x1b' => self.escape = Some(String::new()),
+                None => {
+                    if let Some(cell) = self.cells.get_mut(self.at.0).and_then(|row| row.get_mut(self.at.1)) {
+                        *cell = c;
+                    }
+                    self.at.1 += 1;
+                }
+            }
+        }
+    }
+
+    fn obey(&mut self, escape: &str) {
+        if let Some(place) = escape.strip_prefix('[').and_then(|rest| rest.strip_suffix('H')) {
+            let mut numbers = place.split(';').map(|number| number.parse().unwrap_or(1_usize) - 1);
+            self.at = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        } else if escape.ends_with('J') {
+            self.cells.iter_mut().for_each(|row| row.fill(' '));
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // After a failure, nothing goes on.
+        let _: Result<(), _> = self.child.kill();
+        let _: Result<_, _> = self.child.wait();
+    }
 }
 
 impl Session {
@@ -41,19 +99,19 @@ impl Session {
                 }
             }
         });
-        Self { child, keys: ours, shown, text: String::new() }
+        Self { child, keys: ours, shown, text: String::new(), screen: Grid::new() }
     }
 
-    /// Reads until this was written, after what was read before.
+    /// Reads until this is on the screen.
     #[track_caller]
     fn sees(&mut self, wanted: &str) {
-        while !self.text.contains(wanted) {
-            match self.shown.recv_timeout(PATIENCE) {
-                Ok(more) => self.text.push_str(&more),
-                Err(_) => panic!("no {wanted:?} in {:?}", self.text),
-            }
+        let deadline = Instant::now() + PATIENCE;
+        while !self.screen.rows().any(|row| row.contains(wanted)) {
+            let Ok(more) = self.shown.recv_timeout(PATIENCE) else { panic!("it ended without {wanted:?}: {:?}", self.text) };
+            self.screen.write(&more);
+            self.text.push_str(&more);
+            assert!(Instant::now() < deadline, "no {wanted:?} in {:#?}", self.screen.rows().collect::<Vec<_>>());
         }
-        self.text.clear();
     }
 
     fn press(&mut self, keys: &str) {
@@ -62,10 +120,12 @@ impl Session {
 
     /// Reads to the end. Returns the exit code and what was written last.
     fn end(mut self) -> (Option<i32>, String) {
+        let deadline = Instant::now() + PATIENCE;
         while let Ok(more) = self.shown.recv_timeout(PATIENCE) {
             self.text.push_str(&more);
+            assert!(Instant::now() < deadline, "it does not end: {:?}", self.text);
         }
-        (self.child.wait().unwrap().code(), self.text)
+        (self.child.wait().unwrap().code(), std::mem::take(&mut self.text))
     }
 }
 
@@ -108,7 +168,7 @@ fn what_is_cancelled_can_be_gone_on_with() {
     session.sees("limited by --limit-rate");
     // The waiting one first: the other would make room for it.
     session.press("jx");
-    session.sees("not started");
+    session.sees("1 stopped");
     session.press("kx");
     let (code, text) = session.end();
     assert!(text.contains("goes on from there"), "{text:?}");
