@@ -279,6 +279,19 @@ pub(crate) struct NetworkArgs {
     #[arg(short = 'H', long, value_name = "NAME: VALUE")]
     pub(crate) header: Vec<String>,
 
+    /// Send these cookies, as in 'NAME=VALUE; NAME2=VALUE2', to the host of the URL only; or, without '=', take cookies from this file in Netscape's format
+    /// (may be repeated)
+    #[arg(short = 'b', long, value_name = "DATA|FILE", alias = "load-cookies")]
+    pub(crate) cookie: Vec<String>,
+
+    /// At the end, write all cookies to FILE in Netscape's format; those that servers set are heeded in any case
+    #[arg(long, value_name = "FILE", alias = "save-cookies")]
+    pub(crate) cookie_jar: Option<PathBuf>,
+
+    /// Heed no cookies that servers set
+    #[arg(long, conflicts_with = "cookie_jar")]
+    pub(crate) no_cookies: bool,
+
     /// Send this as User-Agent
     #[arg(short = 'A', long, value_name = "TEXT")]
     pub(crate) user_agent: Option<String>,

@@ -17,7 +17,7 @@ use url::Url;
 
 use crate::cli::{GetArgs, ShowArgs};
 use crate::jobs::List;
-use crate::plan::{Defaults, Plan};
+use crate::plan::{Defaults, Plan, keep_cookies};
 use crate::progress::events::{self, News};
 use crate::progress::lines::say;
 use crate::progress::view::{Drawing, View};
@@ -136,7 +136,10 @@ impl Watch for Row {
 /// Runs the command.
 pub(crate) fn run(args: &GetArgs) -> Exit {
     match Plan::new(args) {
-        Ok(plan) => run_plan(plan, &args.show, args.tui),
+        Ok(plan) => {
+            let cookies = plan.settings.cookies.clone();
+            keep_cookies(&cookies, &args.network, run_plan(plan, &args.show, args.tui))
+        }
         Err(mistake) => {
             say(&format!("error: {mistake}"));
             Exit::Usage

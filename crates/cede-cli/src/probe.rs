@@ -6,7 +6,7 @@ use cede_transfer::engine::Engine;
 use cede_transfer::{Exit, printable};
 
 use crate::cli::ProbeArgs;
-use crate::plan::{parse, settings};
+use crate::plan::{keep_cookies, parse, settings};
 use crate::progress::lines::say;
 
 /// Runs the command.
@@ -24,6 +24,7 @@ pub(crate) fn run(args: &ProbeArgs) -> Exit {
         Ok(runtime) => runtime,
         Err(exit) => return exit,
     };
+    let cookies = settings.cookies.clone();
     let engine = Engine::new(settings);
     let codes = urls.into_iter().map(|url| match runtime.block_on(engine.probe(&url)) {
         Ok(facts) => {
@@ -40,5 +41,6 @@ pub(crate) fn run(args: &ProbeArgs) -> Exit {
             failure.exit()
         }
     });
-    Exit::of_all(codes.collect::<Vec<_>>())
+    let codes: Vec<_> = codes.collect();
+    keep_cookies(&cookies, &args.network, Exit::of_all(codes))
 }

@@ -41,7 +41,9 @@ pub(crate) fn run(args: &PutArgs) -> Exit {
         // Their URLs are signed; a login beside that would be refused.
         settings.credentials.netrc.clear();
     }
-    run_orders(settings, orders, usize::from(args.network.jobs), &args.show)
+    let cookies = settings.cookies.clone();
+    let exit = run_orders(settings, orders, usize::from(args.network.jobs), &args.show);
+    plan::keep_cookies(&cookies, &args.network, exit)
 }
 
 /// Runs uploads, wherever they come from.

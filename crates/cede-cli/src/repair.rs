@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::cli::{RepairArgs, ShowArgs};
 use crate::get::{Row, announce_interruption, conclude};
-use crate::plan::{parse, settings};
+use crate::plan::{keep_cookies, parse, settings};
 use crate::progress::Phase;
 use crate::progress::events::News;
 use crate::progress::lines::say;
@@ -37,7 +37,8 @@ pub(crate) fn run(args: &RepairArgs) -> Exit {
         }
     };
     let stop = interrupt::install();
-    start::run(mend(Engine::new(settings), order, stop, &args.show))
+    let cookies = settings.cookies.clone();
+    keep_cookies(&cookies, &args.network, start::run(mend(Engine::new(settings), order, stop, &args.show)))
 }
 
 async fn mend(engine: Engine, order: Order, stop: Stop, show: &ShowArgs) -> Exit {

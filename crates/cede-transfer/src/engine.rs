@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::connect::{Connector, Proxies};
 use crate::control::Control;
+use crate::cookies::Cookies;
 use crate::credentials::Credentials;
 use crate::desk::Desk;
 use crate::destination::{Claims, IfExists};
@@ -46,6 +47,8 @@ pub struct Settings {
     pub http2: bool,
     /// Headers and logins.
     pub credentials: Credentials,
+    /// What servers set.
+    pub cookies: Cookies,
     /// Bytes per second over everything.
     pub rate: Option<u64>,
     /// Bytes per second from each host.
@@ -71,6 +74,7 @@ impl Default for Settings {
             proxies: Proxies::default(),
             http2: true,
             credentials: Credentials::default(),
+            cookies: Cookies::default(),
             rate: None,
             rate_per_host: None,
             per_host: 16,

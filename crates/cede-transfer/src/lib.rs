@@ -28,6 +28,7 @@
 
 mod connect;
 pub mod control;
+pub mod cookies;
 pub mod credentials;
 mod desk;
 mod destination;
