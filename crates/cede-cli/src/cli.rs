@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use cede_transfer::sum::Sum;
 use cede_transfer::{exit, units};
 
+use crate::config;
 use crate::look::Column;
 use crate::progress::view::Wish;
 pub(crate) use check::{RepairArgs, SumArgs, VerifyArgs};
@@ -30,8 +31,16 @@ Exit codes: 0 ended in good order, 1 some requests did not end, 2 wrong use, 3 t
 
 /// Downloads many files at a time on few threads.
 #[derive(Debug, Parser)]
-#[command(name = "cede", version, about, after_help = exit::TABLE, arg_required_else_help = true)]
+#[command(name = "cede", version, about, after_help = exit::TABLE, after_long_help = format!("{}\n\n{}", config::HELP, exit::TABLE), arg_required_else_help = true)]
 pub(crate) struct Cli {
+    /// Take settings from FILE, instead of ~/.config/cede/config.toml
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Configuration")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Take settings from no file
+    #[arg(long, global = true, conflicts_with = "config", help_heading = "Configuration")]
+    pub(crate) no_config: bool,
+
     #[command(subcommand)]
     pub(crate) command: Command,
 }

@@ -16,6 +16,7 @@
 
 mod adopt;
 mod cli;
+mod config;
 mod demo;
 mod get;
 mod interrupt;
@@ -37,10 +38,17 @@ mod verify;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let line: Vec<_> = std::env::args_os().collect();
+    let cli = match config::matches(cli::Cli::command(), &line, &|name| std::env::var(name).ok()) {
+        Ok(matches) => cli::Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()),
+        Err(mistake) => {
+            progress::lines::say(&format!("error: {mistake}"));
+            return cede_transfer::Exit::Usage.into();
+        }
+    };
     limits::raise_open_files();
     match cli.command {
         cli::Command::Get(args) => get::run(&args),

@@ -178,8 +178,9 @@ fn credentials(args: &NetworkArgs) -> Result<Credentials, String> {
         value.set_sensitive(true);
         credentials.headers.append(name, value);
     }
-    for text in args.cookie.iter().filter(|text| text.contains('=')) {
-        let mut value = HeaderValue::from_str(text.trim()).map_err(|_| "--cookie: it has characters that a header cannot have".to_owned())?;
+    let given: Vec<&str> = args.cookie.iter().filter(|text| text.contains('=')).map(|text| text.trim()).collect();
+    if !given.is_empty() {
+        let mut value = HeaderValue::from_str(&given.join("; ")).map_err(|_| "--cookie: it has characters that a header cannot have".to_owned())?;
         value.set_sensitive(true);
         credentials.headers.append(COOKIE, value);
     }

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use cede_transfer::cookies::Cookies;
 use cede_transfer::engine::{Cause, Engine, Settings, Stop};
 use cede_transfer::upload::{How, Order, Stored};
 use cede_transfer::{Exit, printable, tasks, units};
@@ -40,6 +41,7 @@ pub(crate) fn run(args: &PutArgs) -> Exit {
     if orders.iter().any(|order| matches!(order.how, How::S3(_))) {
         // Their URLs are signed; a login beside that would be refused.
         settings.credentials.netrc.clear();
+        settings.cookies = Cookies::refused();
     }
     let cookies = settings.cookies.clone();
     let exit = run_orders(settings, orders, usize::from(args.network.jobs), &args.show);

@@ -2,6 +2,7 @@
 //!
 //! The rule behind all of it: with exit code 0 the file is whole; with any other, nothing incomplete is under a final name.
 
+mod cookies;
 mod crash;
 mod interruption;
 mod names;

@@ -186,7 +186,6 @@ fn build(
     for (name, value) in &shared.settings.credentials.of(first, url) {
         headers.append(name.clone(), value.clone());
     }
-    // An object store's requests are signed; cookies have no place there, and its servers set none.
     shared.settings.cookies.add(url, headers);
     for (name, value) in &spoken.headers {
         // What the user said with --header wins, except where the protocol depends on it.
