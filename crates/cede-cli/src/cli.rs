@@ -84,6 +84,10 @@ pub(crate) enum Command {
     /// Record what the threads of a running program do, for ui.perfetto.dev or chrome://tracing; without PID, list the programs that listen
     #[command(after_help = LISTENING)]
     Trace(TraceArgs),
+    /// Write the manual pages
+    Man(ManArgs),
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
 }
 
 #[derive(Args, Debug)]
@@ -373,6 +377,19 @@ pub(crate) struct AdoptArgs {
     /// cede's package `tokio`, instead of that of the sources that this program was built from
     #[arg(long, value_name = "DIR")]
     pub(crate) facade: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ManArgs {
+    /// Where to write a page for each command; without it, all go to standard output
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CompletionsArgs {
+    /// For which shell
+    pub(crate) shell: clap_complete::Shell,
 }
 
 #[derive(Args, Debug)]

@@ -19,7 +19,7 @@ pub(crate) const HELP: &str = "\
 Each flag can also be set in the configuration file and by a variable: --limit-rate by 'limit-rate = \"2M\"' there, and by
 CEDE_LIMIT_RATE or CEDE_GET_LIMIT_RATE. The command line wins over variables, they over the file. See docs/transfer-config.md";
 
-/// Who reads keys outside of tables.
+/// Who reads keys outside of tables, and variables that name no command.
 const TRANSFERS: [&str; 5] = ["get", "put", "resume", "probe", "repair"];
 /// Flags that make no sense beforehand.
 const NEVER: [&str; 4] = ["help", "version", "config", "no-config"];
@@ -82,7 +82,8 @@ fn with_defaults(
     for arg in subcommand.get_arguments() {
         let Some(flag) = arg.get_long().filter(|flag| !NEVER.contains(flag)) else { continue };
         let flag_name = flag.replace('-', "_").to_uppercase();
-        let variables = [format!("CEDE_{}_{flag_name}", name.to_uppercase()), format!("CEDE_{flag_name}")];
+        let for_all = TRANSFERS.contains(&name).then(|| format!("CEDE_{flag_name}"));
+        let variables = std::iter::once(format!("CEDE_{}_{flag_name}", name.to_uppercase())).chain(for_all);
         // What clap reads itself is left to it.
         let is_own = |variable: &String| arg.get_env().is_some_and(|own| own == variable.as_str());
         let found = variables.into_iter().find_map(|variable| Some((environment(&variable)?, variable)));

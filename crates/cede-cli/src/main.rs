@@ -24,6 +24,7 @@ mod jobs;
 mod keys;
 mod limits;
 mod look;
+mod manual;
 mod plan;
 mod probe;
 mod progress;
@@ -64,6 +65,8 @@ fn main() -> ExitCode {
         cli::Command::Dump(args) => look::dump(&args),
         cli::Command::Top(args) => look::top(&args),
         cli::Command::Trace(args) => look::trace(&args),
+        cli::Command::Man(args) => manual::man(&args),
+        cli::Command::Completions(args) => manual::completions(&args),
     }
     .into()
 }
