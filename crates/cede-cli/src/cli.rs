@@ -167,6 +167,10 @@ pub(crate) struct GetArgs {
     #[arg(long, conflicts_with_all = ["json", "quiet", "progress"])]
     pub(crate) tui: bool,
 
+    /// Say what would be done, and do nothing of it: one request for each URL, whose answer is not read
+    #[arg(long, conflicts_with_all = ["tui", "json"])]
+    pub(crate) dry_run: bool,
+
     #[command(flatten)]
     pub(crate) network: NetworkArgs,
 

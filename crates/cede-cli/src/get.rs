@@ -23,7 +23,7 @@ use crate::progress::lines::say;
 use crate::progress::view::{Drawing, View};
 use crate::tui::screen::{Screen, Shown};
 use crate::progress::{Board, Phase, Totals, WORTH_A_REASON};
-use crate::{interrupt, limits, start};
+use crate::{interrupt, limits, rehearse, start};
 use steer::Crew;
 
 /// How far the list is read ahead.
@@ -32,7 +32,7 @@ const AHEAD: usize = 64;
 const LINES: usize = 32;
 
 /// Lines of the list.
-type Lines = Vec<Result<Job, String>>;
+pub(crate) type Lines = Vec<Result<Job, String>>;
 
 /// Where further jobs come from, when those of the command line have been taken.
 #[derive(Debug)]
@@ -136,6 +136,7 @@ impl Watch for Row {
 /// Runs the command.
 pub(crate) fn run(args: &GetArgs) -> Exit {
     match Plan::new(args) {
+        Ok(plan) if args.dry_run => rehearse::get(plan),
         Ok(plan) => {
             let cookies = plan.settings.cookies.clone();
             keep_cookies(&cookies, &args.network, run_plan(plan, &args.show, args.tui))
@@ -168,7 +169,7 @@ pub(crate) fn run_plan(plan: Plan, show: &ShowArgs, tui: bool) -> Exit {
 }
 
 /// Reads the list in a thread of its own: standard input may be slow, and the runtime must not wait for it.
-fn open_list(path: &Path, defaults: Defaults) -> Result<mpsc::Receiver<Lines>, String> {
+pub(crate) fn open_list(path: &Path, defaults: Defaults) -> Result<mpsc::Receiver<Lines>, String> {
     let mut lines = 1;
     let reader: Box<dyn BufRead + Send> = if path == Path::new("-") {
         Box::new(BufReader::new(std::io::stdin()))

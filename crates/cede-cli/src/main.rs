@@ -29,6 +29,7 @@ mod plan;
 mod probe;
 mod progress;
 mod put;
+mod rehearse;
 mod repair;
 mod resume;
 mod serve;

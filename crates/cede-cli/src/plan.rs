@@ -218,7 +218,7 @@ pub(crate) fn keep_cookies(cookies: &Cookies, args: &NetworkArgs, exit: Exit) ->
         Ok(()) => exit,
         Err(error) => {
             say(&format!("error: --cookie-jar {}: {error}", printable(&path.to_string_lossy())));
-            exit.and(Exit::Files)
+            if exit == Exit::Done { Exit::Files } else { exit }
         }
     }
 }

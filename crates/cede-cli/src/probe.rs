@@ -28,12 +28,7 @@ pub(crate) fn run(args: &ProbeArgs) -> Exit {
     let engine = Engine::new(settings);
     let codes = urls.into_iter().map(|url| match runtime.block_on(engine.probe(&url)) {
         Ok(facts) => {
-            let mut out = std::io::stdout().lock();
-            // Nobody can be told that standard output is closed.
-            drop(writeln!(out, "{}", printable(url.as_str())));
-            for (name, value) in facts.lines() {
-                drop(writeln!(out, "  {:<12} {}", format!("{name}:"), printable(&value)));
-            }
+            print(url.as_str(), facts.lines());
             Exit::Done
         }
         Err(failure) => {
@@ -43,4 +38,14 @@ pub(crate) fn run(args: &ProbeArgs) -> Exit {
     });
     let codes: Vec<_> = codes.collect();
     keep_cookies(&cookies, &args.network, Exit::of_all(codes))
+}
+
+/// Facts below what they are about.
+pub(crate) fn print(about: &str, facts: impl IntoIterator<Item = (&'static str, String)>) {
+    let mut out = std::io::stdout().lock();
+    // Nobody can be told that standard output is closed.
+    drop(writeln!(out, "{}", printable(about)));
+    for (name, value) in facts {
+        drop(writeln!(out, "  {:<12} {}", format!("{name}:"), printable(&value)));
+    }
 }

@@ -17,7 +17,7 @@ use crate::progress::events::News;
 use crate::progress::lines::say;
 use crate::progress::view::{Drawing, View};
 use crate::progress::{Board, Phase};
-use crate::{interrupt, limits, plan, start};
+use crate::{interrupt, limits, plan, rehearse, start};
 
 /// What all workers share.
 #[derive(Clone)]
@@ -38,6 +38,9 @@ pub(crate) fn run(args: &PutArgs) -> Exit {
             return Exit::Usage;
         }
     };
+    if args.dry_run {
+        return rehearse::put(&orders);
+    }
     if orders.iter().any(|order| matches!(order.how, How::S3(_))) {
         // Their URLs are signed; a login beside that would be refused.
         settings.credentials.netrc.clear();

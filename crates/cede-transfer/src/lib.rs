@@ -47,6 +47,7 @@ pub mod name;
 mod outgoing;
 pub mod plan;
 mod pool;
+pub mod preview;
 pub mod probe;
 pub mod queue;
 mod rate;

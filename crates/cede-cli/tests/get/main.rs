@@ -10,6 +10,7 @@ mod names;
 mod origin;
 mod parts;
 mod plumbing;
+mod rehearsal;
 mod run;
 mod secure;
 mod server;
