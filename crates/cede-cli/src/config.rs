@@ -106,7 +106,7 @@ fn with_defaults(
         }
         arg.default_values(values.clone())
     };
-    Ok(Some(command.mut_subcommand(name.to_owned(), |subcommand| subcommand.mut_args(change))))
+    Ok(Some(command.mut_subcommand(name, |subcommand| subcommand.mut_args(change))))
 }
 
 /// What the file says for the subcommand `name`. The whole file is checked, whoever it is for.
@@ -135,7 +135,8 @@ fn read(command: &Command, name: &str, path: &Path, text: &str) -> Result<Vec<(S
         }
         let subcommands: Vec<&Command> = TRANSFERS.iter().filter_map(|name| command.find_subcommand(name)).collect();
         let setting = setting(&subcommands, key, value, &place())?;
-        let is_ours = TRANSFERS.contains(&name) && command.find_subcommand(name).is_some_and(|subcommand| flag_of(subcommand, key).is_some());
+        let is_ours =
+            TRANSFERS.contains(&name) && command.find_subcommand(name).is_some_and(|subcommand| flag_of(subcommand, key).is_some());
         // A table says more than what is for all, wherever it stands.
         if is_ours && !found.iter().any(|(known, _)| known == key) {
             found.push((key.to_owned(), setting));
@@ -199,7 +200,11 @@ fn try_it(arg: &Arg, setting: &Setting) -> Result<(), String> {
             let first = told.lines().next().unwrap_or_default();
             let why = first.split_once(">': ").or_else(|| first.split_once("error: ")).map_or(first, |(_, why)| why);
             let shown: Vec<String> = setting.values.iter().map(|value| printable(value)).collect();
-            wrong(&format!("{}: {}", shown.join(", "), if why.starts_with("invalid value") { "that is none of the values it can have" } else { why }))
+            wrong(&format!(
+                "{}: {}",
+                shown.join(", "),
+                if why.starts_with("invalid value") { "that is none of the values it can have" } else { why }
+            ))
         }
     }
 }

@@ -21,8 +21,8 @@ use crate::plan::{Defaults, Plan, keep_cookies};
 use crate::progress::events::{self, News};
 use crate::progress::lines::say;
 use crate::progress::view::{Drawing, View};
-use crate::tui::screen::{Screen, Shown};
 use crate::progress::{Board, Phase, Totals, WORTH_A_REASON};
+use crate::tui::screen::{Screen, Shown};
 use crate::{interrupt, limits, rehearse, start};
 use steer::Crew;
 

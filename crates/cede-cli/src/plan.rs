@@ -180,7 +180,8 @@ fn credentials(args: &NetworkArgs) -> Result<Credentials, String> {
     }
     let given: Vec<&str> = args.cookie.iter().filter(|text| text.contains('=')).map(|text| text.trim()).collect();
     if !given.is_empty() {
-        let mut value = HeaderValue::from_str(&given.join("; ")).map_err(|_| "--cookie: it has characters that a header cannot have".to_owned())?;
+        let mut value =
+            HeaderValue::from_str(&given.join("; ")).map_err(|_| "--cookie: it has characters that a header cannot have".to_owned())?;
         value.set_sensitive(true);
         credentials.headers.append(COOKIE, value);
     }

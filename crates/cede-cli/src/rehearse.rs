@@ -64,14 +64,18 @@ pub(crate) fn put(orders: &[Order]) -> Exit {
         let sources: Vec<_> = match &order.source {
             Source::File(path) => vec![path.as_path()],
             Source::Stdin(_) => Vec::new(),
-            Source::Form(parts) => parts.iter().filter_map(|part| if let Part::File { path, .. } = part { Some(path.as_path()) } else { None }).collect(),
+            Source::Form(parts) => {
+                parts.iter().filter_map(|part| if let Part::File { path, .. } = part { Some(path.as_path()) } else { None }).collect()
+            }
         };
         let mut facts = Vec::new();
         let mut exit = Exit::Done;
         for path in sources {
             let shown = path.to_string_lossy();
             match std::fs::metadata(path) {
-                Ok(metadata) if metadata.is_file() => facts.push(("file", format!("{shown}, {} ({} bytes)", units::bytes(metadata.len()), metadata.len()))),
+                Ok(metadata) if metadata.is_file() => {
+                    facts.push(("file", format!("{shown}, {} ({} bytes)", units::bytes(metadata.len()), metadata.len())))
+                }
                 Ok(_) => {
                     facts.push(("file", format!("{shown} is no file; the upload would fail")));
                     exit = Exit::Files;
@@ -97,7 +101,11 @@ pub(crate) fn put(orders: &[Order]) -> Exit {
         facts.push(("way", way));
         facts.extend(order.only_new.then(|| ("if it exists", "it is left alone, and the upload fails".to_owned())));
         if is_begun(order) {
-            let fate = if order.restart { "an earlier run began it; that is dropped" } else { "an earlier run began it; the server is asked how far it came" };
+            let fate = if order.restart {
+                "an earlier run began it; that is dropped"
+            } else {
+                "an earlier run began it; the server is asked how far it came"
+            };
             facts.push(("resumes", fate.to_owned()));
         }
         print(order.url.as_str(), facts);

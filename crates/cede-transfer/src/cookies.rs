@@ -115,7 +115,8 @@ impl Cookies {
         for value in headers.get_all(SET_COOKIE) {
             let Some(cookie) = value.to_str().ok().and_then(|text| Cookie::parse(text, url).ok()) else { continue };
             let cookie = cookie.into_owned();
-            let known = store.iter_any().find(|known| known.name() == cookie.name() && known.domain == cookie.domain && known.path == cookie.path);
+            let known =
+                store.iter_any().find(|known| known.name() == cookie.name() && known.domain == cookie.domain && known.path == cookie.path);
             if !is_allowed(&cookie, url) || (url.scheme() != "https" && known.is_some_and(|known| known.secure() == Some(true))) {
                 continue;
             }
@@ -176,7 +177,8 @@ fn line_of_file(line: &str, now: Duration) -> Result<(Option<String>, Url), Stri
     let (line, http_only) = line.strip_prefix(HTTP_ONLY).map_or((line, false), |rest| (rest, true));
     let fields: Vec<&str> = line.split('\t').collect();
     // An empty value may lack its tab.
-    let (&[domain, below, path, secure, expiry, name], value) = (fields.first_chunk().ok_or("a cookie has 7 fields, with tabs between them")?, fields.get(6));
+    let (&[domain, below, path, secure, expiry, name], value) =
+        (fields.first_chunk().ok_or("a cookie has 7 fields, with tabs between them")?, fields.get(6));
     let expiry: i64 = expiry.trim().parse().map_err(|_| format!("{} is not a time", printable(expiry)))?;
     let bare = domain.trim_start_matches('.');
     let url = Url::parse(&format!("https://{bare}{}", if path.starts_with('/') { path } else { "/" }))

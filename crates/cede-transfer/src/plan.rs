@@ -29,6 +29,7 @@
 mod answers;
 mod asks;
 pub(crate) mod backoff;
+mod pause;
 mod ramp;
 mod watchdog;
 mod words;
@@ -322,29 +323,6 @@ impl Plan {
         if self.flight(id).is_some() {
             self.change("the bytes that are there are not those of the server");
         }
-    }
-
-    /// The download is paused: if the rest of this ask can be asked for later, the ask is over, and was no failure. Returns whether it is over.
-    pub fn let_go(&mut self, id: Id) -> bool {
-        let Some(index) = self.flight(id) else { return true };
-        let over = self.is_resumable();
-        if over {
-            self.settle(index);
-        }
-        over
-    }
-
-    /// The download is paused before this ask had an answer: it never was.
-    pub fn withdraw(&mut self, id: Id) {
-        if let Some(index) = self.flight(id) {
-            self.flights.swap_remove(index);
-            self.fruitless = self.fruitless.saturating_sub(1);
-        }
-    }
-
-    /// A pause begins or ends: the time without progress counts from here.
-    pub fn handle_pause(&mut self) {
-        self.progress();
     }
 
     /// Everything was dropped, as [`Action::Restart`] asked.

@@ -37,7 +37,10 @@ impl Engine {
         if answer.hops > 0 {
             lines.push(("redirects", format!("{}, to {}", answer.hops, answer.url)));
         }
-        lines.push(("target", target.as_ref().map_or_else(|| "standard output, in order".to_owned(), |path| path.to_string_lossy().into_owned())));
+        lines.push((
+            "target",
+            target.as_ref().map_or_else(|| "standard output, in order".to_owned(), |path| path.to_string_lossy().into_owned()),
+        ));
         if let Some(path) = target.as_ref().filter(|path| path.symlink_metadata().is_ok()) {
             lines.push(("exists", fate(path, shared.settings.if_exists)));
         }
@@ -75,7 +78,8 @@ fn fate(path: &Path, if_exists: IfExists) -> String {
         IfExists::Overwrite => "it would be replaced".to_owned(),
         IfExists::Rename => {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            let free = (1..1000).map(|number| name::numbered(name, number)).find(|name| path.with_file_name(name).symlink_metadata().is_err());
+            let free =
+                (1..1000).map(|number| name::numbered(name, number)).find(|name| path.with_file_name(name).symlink_metadata().is_err());
             format!("the new file would be called {}", free.unwrap_or_default())
         }
     }
@@ -101,7 +105,10 @@ fn resumed(earlier: Option<Journal>, identity: &Identity, ranges: bool, total: u
     let same = journal.subject.identity.compare(identity, false);
     if !ranges || same == Sameness::Different {
         let why = if ranges { "the file has changed since" } else { "the server has no ranges" };
-        return vec![("resumes", format!("no: {} are there, but {why}", units::bytes(have.len()))), ("fetches", fetched(&Extents::default(), total))];
+        return vec![
+            ("resumes", format!("no: {} are there, but {why}", units::bytes(have.len()))),
+            ("fetches", fetched(&Extents::default(), total)),
+        ];
     }
     let proof = if same == Sameness::Proven { "" } else { ", after a comparison of the last bytes" };
     vec![("resumes", format!("with {} that are there{proof}", units::bytes(have.len()))), ("fetches", fetched(&have, total))]

@@ -58,7 +58,17 @@ impl Bars {
         let multi = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(20));
         let (rows, columns) = terminal_size();
         let (limit, wide) = (rows.saturating_sub(OTHER_ROWS).max(1), columns >= WIDE);
-        Self { multi, total: None, total_rate: Rate::default(), rows: BTreeMap::new(), results: BTreeMap::new(), settled, limit, color, wide }
+        Self {
+            multi,
+            total: None,
+            total_rate: Rate::default(),
+            rows: BTreeMap::new(),
+            results: BTreeMap::new(),
+            settled,
+            limit,
+            color,
+            wide,
+        }
     }
 
     pub(crate) fn draw(&mut self, frame: &Frame) {

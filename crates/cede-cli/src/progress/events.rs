@@ -136,7 +136,12 @@ fn progress(id: usize, item: &Item, now: Instant) -> Value {
 
 /// Where the time of the connections went, in seconds.
 fn times(item: &Item) -> Value {
-    let times = item.control.spent().times().filter(|(_, time)| !time.is_zero()).map(|(slow, time)| (slow.word().to_owned(), json!(time.as_secs_f64())));
+    let times = item
+        .control
+        .spent()
+        .times()
+        .filter(|(_, time)| !time.is_zero())
+        .map(|(slow, time)| (slow.word().to_owned(), json!(time.as_secs_f64())));
     Value::Object(times.collect())
 }
 

@@ -125,5 +125,15 @@ fn row(index: usize, item: &Item, rate: f64, priority: Priority) -> Row {
         _ => slow.unwrap_or_default(),
     };
     let name = printable(&item.label);
-    Row { index, name, state, priority, have: item.received, total: item.honest_total(), rate, limit: item.control.limit(), why: printable(&why) }
+    Row {
+        index,
+        name,
+        state,
+        priority,
+        have: item.received,
+        total: item.honest_total(),
+        rate,
+        limit: item.control.limit(),
+        why: printable(&why),
+    }
 }

@@ -11,7 +11,11 @@ use crate::keys::Key;
 pub(super) enum Mode {
     Table,
     /// A limit is being typed: for one transfer, or for everything.
-    Limit { of: Option<usize>, typed: String, wrong: bool },
+    Limit {
+        of: Option<usize>,
+        typed: String,
+        wrong: bool,
+    },
 }
 
 /// The table, and where the user is in it.

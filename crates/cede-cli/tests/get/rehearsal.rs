@@ -9,7 +9,9 @@ fn a_plan_is_told_and_nothing_is_written() {
     let origin = Origin::start(Setup::default(), vec![]);
     let ran = place.get(&["--dry-run", "-d", "out", "-s", "4", &origin.url("/file")]);
     ran.expect(0, &[]);
-    for part in ["target:      out/file", "(3000000 bytes)", "supported", "1 at first, at most 2", "bytes 0-2999999", "check:       the size"] {
+    for part in
+        ["target:      out/file", "(3000000 bytes)", "supported", "1 at first, at most 2", "bytes 0-2999999", "check:       the size"]
+    {
         assert!(ran.out.contains(part), "no {part:?} in {}", ran.out);
     }
     assert_eq!((place.names().len(), origin.asked().len()), (0, 1));
@@ -54,7 +56,11 @@ fn uploads_too() {
     // Nobody listens there, and nobody is asked.
     let run = |args: &[&str]| Ran::of(place.command(&[&["put", "--dry-run"], args].concat()).output().unwrap());
     let ran = run(&["a", "http://127.0.0.1:1/in/"]);
-    assert!(ran.code == Some(0) && ran.out.contains("http://127.0.0.1:1/in/a") && ran.out.contains("(4 bytes)") && ran.out.contains("PUT"), "{}", ran.out);
+    assert!(
+        ran.code == Some(0) && ran.out.contains("http://127.0.0.1:1/in/a") && ran.out.contains("(4 bytes)") && ran.out.contains("PUT"),
+        "{}",
+        ran.out
+    );
     let ran = run(&["none", "http://127.0.0.1:1/in/"]);
     assert!(ran.code == Some(3) && ran.out.contains("No such file"), "{}", ran.out);
     let ran = run(&["--tus", "-", "http://127.0.0.1:1/in/"]);

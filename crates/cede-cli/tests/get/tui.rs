@@ -156,7 +156,10 @@ fn transfers_are_steered_by_keys() {
     let (code, text) = session.end();
     assert_eq!(code, Some(0), "{text}");
     let after = text.rsplit(RESTORED).next().unwrap();
-    assert!(text.contains(RESTORED) && after.contains("saved a") && after.contains("saved b") && after.contains("2 of 2 files"), "{text:?}");
+    assert!(
+        text.contains(RESTORED) && after.contains("saved a") && after.contains("saved b") && after.contains("2 of 2 files"),
+        "{text:?}"
+    );
     assert_eq!((place.size("a"), place.size("b")), (3_000_000, 3_000_000));
 }
 

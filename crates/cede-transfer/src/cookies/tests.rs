@@ -89,7 +89,11 @@ fn files_there_and_back() {
 
 #[test]
 fn wrong_files_are_told() {
-    for (text, why) in [("a b c", "line 1: a cookie has 7 fields"), ("\nh\tFALSE\t/\tFALSE\tsoon\tn\tv", "line 2: soon is not a time"), ("h h\tFALSE\t/\tFALSE\t0\tn\tv", "is not a host")] {
+    for (text, why) in [
+        ("a b c", "line 1: a cookie has 7 fields"),
+        ("\nh\tFALSE\t/\tFALSE\tsoon\tn\tv", "line 2: soon is not a time"),
+        ("h h\tFALSE\t/\tFALSE\t0\tn\tv", "is not a host"),
+    ] {
         let told = Cookies::default().read(text).unwrap_err();
         assert!(told.contains(why), "{told}");
     }

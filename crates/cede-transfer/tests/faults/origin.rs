@@ -324,7 +324,14 @@ async fn read_head(stream: &mut TcpStream) -> io::Result<Option<Asked>> {
         Some((start.parse().ok()?, end.parse::<u64>().ok().map(|last| last + 1)))
     });
     let line = text.lines().next().unwrap_or_default().to_owned();
-    let asked = Asked { line, range, if_range: header("if-range"), authorization: header("authorization"), cookie: header("cookie"), at: std::time::Instant::now() };
+    let asked = Asked {
+        line,
+        range,
+        if_range: header("if-range"),
+        authorization: header("authorization"),
+        cookie: header("cookie"),
+        at: std::time::Instant::now(),
+    };
     Ok(Some(asked))
 }
 

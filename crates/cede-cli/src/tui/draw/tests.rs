@@ -29,7 +29,8 @@ fn sums_table_and_keys() {
     let rows = screen(&view);
     assert_eq!(rows[0], "cede: 1 running, 1 waiting, 1 paused");
     assert_eq!(rows[1], "50 MiB of 200 MiB  5.0 MiB/s  30.0 s left  limit 5.0 MiB/s");
-    for part in ["running", "file-1", "━━━━━─────  50%", "50 MiB of 100 MiB", "10 MiB/s", "5.00 s", "1.0 MiB/s", "limited by the server"] {
+    for part in ["running", "file-1", "━━━━━─────  50%", "50 MiB of 100 MiB", "10 MiB/s", "5.00 s", "1.0 MiB/s", "limited by the server"]
+    {
         assert!(rows[3].contains(part), "no {part:?} in {rows:#?}");
     }
     assert!(rows[4].starts_with("waiting    +2") && !rows[4].contains("MiB/s"), "{rows:#?}");

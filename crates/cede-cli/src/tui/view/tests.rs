@@ -42,14 +42,7 @@ fn keys_are_for_the_selected_transfer() {
     let commands = keys(&mut view, "p+-xjpr");
     assert_eq!(
         commands,
-        [
-            Command::Pause(7),
-            Command::Priority(7, 1),
-            Command::Priority(7, -1),
-            Command::Cancel(7),
-            Command::Resume(3),
-            Command::Resume(3)
-        ]
+        [Command::Pause(7), Command::Priority(7, 1), Command::Priority(7, -1), Command::Cancel(7), Command::Resume(3), Command::Resume(3)]
     );
 }
 
