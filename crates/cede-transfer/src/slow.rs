@@ -1,10 +1,10 @@
 //! Why a transfer is no faster: where the time of its connections goes, and what that means.
 //!
-//! Nothing is guessed from rates. Each connection of a transfer is at any time either at work or in one wait, and a [`Ledger`] adds up how long, per kind of wait.
+//! Nothing is guessed from rates. Each connection of a transfer is at any time either at work or in one wait, and a ledger adds up how long, per kind of wait.
 //! What is judged is a difference of two such accounts ([`Spent`]): [`judge`] is a function of it and of nothing else.
 //!
 //! The wait for bytes needs a second look: a connection's task may be decrypting, or another program may have the processor. So the connection itself notes how
-//! long nothing was there to be read (a [`Meter`]); only that is the server's (or the network's) doing, and the rest is this machine's.
+//! long nothing was there to be read (a meter does); only that is the server's (or the network's) doing, and the rest is this machine's.
 //!
 //! Whether the server limits each connection shows only when their number changes: [`Judge`] compares windows, and believes it where more connections brought
 //! more bytes in proportion.
