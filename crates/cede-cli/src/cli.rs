@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use cede_transfer::sum::Sum;
 use cede_transfer::{exit, units};
 
+use crate::config;
 use crate::look::Column;
 use crate::progress::view::Wish;
 pub(crate) use check::{RepairArgs, SumArgs, VerifyArgs};
@@ -30,8 +31,16 @@ Exit codes: 0 ended in good order, 1 some requests did not end, 2 wrong use, 3 t
 
 /// Downloads many files at a time on few threads.
 #[derive(Debug, Parser)]
-#[command(name = "cede", version, about, after_help = exit::TABLE, arg_required_else_help = true)]
+#[command(name = "cede", version, about, after_help = exit::TABLE, after_long_help = format!("{}\n\n{}", config::HELP, exit::TABLE), arg_required_else_help = true)]
 pub(crate) struct Cli {
+    /// Take settings from FILE, instead of ~/.config/cede/config.toml
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Configuration")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Take settings from no file
+    #[arg(long, global = true, conflicts_with = "config", help_heading = "Configuration")]
+    pub(crate) no_config: bool,
+
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -75,6 +84,10 @@ pub(crate) enum Command {
     /// Record what the threads of a running program do, for ui.perfetto.dev or chrome://tracing; without PID, list the programs that listen
     #[command(after_help = LISTENING)]
     Trace(TraceArgs),
+    /// Write the manual pages
+    Man(ManArgs),
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
 }
 
 #[derive(Args, Debug)]
@@ -150,6 +163,14 @@ pub(crate) struct GetArgs {
     #[arg(long, conflicts_with = "resume")]
     pub(crate) restart: bool,
 
+    /// Show a table of the transfers, with keys to pause, resume and cancel them, to change their order, and to limit their rates
+    #[arg(long, conflicts_with_all = ["json", "quiet", "progress"])]
+    pub(crate) tui: bool,
+
+    /// Say what would be done, and do nothing of it: one request for each URL, whose answer is not read
+    #[arg(long, conflicts_with_all = ["tui", "json"])]
+    pub(crate) dry_run: bool,
+
     #[command(flatten)]
     pub(crate) network: NetworkArgs,
 
@@ -162,6 +183,10 @@ pub(crate) struct ResumeArgs {
     /// Where to look, also below
     #[arg(default_value = ".", value_name = "DIR")]
     pub(crate) dir: PathBuf,
+
+    /// Show a table of the transfers, with keys to pause, resume and cancel them, to change their order, and to limit their rates
+    #[arg(long, conflicts_with_all = ["json", "quiet", "progress"])]
+    pub(crate) tui: bool,
 
     #[command(flatten)]
     pub(crate) network: NetworkArgs,
@@ -271,6 +296,19 @@ pub(crate) struct NetworkArgs {
     #[arg(short = 'H', long, value_name = "NAME: VALUE")]
     pub(crate) header: Vec<String>,
 
+    /// Send these cookies, as in 'NAME=VALUE; NAME2=VALUE2', to the host of the URL only; or, without '=', take cookies from this file in Netscape's format
+    /// (may be repeated)
+    #[arg(short = 'b', long, value_name = "DATA|FILE", alias = "load-cookies")]
+    pub(crate) cookie: Vec<String>,
+
+    /// At the end, write all cookies to FILE in Netscape's format; those that servers set are heeded in any case
+    #[arg(long, value_name = "FILE", alias = "save-cookies")]
+    pub(crate) cookie_jar: Option<PathBuf>,
+
+    /// Heed no cookies that servers set
+    #[arg(long, conflicts_with = "cookie_jar")]
+    pub(crate) no_cookies: bool,
+
     /// Send this as User-Agent
     #[arg(short = 'A', long, value_name = "TEXT")]
     pub(crate) user_agent: Option<String>,
@@ -343,6 +381,19 @@ pub(crate) struct AdoptArgs {
     /// cede's package `tokio`, instead of that of the sources that this program was built from
     #[arg(long, value_name = "DIR")]
     pub(crate) facade: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ManArgs {
+    /// Where to write a page for each command; without it, all go to standard output
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CompletionsArgs {
+    /// For which shell
+    pub(crate) shell: clap_complete::Shell,
 }
 
 #[derive(Args, Debug)]

@@ -1,5 +1,7 @@
 //! `cede get`: runs the jobs of a plan, a few at a time, and says how it went.
 
+mod steer;
+
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -9,32 +11,32 @@ use std::time::{Duration, Instant};
 use cede::sync::{Mutex, mpsc};
 use cede_transfer::engine::{Engine, Job, Stop, Watch};
 use cede_transfer::extract::Limits;
-use cede_transfer::{Exit, Failure, printable, tasks, units};
+use cede_transfer::queue::Queue;
+use cede_transfer::{Exit, Failure, printable, units};
 use url::Url;
 
 use crate::cli::{GetArgs, ShowArgs};
 use crate::jobs::List;
-use crate::plan::{Defaults, Plan};
+use crate::plan::{Defaults, Plan, keep_cookies};
 use crate::progress::events::{self, News};
 use crate::progress::lines::say;
 use crate::progress::view::{Drawing, View};
-use crate::progress::{Board, Phase, Totals};
-use crate::{interrupt, limits};
+use crate::progress::{Board, Phase, Totals, WORTH_A_REASON};
+use crate::tui::screen::{Screen, Shown};
+use crate::{interrupt, limits, rehearse, start};
+use steer::Crew;
 
-/// Threads that write files and look names up.
-pub(crate) const POOL: usize = 32;
 /// How far the list is read ahead.
 const AHEAD: usize = 64;
 /// How many lines of a file come at a time: its reader is woken once for all of them.
 const LINES: usize = 32;
 
 /// Lines of the list.
-type Lines = Vec<Result<Job, String>>;
+pub(crate) type Lines = Vec<Result<Job, String>>;
 
-/// Where jobs come from: first the command line, then the list.
+/// Where further jobs come from, when those of the command line have been taken.
 #[derive(Debug)]
 struct Source {
-    given: VecDeque<(usize, Job)>,
     list: Option<mpsc::Receiver<Lines>>,
     /// What has come from the list, and is not yet taken.
     read: VecDeque<Result<Job, String>>,
@@ -51,10 +53,29 @@ enum Next {
 #[derive(Clone)]
 struct Run {
     engine: Engine,
+    /// What waits to be begun.
+    queue: Arc<std::sync::Mutex<Queue<Job>>>,
     source: Arc<Mutex<Source>>,
+    /// Of those who take jobs.
+    crew: Crew,
     board: Board,
     stop: Stop,
     extract: Option<(PathBuf, Limits)>,
+}
+
+/// What shows a run.
+enum Display {
+    Drawing(Drawing),
+    Screen(Shown),
+}
+
+impl Display {
+    async fn finish(self) {
+        match self {
+            Self::Drawing(drawing) => drawing.finish().await,
+            Self::Screen(shown) => shown.finish().await,
+        }
+    }
 }
 
 /// A file's row on the board.
@@ -115,7 +136,11 @@ impl Watch for Row {
 /// Runs the command.
 pub(crate) fn run(args: &GetArgs) -> Exit {
     match Plan::new(args) {
-        Ok(plan) => run_plan(plan, &args.show),
+        Ok(plan) if args.dry_run => rehearse::get(plan),
+        Ok(plan) => {
+            let cookies = plan.settings.cookies.clone();
+            keep_cookies(&cookies, &args.network, run_plan(plan, &args.show, args.tui))
+        }
         Err(mistake) => {
             say(&format!("error: {mistake}"));
             Exit::Usage
@@ -123,8 +148,8 @@ pub(crate) fn run(args: &GetArgs) -> Exit {
     }
 }
 
-/// Runs a plan, wherever it comes from.
-pub(crate) fn run_plan(plan: Plan, show: &ShowArgs) -> Exit {
+/// Runs a plan, wherever it comes from; with `tui`, the user steers it.
+pub(crate) fn run_plan(plan: Plan, show: &ShowArgs, tui: bool) -> Exit {
     let list = match plan.list.as_deref().map(|path| open_list(path, plan.defaults.clone())).transpose() {
         Ok(list) => list,
         Err(mistake) => {
@@ -132,24 +157,19 @@ pub(crate) fn run_plan(plan: Plan, show: &ShowArgs) -> Exit {
             return Exit::Usage;
         }
     };
-    let stop = interrupt::install();
-    let (view, board) = View::of(show);
-    match cede::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(POOL).build() {
-        Ok(runtime) => {
-            let exit = runtime.block_on(download_all(plan, list, (view, board), stop, show));
-            // A name lookup that nobody waits for any more must not hold up the end.
-            runtime.shutdown_background();
-            exit
+    let screen = match tui.then(Screen::open).transpose() {
+        Ok(screen) => screen,
+        Err(mistake) => {
+            say(&format!("error: {mistake}"));
+            return Exit::Usage;
         }
-        Err(error) => {
-            say(&format!("error: the runtime could not start: {error}"));
-            Exit::Failed
-        }
-    }
+    };
+    let stop = if tui { interrupt::install_restoring(ratatui::restore) } else { interrupt::install() };
+    start::run(download_all(plan, list, screen, stop, show))
 }
 
 /// Reads the list in a thread of its own: standard input may be slow, and the runtime must not wait for it.
-fn open_list(path: &Path, defaults: Defaults) -> Result<mpsc::Receiver<Lines>, String> {
+pub(crate) fn open_list(path: &Path, defaults: Defaults) -> Result<mpsc::Receiver<Lines>, String> {
     let mut lines = 1;
     let reader: Box<dyn BufRead + Send> = if path == Path::new("-") {
         Box::new(BufReader::new(std::io::stdin()))
@@ -176,27 +196,34 @@ fn open_list(path: &Path, defaults: Defaults) -> Result<mpsc::Receiver<Lines>, S
     Ok(receiver)
 }
 
-async fn download_all(plan: Plan, list: Option<mpsc::Receiver<Lines>>, (view, board): (View, Board), stop: Stop, show: &ShowArgs) -> Exit {
+async fn download_all(plan: Plan, list: Option<mpsc::Receiver<Lines>>, screen: Option<Screen>, stop: Stop, show: &ShowArgs) -> Exit {
     let started = Instant::now();
-    let given: VecDeque<_> = plan.jobs.into_iter().map(|job| (board.add(printable(job.url.as_str()), None), job)).collect();
-    let most = if list.is_some() { usize::MAX } else { given.len() };
+    let (view, board) = View::of(show);
+    let mut queue = Queue::default();
+    plan.jobs.into_iter().for_each(|job| queue.push(board.add(printable(job.url.as_str()), None), job));
+    let most = if list.is_some() { usize::MAX } else { queue.len() };
     let width = plan.width.min(most).min(limits::transfers_at_once());
     let run = Run {
         engine: Engine::new(plan.settings),
-        source: Arc::new(Mutex::new(Source { given, list, read: VecDeque::new() })),
+        queue: Arc::new(std::sync::Mutex::new(queue)),
+        source: Arc::new(Mutex::new(Source { list, read: VecDeque::new() })),
+        crew: Crew::default(),
         board: board.clone(),
         stop: stop.clone(),
         extract: plan.extract,
     };
-    let drawing = Drawing::start(board.clone(), view, announce_interruption(stop));
-    let workers: Vec<_> = (0..width).map(|_| tasks::spawn(run.clone().work())).collect();
+    let display = match screen {
+        Some(screen) => run.clone().steer(screen),
+        None => Display::Drawing(Drawing::start(board.clone(), view, announce_interruption(stop))),
+    };
+    (0..width).for_each(|_| run.crew.add(run.clone()));
     let mut exit = None;
-    for worker in workers {
+    while let Some(worker) = run.crew.next() {
         let code = worker.await.expect("a transfer reports failures and does not panic");
         exit = both(exit, code);
     }
-    drawing.finish().await;
-    let exit = exit.unwrap_or(Exit::Done);
+    display.finish().await;
+    let exit = both(exit, run.crew.has_cancelled().then_some(Exit::Interrupted)).unwrap_or(Exit::Done);
     conclude(&board, started, exit, show);
     exit
 }
@@ -204,10 +231,12 @@ async fn download_all(plan: Plan, list: Option<mpsc::Receiver<Lines>>, (view, bo
 /// The last word about a run.
 pub(crate) fn conclude(board: &Board, started: Instant, exit: Exit, show: &ShowArgs) {
     let totals = board.totals();
+    let slow = board.slow().filter(|_| started.elapsed() >= WORTH_A_REASON);
     if show.json {
-        events::summarize(&totals, started, exit);
+        events::summarize(&totals, slow, started, exit);
     } else if totals.files > 1 && !show.quiet {
-        say(&summary(&totals, started));
+        let slow = slow.map(|slow| format!(", {}", slow.phrase())).unwrap_or_default();
+        say(&format!("{}{slow}", summary(&totals, started)));
     }
 }
 
@@ -244,10 +273,29 @@ impl Run {
     }
 
     async fn next(&self) -> Option<Next> {
-        let mut source = self.source.lock().await;
-        if let Some((index, job)) = source.given.pop_front() {
-            return Some(Next::Job(index, job));
+        loop {
+            if self.crew.is_too_many() {
+                return None;
+            }
+            let changed = self.crew.changed();
+            let stopped = self.stop.now().is_some();
+            {
+                let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some((index, job)) = if stopped { queue.pop_any() } else { queue.pop() } {
+                    return Some(Next::Job(index, job));
+                }
+                if queue.is_empty() {
+                    break;
+                }
+            }
+            // All that wait are held; the user may let them go on.
+            let mut stop = self.stop.clone();
+            cede::select! {
+                _ = stop.requested() => {}
+                () = changed => {}
+            }
         }
+        let mut source = self.source.lock().await;
         if self.stop.now().is_some() {
             return None;
         }
@@ -272,9 +320,10 @@ impl Run {
         let url = job.url.clone();
         let row = Arc::new(Row::new(self.board.clone(), index));
         let watch = Arc::clone(&row) as _;
+        let stop = self.stop.clone().steered_by(&self.board.control(index).unwrap_or_default());
         let result = match &self.extract {
-            Some((dir, limits)) => self.engine.extract(job, dir, *limits, watch, self.stop.clone()).await,
-            None => self.engine.download(job, watch, self.stop.clone()).await,
+            Some((dir, limits)) => self.engine.extract(job, dir, *limits, watch, stop).await,
+            None => self.engine.download(job, watch, stop).await,
         };
         let path = result.as_ref().ok().and_then(|complete| complete.path.clone());
         let (phase, exit) = match result {

@@ -12,10 +12,15 @@ use cede_transfer::engine::Stop;
 
 /// Takes over SIGINT and SIGTERM, and tells of the first. Where that is impossible, the signals keep their usual effect.
 pub(crate) fn install() -> Stop {
+    install_restoring(|| {})
+}
+
+/// The same; `restore` is called before the second one ends the program.
+pub(crate) fn install_restoring(restore: fn()) -> Stop {
     let (sender, receiver) = watch::channel(None);
     match Signals::new([SIGINT, SIGTERM]) {
         Ok(signals) => {
-            let spawned = std::thread::Builder::new().name("cede-signals".to_owned()).spawn(move || listen(signals, &sender));
+            let spawned = std::thread::Builder::new().name("cede-signals".to_owned()).spawn(move || listen(signals, &sender, restore));
             drop(spawned);
         }
         Err(error) => crate::progress::lines::say(&format!("warning: Ctrl-C will not be handled: {error}")),
@@ -23,11 +28,19 @@ pub(crate) fn install() -> Stop {
     Stop::new(receiver)
 }
 
-fn listen(mut signals: Signals, sender: &watch::Sender<Option<Exit>>) {
+/// What Ctrl-C does where the terminal makes no signal of it.
+pub(crate) fn interrupt() {
+    use rustix::process::{Signal, getpid, kill_process};
+    // A process may signal itself.
+    let _: Result<(), _> = kill_process(getpid(), Signal::INT);
+}
+
+fn listen(mut signals: Signals, sender: &watch::Sender<Option<Exit>>, restore: fn()) {
     for signal in signals.forever() {
         let exit = if signal == SIGTERM { Exit::Terminated } else { Exit::Interrupted };
         let again = sender.send_replace(Some(exit)).is_some();
         if again {
+            restore();
             std::process::exit(exit as i32);
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! cli ─→ plan (jobs) ─→ get ─→ the engine: cede-transfer      what moves and keeps bytes
-//!          │             └→ progress (board) ─→ view (bars, lines)   what shows them
+//!          │             ├→ progress (board) ─→ view (bars, lines)   what shows them
+//!          │             └→ tui ─→ get/steer                         what shows them in a table, and steers them
 //! put                                                          uploads, by the same engine
 //! resume, probe, verify                                          smaller ways to use the same engine
 //! serve                                                        cede-serve, until Ctrl-C
@@ -15,28 +16,41 @@
 
 mod adopt;
 mod cli;
+mod config;
 mod demo;
 mod get;
 mod interrupt;
 mod jobs;
+mod keys;
 mod limits;
 mod look;
+mod manual;
 mod plan;
 mod probe;
 mod progress;
 mod put;
+mod rehearse;
 mod repair;
 mod resume;
 mod serve;
+mod start;
 mod sum;
+mod tui;
 mod verify;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let line: Vec<_> = std::env::args_os().collect();
+    let cli = match config::matches(cli::Cli::command(), &line, &|name| std::env::var(name).ok()) {
+        Ok(matches) => cli::Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()),
+        Err(mistake) => {
+            progress::lines::say(&format!("error: {mistake}"));
+            return cede_transfer::Exit::Usage.into();
+        }
+    };
     limits::raise_open_files();
     match cli.command {
         cli::Command::Get(args) => get::run(&args),
@@ -52,6 +66,8 @@ fn main() -> ExitCode {
         cli::Command::Dump(args) => look::dump(&args),
         cli::Command::Top(args) => look::top(&args),
         cli::Command::Trace(args) => look::trace(&args),
+        cli::Command::Man(args) => manual::man(&args),
+        cli::Command::Completions(args) => manual::completions(&args),
     }
     .into()
 }

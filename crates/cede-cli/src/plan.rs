@@ -7,17 +7,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use cede_transfer::cookies::Cookies;
 use cede_transfer::credentials::{Credentials, parse_netrc};
 use cede_transfer::engine::{self, Check, Job, Output, Resume, Settings};
 use cede_transfer::extract::Limits;
 use cede_transfer::manifest::{self, Manifest};
 use cede_transfer::plan::Rules;
-use cede_transfer::{Proxies, printable, redirect};
-use hyper::header::{HeaderName, HeaderValue, USER_AGENT};
+use cede_transfer::{Exit, Proxies, printable, redirect};
+use hyper::header::{COOKIE, HeaderName, HeaderValue, USER_AGENT};
 use url::Url;
 
 use crate::cli::{GetArgs, IfExists, NameFrom, NetworkArgs, SumArg};
 use crate::limits;
+use crate::progress::lines::say;
 use crate::repair::is_manifest;
 
 /// Everything that `get` will do.
@@ -70,6 +72,9 @@ impl Plan {
         let output = output(args)?;
         if args.show.json && output == Output::Stdout {
             return Err("--json and --output - both want standard output".to_owned());
+        }
+        if args.tui && output == Output::Stdout {
+            return Err("--tui and --output - both want standard output".to_owned());
         }
         let mirrors = args.mirror.iter().map(|text| parse(text)).collect::<Result<Vec<_>, _>>()?;
         let mut jobs = urls
@@ -145,6 +150,7 @@ pub(crate) fn settings(args: &NetworkArgs) -> Result<Settings, String> {
         proxies,
         http2: !args.http1,
         credentials: credentials(args)?,
+        cookies: cookies(args)?,
         rate: args.limit_rate,
         rate_per_host: args.limit_rate_host,
         per_host: usize::from(args.per_host),
@@ -172,6 +178,13 @@ fn credentials(args: &NetworkArgs) -> Result<Credentials, String> {
         value.set_sensitive(true);
         credentials.headers.append(name, value);
     }
+    let given: Vec<&str> = args.cookie.iter().filter(|text| text.contains('=')).map(|text| text.trim()).collect();
+    if !given.is_empty() {
+        let mut value =
+            HeaderValue::from_str(&given.join("; ")).map_err(|_| "--cookie: it has characters that a header cannot have".to_owned())?;
+        value.set_sensitive(true);
+        credentials.headers.append(COOKIE, value);
+    }
     if let Some(login) = &args.user {
         let (user, password) = login.split_once(':').ok_or("--user: write it as NAME:PASSWORD")?;
         credentials.basic(user, password);
@@ -183,6 +196,32 @@ fn credentials(args: &NetworkArgs) -> Result<Credentials, String> {
         credentials.netrc = netrc(args.netrc.as_deref())?;
     }
     Ok(credentials)
+}
+
+fn cookies(args: &NetworkArgs) -> Result<Cookies, String> {
+    let cookies = if args.no_cookies { Cookies::refused() } else { Cookies::default() };
+    for file in args.cookie.iter().filter(|text| !text.contains('=') && !text.is_empty()) {
+        let told = |why: &dyn std::fmt::Display| format!("--cookie {}: {why}", printable(file));
+        match std::fs::read_to_string(file) {
+            Ok(text) => cookies.read(&text).map_err(|why| told(&why))?,
+            // The first run of a command that keeps its cookies in one file.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && args.cookie_jar.as_deref() == Some(Path::new(file)) => {}
+            Err(error) => return Err(told(&error)),
+        }
+    }
+    Ok(cookies)
+}
+
+/// Writes the jar at the end of a run, if the user wants it.
+pub(crate) fn keep_cookies(cookies: &Cookies, args: &NetworkArgs, exit: Exit) -> Exit {
+    let Some(path) = &args.cookie_jar else { return exit };
+    match cookies.save(path) {
+        Ok(()) => exit,
+        Err(error) => {
+            say(&format!("error: --cookie-jar {}: {error}", printable(&path.to_string_lossy())));
+            if exit == Exit::Done { Exit::Files } else { exit }
+        }
+    }
 }
 
 fn netrc(given: Option<&Path>) -> Result<Vec<cede_transfer::credentials::Login>, String> {

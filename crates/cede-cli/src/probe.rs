@@ -6,7 +6,7 @@ use cede_transfer::engine::Engine;
 use cede_transfer::{Exit, printable};
 
 use crate::cli::ProbeArgs;
-use crate::plan::{parse, settings};
+use crate::plan::{keep_cookies, parse, settings};
 use crate::progress::lines::say;
 
 /// Runs the command.
@@ -20,22 +20,15 @@ pub(crate) fn run(args: &ProbeArgs) -> Exit {
             return Exit::Usage;
         }
     };
-    let runtime = match cede::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match crate::start::small() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            say(&format!("error: the runtime could not start: {error}"));
-            return Exit::Failed;
-        }
+        Err(exit) => return exit,
     };
+    let cookies = settings.cookies.clone();
     let engine = Engine::new(settings);
     let codes = urls.into_iter().map(|url| match runtime.block_on(engine.probe(&url)) {
         Ok(facts) => {
-            let mut out = std::io::stdout().lock();
-            // Nobody can be told that standard output is closed.
-            drop(writeln!(out, "{}", printable(url.as_str())));
-            for (name, value) in facts.lines() {
-                drop(writeln!(out, "  {:<12} {}", format!("{name}:"), printable(&value)));
-            }
+            print(url.as_str(), facts.lines());
             Exit::Done
         }
         Err(failure) => {
@@ -43,5 +36,16 @@ pub(crate) fn run(args: &ProbeArgs) -> Exit {
             failure.exit()
         }
     });
-    Exit::of_all(codes.collect::<Vec<_>>())
+    let codes: Vec<_> = codes.collect();
+    keep_cookies(&cookies, &args.network, Exit::of_all(codes))
+}
+
+/// Facts below what they are about.
+pub(crate) fn print(about: &str, facts: impl IntoIterator<Item = (&'static str, String)>) {
+    let mut out = std::io::stdout().lock();
+    // Nobody can be told that standard output is closed.
+    drop(writeln!(out, "{}", printable(about)));
+    for (name, value) in facts {
+        drop(writeln!(out, "  {:<12} {}", format!("{name}:"), printable(&value)));
+    }
 }

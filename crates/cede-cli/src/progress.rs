@@ -18,8 +18,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use cede_transfer::control::Control;
+use cede_transfer::slow::{self, Judge, Slow, Spent};
 use events::News;
 pub(crate) use rate::Rate;
+
+/// What took less time than this was not slow.
+pub(crate) const WORTH_A_REASON: Duration = Duration::from_secs(1);
 
 /// Where a file is on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +50,10 @@ pub(crate) struct Item {
     pub(crate) phase: Phase,
     pub(crate) began: Option<Instant>,
     pub(crate) ended: Option<Instant>,
+    /// Steers it.
+    pub(crate) control: Control,
+    /// What limits it lately, or, when it has settled, what limited it altogether.
+    pub(crate) slow: Option<Slow>,
 }
 
 /// The facts about all files at one moment.
@@ -85,6 +94,11 @@ struct State {
     /// Settled files that no frame has carried yet.
     fresh: Vec<(usize, Item)>,
     settled: Totals,
+    /// Who judges what the files on their way are limited by.
+    judges: BTreeMap<usize, Judge>,
+    /// Where the time of the settled ones went.
+    spent: Spent,
+    epoch: Option<Instant>,
     /// Only for a view that tells them.
     news: Option<Vec<(usize, News)>>,
 }
@@ -101,7 +115,12 @@ impl Phase {
 
 impl Item {
     fn new(label: String, total: Option<u64>) -> Self {
-        Self { label, total, received: 0, phase: Phase::Waiting, began: None, ended: None }
+        Self { label, total, received: 0, phase: Phase::Waiting, began: None, ended: None, control: Control::new(), slow: None }
+    }
+
+    /// Whether it would run if the user had not paused it.
+    pub(crate) fn is_paused(&self) -> bool {
+        !self.phase.is_settled() && self.control.is_paused()
     }
 
     /// From the first byte asked for to the end, or to `now`.
@@ -137,6 +156,28 @@ impl Board {
         state.next += 1;
         state.items.insert(index, Item::new(label.into(), total));
         index
+    }
+
+    /// What steers a file that has not settled.
+    pub(crate) fn control(&self, index: usize) -> Option<Control> {
+        self.lock().items.get(&index).map(|item| item.control.clone())
+    }
+
+    /// The files that have not settled.
+    pub(crate) fn indices(&self) -> Vec<usize> {
+        self.lock().items.keys().copied().collect()
+    }
+
+    /// A file that has not settled.
+    pub(crate) fn item(&self, index: usize) -> Option<Item> {
+        self.lock().items.get(&index).cloned()
+    }
+
+    /// What limited all files together.
+    pub(crate) fn slow(&self) -> Option<Slow> {
+        let state = self.lock();
+        let spent = state.items.values().fold(state.spent, |sum, item| sum.and(&item.control.spent()));
+        slow::judge(&spent)
     }
 
     /// The file begins: its connection is being made.
@@ -185,6 +226,7 @@ impl Board {
     /// The facts at `now`; takes the freshly settled files along (I2).
     pub(crate) fn frame(&self, now: Instant) -> Frame {
         let mut state = self.lock();
+        state.judge(now);
         let settled = std::mem::take(&mut state.fresh);
         let active = state.items.iter().filter(|(_, item)| item.phase.is_active()).map(|(index, item)| (*index, item.clone())).collect();
         let news = state.news.as_mut().map(std::mem::take).unwrap_or_default();
@@ -203,7 +245,12 @@ impl Board {
         if !item.phase.is_settled() {
             return;
         }
-        let Some(item) = state.items.remove(&index) else { return };
+        let Some(mut item) = state.items.remove(&index) else { return };
+        let judge = state.judges.remove(&index).unwrap_or_default();
+        let spent = item.control.spent();
+        state.spent = state.spent.and(&spent);
+        let took = item.ended.map_or(Duration::ZERO, |ended| item.elapsed(ended));
+        item.slow = judge.overall(&spent).filter(|_| took >= WORTH_A_REASON);
         state.settled.add(&item);
         state.fresh.push((index, item));
     }
@@ -248,6 +295,14 @@ impl Totals {
 }
 
 impl State {
+    /// Looks at what the files on their way are limited by.
+    fn judge(&mut self, now: Instant) {
+        let since = now.saturating_duration_since(*self.epoch.get_or_insert(now));
+        for (index, item) in self.items.iter_mut().filter(|(_, item)| item.phase.is_active()) {
+            item.slow = self.judges.entry(*index).or_default().look(since, item.control.spent());
+        }
+    }
+
     fn totals(&self) -> Totals {
         let mut totals = self.settled;
         self.items.values().for_each(|item| totals.add(item));

@@ -6,17 +6,18 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use cede_transfer::cookies::Cookies;
 use cede_transfer::engine::{Cause, Engine, Settings, Stop};
 use cede_transfer::upload::{How, Order, Stored};
 use cede_transfer::{Exit, printable, tasks, units};
 
 use crate::cli::{PutArgs, ShowArgs};
-use crate::get::{POOL, Row, announce_interruption, conclude};
+use crate::get::{Row, announce_interruption, conclude};
 use crate::progress::events::News;
 use crate::progress::lines::say;
 use crate::progress::view::{Drawing, View};
 use crate::progress::{Board, Phase};
-use crate::{interrupt, limits, plan};
+use crate::{interrupt, limits, plan, rehearse, start};
 
 /// What all workers share.
 #[derive(Clone)]
@@ -37,29 +38,24 @@ pub(crate) fn run(args: &PutArgs) -> Exit {
             return Exit::Usage;
         }
     };
+    if args.dry_run {
+        return rehearse::put(&orders);
+    }
     if orders.iter().any(|order| matches!(order.how, How::S3(_))) {
         // Their URLs are signed; a login beside that would be refused.
         settings.credentials.netrc.clear();
+        settings.cookies = Cookies::refused();
     }
-    run_orders(settings, orders, usize::from(args.network.jobs), &args.show)
+    let cookies = settings.cookies.clone();
+    let exit = run_orders(settings, orders, usize::from(args.network.jobs), &args.show);
+    plan::keep_cookies(&cookies, &args.network, exit)
 }
 
 /// Runs uploads, wherever they come from.
 pub(crate) fn run_orders(settings: Settings, orders: Vec<Order>, jobs: usize, show: &ShowArgs) -> Exit {
     let stop = interrupt::install();
-    match cede::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(POOL).build() {
-        Ok(runtime) => {
-            let width = jobs.min(orders.len()).min(limits::transfers_at_once());
-            let exit = runtime.block_on(upload_all(settings, orders, width, stop, show));
-            // A name lookup that nobody waits for any more must not hold up the end.
-            runtime.shutdown_background();
-            exit
-        }
-        Err(error) => {
-            say(&format!("error: the runtime could not start: {error}"));
-            Exit::Failed
-        }
-    }
+    let width = jobs.min(orders.len()).min(limits::transfers_at_once());
+    start::run(upload_all(settings, orders, width, stop, show))
 }
 
 async fn upload_all(settings: Settings, orders: Vec<Order>, width: usize, stop: Stop, show: &ShowArgs) -> Exit {

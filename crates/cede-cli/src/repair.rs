@@ -11,14 +11,14 @@ use cede_transfer::{Exit, Failure, journal, journal_of, name, printable, units};
 use url::Url;
 
 use crate::cli::{RepairArgs, ShowArgs};
-use crate::get::{POOL, Row, announce_interruption, conclude};
-use crate::interrupt;
-use crate::plan::{parse, settings};
+use crate::get::{Row, announce_interruption, conclude};
+use crate::plan::{keep_cookies, parse, settings};
 use crate::progress::Phase;
 use crate::progress::events::News;
 use crate::progress::lines::say;
 use crate::progress::view::{Drawing, View};
 use crate::sum::beside;
+use crate::{interrupt, start};
 
 /// Runs the command.
 pub(crate) fn run(args: &RepairArgs) -> Exit {
@@ -37,17 +37,8 @@ pub(crate) fn run(args: &RepairArgs) -> Exit {
         }
     };
     let stop = interrupt::install();
-    match cede::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(POOL).build() {
-        Ok(runtime) => {
-            let exit = runtime.block_on(mend(Engine::new(settings), order, stop, &args.show));
-            runtime.shutdown_background();
-            exit
-        }
-        Err(error) => {
-            say(&format!("error: the runtime could not start: {error}"));
-            Exit::Failed
-        }
-    }
+    let cookies = settings.cookies.clone();
+    keep_cookies(&cookies, &args.network, start::run(mend(Engine::new(settings), order, stop, &args.show)))
 }
 
 async fn mend(engine: Engine, order: Order, stop: Stop, show: &ShowArgs) -> Exit {

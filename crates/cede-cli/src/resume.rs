@@ -8,7 +8,7 @@ use cede_transfer::upload::Order;
 use cede_transfer::{Exit, name, printable};
 
 use crate::cli::ResumeArgs;
-use crate::plan::{Defaults, Plan, parse, settings};
+use crate::plan::{Defaults, Plan, keep_cookies, parse, settings};
 use crate::progress::lines::say;
 use crate::put::orders::begun_below;
 use crate::{get, put};
@@ -49,11 +49,12 @@ pub(crate) fn run(args: &ResumeArgs) -> Exit {
             return Exit::Usage;
         }
     };
+    let cookies = settings.cookies.clone();
     let width = usize::from(args.network.jobs);
     if !jobs.is_empty() {
         let defaults = Defaults { output: Output::Stdout, check: Check::Size };
         let plan = Plan { jobs, list: None, defaults, settings: settings.clone(), width, extract: None };
-        let code = get::run_plan(plan, &args.show);
+        let code = get::run_plan(plan, &args.show, args.tui);
         exit = Some(exit.map_or(code, |exit| exit.and(code)));
     }
     let is_over = matches!(exit, Some(Exit::Interrupted | Exit::Terminated));
@@ -61,7 +62,7 @@ pub(crate) fn run(args: &ResumeArgs) -> Exit {
         let code = put::run_orders(settings, uploads, width, &args.show);
         exit = Some(exit.map_or(code, |exit| exit.and(code)));
     }
-    exit.unwrap_or(Exit::Done)
+    keep_cookies(&cookies, &args.network, exit.unwrap_or(Exit::Done))
 }
 
 /// The uploads to go on with.

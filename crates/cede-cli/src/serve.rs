@@ -12,10 +12,7 @@ use cede_transfer::{Exit, printable};
 
 use crate::cli::ServeArgs;
 use crate::progress::lines::say;
-use crate::{interrupt, limits};
-
-/// Threads that read and write files.
-const POOL: usize = 32;
+use crate::{interrupt, limits, start};
 
 /// Lines on standard error.
 #[derive(Debug)]
@@ -42,18 +39,7 @@ pub(crate) fn run(args: &ServeArgs) -> Exit {
         }
     };
     let stop = interrupt::install();
-    match cede::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(POOL).build() {
-        Ok(runtime) => {
-            let exit = runtime.block_on(serve(settings, stop));
-            // Whoever refused to end is not waited for.
-            runtime.shutdown_background();
-            exit
-        }
-        Err(error) => {
-            say(&format!("error: the runtime could not start: {error}"));
-            Exit::Failed
-        }
-    }
+    start::run(serve(settings, stop))
 }
 
 fn settings(args: &ServeArgs) -> Result<Settings, String> {

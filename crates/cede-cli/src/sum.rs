@@ -29,12 +29,9 @@ pub(crate) fn run(args: &SumArgs) -> Exit {
             return Exit::Usage;
         }
     };
-    let runtime = match cede::runtime::Builder::new_current_thread().build() {
+    let runtime = match crate::start::small() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            say(&format!("error: the runtime could not start: {error}"));
-            return Exit::Failed;
-        }
+        Err(exit) => return exit,
     };
     let (algorithm, piece) = (args.algorithm, args.pieces);
     runtime.block_on(async {

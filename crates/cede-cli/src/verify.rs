@@ -38,12 +38,9 @@ pub(crate) fn run(args: &VerifyArgs) -> Exit {
             }
         }
     }
-    let runtime = match cede::runtime::Builder::new_current_thread().build() {
+    let runtime = match crate::start::small() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            say(&format!("error: the runtime could not start: {error}"));
-            return Exit::Failed;
-        }
+        Err(exit) => return exit,
     };
     codes.extend(runtime.block_on(async {
         let mut codes = Vec::new();
@@ -67,12 +64,9 @@ pub(crate) fn run(args: &VerifyArgs) -> Exit {
 
 /// Compares the pieces of files.
 fn against_manifest(manifest: &Path, files: &[PathBuf]) -> Exit {
-    let runtime = match cede::runtime::Builder::new_current_thread().build() {
+    let runtime = match crate::start::small() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            say(&format!("error: the runtime could not start: {error}"));
-            return Exit::Failed;
-        }
+        Err(exit) => return exit,
     };
     let one = |file: &PathBuf| {
         let manifest = Arc::new(manifest_for(manifest, file)?);

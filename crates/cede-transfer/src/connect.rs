@@ -3,6 +3,7 @@
 //! The time limit covers all of it together, because that is what a user waits for. Through a proxy, `https` goes in a tunnel (`CONNECT`), so that the proxy sees
 //! the host's name and no more; `http` is asked of the proxy itself, in the request.
 
+mod metered;
 mod proxy;
 mod race;
 mod trust;
@@ -25,6 +26,7 @@ use url::{Host, Url};
 
 use crate::exit::Exit;
 use crate::failure::{Failure, Setback, printable};
+pub(crate) use metered::Metered;
 pub use proxy::Proxies;
 use trust::Trust;
 

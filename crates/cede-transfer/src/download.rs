@@ -19,12 +19,14 @@ use cede::sync::{CancellationToken, Notify};
 use cede::task::JoinHandle;
 use url::Url;
 
+use crate::control::Control;
 use crate::engine::{Cause, Check, Complete, Job, Output, Shared, Stop, Unfinished, Watch};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::journal::Subject;
 use crate::plan::{Action, Id, Plan};
 use crate::sink::{Sink, lock};
+use crate::slow::Wait;
 use crate::sum::Sum;
 use follower::Follower;
 pub use place::sum_of;
@@ -46,6 +48,7 @@ pub(crate) struct Transfer {
     sink: Mutex<Option<Arc<Sink>>>,
     /// What ended the download without the plan: a file that is good enough, or one that cannot be written.
     early: Mutex<Option<Result<Complete, Unfinished>>>,
+    control: Control,
     /// What the answers told besides bytes.
     told: Mutex<Told>,
     watch: Arc<dyn Watch>,
@@ -88,6 +91,7 @@ pub(crate) async fn run(shared: Arc<Shared>, job: Job, watch: Arc<dyn Watch>, st
         plan: Mutex::new(plan),
         sink: Mutex::default(),
         early: Mutex::default(),
+        control: stop.control().clone(),
         told: Mutex::default(),
         watch,
         wake: Notify::new(),
@@ -126,6 +130,10 @@ impl Transfer {
         sink
     }
 
+    fn control(&self) -> &Control {
+        &self.control
+    }
+
     fn now(&self) -> Duration {
         self.shared.epoch.elapsed()
     }
@@ -146,6 +154,10 @@ impl Driver {
                 return Ok(());
             }
             let now = self.transfer.now();
+            if self.transfer.control.is_paused() {
+                self.pause().await.map_err(Cause::Stopped)?;
+                continue;
+            }
             let retry = self.transfer.plan().take_retry(now);
             if let Some((source, why, wait)) = retry {
                 self.transfer.watch.retry(&self.transfer.sources[source], &why, Some(wait));
@@ -166,6 +178,16 @@ impl Driver {
         }
     }
 
+    /// Asks for nothing (C1 of [`control`](crate::control)), while what has come is still written, claimed and passed on.
+    async fn pause(&mut self) -> Result<(), Exit> {
+        self.transfer.plan().handle_pause();
+        while self.transfer.control.is_paused() && lock(&self.transfer.early).is_none() {
+            self.wait(self.transfer.now(), None).await?;
+        }
+        self.transfer.plan().handle_pause();
+        Ok(())
+    }
+
     async fn wait(&mut self, now: Duration, until: Option<Duration>) -> Result<(), Exit> {
         self.start_claim(now);
         self.follow();
@@ -174,6 +196,18 @@ impl Driver {
         // The next second may bring bytes to claim.
         let tick = now + self.transfer.shared.settings.claim_every;
         let until = transfer.shared.epoch + until.map_or(tick, |until| until.min(tick));
+        let control = &transfer.control;
+        let paused = control.is_paused();
+        let idle = self.flights.is_empty() && !paused && !transfer.plan().is_complete();
+        let retrying = async {
+            let sleep = cede::time::sleep_until(until);
+            if idle {
+                let _flying = control.ledger().fly();
+                control.ledger().wait(Wait::Retry, sleep).await;
+            } else {
+                sleep.await;
+            }
+        };
         cede::select! {
             biased;
             exit = self.stop.requested() => return Err(exit),
@@ -189,7 +223,8 @@ impl Driver {
                 self.transfer.plan().handle_consumed(self.follower.at());
                 self.transfer.consumed.notify_waiters();
             }
-            () = cede::time::sleep_until(until) => {}
+            () = async { if paused { control.resumed().await } else { control.paused().await } } => {}
+            () = retrying => {}
         }
         Ok(())
     }

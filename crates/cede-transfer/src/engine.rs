@@ -10,6 +10,8 @@ use cede::time::Instant;
 use url::Url;
 
 use crate::connect::{Connector, Proxies};
+use crate::control::Control;
+use crate::cookies::Cookies;
 use crate::credentials::Credentials;
 use crate::desk::Desk;
 use crate::destination::{Claims, IfExists};
@@ -20,9 +22,10 @@ use crate::host::Hosts;
 use crate::manifest::Manifest;
 use crate::plan::Rules;
 use crate::pool::Pool;
-use crate::rate::Bucket;
+use crate::rate::{Bucket, Throttle};
 use crate::redirect;
 use crate::sink::lock;
+use crate::slow::Wait;
 use crate::sum::Sum;
 
 /// The user's wishes for all downloads.
@@ -44,6 +47,8 @@ pub struct Settings {
     pub http2: bool,
     /// Headers and logins.
     pub credentials: Credentials,
+    /// What servers set.
+    pub cookies: Cookies,
     /// Bytes per second over everything.
     pub rate: Option<u64>,
     /// Bytes per second from each host.
@@ -69,6 +74,7 @@ impl Default for Settings {
             proxies: Proxies::default(),
             http2: true,
             credentials: Credentials::default(),
+            cookies: Cookies::default(),
             rate: None,
             rate_per_host: None,
             per_host: 16,
@@ -226,19 +232,33 @@ pub trait Watch: Send + Sync {
     fn retry(&self, _url: &Url, _why: &Failure, _wait: Option<Duration>) {}
 }
 
-/// Tells when the user wants everything to end. Clones tell the same.
+/// Tells when the user wants everything to end, or this transfer. Clones tell the same.
 #[derive(Clone, Debug)]
-pub struct Stop(watch::Receiver<Option<Exit>>);
+pub struct Stop {
+    all: watch::Receiver<Option<Exit>>,
+    control: Control,
+}
 
 impl Stop {
     /// Stops when the value is set.
     pub fn new(receiver: watch::Receiver<Option<Exit>>) -> Self {
-        Self(receiver)
+        Self { all: receiver, control: Control::new() }
     }
 
     /// Never stops.
     pub fn never() -> Self {
-        Self(watch::channel(None).1)
+        Self::new(watch::channel(None).1)
+    }
+
+    /// The same, for a transfer that this handle steers; a cancelled one stops as if it were interrupted.
+    #[must_use]
+    pub fn steered_by(self, control: &Control) -> Self {
+        Self { control: control.clone(), ..self }
+    }
+
+    /// The handle that steers the transfer which this is given to.
+    pub fn control(&self) -> &Control {
+        &self.control
     }
 
     /// Returns when it is time to stop, with the exit code that this asks for.
@@ -246,18 +266,25 @@ impl Stop {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn requested(&mut self) -> Exit {
-        if let Ok(value) = self.0.wait_for(Option::is_some).await
-            && let Some(exit) = *value
-        {
-            return exit;
+        let all = async {
+            let told = self.all.wait_for(Option::is_some).await.ok().and_then(|value| *value);
+            match told {
+                Some(exit) => exit,
+                // Nobody is left who could ask for it.
+                None => std::future::pending().await,
+            }
+        };
+        cede::select! {
+            biased;
+            exit = all => exit,
+            () = self.control.cancelled() => Exit::Interrupted,
         }
-        // Nobody is left who could ask for it.
-        std::future::pending().await
     }
 
     /// What [`requested`](Self::requested) would return, if it would return now.
     pub fn now(&self) -> Option<Exit> {
-        *self.0.borrow()
+        let all = *self.all.borrow();
+        all.or_else(|| self.control.is_cancelled().then_some(Exit::Interrupted))
     }
 }
 
@@ -299,7 +326,7 @@ pub(crate) struct Shared {
     pub(crate) claims: Claims,
     pub(crate) desk: Desk,
     pub(crate) epoch: Instant,
-    rate: Option<Mutex<Bucket>>,
+    pub(crate) throttle: Throttle,
     host_rates: Mutex<std::collections::HashMap<String, Bucket>>,
 }
 
@@ -362,7 +389,7 @@ impl Engine {
             claims: Claims::default(),
             desk: Desk::default(),
             epoch: Instant::now(),
-            rate: settings.rate.map(|rate| Mutex::new(Bucket::new(rate))),
+            throttle: Throttle::new(settings.rate),
             host_rates: Mutex::default(),
             settings,
         }))
@@ -380,15 +407,31 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// The most bytes per second over everything, from now on; `None` is no limit. What waits for the earlier limit goes on at once.
+    pub fn set_limit(&self, rate: Option<u64>) {
+        self.0.throttle.set(rate);
+    }
+
+    /// The limit over everything, in bytes per second.
+    pub fn limit(&self) -> Option<u64> {
+        self.0.throttle.rate()
+    }
+}
+
 impl Shared {
     /// The time at which so many more bytes are within the limits.
     pub(crate) fn debt(&self, host: &str, count: usize) -> Duration {
+        self.charge(host, count).0
+    }
+
+    /// The same, and which of the limits it is that wants the wait.
+    pub(crate) fn charge(&self, host: &str, count: usize) -> (Duration, Wait) {
         let now = self.epoch.elapsed();
-        let mut until = self.rate.as_ref().map_or(now, |bucket| lock(bucket).take(now, count as u64));
-        if let Some(rate) = self.settings.rate_per_host {
-            let mut buckets = lock(&self.host_rates);
-            until = until.max(buckets.entry(host.to_owned()).or_insert_with(|| Bucket::new(rate)).take(now, count as u64));
-        }
-        until
+        let until = self.throttle.take(now, count);
+        let Some(rate) = self.settings.rate_per_host else { return (until, Wait::Rate) };
+        let mut buckets = lock(&self.host_rates);
+        let host_until = buckets.entry(host.to_owned()).or_insert_with(|| Bucket::new(rate)).take(now, count as u64);
+        if host_until > until { (host_until, Wait::HostRate) } else { (until, Wait::Rate) }
     }
 }

@@ -27,6 +27,8 @@
 #![forbid(unsafe_code)]
 
 mod connect;
+pub mod control;
+pub mod cookies;
 pub mod credentials;
 mod desk;
 mod destination;
@@ -45,12 +47,15 @@ pub mod name;
 mod outgoing;
 pub mod plan;
 mod pool;
+pub mod preview;
 pub mod probe;
+pub mod queue;
 mod rate;
 pub mod redirect;
 pub mod repair;
 mod request;
 mod sink;
+pub mod slow;
 pub mod sum;
 pub mod tasks;
 pub mod units;

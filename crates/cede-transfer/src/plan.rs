@@ -29,6 +29,7 @@
 mod answers;
 mod asks;
 pub(crate) mod backoff;
+mod pause;
 mod ramp;
 mod watchdog;
 mod words;
@@ -395,7 +396,8 @@ impl Plan {
         self.ignore_tags.then_some("the server's ETags are different each time; size and date were compared instead")
     }
 
-    fn is_complete(&self) -> bool {
+    /// Whether all bytes are there.
+    pub(crate) fn is_complete(&self) -> bool {
         self.total.is_some_and(|total| self.have.contains(0..total) && self.have.end() <= total)
     }
 

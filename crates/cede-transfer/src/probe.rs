@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use hyper::header::{CONTENT_DISPOSITION, CONTENT_TYPE, SERVER};
+use hyper::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap, SERVER};
 use url::Url;
 
 use crate::engine::{Engine, Shared};
@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::head::{ContentRange, Head};
 use crate::name;
 use crate::plan::{Ask, Id, refusal};
-use crate::request::exchange;
+use crate::request::{Answer, exchange};
 use crate::sum;
 use crate::units;
 
@@ -19,6 +19,10 @@ use crate::units;
 pub struct Facts(Vec<(&'static str, String)>);
 
 impl Facts {
+    pub(crate) fn of(lines: Vec<(&'static str, String)>) -> Self {
+        Self(lines)
+    }
+
     /// Names and values, in the order in which people want to know them.
     pub fn lines(&self) -> impl Iterator<Item = (&'static str, String)> {
         self.0.iter().cloned()
@@ -38,7 +42,8 @@ impl Engine {
     }
 }
 
-async fn probe(shared: &Shared, url: &Url) -> Result<Facts, Failure> {
+/// The answer of a server that has the file.
+pub(crate) async fn ask(shared: &Shared, url: &Url) -> Result<Answer, Failure> {
     let ask = Ask { id: Id(0), source: 0, range: Some((0, None)), if_range: None };
     let patience = shared.settings.rules.stall;
     let answer = match cede::time::timeout(patience, exchange(shared, url, &ask, 0, || {})).await {
@@ -52,6 +57,18 @@ async fn probe(shared: &Shared, url: &Url) -> Result<Facts, Failure> {
     if !matches!(head.status, 200 | 203 | 206) && head.range != ContentRange::Unsatisfied(0) {
         return Err(refusal(head.status));
     }
+    Ok(answer)
+}
+
+/// The name that the server or the URLs give.
+pub(crate) fn told_name(given: &Url, led: &Url, headers: &HeaderMap) -> String {
+    let name = headers.get(CONTENT_DISPOSITION).and_then(|value| name::from_content_disposition(value.as_bytes()));
+    name.or_else(|| name::from_url(given)).or_else(|| name::from_url(led)).unwrap_or_else(|| name::FALLBACK.to_owned())
+}
+
+async fn probe(shared: &Shared, url: &Url) -> Result<Facts, Failure> {
+    let answer = ask(shared, url).await?;
+    let head = Head::of(answer.status, &answer.headers, SystemTime::now());
     let text =
         |name| answer.headers.get(name).map(|value: &hyper::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned());
     let identity = &head.identity;
@@ -61,8 +78,7 @@ async fn probe(shared: &Shared, url: &Url) -> Result<Facts, Failure> {
         (_, Some(true)) => "promised, but the request for one was answered with the whole file",
         _ => "not supported: one connection, and no resuming",
     };
-    let name = answer.headers.get(CONTENT_DISPOSITION).and_then(|value| name::from_content_disposition(value.as_bytes()));
-    let name = name.or_else(|| name::from_url(url)).or_else(|| name::from_url(&answer.url)).unwrap_or_else(|| name::FALLBACK.to_owned());
+    let name = told_name(url, &answer.url, &answer.headers);
     let resume = match (head.status == 206, identity.strong_tag(), identity.proven_date()) {
         (false, ..) => "a broken download begins anew",
         (_, Some(_), _) => "by its ETag",

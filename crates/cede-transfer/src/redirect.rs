@@ -1,7 +1,7 @@
 //! Where a redirect leads, and when not to follow it.
 //!
 //! - Only `http` and `https`; from `https` to `http` only when the user allowed it, because the rest of the chain could then be read and changed on the way.
-//! - A location that was visited before is a loop: this client sends no cookies, so the same question gets the same answer.
+//! - A location that was visited before is a loop, because the same question gets the same answer; unless a cookie was set since.
 //! - Credentials in a location are dropped: they are not the user's.
 //! - The fragment is never sent.
 
@@ -26,6 +26,8 @@ pub struct Policy {
 pub(crate) struct Trail {
     policy: Policy,
     visited: Vec<Url>,
+    /// From here on, coming back is a loop.
+    since: usize,
 }
 
 /// Why a redirect is not followed.
@@ -47,12 +49,17 @@ pub(crate) fn is_redirect(status: u16) -> bool {
 impl Trail {
     pub(crate) fn new(mut start: Url, policy: Policy) -> Self {
         start.set_fragment(None);
-        Self { policy, visited: vec![start] }
+        Self { policy, visited: vec![start], since: 0 }
     }
 
     /// The URL to ask now.
     pub(crate) fn current(&self) -> &Url {
         self.visited.last().expect("a trail starts with one URL")
+    }
+
+    /// A cookie was set: who comes back may get another answer. The limit stays what it is.
+    pub(crate) fn answers_may_differ(&mut self) {
+        self.since = self.visited.len();
     }
 
     /// Goes where `location` points.
@@ -80,7 +87,7 @@ impl Trail {
         if self.current().scheme() == "https" && next.scheme() == "http" && !self.policy.downgrade {
             return Err(Refusal::Downgrade(next.into()));
         }
-        if self.visited.contains(&next) {
+        if self.visited[self.since..].contains(&next) {
             return Err(Refusal::Loop(next.into()));
         }
         if self.visited.len() > self.policy.limit {

@@ -42,6 +42,9 @@ pub(crate) async fn exchange(shared: &Shared, first: &Url, ask: &Ask, lane: usiz
         let url = trail.current().clone();
         let (response, lease) = send(shared, first, &url, ask, lane, &sent).await?;
         let status = response.status().as_u16();
+        if shared.settings.cookies.heed(&url, response.headers()) {
+            trail.answers_may_differ();
+        }
         if is_redirect(status) {
             let location = response.headers().get(header::LOCATION).map(HeaderValue::as_bytes);
             trail.follow(location).map_err(|refusal| Setback::fatal(refusal.into()))?;
@@ -98,6 +101,7 @@ fn build(shared: &Shared, first: &Url, url: &Url, ask: &Ask, lease: &Lease) -> R
     for (name, value) in &shared.settings.credentials.of(first, url) {
         headers.append(name.clone(), value.clone());
     }
+    shared.settings.cookies.add(url, headers);
     let defaults = [
         (header::USER_AGENT, USER_AGENT),
         (header::ACCEPT, "*/*"),

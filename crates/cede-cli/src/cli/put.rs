@@ -66,6 +66,10 @@ pub(crate) struct PutArgs {
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) parts: u16,
 
+    /// Say what would be done, and do nothing of it: no request is sent
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) dry_run: bool,
+
     #[command(flatten)]
     pub(crate) network: NetworkArgs,
 

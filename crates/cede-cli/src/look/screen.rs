@@ -8,12 +8,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ratatui::DefaultTerminal;
-use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use ratatui::crossterm::event;
 
 use super::draw::draw;
 use super::link::Link;
 use super::picture::Picture;
-use super::view::{Flow, Key, View};
+use super::view::{Flow, View};
+use crate::keys::key_of;
 
 const PERIOD: Duration = Duration::from_secs(1);
 /// How long a picture may lie before it is drawn.
@@ -107,24 +108,4 @@ fn show(terminal: &mut DefaultTerminal, mut view: View, arrivals: &Receiver<News
             }
         }
     }
-}
-
-fn key_of(event: &Event) -> Option<Key> {
-    let Event::Key(KeyEvent { code, modifiers, kind: KeyEventKind::Press | KeyEventKind::Repeat, .. }) = *event else { return None };
-    Some(match code {
-        // In raw mode the terminal makes no signal of it.
-        KeyCode::Char('c') if modifiers.contains(KeyModifiers::CONTROL) => Key::Quit,
-        KeyCode::Char(_) if modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => return None,
-        KeyCode::Char(c) => Key::Char(c),
-        KeyCode::Up => Key::Up,
-        KeyCode::Down => Key::Down,
-        KeyCode::PageUp => Key::PageUp,
-        KeyCode::PageDown => Key::PageDown,
-        KeyCode::Home => Key::First,
-        KeyCode::End => Key::Last,
-        KeyCode::Enter => Key::Enter,
-        KeyCode::Esc => Key::Escape,
-        KeyCode::Backspace => Key::Backspace,
-        _ => return None,
-    })
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::picture::{Picture, Task};
+use crate::keys::Key;
 
 /// What tasks are sorted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -57,23 +58,6 @@ fn rank(state: &str) -> u8 {
         "runnable" => 2,
         _ => 3,
     }
-}
-
-/// A key, whatever the terminal calls it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Key {
-    Char(char),
-    Up,
-    Down,
-    PageUp,
-    PageDown,
-    First,
-    Last,
-    Enter,
-    Escape,
-    Backspace,
-    /// Ctrl-C: it quits everywhere.
-    Quit,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -244,7 +228,7 @@ impl View {
             Key::Char('f' | '/') => self.mode = Mode::Filter,
             Key::Char('p') => self.paused = !self.paused,
             Key::Escape => self.filter.clear(),
-            Key::Char(_) | Key::Backspace | Key::Quit => {}
+            Key::Char(_) | Key::Backspace | Key::Delete | Key::Quit => {}
         }
         self.keep_selection();
         Flow::Stay

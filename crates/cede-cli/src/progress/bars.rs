@@ -14,6 +14,11 @@ use cede_transfer::units;
 
 /// Rows that are not for files: the total, the line above it, and the cursor.
 const OTHER_ROWS: usize = 3;
+/// From so many columns on, there is room for a phrase that says what limits a file, otherwise for a word.
+const WIDE: usize = 120;
+/// How wide a message is with a word, and with a phrase.
+const WORD: usize = 49;
+const PHRASE: usize = 70;
 const STEPS: &str = "━╸─";
 
 /// What happens to the bar of a file that has settled.
@@ -38,6 +43,8 @@ pub(crate) struct Bars {
     settled: Settled,
     limit: usize,
     color: bool,
+    /// Whether there is room for phrases.
+    wide: bool,
 }
 
 #[derive(Debug)]
@@ -49,8 +56,19 @@ struct Row {
 impl Bars {
     pub(crate) fn new(settled: Settled, color: bool) -> Self {
         let multi = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(20));
-        let limit = terminal_rows().saturating_sub(OTHER_ROWS).max(1);
-        Self { multi, total: None, total_rate: Rate::default(), rows: BTreeMap::new(), results: BTreeMap::new(), settled, limit, color }
+        let (rows, columns) = terminal_size();
+        let (limit, wide) = (rows.saturating_sub(OTHER_ROWS).max(1), columns >= WIDE);
+        Self {
+            multi,
+            total: None,
+            total_rate: Rate::default(),
+            rows: BTreeMap::new(),
+            results: BTreeMap::new(),
+            settled,
+            limit,
+            color,
+            wide,
+        }
     }
 
     pub(crate) fn draw(&mut self, frame: &Frame) {
@@ -88,7 +106,7 @@ impl Bars {
 
     fn bar(&self, color: &str) -> ProgressBar {
         let (prefix, bar) = if self.color { (".bold", format!(":.{color}/dim")) } else { ("", String::new()) };
-        let template = format!("{{prefix:<20!{prefix}}} {{wide_bar{bar}}} {{msg:<39}}");
+        let template = format!("{{prefix:<20!{prefix}}} {{wide_bar{bar}}} {{msg:<{}}}", if self.wide { PHRASE } else { WORD });
         let style = ProgressStyle::with_template(&template).expect("the template is made of constants of this file");
         ProgressBar::new(1).with_style(style.progress_chars(STEPS))
     }
@@ -113,9 +131,13 @@ impl Bars {
         }
         place(&row.bar, item.received, item.honest_total());
         row.bar.set_message(match item.phase {
+            _ if item.is_paused() => format!("{:>8} paused", units::bytes(item.received)),
             Phase::Connecting => "connecting".to_owned(),
             Phase::Verifying => "verifying".to_owned(),
-            _ => moving(item.received, item.honest_total(), speed),
+            _ => {
+                let slow = item.slow.map(|slow| if self.wide { slow.phrase() } else { slow.word().to_owned() });
+                format!("{:<39}  {}", moving(item.received, item.honest_total(), speed), slow.unwrap_or_default())
+            }
         });
     }
 
@@ -180,6 +202,7 @@ fn moving(received: u64, total: Option<u64>, speed: f64) -> String {
     text
 }
 
-fn terminal_rows() -> usize {
-    rustix::termios::tcgetwinsize(std::io::stderr()).map_or(24, |size| usize::from(size.ws_row))
+/// Rows and columns.
+fn terminal_size() -> (usize, usize) {
+    rustix::termios::tcgetwinsize(std::io::stderr()).map_or((24, 80), |size| (usize::from(size.ws_row), usize::from(size.ws_col)))
 }

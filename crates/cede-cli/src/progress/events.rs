@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use cede_transfer::Exit;
+use cede_transfer::slow::Slow;
 use serde_json::{Value, json};
 
 use super::lines::Lines;
@@ -129,8 +130,19 @@ fn progress(id: usize, item: &Item, now: Instant) -> Value {
     let seconds = item.elapsed(now).as_secs_f64();
     json!({
         "v": VERSION, "event": "progress", "id": id, "name": item.label, "phase": phase,
-        "bytes": item.received, "total": item.honest_total(), "seconds": seconds,
+        "bytes": item.received, "total": item.honest_total(), "seconds": seconds, "slow": item.slow.map(Slow::word),
     })
+}
+
+/// Where the time of the connections went, in seconds.
+fn times(item: &Item) -> Value {
+    let times = item
+        .control
+        .spent()
+        .times()
+        .filter(|(_, time)| !time.is_zero())
+        .map(|(slow, time)| (slow.word().to_owned(), json!(time.as_secs_f64())));
+    Value::Object(times.collect())
 }
 
 fn settled(id: usize, item: &Item, known: &Known, now: Instant) -> Value {
@@ -139,6 +151,7 @@ fn settled(id: usize, item: &Item, known: &Known, now: Instant) -> Value {
     let failed = |event: &str, why: &str| {
         json!({
             "v": VERSION, "event": event, "id": id, "url": url, "exit": exit as u8, "message": why, "bytes": item.received, "seconds": seconds,
+            "slow": item.slow.map(Slow::word), "times": times(item),
         })
     };
     match &item.phase {
@@ -154,16 +167,18 @@ fn settled(id: usize, item: &Item, known: &Known, now: Instant) -> Value {
             json!({
                 "v": VERSION, "event": "done", "id": id, "url": url, "path": path, "kept": kept, "remark": remark,
                 "bytes": item.received, "total": item.honest_total(), "seconds": seconds,
+                "slow": item.slow.map(Slow::word), "times": times(item),
             })
         }
     }
 }
 
 /// The last line of a run.
-pub(crate) fn summarize(totals: &Totals, started: Instant, exit: Exit) {
+pub(crate) fn summarize(totals: &Totals, slow: Option<Slow>, started: Instant, exit: Exit) {
     write(&json!({
         "v": VERSION, "event": "summary", "files": totals.files, "saved": totals.saved, "kept": totals.kept, "failed": totals.failed,
         "stopped": totals.stopped, "bytes": totals.received, "seconds": started.elapsed().as_secs_f64(), "exit": exit as u8,
+        "slow": slow.map(Slow::word),
     }));
 }
 

@@ -55,7 +55,8 @@ pub(crate) fn settled_line(item: &Item, now: Instant) -> String {
         Phase::Saved(note) => {
             let rate = units::rate(item.received as f64 / took.as_secs_f64().max(1e-6));
             let note = if note.is_empty() { String::new() } else { format!(", {note}") };
-            format!("saved {}  {size} in {} ({rate}){note}", item.label, units::duration(took))
+            let slow = item.slow.map(|slow| format!(", {}", slow.phrase())).unwrap_or_default();
+            format!("saved {}  {size} in {} ({rate}{slow}){note}", item.label, units::duration(took))
         }
         Phase::Kept(what) => format!("kept {what}"),
         Phase::Failed(why) => format!("failed {why}"),

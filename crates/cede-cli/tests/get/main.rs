@@ -2,6 +2,7 @@
 //!
 //! The rule behind all of it: with exit code 0 the file is whole; with any other, nothing incomplete is under a final name.
 
+mod cookies;
 mod crash;
 mod interruption;
 mod names;
@@ -9,10 +10,12 @@ mod names;
 mod origin;
 mod parts;
 mod plumbing;
+mod rehearsal;
 mod run;
 mod secure;
 mod server;
 mod terminal;
+mod tui;
 
 use run::Place;
 use server::{Server, TOGETHER, data};

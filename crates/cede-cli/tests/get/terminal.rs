@@ -13,7 +13,7 @@ use crate::run::Place;
 use crate::server::Server;
 
 /// Both ends of a terminal of 24 rows and 90 columns.
-fn terminal() -> (File, OwnedFd) {
+pub(crate) fn terminal() -> (File, OwnedFd) {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&ours).unwrap();
     unlockpt(&ours).unwrap();

@@ -13,19 +13,23 @@ use crate::connect::authority;
 use crate::head::Head;
 use crate::host::{Load, Slot};
 use crate::plan::{Ask, Id, Trouble, Verdict};
+use crate::rate::GLANCE;
 use crate::request::{Answer, broken, exchange, is_early_end};
 use crate::sink::{Sink, Writer};
+use crate::slow::Wait;
 
 /// Runs one ask to its end, and tells the plan. All that was kept is written when it returns.
 pub(super) async fn fly(transfer: Arc<Transfer>, ask: Ask, lane: usize, cancel: CancellationToken) {
     let mut writer = None;
+    let ledger = transfer.control().ledger();
+    let _flying = ledger.fly();
     cede::select! {
         biased;
         () = cancel.cancelled() => {}
         () = transfer.fetch(&ask, lane, &mut writer) => {}
     }
     if let Some(writer) = writer
-        && let Err(error) = Writer::finish(writer).await
+        && let Err(error) = ledger.wait(Wait::Disk, Writer::finish(writer)).await
     {
         transfer.fail_on_file("write", &error);
     }
@@ -36,9 +40,20 @@ impl Transfer {
     async fn fetch(&self, ask: &Ask, lane: usize, writer: &mut Option<Writer>) {
         let url = &self.sources[ask.source];
         let host = authority(url);
-        let slot = self.shared.hosts.of(&host).enter().await;
+        let ledger = self.control().ledger();
         let sent = || self.plan().handle_sent(self.now(), ask.id);
-        let answer = match exchange(&self.shared, url, ask, lane, sent).await {
+        let ask_host = async {
+            let slot = ledger.wait(Wait::Turn, self.shared.hosts.of(&host).enter()).await;
+            let answer = ledger.wait(Wait::Answer, exchange(&self.shared, url, ask, lane, sent)).await;
+            (slot, answer)
+        };
+        let (slot, answer) = cede::select! {
+            biased;
+            // C1 of `control`.
+            () = self.control().paused() => return self.plan().withdraw(ask.id),
+            asked = ask_host => asked,
+        };
+        let answer = match answer {
             Ok(answer) => answer,
             Err(setback) => {
                 let mut plan = self.plan();
@@ -80,8 +95,21 @@ impl Transfer {
 
     async fn receive(&self, id: Id, host: &str, answer: Answer, writer: &mut Writer) {
         let Answer { mut body, lease, .. } = answer;
+        let ledger = self.control().ledger();
+        let mut paused = std::pin::pin!(self.control().paused());
         loop {
-            let data = match body.frame().await {
+            if !self.is_wanted_now(id).await {
+                return;
+            }
+            let frame = cede::select! {
+                biased;
+                frame = ledger.wait_for_bytes(lease.meter(), body.frame()) => frame,
+                () = &mut paused => {
+                    paused.set(self.control().paused());
+                    continue;
+                }
+            };
+            let data = match frame {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => data,
                     Err(_) => continue,
@@ -94,14 +122,15 @@ impl Transfer {
                 }
             };
             let count = data.len();
-            match self.keep(id, data, writer).await {
+            ledger.came(count);
+            match ledger.wait(Wait::Disk, self.keep(id, data, writer)).await {
                 Err(error) => return self.fail_on_file("write", &error),
                 Ok(true) => {}
                 Ok(false) if body.is_end_stream() => return self.shared.pool.give_back(lease),
                 Ok(false) => return,
             }
             self.pay(id, host, count).await;
-            self.let_reader_catch_up(id).await;
+            ledger.wait(Wait::Reader, self.let_reader_catch_up(id)).await;
         }
     }
 
@@ -133,15 +162,40 @@ impl Transfer {
 
     /// Waits as long as the user's limits on the rate want. That is no silence of the server's.
     async fn pay(&self, id: Id, host: &str, count: usize) {
-        let until = self.shared.debt(host, count);
-        loop {
-            let now = self.now();
-            if until <= now {
-                return;
+        let control = self.control();
+        let changes = || self.shared.throttle.changes() + control.throttle().changes();
+        let known = changes();
+        let (of_all, wait) = self.shared.charge(host, count);
+        let own = control.throttle().take(self.now(), count);
+        let (until, wait) = if own > of_all { (own, Wait::OwnRate) } else { (of_all, wait) };
+        if until <= self.now() {
+            return;
+        }
+        let pay = async {
+            loop {
+                let now = self.now();
+                if until <= now || changes() != known {
+                    return;
+                }
+                cede::time::sleep((until - now).min(GLANCE)).await;
+                self.plan().handle_sent(self.now(), id);
             }
-            cede::time::sleep((until - now).min(Duration::from_secs(1))).await;
+        };
+        control.ledger().wait(wait, pay).await;
+    }
+
+    /// Waits while the download is paused, and tells whether this answer is still to be read. Where the rest can be had by ranges, it is not: see
+    /// [`control`](crate::control).
+    async fn is_wanted_now(&self, id: Id) -> bool {
+        let control = self.control();
+        while control.is_paused() {
+            if self.plan().let_go(id) {
+                return false;
+            }
+            drop(cede::time::timeout(Duration::from_secs(1), control.resumed()).await);
             self.plan().handle_sent(self.now(), id);
         }
+        true
     }
 
     /// Waits while a pipe's reader is too far behind. That is no silence of the server's either.

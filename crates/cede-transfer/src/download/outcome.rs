@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::plan::{Ask, Id};
 use crate::request::exchange;
 use crate::sink::{Sink, lock};
+use crate::slow::Wait;
 use crate::sum::{self, Sum};
 use crate::units;
 
@@ -38,10 +39,12 @@ impl Driver {
             let failure = Failure::new(Exit::Failed, "not everything that came was written; this is a fault of the program");
             return self.give_up(Cause::Failed(failure)).await;
         }
+        let ledger = transfer.control().ledger();
+        let _flying = ledger.fly();
         let checked = cede::select! {
             biased;
             exit = self.stop.requested() => Err(Cause::Stopped(exit)),
-            checked = check(&transfer, &mut self.follower, &sink, total) => checked.map_err(Cause::Failed),
+            checked = ledger.wait(Wait::Sum, check(&transfer, &mut self.follower, &sink, total)) => checked.map_err(Cause::Failed),
         };
         let remark = match checked {
             Ok(remark) => remark,
@@ -49,7 +52,7 @@ impl Driver {
         };
         let path = match transfer.job.output {
             Output::Stdout | Output::Pipe(_) => None,
-            _ => match commit(&transfer, &sink, total).await {
+            _ => match ledger.wait(Wait::Disk, commit(&transfer, &sink, total)).await {
                 Ok(Committed::At(path)) => Some(path),
                 Ok(Committed::Kept(complete)) => return Ok(complete),
                 Err(failure) => return Err(failure.into()),

@@ -81,6 +81,9 @@ pub(super) async fn speak(
         let slot = shared.hosts.of(&authority(&url)).enter().await;
         let (response, lease) = send(shared, first, &url, spoken, moved, &mut body).await?;
         let status = response.status().as_u16();
+        if shared.settings.cookies.heed(&url, response.headers()) {
+            trail.answers_may_differ();
+        }
         let keeps_method = matches!(status, 307 | 308) || matches!(status, 301 | 302) && spoken.method != Method::POST;
         if keeps_method && spoken.repeatable {
             let location = response.headers().get(header::LOCATION).map(HeaderValue::as_bytes);
@@ -183,6 +186,7 @@ fn build(
     for (name, value) in &shared.settings.credentials.of(first, url) {
         headers.append(name.clone(), value.clone());
     }
+    shared.settings.cookies.add(url, headers);
     for (name, value) in &spoken.headers {
         // What the user said with --header wins, except where the protocol depends on it.
         if *name != header::CONTENT_TYPE || !headers.contains_key(name) || value.as_bytes().starts_with(b"application/offset") {

@@ -135,6 +135,8 @@ pub(crate) struct Asked {
     pub(crate) range: Option<(u64, Option<u64>)>,
     pub(crate) if_range: Option<String>,
     pub(crate) authorization: Option<String>,
+    #[allow(dead_code, reason = "several test programs share this file, and each uses what it needs")]
+    pub(crate) cookie: Option<String>,
     #[allow(dead_code, reason = "two test programs share this file, and each uses what it needs")]
     pub(crate) at: std::time::Instant,
 }
@@ -213,6 +215,11 @@ impl Origin {
     /// Bytes of bodies that left, as far as the server knows.
     pub(crate) fn sent(&self) -> u64 {
         *self.state.sent.lock().unwrap()
+    }
+
+    /// How many answers are under way.
+    pub(crate) fn busy(&self) -> usize {
+        self.state.busy.lock().unwrap().0
     }
 
     /// The most answers that were under way at once.
@@ -317,7 +324,14 @@ async fn read_head(stream: &mut TcpStream) -> io::Result<Option<Asked>> {
         Some((start.parse().ok()?, end.parse::<u64>().ok().map(|last| last + 1)))
     });
     let line = text.lines().next().unwrap_or_default().to_owned();
-    let asked = Asked { line, range, if_range: header("if-range"), authorization: header("authorization"), at: std::time::Instant::now() };
+    let asked = Asked {
+        line,
+        range,
+        if_range: header("if-range"),
+        authorization: header("authorization"),
+        cookie: header("cookie"),
+        at: std::time::Instant::now(),
+    };
     Ok(Some(asked))
 }
 

@@ -4,8 +4,9 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 use super::draw;
+use crate::keys::Key;
 use crate::look::view::tests::view;
-use crate::look::view::{Flow, Key, View};
+use crate::look::view::{Flow, View};
 
 /// The rows of a screen of 120 columns and 20 rows.
 fn screen(view: &View) -> Vec<String> {

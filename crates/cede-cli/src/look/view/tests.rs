@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Column, Flow, Key, Mode, View};
+use super::{Column, Flow, Mode, View};
+use crate::keys::Key;
 use crate::look::picture::Picture;
 
 /// Three tasks: 1 waits, 2 runs, 3 is runnable.
