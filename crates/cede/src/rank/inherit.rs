@@ -210,10 +210,10 @@ mod tests {
     use cede_context::holder::Awaited;
 
     use super::{GRAPH, begins, ends, holds, idle, released};
-    use crate::rank::{Lanes, Priority, Ranked, Wanted};
+    use crate::rank::{Lanes, Priority, Ranked, Usages, Wanted};
 
     fn ranked(id: u64, priority: Priority, lanes: &Arc<Lanes>) -> Ranked<()> {
-        Ranked::new((), id, Wanted { priority, ..Wanted::default() }, None, lanes)
+        Ranked::new((), id, Wanted { priority, ..Wanted::default() }, None, lanes, &Usages::default())
     }
 
     fn is_empty() -> bool {

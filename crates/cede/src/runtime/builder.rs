@@ -18,6 +18,7 @@ use super::{Handle, Id, LocalOptions, LocalRuntime, Ready, Runtime, local, steal
 use crate::blocking::{Blocking, pool};
 use crate::inspect::Deadlock;
 use crate::monitor::{Reported, Reports, Stall};
+use crate::rank::Usages;
 use crate::rank::policy::{OrderedQueue, Policy};
 use crate::record::{FlightRecorder, Recorder};
 
@@ -463,6 +464,7 @@ impl Builder {
         };
         Parts {
             id: Id::next(),
+            groups: Usages::default(),
             recorder: Recorder::new(&self.flight_recorder, simulated.then(|| clock.clone())),
             clock,
             blocking: Blocking::new(config),

@@ -61,7 +61,7 @@ where
 {
     let id = Id::next();
     let deadline = wanted.deadline.map(|deadline| shared.parts.clock.at(deadline));
-    let future = Ranked::new(future, id.number(), wanted, deadline, &shared.lanes);
+    let future = Ranked::new(future, id.number(), wanted, deadline, &shared.lanes, &shared.parts.groups);
     let rank = future.rank().clone();
     let push_here = |scheduler: &Scheduler, task| {
         if shared.ordered {

@@ -54,7 +54,7 @@ where
     let id = Id::next();
     spans::spawns::<F>(id, site, size_of::<F>(), Made::Task);
     let deadline = wanted.deadline.map(|deadline| shared.parts.clock.at(deadline));
-    let future = Ranked::new(future, id.number(), wanted, deadline, &shared.lanes);
+    let future = Ranked::new(future, id.number(), wanted, deadline, &shared.lanes, &shared.parts.groups);
     let rank = future.rank().clone();
     let now = shared.parts.clock.now();
     spawn_from_elsewhere::<_, RankedHome>(shared, future, id, site, |task| {
