@@ -48,6 +48,7 @@ mod frames;
 #[cfg(not(feature = "backtrace"))]
 #[path = "monitor/no_frames.rs"]
 mod frames;
+mod outbox;
 mod polls;
 mod processor;
 mod report;

@@ -165,6 +165,7 @@ fn each_runtime_counts_what_a_group_did_there() {
             (runtime.handle().id().to_string(), "imports", 20, 1)
         );
         assert!(group.busy_time() > Duration::ZERO);
+        assert_eq!(dump.tasks()[0].future, "core::future::pending::Pending<()>", "and not what the runtime puts around it");
         assert!(dump.to_string().contains("\n  group \"imports\", 20 shares: 1 tasks, "), "{dump}");
         let metrics = runtime.metrics().cpu_groups();
         assert_eq!((metrics.len(), metrics[0].name(), metrics[0].polls()), (1, "imports", group.polls()));

@@ -11,8 +11,8 @@ use cede_core::task::Sighting;
 use super::registry::Inspected;
 use super::{Deadlock, State, TaskDump, age, chain, deadlock, object, posts, registry};
 use crate::runtime::CpuGroupMetrics;
-use crate::task::Priority;
 use crate::task::slab::census;
+use crate::task::{Priority, plain_type};
 use crate::{order, rank, record};
 
 /// The tasks of the process or of a runtime as they were at some moment. `Display` shows them one a line, what is suspicious first.
@@ -150,7 +150,7 @@ impl Describer {
             group: rank.and_then(|rank| rank.group().map(|group| group.name().into())),
             runtime,
             spawned_at: task.site,
-            future: task.future_type,
+            future: plain_type(task.future_type),
             aborted: task.state.is_cancelled(),
             waits_for: object::describe(task.wait, now),
             waits_for_task: object::holder_of(task.wait).filter(|_| state == State::Waiting),

@@ -18,7 +18,7 @@
 //! (A lock and a few relaxed words: no loom model.)
 
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 
@@ -34,7 +34,6 @@ struct Post {
     number: Pid,
     task: NonNull<AtomicPtr<Header>>,
     runtime: NonNull<AtomicU64>,
-    excused: NonNull<AtomicBool>,
     stirs: NonNull<AtomicUsize>,
 }
 
@@ -62,7 +61,6 @@ static POSTS: Mutex<Vec<Post>> = Mutex::new(Vec::new());
 thread_local! {
     static TASK: AtomicPtr<Header> = const { AtomicPtr::new(std::ptr::null_mut()) };
     static RUNTIME: AtomicU64 = const { AtomicU64::new(0) };
-    static EXCUSED: AtomicBool = const { AtomicBool::new(false) };
     static STIRS: AtomicUsize = const { AtomicUsize::new(0) };
     static LISTED: Listed = Listed::add();
 }
@@ -82,7 +80,6 @@ impl Listed {
             number,
             task: TASK.with(|cell| NonNull::from(cell)),
             runtime: RUNTIME.with(|cell| NonNull::from(cell)),
-            excused: EXCUSED.with(|cell| NonNull::from(cell)),
             stirs: STIRS.with(|cell| NonNull::from(cell)),
         };
         posts().push(post);
@@ -109,14 +106,20 @@ pub(crate) fn stir() {
 
 /// In the pointer of a task, whose header is aligned: the task has asked to go to the back of its queue when its poll returns.
 const YIELDS: usize = 1;
+/// In the same place: the task may block its thread. It is a mark of the task, so that those of a scheduler that is nested in it are not excused.
+const EXCUSED: usize = 2;
 
 fn without_mark(task: *mut Header) -> *mut Header {
-    task.map_addr(|address| address & !YIELDS)
+    task.map_addr(|address| address & !(YIELDS | EXCUSED))
+}
+
+fn change_marks(change: impl FnOnce(usize) -> usize) {
+    TASK.with(|current| current.store(current.load(Ordering::Relaxed).map_addr(change), Ordering::Relaxed));
 }
 
 /// The task that this thread polls yields.
 pub(crate) fn mark_yielding() {
-    TASK.with(|current| current.store(current.load(Ordering::Relaxed).map_addr(|address| address | YIELDS), Ordering::Relaxed));
+    change_marks(|address| address | YIELDS);
 }
 
 /// Whether the task that this thread polls yields.
@@ -166,15 +169,17 @@ pub(crate) fn aside<R>(body: impl FnOnce() -> R) -> R {
     body()
 }
 
-/// Runs `body`, which may block.
+/// Runs `body`, during which the task that this thread polls may block.
 pub(crate) fn excused<R>(body: impl FnOnce() -> R) -> R {
-    struct Restore(bool);
+    struct Restore(usize);
     impl Drop for Restore {
         fn drop(&mut self) {
-            EXCUSED.with(|excused| excused.store(self.0, Ordering::Relaxed));
+            change_marks(|address| address & !EXCUSED | self.0);
         }
     }
-    let _restore = Restore(EXCUSED.with(|excused| excused.swap(true, Ordering::Relaxed)));
+    let before = TASK.with(|current| current.load(Ordering::Relaxed).addr() & EXCUSED);
+    let _restore = Restore(before);
+    change_marks(|address| address | EXCUSED);
     body()
 }
 
@@ -195,14 +200,14 @@ pub(crate) fn look_into(all: &mut Vec<Polls>) {
     all.clear();
     let seen = |post: &Post| {
         // SAFETY: [I1] the entry is in the list, and the lock is held.
-        let (task, runtime, excused, stirs) =
-            unsafe { (post.task.as_ref(), post.runtime.as_ref(), post.excused.as_ref(), post.stirs.as_ref()) };
+        let (task, runtime, stirs) = unsafe { (post.task.as_ref(), post.runtime.as_ref(), post.stirs.as_ref()) };
+        let task = task.load(Ordering::Relaxed);
         Polls {
             thread: post.thread.clone(),
             number: post.number,
-            task: NonNull::new(without_mark(task.load(Ordering::Relaxed))),
+            task: NonNull::new(without_mark(task)),
             runtime: runtime.load(Ordering::Relaxed),
-            excused: excused.load(Ordering::Relaxed),
+            excused: task.addr() & EXCUSED != 0,
             stirs: stirs.load(Ordering::Relaxed),
         }
     };

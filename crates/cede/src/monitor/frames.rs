@@ -28,7 +28,7 @@
 use std::path::Path;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::stall::StallFrame;
 use crate::sys::futex;
@@ -41,8 +41,8 @@ const FILLED: u32 = 3;
 
 /// A stack may have so many frames; what is above is not seen.
 const FRAMES_MAX: usize = 128;
-/// How long the thread may take to answer. One that waits in the kernel without being interruptible does not.
-const PATIENCE: Duration = Duration::from_millis(20);
+/// How long all threads that are asked at one look may take to answer. One that waits in the kernel without being interruptible does not answer; others do at once, if they get a processor.
+const PATIENCE: Duration = Duration::from_millis(40);
 
 static STATE: AtomicU32 = AtomicU32::new(FREE);
 static THREAD: AtomicI32 = AtomicI32::new(0);
@@ -53,8 +53,26 @@ static ADDRESSES: [AtomicUsize; FRAMES_MAX] = [const { AtomicUsize::new(0) }; FR
 #[derive(Clone, Debug)]
 pub(crate) struct Stack(Vec<usize>);
 
+/// How long threads may still take to answer at this look of the monitor. Each may take half of what is left, so that silent ones cost little more than one, and leave something to those after them.
+#[derive(Debug)]
+pub(super) struct Patience(Duration);
+
+impl Patience {
+    pub(super) fn new() -> Self {
+        Self(PATIENCE)
+    }
+
+    /// Calls `wait` with the longest time that it may take.
+    fn spend(&mut self, wait: impl FnOnce(Duration)) {
+        let longest = self.0 / 2;
+        let begun = Instant::now();
+        wait(longest);
+        self.0 -= begun.elapsed().min(longest);
+    }
+}
+
 /// Asks a thread of this process where it is. Empty if it does not answer. Called by the monitor.
-pub(super) fn of(thread: Pid) -> Stack {
+pub(super) fn of(thread: Pid, patience: &mut Patience) -> Stack {
     // An answer that came too late.
     let _late = STATE.compare_exchange(FILLED, FREE, Ordering::AcqRel, Ordering::Relaxed);
     if !is_installed() || STATE.load(Ordering::Acquire) != FREE {
@@ -66,8 +84,7 @@ pub(super) fn of(thread: Pid) -> Stack {
     // SAFETY: [I1] the signal has a handler, so it does no harm, and none at all if the thread has ended.
     let sent = unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), number, libc::SIGURG) } == 0;
     if sent {
-        wait_while(WANTED);
-        wait_while(FILLING);
+        patience.spend(|longest| wait_until_filled(Instant::now() + longest));
     }
     if STATE.load(Ordering::Acquire) == FILLED {
         let count = COUNT.load(Ordering::Relaxed).min(FRAMES_MAX);
@@ -79,8 +96,15 @@ pub(super) fn of(thread: Pid) -> Stack {
     Stack(Vec::new())
 }
 
-fn wait_while(state: u32) {
-    futex::wait(&STATE, state, Some(PATIENCE));
+fn wait_until_filled(deadline: Instant) {
+    loop {
+        let state = STATE.load(Ordering::Acquire);
+        let left = deadline.saturating_duration_since(Instant::now());
+        if state == FILLED || left.is_zero() {
+            return;
+        }
+        futex::wait(&STATE, state, Some(left));
+    }
 }
 
 /// Installs the handler, the first time.
@@ -168,5 +192,36 @@ impl Stack {
         // It is large, and this is rare.
         backtrace::clear_symbol_cache();
         frames
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::Duration;
+
+    use super::{PATIENCE, Patience};
+
+    #[test]
+    fn any_number_of_silent_threads_costs_no_more_than_all_patience() {
+        let mut patience = Patience::new();
+        let mut given = Vec::new();
+        for _ in 0..100 {
+            patience.spend(|longest| {
+                given.push(longest);
+                thread::sleep(longest);
+            });
+        }
+        assert!(given.iter().sum::<Duration>() <= PATIENCE, "{given:?}");
+        assert_eq!(given[..2], [PATIENCE / 2, PATIENCE / 4]);
+        assert!(given.is_sorted_by(|before, next| before >= next) && !given[9].is_zero(), "{given:?}");
+    }
+
+    #[test]
+    fn who_answers_at_once_leaves_the_others_their_time() {
+        let mut patience = Patience(Duration::MAX / 2);
+        for _ in 0..100 {
+            patience.spend(|longest| assert!(longest > Duration::MAX / 5));
+        }
     }
 }

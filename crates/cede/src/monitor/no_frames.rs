@@ -9,8 +9,18 @@ use crate::sys::thread::Pid;
 #[derive(Clone, Debug)]
 pub(crate) struct Stack;
 
+/// Nobody is waited for.
+#[derive(Debug)]
+pub(super) struct Patience;
+
+impl Patience {
+    pub(super) fn new() -> Self {
+        Self
+    }
+}
+
 /// Asks nobody.
-pub(super) fn of(_thread: Pid) -> Stack {
+pub(super) fn of(_thread: Pid, _patience: &mut Patience) -> Stack {
     Stack
 }
 

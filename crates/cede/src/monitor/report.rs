@@ -4,14 +4,15 @@
 
 use std::fmt;
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use cede_core::lock::Lock;
 
 use super::frames::Stack;
+use super::outbox::Outbox;
 use super::{Stall, events};
 use crate::inspect::Deadlock;
 use crate::inspect::registry::Inspected;
@@ -38,8 +39,14 @@ pub(crate) struct Reports {
 
 impl Default for Reports {
     fn default() -> Self {
-        Self { stall_after: Duration::from_millis(100), on_stall: None, on_deadlock: None, asked_for: false }
+        Self { stall_after: Duration::from_millis(100), on_stall: None, on_deadlock: None, asked_for: deadlocks_abort() }
     }
+}
+
+/// Whether the environment asks for the end of the process when there is a deadlock and nobody listens for it, by `CEDE_ON_DEADLOCK=abort`.
+fn deadlocks_abort() -> bool {
+    static ASKED: OnceLock<bool> = OnceLock::new();
+    *ASKED.get_or_init(|| std::env::var_os("CEDE_ON_DEADLOCK").is_some_and(|value| value == "abort"))
 }
 
 /// What has been reported of a runtime.
@@ -48,6 +55,8 @@ pub(crate) struct Reported {
     stalls: AtomicU64,
     deadlocks: AtomicU64,
     lately: Lock<Lately>,
+    /// Stalls on their way to whoever is told.
+    outbox: Arc<Outbox>,
 }
 
 #[derive(Debug, Default)]
@@ -87,7 +96,8 @@ pub(super) fn stall(runtime: Arc<dyn Inspected>, mut stall: Stall, stack: Stack,
     parts.recorder.tells(Told::Stalled, stall.task());
     let left_out = if parts.reports.on_stall.is_some() { Some(0) } else { parts.reported.may_write(now) };
     let Some(left_out) = left_out else { return };
-    on_own_thread(move || {
+    let outbox = parts.reported.outbox.clone();
+    let report = move || {
         let parts = runtime.parts();
         record::write_on_stall(parts);
         stall.frames = stack.resolve();
@@ -97,17 +107,24 @@ pub(super) fn stall(runtime: Arc<dyn Inspected>, mut stall: Stall, stack: Stack,
             None if left_out == 0 => write(&stall),
             None => write(&format_args!("{stall} ({left_out} more like this in between)")),
         }
-    });
+    };
+    // What is refused is counted already.
+    let _not_said = outbox.send(report);
 }
 
-/// Reports a deadlock. Each is reported once, so none is left out.
+/// Reports a deadlock. Each is reported once, so none is left out, nor does it wait for reports of stalls: those may be stuck in the very same deadlock.
 pub(super) fn deadlock(runtime: Arc<dyn Inspected>, deadlock: Deadlock) {
     runtime.parts().reported.deadlocks.fetch_add(1, Ordering::Relaxed);
     on_own_thread(move || {
         events::deadlock(&deadlock);
         match &runtime.parts().reports.on_deadlock {
             Some(listener) => listener(&deadlock),
-            None => write(&deadlock),
+            None => {
+                write(&deadlock);
+                if deadlocks_abort() {
+                    std::process::abort();
+                }
+            }
         }
     });
 }
