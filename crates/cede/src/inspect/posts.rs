@@ -13,7 +13,8 @@
 //! - I2: what is read from there is a number to compare and to look up. It leads to a task only by way of a [`Census`](census::Census), which knows whether there is one.
 //! - I3: the task of this thread is being polled, or its future or output dropped, by a caller further up the stack, who keeps it alive.
 //!
-//! A process that forks and does not execute another program has the entries of threads that it does not have; it must not ask for dumps.
+//! A child made by `fork(2)` that does not execute another program has the entries of threads that it does not have, until it makes a runtime of its own and those are [forgotten](forget_other_threads); before that it must
+//! not ask for dumps.
 //!
 //! (A lock and a few relaxed words: no loom model.)
 
@@ -70,27 +71,39 @@ fn posts() -> MutexGuard<'static, Vec<Post>> {
 }
 
 /// The entry of this thread; taken out when dropped.
-struct Listed(Pid);
+struct Listed;
 
 impl Listed {
     fn add() -> Self {
-        let number = gettid();
         let post = Post {
             thread: thread::current(),
-            number,
+            number: gettid(),
             task: TASK.with(|cell| NonNull::from(cell)),
             runtime: RUNTIME.with(|cell| NonNull::from(cell)),
             stirs: STIRS.with(|cell| NonNull::from(cell)),
         };
         posts().push(post);
-        Self(number)
+        Self
     }
 }
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        posts().retain(|post| post.number != self.0);
+        posts().retain(|post| !post.is_of_this_thread());
     }
+}
+
+impl Post {
+    fn is_of_this_thread(&self) -> bool {
+        TASK.with(|cell| NonNull::from(cell) == self.task)
+    }
+}
+
+/// This is a child made by `fork(2)`: the other threads are not there, and this one has another number.
+pub(crate) fn forget_other_threads() {
+    let mut posts = posts();
+    posts.retain(Post::is_of_this_thread);
+    posts.iter_mut().for_each(|post| post.number = gettid());
 }
 
 /// This thread polls tasks from now on, now and then.

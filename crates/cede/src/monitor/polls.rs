@@ -52,6 +52,8 @@ impl LongPolls {
         self.threads.retain(|thread| seen.iter().any(|polls| polls.number == thread.number));
         for polls in &seen {
             let index = self.threads.iter().position(|thread| thread.number == polls.number).unwrap_or_else(|| {
+                // What it did before it was seen first may have closed a circle of waits.
+                quiet = false;
                 self.threads.push(Watched { number: polls.number, stirs: polls.stirs, poll: None });
                 self.threads.len() - 1
             });
