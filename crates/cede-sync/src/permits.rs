@@ -200,7 +200,7 @@ impl Permits {
     }
 
     fn hand_out_some(&self, mut claims: Guard<'_, Claims>, permits: &mut usize, batch: &mut WakeBatch) {
-        *permits = claims.hand_out(*permits, batch, |sole| self.holder.store(sole, Ordering::Relaxed));
+        *permits = claims.hand_out(*permits, batch, |holder| self.holder.store(holder, Ordering::Relaxed));
         self.note_holder();
         if claims.is_empty() {
             if self.is_lock {
@@ -261,20 +261,22 @@ impl Permits {
 
 /// What a task does with permits of a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum Keeps {
-    /// Others have some, too. It is noted only if it had to wait, which costs those nothing who did not.
-    Some,
     /// It has what only one can have, and keeps it as long as the task goes on.
-    Alone,
+    Alone = 0,
     /// It has what only one can have, and may pass it on.
-    Perhaps,
+    Perhaps = 1,
+    /// Others have some, too. It is noted only if it had to wait, which costs those nothing who did not.
+    Some = 3,
 }
 
 impl Keeps {
     /// The task, as the holder.
     #[inline]
     fn mark(self, task: u64) -> usize {
-        if self == Self::Alone { task as usize } else { task as usize | UNCERTAIN }
+        // The lowest bit says whether it is uncertain.
+        task as usize | (self as usize) << UNCERTAIN.trailing_zeros()
     }
 }
 

@@ -12,7 +12,9 @@
 //! `GRAPH`: everybody, under its lock, in which only ranks and lanes are locked besides, and no foreign code runs. Locks call with their own queue locked.
 //!
 //! # What it does not see
-//! Waits that began before the first task with a rank; readers of an `RwLock`, and holders of permits and of owned guards, who are not known; and ordinary tasks are not raised, but whoever they wait for is raised to `Normal`.
+//! Waits that began before the first task with a rank; readers of an `RwLock`, and holders of permits and of owned guards, who are not known; and ordinary tasks are not raised, but whoever they wait for is raised to `Normal`. A task
+//! that is raised while it is queued wakes no worker: this runs under a lock's own queue, and to wake one takes a handle on the runtime, the last of which must not be dropped there. It was announced when it was queued; so
+//! the worker that comes next takes it, after its poll, from its watch, or from a rescue.
 
 #![forbid(unsafe_code)]
 
