@@ -164,7 +164,7 @@ impl Screen {
         Self { terminal: File::from(ours), seen: Vec::new(), child }
     }
 
-    /// Reads until a text was shown, in a place that was empty before: what stays the same is not written again.
+    /// Reads until a text was shown, in a place that was empty before: what stays the same is not written again. What comes next may have been read with it.
     fn shows(&mut self, text: &str) {
         let mut buffer = [0; 4096];
         while !words(&self.seen).contains(text) {
@@ -172,7 +172,6 @@ impl Screen {
             assert!(count > 0, "no {text:?} in {:?}", words(&self.seen));
             self.seen.extend_from_slice(&buffer[..count]);
         }
-        self.seen.clear();
     }
 
     fn press(&mut self, keys: &str) {
