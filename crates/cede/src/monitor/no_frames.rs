@@ -9,18 +9,8 @@ use crate::sys::thread::Pid;
 #[derive(Clone, Debug)]
 pub(crate) struct Stack;
 
-/// Nobody is waited for.
-#[derive(Debug)]
-pub(super) struct Patience;
-
-impl Patience {
-    pub(super) fn new() -> Self {
-        Self
-    }
-}
-
 /// Asks nobody.
-pub(super) fn of(_thread: Pid, _patience: &mut Patience) -> Stack {
+pub(super) fn of(_thread: Pid, _still: impl FnOnce() -> bool) -> Stack {
     Stack
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use cede_core::task::Sighting;
 
-use super::frames::{self, Patience};
+use super::report::StuckIn;
 use super::{Stall, processor, report};
 use crate::inspect::posts::{self, Polls};
 use crate::inspect::{registry, samples};
@@ -48,7 +48,6 @@ impl LongPolls {
         posts::look_into(&mut seen);
         samples::count(&seen);
         let mut quiet = true;
-        let mut patience = Patience::new();
         self.threads.retain(|thread| seen.iter().any(|polls| polls.number == thread.number));
         for polls in &seen {
             let index = self.threads.iter().position(|thread| thread.number == polls.number).unwrap_or_else(|| {
@@ -57,7 +56,7 @@ impl LongPolls {
                 self.threads.push(Watched { number: polls.number, stirs: polls.stirs, poll: None });
                 self.threads.len() - 1
             });
-            quiet &= self.threads[index].look(polls, now, &is_rescued, &mut patience);
+            quiet &= self.threads[index].look(polls, now, &is_rescued);
         }
         self.seen = seen;
         quiet
@@ -65,7 +64,7 @@ impl LongPolls {
 }
 
 impl Watched {
-    fn look(&mut self, polls: &Polls, now: Instant, is_rescued: &impl Fn(Pid) -> bool, patience: &mut Patience) -> bool {
+    fn look(&mut self, polls: &Polls, now: Instant, is_rescued: &impl Fn(Pid) -> bool) -> bool {
         let stirred = std::mem::replace(&mut self.stirs, polls.stirs) != polls.stirs;
         let Some(task) = polls.task.filter(|_| !polls.excused).and_then(posts::see) else {
             self.poll = None;
@@ -77,7 +76,7 @@ impl Watched {
             return false;
         };
         if !poll.reported {
-            poll.report_if_long(polls, &task, now, is_rescued, patience);
+            poll.report_if_long(polls, &task, now, is_rescued);
         }
         // What comes after it on the same thread would not be seen by a monitor that sleeps; on one that lost its worker nothing comes.
         poll.reported && is_rescued(polls.number)
@@ -85,7 +84,7 @@ impl Watched {
 }
 
 impl LongPoll {
-    fn report_if_long(&mut self, polls: &Polls, task: &Sighting, now: Instant, is_rescued: &impl Fn(Pid) -> bool, patience: &mut Patience) {
+    fn report_if_long(&mut self, polls: &Polls, task: &Sighting, now: Instant, is_rescued: &impl Fn(Pid) -> bool) {
         let Some(runtime) = registry::find(polls.runtime) else { return };
         let parts = runtime.parts();
         if parts.rescue.threads_max == 0 {
@@ -112,6 +111,6 @@ impl LongPoll {
             rescued: is_rescued(polls.number),
             frames: Vec::new(),
         };
-        report::stall(runtime, stall, frames::of(polls.number, patience), now);
+        report::stall(runtime, stall, StuckIn { thread: polls.number, task: task.id, polls: task.polls }, now);
     }
 }

@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 
 use cede_core::lock::Lock;
 
-use super::frames::Stack;
 use super::outbox::Outbox;
-use super::{Stall, events};
-use crate::inspect::Deadlock;
+use super::{Stall, events, frames};
 use crate::inspect::registry::Inspected;
+use crate::inspect::{Deadlock, posts};
 use crate::record::{self, Told};
 use crate::runtime::run::shielded;
 use crate::sys;
+use crate::sys::thread::Pid;
 
 /// Reports of a kind are written to the error output this often at most.
 const EVERY: Duration = Duration::from_secs(1);
@@ -89,8 +89,25 @@ impl Reported {
     }
 }
 
-/// Reports a stall, whose frames are those of `stack`.
-pub(super) fn stall(runtime: Arc<dyn Inspected>, mut stall: Stall, stack: Stack, now: Instant) {
+/// The poll that a thread is stuck in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StuckIn {
+    pub(super) thread: Pid,
+    pub(super) task: u64,
+    /// How often the task had been polled.
+    pub(super) polls: u32,
+}
+
+impl StuckIn {
+    /// Whether the thread is in that poll.
+    fn lasts(self) -> bool {
+        let task = posts::look().into_iter().find(|polls| polls.number == self.thread).and_then(|polls| posts::see(polls.task?));
+        task.is_some_and(|task| task.id == self.task && task.polls == self.polls)
+    }
+}
+
+/// Reports a stall.
+pub(super) fn stall(runtime: Arc<dyn Inspected>, mut stall: Stall, stuck: StuckIn, now: Instant) {
     let parts = runtime.parts();
     parts.reported.stalls.fetch_add(1, Ordering::Relaxed);
     parts.recorder.tells(Told::Stalled, stall.task());
@@ -98,6 +115,7 @@ pub(super) fn stall(runtime: Arc<dyn Inspected>, mut stall: Stall, stack: Stack,
     let Some(left_out) = left_out else { return };
     let outbox = parts.reported.outbox.clone();
     let report = move || {
+        let stack = frames::of(stuck.thread, || stuck.lasts());
         let parts = runtime.parts();
         record::write_on_stall(parts);
         stall.frames = stack.resolve();
