@@ -21,7 +21,8 @@ pub(crate) use serve::ServeArgs;
 
 /// How a program comes to listen.
 const LISTENING: &str = "\
-A program listens if it was started with CEDE_INSPECT=1, or calls cede::inspect::listen().
+A program listens if it was started with CEDE_INSPECT=1, or calls cede::inspect::listen(). One that uses
+cede under the name `tokio` needs the feature `inspect` of that package.
 Exit codes: 0 done, 1 the process does not listen or has ended";
 
 /// How a server ends.

@@ -14,7 +14,9 @@ use rustix::termios::{Winsize, tcsetwinsize};
 #[ignore = "runs until it is killed; the other tests start it"]
 fn is_looked_into() {
     let runtime = cede::runtime::Builder::new_multi_thread().worker_threads(2).max_rescued_threads(1).enable_all().build().unwrap();
-    cede::task::Builder::new().name("the one that waits").spawn_on(std::future::pending::<()>(), runtime.handle()).unwrap();
+    let idlers = cede::task::CpuGroup::new("idlers", 7);
+    let rank = cede::task::Builder::new().priority(cede::task::Priority::High).group(&idlers);
+    rank.name("the one that waits").spawn_on(std::future::pending::<()>(), runtime.handle()).unwrap();
     while runtime.handle().dump().tasks()[0].polls == 0 {}
     cede::task::Builder::new()
         .name("the one that spins")
@@ -89,6 +91,8 @@ fn a_dump_and_a_picture_of_a_program_that_spins() {
     let (code, dump, errors) = program.run(&["dump", &program.number()]);
     assert_eq!((code, &*errors), (Some(0), ""));
     assert!(dump.starts_with("2 tasks\n") && dump.contains("\"the one that waits\""), "{dump}");
+    assert!(dump.contains("\n  group \"idlers\", 7 shares: 1 tasks, 1 polls in "), "{dump}");
+    assert!(dump.contains(", high priority, of group \"idlers\""), "{dump}");
 
     // Nobody is polled but the one that spins and never waits, so there is nothing more to be seen.
     let (code, dump, errors) = program.run(&["dump", "--chains=1", &program.number()]);
@@ -102,6 +106,16 @@ fn a_dump_and_a_picture_of_a_program_that_spins() {
     assert!(picture.contains("polls task") && picture.contains("look.rs"), "{picture}");
     let table = lines.iter().position(|line| line.trim_start().starts_with("TASK")).unwrap();
     assert!(lines[table + 1].contains("running") && lines[table + 1].contains("the one that spins"), "the busiest comes first: {picture}");
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.starts_with("group idlers (runtime ") && line.contains(" 7 shares): 1 tasks, 0.0% of a thread, 1 polls")),
+        "{picture}"
+    );
+    let (code, picture, errors) = program.run(&["top", "--once", "--sort", "group", &program.number()]);
+    assert_eq!((code, &*errors), (Some(0), ""));
+    let first = picture.lines().skip_while(|line| !line.trim_start().starts_with("TASK")).nth(1).unwrap();
+    assert!(first.contains(" high ") && first.contains(" idlers ") && first.contains("the one that waits"), "{picture}");
     // Without a terminal it is the same.
     let (code, piped, _) = program.run(&["top", "--sort", "task", &program.number()]);
     assert!(code == Some(0) && piped.contains("the one that waits") && !piped.contains('\x1b'), "{piped}");
@@ -116,7 +130,13 @@ fn a_program_that_does_not_listen_and_one_that_has_ended_are_told_apart() {
     for command in ["dump", "top"] {
         let (code, output, errors) = program.run(&[command, &program.number()]);
         assert_eq!((code, &*output), (Some(1), ""));
-        assert!(errors.contains("does not listen") && errors.contains("CEDE_INSPECT=1") && errors.contains("kill -QUIT"), "{errors}");
+        assert!(
+            errors.contains("does not listen")
+                && errors.contains("CEDE_INSPECT=1")
+                && errors.contains("feature `inspect`")
+                && errors.contains("kill -QUIT"),
+            "{errors}"
+        );
     }
     let (code, _, errors) = program.run(&["dump"]);
     assert!(code == Some(1) && errors.contains("no program of this user listens"), "{errors}");
@@ -144,7 +164,7 @@ impl Screen {
         Self { terminal: File::from(ours), seen: Vec::new(), child }
     }
 
-    /// Reads until a text was shown, in a place that was empty before: what stays the same is not written again.
+    /// Reads until a text was shown, in a place that was empty before: what stays the same is not written again. What comes next may have been read with it.
     fn shows(&mut self, text: &str) {
         let mut buffer = [0; 4096];
         while !words(&self.seen).contains(text) {
@@ -152,7 +172,6 @@ impl Screen {
             assert!(count > 0, "no {text:?} in {:?}", words(&self.seen));
             self.seen.extend_from_slice(&buffer[..count]);
         }
-        self.seen.clear();
     }
 
     fn press(&mut self, keys: &str) {

@@ -13,7 +13,7 @@ pub struct Holders {
     /// The number of the task that runs on this thread; zero if there is none.
     pub current: fn() -> u64,
     /// Somebody waits for the lock at an address, which a task has; zero if that is not known.
-    pub note: fn(u64, u64),
+    pub note: fn(u64, Holder),
     /// Whether anybody follows the waits, by the two that come next: as long as it is not zero.
     pub followers: &'static AtomicUsize,
     /// Nobody waits for the lock at an address any more.
@@ -22,10 +22,21 @@ pub struct Holders {
     pub waits: fn(Awaited, bool),
     /// The task that runs on this thread is at this end of the channel at an address.
     pub end: fn(u64, End),
+    /// There is no channel at an address any more.
+    pub gone: fn(u64),
     /// How many want to know where tasks wait.
     pub looked_at: &'static AtomicUsize,
     /// Then this is called when a leaf has said what it waits for, on the stack of its poll.
     pub looks: fn(),
+}
+
+/// Who has a lock, as far as it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The number of the task that took it last; zero: nobody knows.
+    pub task: u64,
+    /// It has it still. Otherwise there may be others besides, or it may have passed its guard on.
+    pub is_certain: bool,
 }
 
 /// The ends of a channel.
@@ -58,8 +69,8 @@ pub fn current() -> u64 {
     cells::holders().map_or(0, |holders| (holders.current)())
 }
 
-/// Somebody waits for the lock at this address, which `holder` has; zero if that is not known.
-pub fn note(lock: u64, holder: u64) {
+/// Somebody waits for the lock at this address, which `holder` has.
+pub fn note(lock: u64, holder: Holder) {
     if let Some(holders) = cells::holders() {
         (holders.note)(lock, holder);
     }
@@ -85,6 +96,13 @@ pub fn at_end(channel: u64, end: End) {
     }
 }
 
+/// The channel at this address is going to be freed; another one may be there soon.
+pub fn gone(channel: u64) {
+    if let Some(holders) = cells::holders() {
+        (holders.gone)(channel);
+    }
+}
+
 /// The task that runs waits for this.
 #[inline]
 pub fn waits(what: Awaited) {
@@ -107,7 +125,7 @@ mod tests {
     use core::sync::atomic::AtomicUsize;
     use std::boxed::Box;
 
-    use super::{Holders, current, install, note};
+    use super::{Holder, Holders, current, install, note};
 
     std::thread_local! {
         static NOTED: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
@@ -116,9 +134,9 @@ mod tests {
     #[test]
     fn without_a_runtime_nobody_is_current_and_nothing_is_noted() {
         assert_eq!(current(), 0);
-        note(1, 2);
+        note(1, Holder { task: 2, is_certain: true });
         let never = Box::leak(Box::new(AtomicUsize::new(0)));
-        let note = |lock, holder| NOTED.set((lock, holder));
+        let note = |lock, holder: Holder| NOTED.set((lock, holder.task));
         let nobody = Box::leak(Box::new(AtomicUsize::new(0)));
         let holders = Holders {
             current: || 7,
@@ -127,12 +145,13 @@ mod tests {
             idle: |_| (),
             waits: |_, _| (),
             end: |_, _| (),
+            gone: |_| (),
             looked_at: never,
             looks: || (),
         };
         install(Box::leak(Box::new(holders)));
         assert_eq!(current(), 7);
-        note(3, 4);
+        note(3, Holder { task: 4, is_certain: false });
         assert_eq!(NOTED.get(), (3, 4));
     }
 }

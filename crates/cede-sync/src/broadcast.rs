@@ -41,6 +41,7 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use cede_context::holder::{self, End};
 use cede_core::lock::Lock;
 use cede_core::prim::atomic::{AtomicUsize, Ordering};
 
@@ -131,7 +132,9 @@ impl<T> Shared<T> {
         };
         // Notifies also if the drop panics.
         let _later = overwritten;
-        self.sent.notify_waiters();
+        if self.sent.notify_all() {
+            holder::at_end(self.address(), End::Sender);
+        }
         Ok(receivers)
     }
 
@@ -191,12 +194,22 @@ impl<T> Shared<T> {
         self.sent.notify_waiters();
     }
 
+    fn address(&self) -> u64 {
+        core::ptr::from_ref(self).addr() as u64
+    }
+
     fn strong_count(&self) -> usize {
         self.senders.load(Ordering::Acquire)
     }
 
     fn weak_count(&self) -> usize {
         self.weak_senders.load(Ordering::Acquire)
+    }
+}
+
+impl<T> Drop for Shared<T> {
+    fn drop(&mut self) {
+        holder::gone(self.address());
     }
 }
 

@@ -31,8 +31,8 @@ pub(crate) struct Claim {
 struct Need {
     missing: usize,
     granted: usize,
-    /// The task, if it is to be noted as the holder; else zero.
-    sole: usize,
+    /// What is to be noted as the holder.
+    holder: usize,
 }
 
 /// What became of a claim.
@@ -48,7 +48,7 @@ pub(crate) enum Progress {
 
 impl Claim {
     pub(crate) fn new(wanted: usize) -> Self {
-        Self { wanted, queued: false, node: Node::new(Need { missing: wanted, granted: 0, sole: 0 }) }
+        Self { wanted, queued: false, node: Node::new(Need { missing: wanted, granted: 0, holder: 0 }) }
     }
 
     pub(crate) fn wanted(&self) -> usize {
@@ -84,16 +84,16 @@ impl Claims {
         self.list.is_empty()
     }
 
-    /// Queues a claim that got `granted` of its permits already. `sole` is the task, if it is to be noted as the holder, else zero.
+    /// Queues a claim that got `granted` of its permits already. `holder` is what is to be noted as the holder.
     ///
     /// # Safety
     /// The claim is not queued, and [`Claims::leave`] of these claims is called before it ends, if it is queued then.
-    pub(crate) unsafe fn join(&mut self, claim: Pin<&mut Claim>, granted: usize, sole: usize, waker: Waker) {
+    pub(crate) unsafe fn join(&mut self, claim: Pin<&mut Claim>, granted: usize, holder: usize, waker: Waker) {
         let (wanted, queued, node) = claim.parts();
         *queued = true;
         // SAFETY: [I1] the node is in no list, and the caller promises that it leaves this one in time.
         unsafe {
-            self.list.data(&node, |need| *need = Need { missing: wanted - granted, granted, sole });
+            self.list.data(&node, |need| *need = Need { missing: wanted - granted, granted, holder });
             self.list.push_back(node, Some(waker));
         }
     }
@@ -115,13 +115,13 @@ impl Claims {
         }
     }
 
-    /// Gives a queued claim another waker, and another task that is to be noted as the holder; the old waker is to be dropped after unlocking.
+    /// Gives a queued claim another waker, and something else that is to be noted as the holder; the old waker is to be dropped after unlocking.
     #[must_use = "drop the old waker after unlocking"]
-    pub(crate) fn set_waker(&mut self, claim: Pin<&mut Claim>, sole: usize, waker: Waker) -> Option<Waker> {
+    pub(crate) fn set_waker(&mut self, claim: Pin<&mut Claim>, holder: usize, waker: Waker) -> Option<Waker> {
         let (_, _, node) = claim.parts();
         // SAFETY: [I1] a queued claim is in this list or was popped from it.
         unsafe {
-            self.list.data(&node, |need| need.sole = sole);
+            self.list.data(&node, |need| need.holder = holder);
             self.list.set_waker(&node, waker)
         }
     }
@@ -141,7 +141,7 @@ impl Claims {
     }
 
     /// Hands up to `permits` to the waiters, oldest first; those that have all they want leave the queue. Returns what is left over: because nobody waits, or
-    /// because the batch is full. `hold` is called with the task of one that has got all it wants, if that is to be noted as the holder.
+    /// because the batch is full. `hold` is called with what is to be noted as the holder when one has got all it wants.
     pub(crate) fn hand_out(&mut self, mut permits: usize, batch: &mut WakeBatch, mut hold: impl FnMut(usize)) -> usize {
         while permits > 0 && batch.has_room() {
             let satisfied = self.list.front(|need| {
@@ -152,7 +152,7 @@ impl Claims {
                 need.missing == 0
             });
             match satisfied {
-                Some(true) => self.send_off(batch, |need| hold(need.sole)),
+                Some(true) => self.send_off(batch, |need| hold(need.holder)),
                 Some(false) => debug_assert_eq!(permits, 0),
                 None => break,
             }

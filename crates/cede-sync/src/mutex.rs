@@ -18,7 +18,7 @@ use cede_context::wait::WaitKind;
 
 use crate::TryLockError;
 use crate::lease::{Lease, Leased, OwnedLease};
-use crate::permits::Permits;
+use crate::permits::{Keeps, Permits};
 
 mod guards;
 pub use guards::{MappedMutexGuard, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard};
@@ -70,7 +70,7 @@ impl<T: ?Sized> Mutex<T> {
     /// # Cancel safety
     /// Dropping the future loses the place in the queue.
     pub async fn lock(&self) -> MutexGuard<'_, T> {
-        if self.permits.take_alone(1, WaitKind::Mutex).await.is_err() {
+        if self.permits.take_to_keep(1, WaitKind::Mutex, Keeps::Alone).await.is_err() {
             never_closed();
         }
         self.guard()
@@ -81,8 +81,7 @@ impl<T: ?Sized> Mutex<T> {
     /// # Cancel safety
     /// Dropping the future loses the place in the queue.
     pub async fn lock_owned(self: Arc<Self>) -> OwnedMutexGuard<T> {
-        // The guard may go to another task, so nobody is noted as the holder.
-        if self.permits.take(1, WaitKind::Mutex).await.is_err() {
+        if self.permits.take_to_keep(1, WaitKind::Mutex, Keeps::Perhaps).await.is_err() {
             never_closed();
         }
         OwnedMutexGuard::new(OwnedLease::new(self, 1))
@@ -94,7 +93,7 @@ impl<T: ?Sized> Mutex<T> {
     /// Somebody does.
     pub fn try_lock(&self) -> Result<MutexGuard<'_, T>, TryLockError> {
         self.permits.try_take(1).map_err(|_| TryLockError(()))?;
-        self.permits.hold();
+        self.permits.hold(Keeps::Alone);
         Ok(self.guard())
     }
 
@@ -104,6 +103,7 @@ impl<T: ?Sized> Mutex<T> {
     /// Somebody holds the lock or waits for it.
     pub fn try_lock_owned(self: Arc<Self>) -> Result<OwnedMutexGuard<T>, TryLockError> {
         self.permits.try_take(1).map_err(|_| TryLockError(()))?;
+        self.permits.hold(Keeps::Perhaps);
         Ok(OwnedMutexGuard::new(OwnedLease::new(self, 1)))
     }
 

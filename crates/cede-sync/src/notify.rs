@@ -134,11 +134,16 @@ impl Notify {
 
     /// Notifies all futures that exist now, polled or not. Nothing is stored.
     pub fn notify_waiters(&self) {
+        let _waited = self.notify_all();
+    }
+
+    /// Like [`Notify::notify_waiters`]; says whether anybody waited.
+    pub(crate) fn notify_all(&self) -> bool {
         let mut lists = self.lists.lock();
         // A new round begins; a stored notification stays stored.
         let word = self.word.fetch_add(ROUND, Ordering::AcqRel);
         if word & STATE != WAITED {
-            return;
+            return false;
         }
         let Lists { waiting, passed } = &mut *lists;
         passed.append(waiting);
@@ -146,13 +151,15 @@ impl Notify {
         let mut batch = WakeBatch::new();
         if !Self::pop_passed(&mut lists, &mut batch) {
             drop(lists);
-            return batch.wake_all();
+            batch.wake_all();
+            return true;
         }
         drop(lists);
         cede_context::persist(|| {
             batch.wake_all();
             Self::pop_passed(&mut self.lists.lock(), &mut batch) || !batch.is_empty()
         });
+        true
     }
 
     /// Collects waiters whose round is over; whether some are left.

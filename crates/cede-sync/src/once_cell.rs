@@ -18,7 +18,7 @@ use cede_context::wait::WaitKind;
 
 use crate::lease::Lease;
 use crate::once_slot::OnceSlot;
-use crate::permits::Permits;
+use crate::permits::{Keeps, Permits};
 
 /// A value that is made once, by an async function if need be.
 ///
@@ -123,7 +123,7 @@ impl<T> OnceCell<T> {
         if let Some(value) = self.get() {
             return Ok(value);
         }
-        if self.permits.take_alone(1, WaitKind::Once).await.is_ok() {
+        if self.permits.take_to_keep(1, WaitKind::Once, Keeps::Alone).await.is_ok() {
             let lease = Lease::new(&self.permits, 1);
             let value = f().await?;
             if let Ok(value) = self.fill(value, lease) {

@@ -32,7 +32,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
 use cede_context::budget;
-use cede_context::holder::{self, Awaited};
+use cede_context::holder::{self, Awaited, Holder};
 use cede_context::wait::{self, WaitKind, waiting_for_by_way};
 use cede_core::lock::{Guard, Lock};
 use cede_core::prim::atomic::{AtomicUsize, Ordering};
@@ -45,12 +45,14 @@ use crate::error::{AcquireError, TryAcquireError};
 const CLOSED: usize = 1;
 const WAITED: usize = 2;
 const SHIFT: u32 = 2;
+/// In `holder`: others may have permits besides, or the task may have passed its guard on.
+const UNCERTAIN: usize = !(usize::MAX >> 1);
 
 /// See the module's description.
 pub(crate) struct Permits {
     word: AtomicUsize,
     claims: Lock<Claims>,
-    /// The task that has what only one can have, zero if nobody knows. For reports only, so it is no part of the models.
+    /// The task that has what only one can have, zero if nobody knows; or, marked as uncertain, the one that took permits last. For reports only, so it is no part of the models.
     holder: core::sync::atomic::AtomicUsize,
     /// Whether these are the permits of a lock, whose holder matters.
     is_lock: bool,
@@ -143,18 +145,28 @@ impl Permits {
 
     /// The task that runs has taken what only one can have.
     #[inline]
-    pub(crate) fn hold(&self) {
-        self.holder.store(holder::current() as usize, Ordering::Relaxed);
+    pub(crate) fn hold(&self, keeps: Keeps) {
+        self.holder.store(keeps.mark(holder::current()), Ordering::Relaxed);
         if self.word.load(Ordering::Relaxed) & WAITED != 0 {
+            self.note_late();
+        }
+    }
+
+    /// Like [`Permits::note_holder`], without the lock: those who waited may have gone meanwhile, and said so.
+    #[cold]
+    fn note_late(&self) {
+        let claims = self.claims.lock();
+        if !claims.is_empty() {
             self.note_holder();
         }
     }
 
-    /// Tells those who look for deadlocks who holds what others wait for.
+    /// Tells those who look for deadlocks who holds what others wait for. The caller holds the lock, and somebody waits.
     #[cold]
     fn note_holder(&self) {
         if self.is_lock {
-            holder::note(self.address(), self.holder.load(Ordering::Relaxed) as u64);
+            let word = self.holder.load(Ordering::Relaxed);
+            holder::note(self.address(), Holder { task: (word & !UNCERTAIN) as u64, is_certain: word & UNCERTAIN == 0 });
         }
     }
 
@@ -188,7 +200,7 @@ impl Permits {
     }
 
     fn hand_out_some(&self, mut claims: Guard<'_, Claims>, permits: &mut usize, batch: &mut WakeBatch) {
-        *permits = claims.hand_out(*permits, batch, |sole| self.holder.store(sole, Ordering::Relaxed));
+        *permits = claims.hand_out(*permits, batch, |holder| self.holder.store(holder, Ordering::Relaxed));
         self.note_holder();
         if claims.is_empty() {
             if self.is_lock {
@@ -236,14 +248,35 @@ impl Permits {
         });
     }
 
-    /// A future that takes `wanted` permits; it says that it waits for a `kind` at `object`.
+    /// A future that takes `wanted` permits; it says that it waits for a `kind` of thing.
     pub(crate) fn take(&self, wanted: usize, kind: WaitKind) -> Take<'_> {
-        Take { permits: self, kind, sole: false, claim: Claim::new(wanted) }
+        self.take_to_keep(wanted, kind, Keeps::Some)
     }
 
-    /// Like [`Permits::take`] for who wants what only one can have, and keeps it as long as the task goes on; so the task is noted as the holder.
-    pub(crate) fn take_alone(&self, wanted: usize, kind: WaitKind) -> Take<'_> {
-        Take { permits: self, kind, sole: true, claim: Claim::new(wanted) }
+    /// Like [`Permits::take`] for who wants what only one can have, so that the task is noted as the holder.
+    pub(crate) fn take_to_keep(&self, wanted: usize, kind: WaitKind, keeps: Keeps) -> Take<'_> {
+        Take { permits: self, kind, keeps, claim: Claim::new(wanted) }
+    }
+}
+
+/// What a task does with permits of a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Keeps {
+    /// It has what only one can have, and keeps it as long as the task goes on.
+    Alone = 0,
+    /// It has what only one can have, and may pass it on.
+    Perhaps = 1,
+    /// Others have some, too. It is noted only if it had to wait, which costs those nothing who did not.
+    Some = 3,
+}
+
+impl Keeps {
+    /// The task, as the holder.
+    #[inline]
+    fn mark(self, task: u64) -> usize {
+        // The lowest bit says whether it is uncertain.
+        task as usize | (self as usize) << UNCERTAIN.trailing_zeros()
     }
 }
 
@@ -258,17 +291,16 @@ impl core::fmt::Debug for Permits {
 pub(crate) struct Take<'a> {
     permits: &'a Permits,
     kind: WaitKind,
-    /// Whether the task is to be noted as the holder.
-    sole: bool,
+    keeps: Keeps,
     claim: Claim,
 }
 
 impl Take<'_> {
-    fn parts(self: Pin<&mut Self>) -> (&Permits, (WaitKind, bool), Pin<&mut Claim>) {
+    fn parts(self: Pin<&mut Self>) -> (&Permits, (WaitKind, Keeps), Pin<&mut Claim>) {
         // SAFETY: the claim is only lent out pinned, and the other fields are `Unpin`.
         unsafe {
             let this = self.get_unchecked_mut();
-            (this.permits, (this.kind, this.sole), Pin::new_unchecked(&mut this.claim))
+            (this.permits, (this.kind, this.keeps), Pin::new_unchecked(&mut this.claim))
         }
     }
 
@@ -290,7 +322,7 @@ impl Take<'_> {
 
     #[cold]
     fn poll_queue(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), AcquireError>> {
-        let (permits, (kind, sole), mut claim) = self.parts();
+        let (permits, (kind, keeps), mut claim) = self.parts();
         let task = if permits.is_lock { holder::current() } else { 0 };
         // Cloning is foreign code: never under the lock.
         let mut waker = (!claim.is_queued()).then(|| cx.waker().clone());
@@ -311,7 +343,7 @@ impl Take<'_> {
                     Progress::OtherWaker => {}
                 }
                 if let Some(waker) = waker.take() {
-                    let old = claims.set_waker(claim.as_mut(), if sole { task as usize } else { 0 }, waker);
+                    let old = claims.set_waker(claim.as_mut(), keeps.mark(task), waker);
                     drop(claims);
                     drop(old);
                     break;
@@ -327,7 +359,7 @@ impl Take<'_> {
                         return Poll::Ready(Ok(()));
                     }
                     // SAFETY: [I3] it is not queued, and `drop` takes it out.
-                    Ok(granted) => unsafe { claims.join(claim.as_mut(), granted, if sole { task as usize } else { 0 }, waker) },
+                    Ok(granted) => unsafe { claims.join(claim.as_mut(), granted, keeps.mark(task), waker) },
                 }
                 permits.note_holder();
                 break;
@@ -381,8 +413,8 @@ impl Future for Take<'_> {
             }
         };
         unit.spend();
-        if self.sole && outcome.is_ok() {
-            self.permits.hold();
+        if self.keeps != Keeps::Some && outcome.is_ok() {
+            self.permits.hold(self.keeps);
         }
         Poll::Ready(outcome)
     }

@@ -20,7 +20,7 @@ use cede_context::wait::WaitKind;
 
 use crate::TryLockError;
 use crate::lease::{Lease, Leased, OwnedLease};
-use crate::permits::Permits;
+use crate::permits::{Keeps, Permits};
 
 mod guards;
 mod owned_guards;
@@ -141,7 +141,7 @@ impl<T: ?Sized> RwLock<T> {
     /// # Cancel safety
     /// Dropping the future loses the place in the queue.
     pub async fn write(&self) -> RwLockWriteGuard<'_, T> {
-        self.take_alone().await;
+        self.take_all(Keeps::Alone).await;
         RwLockWriteGuard::new(self.data(), Lease::new(&self.permits, self.readers))
     }
 
@@ -150,7 +150,7 @@ impl<T: ?Sized> RwLock<T> {
     /// # Cancel safety
     /// Dropping the future loses the place in the queue.
     pub async fn write_owned(self: Arc<Self>) -> OwnedRwLockWriteGuard<T> {
-        self.take(self.readers).await;
+        self.take_all(Keeps::Perhaps).await;
         let readers = self.readers;
         OwnedRwLockWriteGuard::new(self.data(), OwnedLease::new(self, readers))
     }
@@ -161,7 +161,7 @@ impl<T: ?Sized> RwLock<T> {
     /// Somebody does.
     pub fn try_write(&self) -> Result<RwLockWriteGuard<'_, T>, TryLockError> {
         self.try_take(self.readers)?;
-        self.permits.hold();
+        self.permits.hold(Keeps::Alone);
         Ok(RwLockWriteGuard::new(self.data(), Lease::new(&self.permits, self.readers)))
     }
 
@@ -171,6 +171,7 @@ impl<T: ?Sized> RwLock<T> {
     /// Somebody holds the lock or waits for it.
     pub fn try_write_owned(self: Arc<Self>) -> Result<OwnedRwLockWriteGuard<T>, TryLockError> {
         self.try_take(self.readers)?;
+        self.permits.hold(Keeps::Perhaps);
         let readers = self.readers;
         Ok(OwnedRwLockWriteGuard::new(self.data(), OwnedLease::new(self, readers)))
     }
@@ -186,8 +187,8 @@ impl<T: ?Sized> RwLock<T> {
         }
     }
 
-    async fn take_alone(&self) {
-        if self.permits.take_alone(self.readers as usize, WaitKind::RwLock).await.is_err() {
+    async fn take_all(&self, keeps: Keeps) {
+        if self.permits.take_to_keep(self.readers as usize, WaitKind::RwLock, keeps).await.is_err() {
             unreachable!("the permits of a lock are never closed");
         }
     }

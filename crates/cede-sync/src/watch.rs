@@ -26,6 +26,7 @@ use alloc::sync::Arc;
 use core::fmt;
 use core::ops::Deref;
 
+use cede_context::holder;
 use cede_context::wait::WaitKind;
 use cede_core::prim::atomic::{AtomicUsize, Ordering};
 
@@ -61,7 +62,17 @@ impl<T> Shared<T> {
 
     /// Waits until `look` has an answer; `notify` tells when to look again.
     async fn wait<R>(&self, notify: &Notify, look: impl FnMut() -> Option<R>) -> R {
-        notify.until(WaitKind::Watch, core::ptr::from_ref(self).addr() as u64, look).await
+        notify.until(WaitKind::Watch, self.address(), look).await
+    }
+
+    fn address(&self) -> u64 {
+        core::ptr::from_ref(self).addr() as u64
+    }
+}
+
+impl<T> Drop for Shared<T> {
+    fn drop(&mut self) {
+        holder::gone(self.address());
     }
 }
 

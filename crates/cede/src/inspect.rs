@@ -10,7 +10,8 @@
 //! will ever move, which is a [`Deadlock`]. A task that waits for a lock that a future of its own holds, and does not poll, is a circle of one (a *futurelock*).
 //!
 //! Holders are known of `Mutex`, of `RwLock` while it is locked for writing, and of `OnceCell` while it is being initialized; not of guards that are owned (they may go to another task), nor of
-//! read guards and of permits (there are many). Of an `mpsc` channel a dump shows who receives and who sent last, which is in no circle either: others may send, too. A task that could be woken by something else besides (a time-out, an abort handle, its group) is in no circle
+//! read guards (there are many): a dump shows who took one last, readers only if they had to wait for it. Of the permits of a semaphore nobody is known: to note them would make them dearer. Of an `mpsc` channel a dump shows who
+//! receives and who sent last, of `broadcast` and `watch` who sent last, if somebody waited for that, and of a `oneshot` who waits at the other end; that is in no circle either: others may send, too. A task that could be woken by something else besides (a time-out, an abort handle, its group) is in no circle
 //! that is reported; a dump shows those, too.
 //!
 //! # How far it reaches

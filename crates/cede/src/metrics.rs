@@ -4,7 +4,8 @@
 //! [`publish`] hands the present numbers to the recorder that the program has installed; [`publish_every`] does so again and again. Nothing is counted for that: the numbers are those of
 //! [`RuntimeMetrics`](crate::runtime::RuntimeMetrics), read when they are published.
 //!
-//! Each has the label `runtime`: the [name](crate::runtime::Builder::name) of the runtime, else its number. Those of workers have the label `worker`.
+//! Each has the label `runtime`: the [name](crate::runtime::Builder::name) of the runtime, else its number. Those of workers have the label `worker`, those of
+//! groups the label `group`: the group's name, which stands for all groups with that name.
 //!
 //! | name | kind | unit | what |
 //! |---|---|---|---|
@@ -22,6 +23,9 @@
 //! | `cede_worker_busy_microseconds_total` | counter | microseconds | time in which the worker had something to do |
 //! | `cede_worker_parks_total` | counter | count | times that the worker ran out of things to do |
 //! | `cede_worker_steals_total` | counter | count | tasks taken from other workers |
+//! | `cede_group_tasks_alive` | gauge | count | tasks of this [group](crate::task::CpuGroup) that have not ended |
+//! | `cede_group_polls_total` | counter | count | polls of tasks of this group |
+//! | `cede_group_busy_microseconds_total` | counter | microseconds | time that these polls took |
 //! | `cede_blocking_threads` | gauge | count | threads for blocking closures |
 //! | `cede_blocking_threads_idle` | gauge | count | those with nothing to do |
 //! | `cede_blocking_queue_depth` | gauge | count | blocking closures that wait for a thread |
@@ -41,7 +45,7 @@ use metrics::{Label, Unit, counter, describe_counter, describe_gauge, describe_h
 
 use crate::inspect::registry;
 use crate::record::samples;
-use crate::runtime::{Handle, Histogram, RuntimeFlavor};
+use crate::runtime::{Handle, Histogram, RuntimeFlavor, RuntimeMetrics};
 
 /// What was published of each runtime so far: a recorder wants to be told of each value once.
 static PUBLISHED: Mutex<BTreeMap<u64, Times>> = Mutex::new(BTreeMap::new());
@@ -97,9 +101,34 @@ pub fn publish(handle: &Handle) {
         counter!("cede_worker_steals_total", labels()).absolute(numbers.worker_steal_count(worker));
         gauge!("cede_worker_queue_depth", labels()).set(numbers.worker_local_queue_depth(worker) as f64);
     }
+    for (name, Group { tasks, polls, busy }) in by_name(&numbers) {
+        let labels = || [runtime.clone(), vec![Label::new("group", name.clone())]].concat();
+        gauge!("cede_group_tasks_alive", labels()).set(tasks as f64);
+        counter!("cede_group_polls_total", labels()).absolute(polls);
+        counter!("cede_group_busy_microseconds_total", labels()).absolute(u64::try_from(busy.as_micros()).unwrap_or(u64::MAX));
+    }
     let [polls, latencies] = news(handle);
     tell("cede_poll_duration_seconds", &runtime, &polls);
     tell("cede_schedule_latency_seconds", &runtime, &latencies);
+}
+
+/// What the groups with the same name did.
+#[derive(Debug, Default)]
+struct Group {
+    tasks: usize,
+    polls: u64,
+    busy: Duration,
+}
+
+fn by_name(numbers: &RuntimeMetrics) -> BTreeMap<String, Group> {
+    let mut groups = BTreeMap::<String, Group>::new();
+    for group in numbers.cpu_groups() {
+        let sum = groups.entry(group.name().to_owned()).or_default();
+        sum.tasks += group.tasks();
+        sum.polls += group.polls();
+        sum.busy += group.busy_time();
+    }
+    groups
 }
 
 /// The samples that were not published yet, and are now. Runtimes that have ended are forgotten.
@@ -157,6 +186,7 @@ pub fn describe() {
         ("cede_tasks_alive", "Tasks that have not ended"),
         ("cede_global_queue_depth", "Runnable tasks that wait for any worker"),
         ("cede_worker_queue_depth", "Runnable tasks that wait for this worker"),
+        ("cede_group_tasks_alive", "Tasks of this group that have not ended"),
         ("cede_blocking_threads", "Threads for blocking closures"),
         ("cede_blocking_threads_idle", "Threads for blocking closures that have nothing to do"),
         ("cede_blocking_queue_depth", "Blocking closures that wait for a thread"),
@@ -172,10 +202,12 @@ pub fn describe() {
         ("cede_interrupts_total", "Wakes of sleeping workers by other threads"),
         ("cede_worker_parks_total", "Times that the worker ran out of things to do"),
         ("cede_worker_steals_total", "Tasks taken from other workers"),
+        ("cede_group_polls_total", "Polls of tasks of this group"),
     ] {
         describe_counter!(name, Unit::Count, what);
     }
     describe_counter!("cede_worker_busy_microseconds_total", Unit::Microseconds, "Time in which the worker had something to do");
+    describe_counter!("cede_group_busy_microseconds_total", Unit::Microseconds, "Time that the polls of this group's tasks took");
     describe_histogram!("cede_poll_duration_seconds", Unit::Seconds, "How long polls took, by samples");
     describe_histogram!("cede_schedule_latency_seconds", Unit::Seconds, "How long runnable tasks waited to be polled, by samples");
 }

@@ -18,6 +18,12 @@
 //! ```
 //! Either the worker sees ASLEEP, or the look sees that something happened.
 //!
+//! # A child made by `fork(2)`
+//! has the thread that forked and no other, so no monitor. Until it makes a runtime of its own nothing watches it: no report comes from it, and SIGQUIT ends it. (Between `fork` and `exec` of a
+//! [`Command`](crate::process::Command) that is all there is to it.) If it makes one, [`start`] forgets the runtimes and threads of the parent, which are not there, and makes a monitor. As in any program with
+//! threads, a lock that another thread had at the moment of the `fork` stays locked in the child; those of the monitor are held for some instructions at a time. The runtimes that the child has from
+//! its parent have no workers: it can neither use them nor wait for their end.
+//!
 //! # Who may touch what
 //! `STATE`: under its lock, which is not held while desks are looked at. `CALLS`, a futex: anybody, also in a signal handler. The list of a [`Watch`]: under its lock, by the threads that come and go and by the monitor.
 //!
@@ -33,7 +39,7 @@ use std::time::{Duration, Instant};
 use cede_driver::ProcessBarrier;
 
 use crate::inspect::deadlock::Search;
-use crate::inspect::{self, registry, samples};
+use crate::inspect::{self, posts, registry, samples};
 use crate::runtime::run::shielded;
 use crate::sys::{self, futex};
 use polls::LongPolls;
@@ -48,6 +54,7 @@ mod frames;
 #[cfg(not(feature = "backtrace"))]
 #[path = "monitor/no_frames.rs"]
 mod frames;
+mod outbox;
 mod polls;
 mod processor;
 mod report;
@@ -68,20 +75,32 @@ const PERIODS: (Duration, Duration) = (Duration::from_micros(500), Duration::fro
 /// How often it looks while somebody wants to know which tasks have the threads' time.
 const SAMPLING_PERIOD: Duration = Duration::from_millis(1);
 
-static STATE: Mutex<State> = Mutex::new(State { watches: Vec::new(), others: Vec::new(), runs: false });
+static STATE: Mutex<State> = Mutex::new(State { watches: Vec::new(), others: Vec::new(), process: 0 });
 /// Changes when the monitor shall wake up.
 static CALLS: AtomicU32 = AtomicU32::new(0);
 static ASLEEP: AtomicBool = AtomicBool::new(false);
-/// Whether the thread exists.
-static RUNS: AtomicBool = AtomicBool::new(false);
+/// The process in which the thread exists; zero: none. A child made by `fork(2)` reads its parent's number.
+static RUNS_IN: AtomicU32 = AtomicU32::new(0);
 
 struct State {
     /// Runtimes whose workers can be taken over.
     watches: Vec<Weak<Watch>>,
     /// Those of one thread.
     others: Vec<Weak<Presence>>,
-    /// Whether the thread exists.
-    runs: bool,
+    /// The process whose runtimes these are; zero: there was none.
+    process: u32,
+}
+
+impl State {
+    /// After a `fork`: forgets the parent's.
+    fn begin_in(&mut self, process: u32) {
+        let before = std::mem::replace(&mut self.process, process);
+        if before != 0 && before != process {
+            self.watches.clear();
+            self.others.clear();
+            posts::forget_other_threads();
+        }
+    }
 }
 
 /// A one-thread runtime is watched as long as this is there.
@@ -120,12 +139,13 @@ pub(crate) fn begin_for_one_thread() -> Arc<Presence> {
 fn start(add: impl FnOnce(&mut State)) {
     let Some(barrier) = ProcessBarrier::register() else { return };
     let mut state = state();
+    state.begin_in(std::process::id());
     add(&mut state);
-    if !state.runs {
+    if !is_there() {
         // Without the thread nobody is watched, which is no reason to refuse a runtime; the next one tries again.
         let thread = thread::Builder::new().name("cede-monitor".into()).stack_size(256 * 1024);
-        state.runs = sys::thread::spawn(thread, Box::new(move || run(barrier))).is_ok();
-        RUNS.store(state.runs, Ordering::SeqCst);
+        let runs = sys::thread::spawn(thread, Box::new(move || run(barrier))).is_ok();
+        RUNS_IN.store(if runs { state.process } else { 0 }, Ordering::SeqCst);
     }
     drop(state);
     inspect::quit::install();
@@ -134,7 +154,7 @@ fn start(add: impl FnOnce(&mut State)) {
 
 /// Whether there is a monitor. Async-signal-safe.
 pub(crate) fn is_there() -> bool {
-    RUNS.load(Ordering::SeqCst)
+    RUNS_IN.load(Ordering::SeqCst) == std::process::id()
 }
 
 /// This thread begins to run tasks, and has noted so on its desk or post.
@@ -195,9 +215,11 @@ fn ends() -> bool {
     let mut state = state();
     state.watches.retain(|watch| watch.strong_count() > 0);
     state.others.retain(|presence| presence.strong_count() > 0);
-    state.runs = !(state.watches.is_empty() && state.others.is_empty());
-    RUNS.store(state.runs, Ordering::SeqCst);
-    !state.runs
+    let ends = state.watches.is_empty() && state.others.is_empty();
+    if ends {
+        RUNS_IN.store(0, Ordering::SeqCst);
+    }
+    ends
 }
 
 /// What a look at all desks has shown.

@@ -23,6 +23,7 @@ pub(crate) mod lanes;
 pub(crate) mod linked;
 pub mod policy;
 mod turns;
+mod usage;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -34,10 +35,14 @@ use std::time::Instant;
 
 use pin_project_lite::pin_project;
 
+use usage::Usage;
+
 pub use group::CpuGroup;
 pub(crate) use lanes::Lanes;
 pub(crate) use linked::of;
 pub(crate) use turns::{Scheduler, Turns};
+pub use usage::CpuGroupMetrics;
+pub(crate) use usage::Usages;
 
 /// How much a task matters.
 ///
@@ -116,6 +121,8 @@ pub(crate) struct Rank {
     class: AtomicU8,
     /// Where it is queued when it is runnable.
     lanes: Weak<Lanes>,
+    /// Where its polls are counted, if it has a group.
+    usage: Option<Arc<Usage>>,
 }
 
 impl Rank {
@@ -131,6 +138,11 @@ impl Rank {
 
     pub(crate) fn group(&self) -> Option<&CpuGroup> {
         self.wanted.group.as_ref()
+    }
+
+    /// The group, and where its polls are counted.
+    fn counted(&self) -> Option<(&Usage, &CpuGroup)> {
+        self.usage.as_deref().zip(self.group())
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
@@ -183,14 +195,15 @@ struct Entry(Arc<Rank>);
 
 impl<F> Ranked<F> {
     /// For a task with this number, on a runtime with these lanes, whose clock shows `deadline_ns` at the deadline.
-    pub(crate) fn new(future: F, id: u64, wanted: Wanted, deadline_ns: Option<u64>, lanes: &Arc<Lanes>) -> Self {
+    pub(crate) fn new(future: F, id: u64, wanted: Wanted, deadline_ns: Option<u64>, lanes: &Arc<Lanes>, usages: &Usages) -> Self {
         let class = AtomicU8::new(wanted.priority as u8);
-        let rank = Arc::new(Rank { id, wanted, deadline_ns, class, lanes: Arc::downgrade(lanes) });
+        let usage = wanted.group.as_ref().map(|group| usages.of(group));
+        let rank = Arc::new(Rank { id, wanted, deadline_ns, class, lanes: Arc::downgrade(lanes), usage });
         linked::link();
         COUNT.fetch_add(1, Ordering::Relaxed);
         registry().get_or_insert_default().insert(id, rank.clone());
-        if let Some(group) = rank.group() {
-            group.joined();
+        if let Some((usage, group)) = rank.counted() {
+            usage.joined(group);
         }
         Self { future, entry: Entry(rank) }
     }
@@ -205,7 +218,7 @@ impl<F: Future> Future for Ranked<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let _measured = this.entry.0.group().map(CpuGroup::measure);
+        let _measured = this.entry.0.counted().map(|(usage, group)| usage.measure(group));
         this.future.poll(cx)
     }
 }
@@ -216,8 +229,8 @@ impl Drop for Entry {
         drop(entry);
         COUNT.fetch_sub(1, Ordering::Relaxed);
         inherit::ended(self.0.id);
-        if let Some(group) = self.0.group() {
-            group.left();
+        if let Some((usage, group)) = self.0.counted() {
+            usage.left(group);
         }
     }
 }

@@ -56,6 +56,7 @@ use cede_core::task::TaskRef;
 
 use crate::inspect::posts;
 use crate::runtime::parts::Parts;
+use crate::task::plain_type;
 use crate::task::slab::census;
 use crate::task::spans;
 use event::Kind;
@@ -336,7 +337,7 @@ pub(crate) fn trace(parts: &Parts) -> Option<Trace> {
         census.visit(|seen| {
             if let Some(task) = trace.tasks_mut().get_mut(&seen.id) {
                 task.spawned_at = Some(seen.site);
-                task.future = Some(seen.future_type);
+                task.future = Some(plain_type(seen.future_type));
                 task.name = task.name.take().or_else(|| parts.names.get(seen.id));
             }
         });

@@ -29,7 +29,7 @@ mod tick;
 #[cfg(feature = "record")]
 pub use crate::histogram::Histogram;
 pub use crate::monitor::{Stall, StallFrame};
-pub use crate::rank::policy;
+pub use crate::rank::{CpuGroupMetrics, policy};
 pub use builder::{Builder, UnhandledPanic};
 pub use context::EnterGuard;
 pub use handle::{Handle, RuntimeFlavor, TryCurrentError};

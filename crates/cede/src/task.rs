@@ -42,3 +42,14 @@ pub(crate) use crate::blocking::spawn_cancelled;
 pub mod futures {
     pub use super::task_local::TaskLocalFuture;
 }
+
+/// What the runtime puts around futures that have a rank or a name.
+const WRAPPERS: [&str; 2] = ["cede::rank::Ranked<", "cede::task::builder::Named<"];
+
+/// The name of a future's type as its owner knows it.
+pub(crate) fn plain_type(mut name: &'static str) -> &'static str {
+    while let Some(within) = WRAPPERS.iter().find_map(|wrapper| name.strip_prefix(wrapper)?.strip_suffix('>')) {
+        name = within;
+    }
+    name
+}

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use cede::inspect::{State, TaskDump, WaitKind};
 use cede::runtime::{Builder, Handle, Runtime};
-use cede::sync::{Mutex, RwLock};
+use cede::sync::{Mutex, RwLock, oneshot};
 
 fn workers(count: usize) -> Runtime {
     Builder::new_multi_thread().worker_threads(count).enable_all().block_on_runs_tasks(false).build().unwrap()
@@ -26,6 +26,10 @@ fn dump_until(handle: &Handle, wanted: impl Fn(&[TaskDump]) -> bool) -> Vec<Task
         assert!(begun.elapsed() < Duration::from_secs(60), "{dump}");
         std::thread::yield_now();
     }
+}
+
+fn number(id: cede::task::Id) -> u64 {
+    id.to_string().parse().unwrap()
 }
 
 fn all_wait(tasks: &[TaskDump]) -> bool {
@@ -348,4 +352,111 @@ fn a_dump_shows_who_is_at_the_other_end_of_a_channel() {
     assert_eq!(peer(sender).peer, Some(receiver));
     assert!(peer(receiver).waits_for.ends_with(&format!("to which task {teller} sent last")), "{}", peer(receiver).waits_for);
     assert!(peer(sender).waits_for.ends_with(&format!("from which task {receiver} receives")), "{}", peer(sender).waits_for);
+}
+
+/// Waits until the task shows a peer; returns what it says.
+fn peer_of(handle: &Handle, task: u64, peer: u64) -> String {
+    let shows = |shown: &TaskDump| shown.id == task && shown.peer == Some(peer);
+    let tasks = dump_until(handle, |tasks| tasks.iter().any(shows));
+    let shown = tasks.iter().find(|shown| shows(shown)).unwrap();
+    assert_eq!(shown.waits_for_task, None, "it may be another one");
+    shown.waits_for.clone()
+}
+
+#[test]
+fn a_dump_shows_who_took_an_owned_guard() {
+    let runtime = workers(1);
+    let lock = Arc::new(Mutex::new(()));
+    let rwlock = Arc::new(RwLock::new(()));
+    let holds = runtime.spawn({
+        let (lock, rwlock) = (lock.clone(), rwlock.clone());
+        async move {
+            let guards = (lock.lock_owned().await, rwlock.write_owned().await);
+            pending::<()>().await;
+            drop(guards);
+        }
+    });
+    let holder = number(holds.id());
+    dump_until(runtime.handle(), |tasks| tasks.len() == 1 && all_wait(tasks));
+    let waits = [
+        runtime.spawn({
+            let lock = lock.clone();
+            async move { drop(lock.lock().await) }
+        }),
+        runtime.spawn(async move { drop(rwlock.read().await) }),
+    ];
+    for waits in &waits {
+        let says = peer_of(runtime.handle(), number(waits.id()), holder);
+        assert!(says.ends_with(&format!(", taken last by task {holder}, which may have passed it on")), "{says}");
+    }
+    // The next one has a guard that it cannot pass on.
+    holds.abort();
+    for waits in waits {
+        runtime.block_on(waits).unwrap();
+    }
+}
+
+#[test]
+fn a_dump_shows_which_reader_got_a_lock_after_waiting() {
+    let runtime = workers(1);
+    let lock = Arc::new(RwLock::new(()));
+    let (write, read) = (lock.clone(), lock.clone());
+    let (stop, stopped) = oneshot::channel::<()>();
+    let writes = runtime.spawn(async move {
+        let guard = write.write().await;
+        stopped.await.unwrap_err();
+        drop(guard);
+    });
+    dump_until(runtime.handle(), |tasks| tasks.len() == 1 && all_wait(tasks));
+    let reads = runtime.spawn(async move {
+        let guard = read.read().await;
+        pending::<()>().await;
+        drop(guard);
+    });
+    dump_until(runtime.handle(), |tasks| tasks.len() == 2 && all_wait(tasks));
+    drop(stop);
+    runtime.block_on(writes).unwrap();
+    let waits = runtime.spawn(async move { drop(lock.write().await) });
+    let says = peer_of(runtime.handle(), number(waits.id()), number(reads.id()));
+    assert!(says.contains("read-write lock") && says.contains(", taken last by task"), "{says}");
+}
+
+#[test]
+fn a_dump_shows_both_ends_of_a_oneshot_channel() {
+    let runtime = workers(1);
+    let (mut send, receive) = oneshot::channel::<()>();
+    let receives = runtime.spawn(async move { drop(receive.await) });
+    let sends = runtime.spawn(async move { send.closed().await });
+    let (receiver, sender) = (number(receives.id()), number(sends.id()));
+    let says = peer_of(runtime.handle(), receiver, sender);
+    assert!(says.ends_with(&format!(", at the other end of which is task {sender}")), "{says}");
+    peer_of(runtime.handle(), sender, receiver);
+}
+
+#[test]
+fn a_dump_shows_who_sent_last_to_those_who_wait_for_more() {
+    let runtime = workers(1);
+    let (tell, told) = cede::sync::watch::channel(0);
+    let (shout, heard) = cede::sync::broadcast::channel(1);
+    let receivers = [
+        runtime.spawn({
+            let mut told = told.clone();
+            async move { while told.changed().await.is_ok() {} }
+        }),
+        runtime.spawn(async move {
+            let mut heard = heard;
+            while heard.recv().await.is_ok() {}
+        }),
+    ];
+    dump_until(runtime.handle(), |tasks| tasks.len() == 2 && all_wait(tasks));
+    let sends = runtime.spawn(async move {
+        tell.send(1).unwrap();
+        shout.send(1).unwrap();
+        pending::<()>().await;
+        drop((tell, shout, told));
+    });
+    for receives in receivers {
+        let says = peer_of(runtime.handle(), number(receives.id()), number(sends.id()));
+        assert!(says.ends_with(&format!(", to which task {} sent last", sends.id())), "{says}");
+    }
 }

@@ -127,7 +127,8 @@ fn the_socket_shows_dumps_and_who_has_the_time() {
         (line[4].parse::<u32>().unwrap() > 500).then_some(line)
     });
     let spins = spins.expect("one task has most of the time");
-    assert_eq!((spins[3].as_str(), spins.len()), ("running", 11), "{spins:?}");
+    assert_eq!((spins[3].as_str(), spins.len()), ("running", 13), "{spins:?}");
+    assert_eq!(spins[11..], ["normal", ""], "its priority and its group");
     assert!(spins[8].contains("inspect_outside.rs"), "{spins:?}");
     let picture = ask(&mut socket, "top 10\n");
     let first_words: Vec<_> = picture.lines().map(|line| line.split('\t').next().unwrap()).collect();

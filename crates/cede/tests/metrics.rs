@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cede::runtime::{Builder, Runtime};
+use cede::task::CpuGroup;
 use metrics::{Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 
 /// Keeps what it is told.
@@ -109,9 +110,31 @@ fn all_numbers_are_published_under_the_name_of_the_runtime() {
 }
 
 #[test]
+fn groups_are_published_by_name() {
+    let kept = Kept::default();
+    let runtime = one_thread("grouped");
+    let groups = [CpuGroup::new("imports", 20), CpuGroup::new("imports", 30)];
+    runtime.block_on(async {
+        for group in &groups {
+            for _ in 0..3 {
+                cede::task::Builder::new().group(group).spawn(async {}).unwrap().await.unwrap();
+            }
+        }
+        drop(cede::task::Builder::new().group(&groups[0]).spawn(std::future::pending::<()>()).unwrap());
+        metrics::with_local_recorder(&kept, || cede::metrics::publish(runtime.handle()));
+    });
+    assert_eq!(kept.get("cede_group_polls_total runtime=grouped group=imports"), 6);
+    assert_eq!(kept.get("cede_group_tasks_alive runtime=grouped group=imports"), 1);
+    let busy = runtime.metrics().cpu_groups().iter().map(|group| group.busy_time()).sum::<Duration>();
+    assert_eq!(kept.get("cede_group_busy_microseconds_total runtime=grouped group=imports"), busy.as_micros() as u64);
+}
+
+#[test]
 fn each_number_is_described() {
     let kept = Kept::default();
     let runtime = Builder::new_multi_thread().worker_threads(2).name("described").build().unwrap();
+    let group = CpuGroup::new("described", 1);
+    drop(cede::task::Builder::new().group(&group).spawn_on(std::future::pending::<()>(), runtime.handle()).unwrap());
     metrics::with_local_recorder(&kept, || {
         cede::metrics::publish(runtime.handle());
         cede::metrics::describe();
@@ -121,7 +144,7 @@ fn each_number_is_described() {
     for name in published.map(|name| name.split(' ').next().unwrap()) {
         assert!(names.contains(&format!("described {name}")), "{name} is not described");
     }
-    assert_eq!(names.iter().filter(|name| name.starts_with("described ")).count(), 19, "as many as the table of the module has");
+    assert_eq!(names.iter().filter(|name| name.starts_with("described ")).count(), 22, "as many as the table of the module has");
 }
 
 #[test]

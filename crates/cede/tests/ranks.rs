@@ -142,6 +142,39 @@ fn groups_share_in_proportion() {
 }
 
 #[test]
+fn each_runtime_counts_what_a_group_did_there() {
+    let imports = CpuGroup::new("imports", 20);
+    let runtimes = [stopped(), one_worker()];
+    for (runtime, polls) in runtimes.iter().zip([3, 5]) {
+        runtime.block_on(async {
+            let task = Task::new().group(&imports).spawn(async move {
+                for _ in 1..polls {
+                    yield_now().await;
+                }
+            });
+            let waits = Task::new().group(&imports).spawn(std::future::pending::<()>()).unwrap();
+            task.unwrap().await.unwrap();
+            drop(waits);
+        });
+        let dump = runtime.handle().dump();
+        let [(number, group)] = dump.groups().collect::<Vec<_>>()[..] else { panic!("one group: {dump}") };
+        // The one that waits may not have been polled yet.
+        assert!((polls..=polls + 1).contains(&group.polls()), "{group}");
+        assert_eq!(
+            (number.to_string(), group.name(), group.shares(), group.tasks()),
+            (runtime.handle().id().to_string(), "imports", 20, 1)
+        );
+        assert!(group.busy_time() > Duration::ZERO);
+        assert_eq!(dump.tasks()[0].future, "core::future::pending::Pending<()>", "and not what the runtime puts around it");
+        assert!(dump.to_string().contains("\n  group \"imports\", 20 shares: 1 tasks, "), "{dump}");
+        let metrics = runtime.metrics().cpu_groups();
+        assert_eq!((metrics.len(), metrics[0].name(), metrics[0].polls()), (1, "imports", group.polls()));
+    }
+    let sum: u64 = runtimes.iter().map(|runtime| runtime.metrics().cpu_groups()[0].polls()).sum();
+    assert_eq!(imports.polls(), sum);
+}
+
+#[test]
 fn the_earliest_deadline_is_first() {
     let runtime = stopped();
     let order = Order::default();

@@ -3,10 +3,12 @@
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use cede::inspect::State;
 use cede::record::{EventKind, FlightRecorder, Trace};
 use cede::runtime::{Builder, Handle, Runtime};
 use cede::sim::Sim;
 use cede::sync::oneshot;
+use cede::task::Priority;
 
 fn recording(mut builder: Builder) -> Runtime {
     builder.enable_all().flight_recorder(FlightRecorder::new()).build().unwrap()
@@ -63,6 +65,39 @@ fn the_events_of_a_known_program_are_in_order() {
     assert!(times.is_sorted(), "{times:?}");
     let site = trace.task(waits).unwrap().spawned_at.unwrap();
     assert!(site.file().ends_with("tests/record.rs"), "{site}");
+}
+
+#[test]
+fn tasks_with_a_rank_are_recorded_like_others() {
+    for builder in [Builder::new_current_thread(), two_workers()] {
+        let runtime = recording(builder);
+        let ranked = || cede::task::Builder::new().priority(Priority::High);
+        let yields = runtime.block_on(async {
+            let task = ranked().spawn(cede::task::yield_now()).unwrap();
+            let yields = number(task.id());
+            task.await.unwrap();
+            yields
+        });
+        let kinds = of_tasks(&runtime.handle().trace().unwrap());
+        let count = |kind| kinds.iter().filter(|&&found| found == kind).count();
+        let (spawns, polls, ends) = (EventKind::Spawn { task: yields }, EventKind::Poll { task: yields }, EventKind::End { task: yields });
+        assert_eq!((count(spawns), count(polls), count(ends)), (1, 2, 1));
+        assert_eq!(count(EventKind::Wake { task: yields }), 0, "it has given way, and nobody woke it");
+
+        let (send, receive) = oneshot::channel::<()>();
+        let waits = ranked().spawn_on(async move { receive.await.unwrap() }, runtime.handle()).unwrap();
+        let waiter = number(waits.id());
+        runtime.block_on(async {
+            while !Handle::current().dump().tasks().iter().any(|task| task.id == waiter && task.state == State::Waiting) {
+                cede::task::yield_now().await;
+            }
+        });
+        send.send(()).unwrap();
+        runtime.block_on(waits).unwrap();
+        let trace = runtime.handle().trace().unwrap();
+        let outside = trace.tracks()[0].events().iter().map(|event| event.kind).filter(|kind| kind.task() == Some(waiter));
+        assert_eq!(outside.collect::<Vec<_>>(), [EventKind::Spawn { task: waiter }, EventKind::Wake { task: waiter }]);
+    }
 }
 
 #[test]

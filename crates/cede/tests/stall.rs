@@ -93,3 +93,27 @@ fn who_may_block_or_runs_others_is_not_reported() {
     });
     assert_eq!(reports.try_iter().map(|stall| stall.to_string()).collect::<Vec<_>>(), Vec::<String>::new());
 }
+
+#[test]
+fn a_task_of_a_runtime_that_runs_where_another_task_may_block_is_reported() {
+    let (runtime, no_reports) = reporting(two_workers());
+    let (nested, reports) = reporting(Builder::new_current_thread());
+    let (go_on, wait) = channel();
+    let watcher = thread::spawn(move || {
+        let stall = reports.recv_timeout(Duration::from_secs(60)).expect("a report");
+        go_on.send(()).unwrap();
+        stall
+    });
+    let line = line!() + 3;
+    let excused = async move {
+        block_in_place(|| {
+            nested.block_on(async { cede::spawn(async move { blocks_for_real(&wait) }).await.unwrap() });
+            drop(nested);
+            // This is the task's own again.
+            thread::sleep(Duration::from_millis(200));
+        });
+    };
+    runtime.block_on(async { cede::spawn(excused).await.unwrap() });
+    assert_eq!(watcher.join().unwrap().spawned_at().line(), line);
+    assert_eq!(no_reports.try_iter().map(|stall| stall.to_string()).collect::<Vec<_>>(), Vec::<String>::new());
+}

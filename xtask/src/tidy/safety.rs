@@ -112,6 +112,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/cede/src/time/timers.rs",
     "crates/cede/tests/descriptors.rs",
     "crates/cede/tests/syscalls.rs",
+    "crates/cede/tests/forks.rs",
     "crates/cede/tests/memory.rs",
     "crates/cede/tests/os/async_fd.rs",
     "crates/cede/tests/signals.rs",

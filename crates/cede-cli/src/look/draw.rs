@@ -8,10 +8,13 @@ use ratatui::widgets::{Cell, Paragraph, Row, Table, TableState, Wrap};
 
 use super::picture::Task;
 use super::plain;
-use super::view::{Column, Mode, View};
+use super::view::{self, Column, Mode, View};
 
-/// At most so many threads have a line.
+/// At most so many threads have a line, and so many groups.
 const THREADS: usize = 8;
+const GROUPS: usize = 8;
+/// A screen has room for ranks from so many columns on, and for how long tasks have waited.
+const WIDTHS: (u16, u16) = (132, 150);
 const KEYS: &str = "q quit  j/k select  Enter detail  s/</> sort  r reverse  f filter  p pause";
 const KEYS_OF_DETAIL: &str = "q quit  Esc back  p pause";
 const BOLD: Style = Style::new().add_modifier(Modifier::BOLD);
@@ -43,6 +46,11 @@ fn head(view: &View) -> Vec<Line<'static>> {
     if let Some(more @ 1..) = picture.threads.len().checked_sub(THREADS) {
         lines.push(Line::from(format!("  and {more} more threads")));
     }
+    let groups = view.groups();
+    lines.extend(groups.iter().take(GROUPS).map(|row| Line::from(format!("  {}", plain::of_group(*row)))));
+    if let Some(more @ 1..) = groups.len().checked_sub(GROUPS) {
+        lines.push(Line::from(format!("  and {more} more groups")));
+    }
     lines
 }
 
@@ -63,12 +71,57 @@ fn title(column: Column) -> &'static str {
         Column::Polls => "POLLS",
         Column::Rate => "POLLS/S",
         Column::Age => "AGE",
+        Column::Wait => "WAIT",
+        Column::Priority => "PRIORITY",
+        Column::Group => "GROUP",
         Column::Name => "NAME OR PLACE",
     }
 }
 
+fn width(column: Column) -> Constraint {
+    Constraint::Length(match column {
+        Column::Task | Column::Rate | Column::Age | Column::Wait => 8,
+        Column::State => 9,
+        Column::Share => 7,
+        Column::Polls => 10,
+        Column::Priority => 11,
+        Column::Group => 14,
+        Column::Name => return Constraint::Fill(2),
+    })
+}
+
+fn text(column: Column, row: &view::Row<'_>) -> String {
+    let task = row.task;
+    match column {
+        Column::Task => task.number.to_string(),
+        Column::State => task.state.clone(),
+        Column::Share => plain::share(task.share),
+        Column::Polls => task.polls.to_string(),
+        Column::Rate => plain::number(row.rate),
+        Column::Age => task.age.map(plain::age).unwrap_or_default(),
+        Column::Wait => row.waited.map(plain::age).unwrap_or_default(),
+        Column::Priority => task.priority.clone(),
+        Column::Group => task.group.clone(),
+        Column::Name => plain::called(task).to_owned(),
+    }
+}
+
+/// The columns that there is room for, and that say something. What the tasks are sorted by is always there.
+fn columns(view: &View, width: u16) -> Vec<Column> {
+    let any = |says: fn(&Task) -> bool| width >= WIDTHS.0 && view.picture.tasks.iter().any(says);
+    let shown = |column: &Column| match column {
+        _ if *column == view.sort => true,
+        Column::Wait => width >= WIDTHS.1,
+        Column::Priority => any(|task| !matches!(&*task.priority, "" | "normal")),
+        Column::Group => any(|task| !task.group.is_empty()),
+        _ => true,
+    };
+    Column::ALL.into_iter().filter(shown).collect()
+}
+
 fn table(view: &View, frame: &mut Frame<'_>, area: Rect) {
-    let header = Column::ALL.iter().map(|&column| {
+    let columns = columns(view, area.width);
+    let header = columns.iter().map(|&column| {
         let mark = if column != view.sort {
             ""
         } else if view.reversed {
@@ -80,29 +133,10 @@ fn table(view: &View, frame: &mut Frame<'_>, area: Rect) {
     });
     let header = Row::new(header.chain([Cell::from("WAITS FOR, OR ELSE THE FUTURE")])).style(BOLD);
     let rows = view.rows().into_iter().map(|row| {
-        let task = row.task;
-        let texts = [
-            task.number.to_string(),
-            task.state.clone(),
-            plain::share(task.share),
-            task.polls.to_string(),
-            plain::number(row.rate),
-            task.age.map(plain::age).unwrap_or_default(),
-            plain::called(task).to_owned(),
-            plain::doing(task).to_owned(),
-        ];
-        Row::new(texts)
+        let texts = columns.iter().map(|&column| text(column, &row));
+        Row::new(texts.chain([plain::doing(row.task).to_owned()]).collect::<Vec<_>>())
     });
-    let widths = [
-        Constraint::Length(8),
-        Constraint::Length(9),
-        Constraint::Length(7),
-        Constraint::Length(10),
-        Constraint::Length(8),
-        Constraint::Length(8),
-        Constraint::Fill(2),
-        Constraint::Fill(3),
-    ];
+    let widths = columns.iter().map(|&column| width(column)).chain([Constraint::Fill(3)]);
     let table = Table::new(rows, widths).header(header).row_highlight_style(REVERSED);
     let mut state = TableState::new().with_selected(view.selected());
     frame.render_stateful_widget(table, area, &mut state);
@@ -131,7 +165,10 @@ fn known(view: &View, task: &Task) -> Vec<Line<'static>> {
         ("runtime", runtime),
         ("state", task.state.clone()),
         ("thread", thread.map(|thread| format!("{} {}", thread.number, thread.name)).unwrap_or_default()),
+        ("priority", task.priority.clone()),
+        ("group", task.group.clone()),
         ("waits for", task.waits_for.clone()),
+        ("has waited", view.row(task).waited.map(|waited| format!("at least {}", plain::age(waited))).unwrap_or_default()),
         ("share of a thread", plain::share(task.share)),
         ("polls", format!("{}, {} per second", task.polls, plain::number(view.row(task).rate))),
     ];

@@ -12,8 +12,7 @@ use super::picture::Picture;
 use cede_transfer::printable;
 
 /// What to do if nobody listens.
-pub(super) const HELP: &str =
-    "start the program with CEDE_INSPECT=1; without that, `kill -QUIT PID` lets it write a dump to its own error output";
+pub(super) const HELP: &str = "start the program with CEDE_INSPECT=1 (if it uses cede under the name `tokio`, that package needs its feature `inspect`); without that, `kill -QUIT PID` lets it write a dump to its own error output";
 /// So long an answer may take: all threads of the program may be busy.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// So many tasks are asked for; those with the largest share of the time come first.

@@ -3,9 +3,10 @@
 //! ```text
 //! runtime  NUMBER  DESCRIPTION  TASKS  QUEUED  STALLS  DEADLOCKS  RESCUED  BLOCKING_THREADS  POLLS  WAITS
 //! thread   NUMBER  NAME  TASK_OR_NOTHING
-//! task     NUMBER  RUNTIME_OR_NOTHING  STATE  SHARE  POLLS  AGE_MS  NAME  SITE  WAITS_FOR  FUTURE
+//! group    RUNTIME  NAME  SHARES  TASKS  POLLS  BUSY_US
+//! task     NUMBER  RUNTIME_OR_NOTHING  STATE  SHARE  POLLS  AGE_MS  NAME  SITE  WAITS_FOR  FUTURE  PRIORITY  GROUP
 //! ```
-//! Lines that begin otherwise, and further fields, are those of a newer version and left alone. Text of the program goes through [`printable`], so that it cannot move the cursor.
+//! Lines that begin otherwise, and further fields, are those of a newer version and left alone; an older one says neither priority nor group. Text of the program goes through [`printable`], so that it cannot move the cursor.
 
 use std::str::{FromStr, Split};
 use std::time::Duration;
@@ -18,6 +19,8 @@ pub(super) struct Picture {
     pub(super) runtimes: Vec<Runtime>,
     pub(super) threads: Vec<Thread>,
     pub(super) tasks: Vec<Task>,
+    /// Those of the same runtime and name are one.
+    pub(super) groups: Vec<Group>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +55,18 @@ pub(super) struct Thread {
     pub(super) task: Option<u64>,
 }
 
+/// Tasks that share processor time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Group {
+    pub(super) runtime: u64,
+    pub(super) name: String,
+    pub(super) shares: u64,
+    pub(super) tasks: u64,
+    pub(super) polls: u64,
+    /// The time that these polls took.
+    pub(super) busy: Duration,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Task {
     pub(super) number: u64,
@@ -67,6 +82,10 @@ pub(super) struct Task {
     pub(super) site: String,
     pub(super) waits_for: String,
     pub(super) future: String,
+    /// Empty: the program does not say.
+    pub(super) priority: String,
+    /// Empty: none.
+    pub(super) group: String,
 }
 
 impl Picture {
@@ -77,12 +96,25 @@ impl Picture {
             let read = match fields.text().as_deref() {
                 Some("runtime") => fields.runtime().map(|runtime| picture.runtimes.push(runtime)),
                 Some("thread") => fields.thread().map(|thread| picture.threads.push(thread)),
+                Some("group") => fields.group().map(|group| picture.add(group)),
                 Some("task") => fields.task().map(|task| picture.tasks.push(task)),
                 _ => Some(()),
             };
             read.ok_or_else(|| format!("the program speaks another version: {}", printable(line)))?;
         }
         Ok(picture)
+    }
+
+    fn add(&mut self, group: Group) {
+        match self.groups.iter_mut().find(|known| known.runtime == group.runtime && known.name == group.name) {
+            None => self.groups.push(group),
+            Some(known) => {
+                known.shares += group.shares;
+                known.tasks += group.tasks;
+                known.polls += group.polls;
+                known.busy += group.busy;
+            }
+        }
     }
 }
 
@@ -133,6 +165,17 @@ impl Fields<'_> {
         Some(Thread { number: self.number()?, name: self.text()?, task: self.perhaps()? })
     }
 
+    fn group(&mut self) -> Option<Group> {
+        Some(Group {
+            runtime: self.number()?,
+            name: self.text()?,
+            shares: self.number()?,
+            tasks: self.number()?,
+            polls: self.number()?,
+            busy: Duration::from_micros(self.number()?),
+        })
+    }
+
     fn task(&mut self) -> Option<Task> {
         Some(Task {
             number: self.number()?,
@@ -145,6 +188,8 @@ impl Fields<'_> {
             site: self.text()?,
             waits_for: self.text()?,
             future: self.text()?,
+            priority: self.text().unwrap_or_default(),
+            group: self.text().unwrap_or_default(),
         })
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::picture::{Runtime, Spread, Task, Thread};
-use super::view::{Row, View};
+use super::view::{GroupRow, Row, View};
 
 /// The whole picture.
 pub(super) fn table(view: &View) -> String {
@@ -19,20 +19,26 @@ pub(super) fn table(view: &View) -> String {
     for thread in &view.picture.threads {
         line(format!("thread {}", of_thread(thread, view)));
     }
+    for row in view.groups() {
+        line(of_group(row));
+    }
     line(format!(
-        "{:>8} {:<8} {:>6} {:>10} {:>9} {:>8}  {:<24} {:<40} WAITS FOR, OR ELSE THE FUTURE",
-        "TASK", "STATE", "SHARE", "POLLS", "POLLS/S", "AGE", "NAME", "SPAWNED AT"
+        "{:>8} {:<8} {:>6} {:>10} {:>9} {:>8} {:>8}  {:<10} {:<12} {:<24} {:<40} WAITS FOR, OR ELSE THE FUTURE",
+        "TASK", "STATE", "SHARE", "POLLS", "POLLS/S", "AGE", "WAIT", "PRIORITY", "GROUP", "NAME", "SPAWNED AT"
     ));
     for row in view.rows() {
-        let Row { task, rate } = row;
+        let Row { task, rate, waited } = row;
         line(format!(
-            "{:>8} {:<8} {:>6} {:>10} {:>9} {:>8}  {:<24} {:<40} {}",
+            "{:>8} {:<8} {:>6} {:>10} {:>9} {:>8} {:>8}  {:<10} {:<12} {:<24} {:<40} {}",
             task.number,
             task.state,
             share(task.share),
             task.polls,
             number(rate),
             task.age.map(age).unwrap_or_default(),
+            waited.map(age).unwrap_or_default(),
+            task.priority,
+            task.group,
             task.name,
             task.site,
             doing(task)
@@ -56,6 +62,21 @@ pub(super) fn of_runtime(runtime: &Runtime) -> String {
         runtime.deadlocks,
         runtime.rescued,
         runtime.blocking_threads
+    )
+}
+
+/// A group of tasks, and what it has of the threads' time.
+pub(super) fn of_group(row: GroupRow<'_>) -> String {
+    let GroupRow { group, share: had } = row;
+    format!(
+        "group {} (runtime {}, {} shares): {} tasks, {} of a thread, {} polls, {:.1?} in all",
+        group.name,
+        group.runtime,
+        group.shares,
+        group.tasks,
+        share(had),
+        group.polls,
+        group.busy
     )
 }
 
@@ -112,7 +133,8 @@ mod tests {
     use std::time::Duration;
 
     use super::{age, number, share, table};
-    use crate::look::view::tests::view;
+    use crate::look::picture::Picture;
+    use crate::look::view::tests::{ranked, view};
 
     #[test]
     fn the_table_has_a_line_for_each_thing() {
@@ -125,6 +147,19 @@ mod tests {
         assert!(lines[4].contains("running   99.8%") && lines[4].ends_with("app::spin"), "{text}");
         assert!(lines[5].contains("1m30s") || lines[5].contains("90s"), "{text}");
         assert!(lines[5].contains("fetcher") && lines[5].ends_with("a timer, due in 3 s"), "{text}");
+    }
+
+    #[test]
+    fn groups_and_ranks_are_in_the_table() {
+        let mut view = view();
+        view.update(Picture::parse(&ranked()).unwrap(), Duration::from_secs(1));
+        let text = table(&view);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[3], "group imports (runtime 1, 20 shares): 2 tasks, 99.8% of a thread, 40 polls, 500.0µs in all", "{text}");
+        let words: Vec<_> = lines[6].split_whitespace().collect();
+        assert_eq!(words[..8], ["2", "running", "99.8%", "1", "0", "1.5s", "background", "imports"], "{text}");
+        let words: Vec<_> = lines[7].split_whitespace().collect();
+        assert_eq!(words[..8], ["1", "waiting", "0.0%", "10", "0", "90s", "1.0s", "urgent"], "{text}");
     }
 
     #[test]

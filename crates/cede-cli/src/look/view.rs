@@ -4,7 +4,7 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::picture::{Picture, Task};
+use super::picture::{Group, Picture, Task};
 use crate::keys::Key;
 
 /// What tasks are sorted by.
@@ -22,13 +22,20 @@ pub(crate) enum Column {
     Rate,
     /// Oldest first
     Age,
+    /// What has waited longest first
+    Wait,
+    /// Most important first
+    Priority,
+    /// By group, then by priority
+    Group,
     /// By name, then by the place of the spawn
     Name,
 }
 
 impl Column {
     /// As they stand in the table.
-    pub(super) const ALL: [Self; 7] = [Self::Task, Self::State, Self::Share, Self::Polls, Self::Rate, Self::Age, Self::Name];
+    pub(super) const ALL: [Self; 10] =
+        [Self::Task, Self::State, Self::Share, Self::Polls, Self::Rate, Self::Age, Self::Wait, Self::Priority, Self::Group, Self::Name];
 
     fn moved(self, by: usize) -> Self {
         let at = Self::ALL.iter().position(|column| *column == self).unwrap_or(0);
@@ -45,6 +52,13 @@ impl Column {
             Self::Polls => Reverse(a.task.polls).cmp(&Reverse(b.task.polls)),
             Self::Rate => b.rate.total_cmp(&a.rate),
             Self::Age => Reverse(a.task.age).cmp(&Reverse(b.task.age)),
+            // Of those that have waited since the first picture, the oldest is likely to have waited longest.
+            Self::Wait => Reverse((a.waited, a.waited.and(a.task.age))).cmp(&Reverse((b.waited, b.waited.and(b.task.age)))),
+            Self::Priority => class(&a.task.priority).cmp(&class(&b.task.priority)),
+            Self::Group => {
+                let key = |row: &Row<'_>| (row.task.group.is_empty(), row.task.group.clone(), class(&row.task.priority));
+                key(a).cmp(&key(b))
+            }
             Self::Name => key(a).cmp(&key(b)),
         };
         order.then(a.task.number.cmp(&b.task.number))
@@ -57,6 +71,15 @@ fn rank(state: &str) -> u8 {
         "blocking" => 1,
         "runnable" => 2,
         _ => 3,
+    }
+}
+
+fn class(priority: &str) -> u8 {
+    match priority {
+        "urgent" => 0,
+        "high" => 1,
+        "background" => 3,
+        _ => 2,
     }
 }
 
@@ -83,6 +106,16 @@ pub(super) struct Row<'a> {
     pub(super) task: &'a Task,
     /// Polls per second since the picture before; 0 if it is new.
     pub(super) rate: f64,
+    /// For how long it has waited, as far as it was watched: since the first picture in which it did.
+    pub(super) waited: Option<Duration>,
+}
+
+/// A line of the list of groups.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct GroupRow<'a> {
+    pub(super) group: &'a Group,
+    /// Of one thread's time, in thousandths.
+    pub(super) share: u32,
 }
 
 #[derive(Debug)]
@@ -97,8 +130,23 @@ pub(super) struct View {
     /// What the program says about the task in detail: of which, and the text.
     detail: Option<(u64, String)>,
     rates: HashMap<u64, f64>,
+    /// How long tasks have waited.
+    waits: HashMap<u64, Duration>,
+    /// The shares of the groups, in thousandths, in their order.
+    shares: Vec<u32>,
     /// The selected task, which keeps the selection when the order changes, and where it stood, for when it is gone.
     selected: Option<(u64, usize)>,
+}
+
+/// What a group has had of one thread's time since the picture before: what the program counted, or what its tasks were seen to have, because a poll is counted when it has ended. So a long one
+/// counts too much when it ends, but no more than all threads can have.
+fn share(group: &Group, before: &Picture, now: &Picture, seconds: f64) -> u32 {
+    let same = |other: &&Group| other.runtime == group.runtime && other.name == group.name;
+    let busy = before.groups.iter().find(same).map_or(Duration::ZERO, |before| group.busy.saturating_sub(before.busy));
+    let counted = (busy.as_secs_f64() / seconds * 1000.0) as u32;
+    let members = now.tasks.iter().filter(|task| task.runtime == Some(group.runtime) && task.group == group.name);
+    let all = 1000 * u32::try_from(now.threads.len().max(1)).unwrap_or(1);
+    counted.max(members.map(|task| task.share).sum()).min(all)
 }
 
 impl View {
@@ -113,6 +161,8 @@ impl View {
             mode: Mode::Table,
             detail: None,
             rates: HashMap::new(),
+            waits: HashMap::new(),
+            shares: Vec::new(),
             selected: None,
         }
     }
@@ -126,6 +176,12 @@ impl View {
         let seconds = since.as_secs_f64().max(1e-3);
         let rate = |task: &Task| Some((task.number, f64::from(task.polls.wrapping_sub(*before.get(&task.number)?)) / seconds));
         self.rates = picture.tasks.iter().filter_map(rate).collect();
+        let waits = picture.tasks.iter().filter(|task| task.state == "waiting").map(|task| {
+            let same = before.get(&task.number) == Some(&task.polls);
+            (task.number, self.waits.get(&task.number).filter(|_| same).map_or(Duration::ZERO, |waited| *waited + since))
+        });
+        self.waits = waits.collect();
+        self.shares = picture.groups.iter().map(|group| share(group, &self.picture, &picture, seconds)).collect();
         self.picture = picture;
         self.keep_selection();
     }
@@ -157,7 +213,8 @@ impl View {
     pub(super) fn rows(&self) -> Vec<Row<'_>> {
         let wanted = self.filter.to_lowercase();
         let passes = |task: &&Task| {
-            wanted.is_empty() || [&task.name, &task.site, &task.future].iter().any(|text| text.to_lowercase().contains(&wanted))
+            wanted.is_empty()
+                || [&task.name, &task.site, &task.future, &task.group].iter().any(|text| text.to_lowercase().contains(&wanted))
         };
         let mut rows: Vec<_> = self.picture.tasks.iter().filter(passes).map(|task| self.row(task)).collect();
         rows.sort_by(|a, b| if self.reversed { self.sort.order(b, a) } else { self.sort.order(a, b) });
@@ -165,7 +222,14 @@ impl View {
     }
 
     pub(super) fn row<'a>(&self, task: &'a Task) -> Row<'a> {
-        Row { task, rate: self.rates.get(&task.number).copied().unwrap_or(0.0) }
+        Row { task, rate: self.rates.get(&task.number).copied().unwrap_or(0.0), waited: self.waits.get(&task.number).copied() }
+    }
+
+    /// The groups, the one with the largest share first.
+    pub(super) fn groups(&self) -> Vec<GroupRow<'_>> {
+        let mut rows: Vec<_> = self.picture.groups.iter().zip(&self.shares).map(|(group, &share)| GroupRow { group, share }).collect();
+        rows.sort_by_key(|row| (Reverse(row.share), row.group.runtime, &row.group.name));
+        rows
     }
 
     /// Which row is selected.

@@ -66,6 +66,12 @@ pub(super) struct State<T> {
 impl<T> UnwindSafe for Chan<T> {}
 impl<T> RefUnwindSafe for Chan<T> {}
 
+impl<T> Drop for Chan<T> {
+    fn drop(&mut self) {
+        holder::gone(self.address());
+    }
+}
+
 /// Where the receiver of an unbounded channel keeps what it took from the shared queue in one go.
 pub(super) struct Backlog<T>(Fifo<T>);
 

@@ -6,6 +6,8 @@ use core::fmt;
 use core::mem;
 use core::sync::atomic::Ordering;
 
+use cede_context::holder::{self, End};
+
 use super::error::SendError;
 use super::{CLOSED, Receiver, Ref, Shared, VERSION, channel};
 use crate::cooperative::cooperative;
@@ -74,7 +76,9 @@ impl<T> Sender<T> {
             }
             self.shared.word.fetch_add(VERSION, Ordering::Release);
         }
-        self.shared.changed.notify_waiters();
+        if self.shared.changed.notify_all() {
+            holder::at_end(self.shared.address(), End::Sender);
+        }
         true
     }
 

@@ -10,8 +10,9 @@ use cede_core::task::Sighting;
 
 use super::registry::Inspected;
 use super::{Deadlock, State, TaskDump, age, chain, deadlock, object, posts, registry};
-use crate::task::Priority;
+use crate::runtime::CpuGroupMetrics;
 use crate::task::slab::census;
+use crate::task::{Priority, plain_type};
 use crate::{order, rank, record};
 
 /// The tasks of the process or of a runtime as they were at some moment. `Display` shows them one a line, what is suspicious first.
@@ -30,6 +31,8 @@ pub struct Dump {
     tasks: Vec<TaskDump>,
     /// Number and description of each runtime.
     runtimes: Vec<(u64, String)>,
+    /// What groups did, and on which runtime.
+    groups: Vec<(u64, CpuGroupMetrics)>,
     suspected: Vec<Deadlock>,
 }
 
@@ -55,12 +58,13 @@ impl Dump {
         seen.dedup_by_key(|(task, _)| task.id);
         let describer = Describer::new();
         let mut tasks: Vec<_> = seen.iter().map(|&(task, runtime)| describer.describe(task, runtime)).collect();
+        object::pair(&mut tasks);
         chain::add_to(&mut tasks);
         tasks.extend(describer.blocking(only));
         let circles = deadlock::circles(seen.iter().map(|&(task, _)| task), deadlock::waits_for);
         let party = |id: &u64| seen.binary_search_by_key(id, |(task, _)| task.id).ok().map(|index| tasks[index].clone());
         let suspected = circles.iter().map(|circle| Deadlock::of(circle.iter().filter_map(party).collect())).collect();
-        Self { tasks, runtimes: describer.runtimes(), suspected }
+        Self { tasks, runtimes: describer.runtimes(), groups: describer.groups(only), suspected }
     }
 
     /// The tasks, by number; then the closures on blocking threads.
@@ -74,6 +78,11 @@ impl Dump {
     #[must_use]
     pub fn suspected_deadlocks(&self) -> &[Deadlock] {
         &self.suspected
+    }
+
+    /// What the tasks of each [`CpuGroup`](crate::task::CpuGroup) did, and the number of the runtime on which they did it.
+    pub fn groups(&self) -> impl Iterator<Item = (u64, &CpuGroupMetrics)> {
+        self.groups.iter().map(|(runtime, group)| (*runtime, group))
     }
 }
 
@@ -90,6 +99,9 @@ impl fmt::Display for Dump {
                 runtime = Some(task.runtime);
                 let described = self.runtimes.iter().find(|(number, _)| task.runtime == Some(*number));
                 writeln!(f, "{}", described.map_or("tasks of local sets", |(_, text)| text))?;
+                for (_, group) in self.groups.iter().filter(|(number, _)| task.runtime == Some(*number)) {
+                    writeln!(f, "  {group}")?;
+                }
             }
             writeln!(f, "  {task}")?;
         }
@@ -138,11 +150,11 @@ impl Describer {
             group: rank.and_then(|rank| rank.group().map(|group| group.name().into())),
             runtime,
             spawned_at: task.site,
-            future: task.future_type,
+            future: plain_type(task.future_type),
             aborted: task.state.is_cancelled(),
             waits_for: object::describe(task.wait, now),
             waits_for_task: object::holder_of(task.wait).filter(|_| state == State::Waiting),
-            peer: object::peer_of(task.wait).filter(|_| state == State::Waiting),
+            peer: object::peer_of(task.wait).filter(|peer| state == State::Waiting && *peer != task.id),
             state,
             wait: task.wait,
             awaits: Vec::new(),
@@ -165,6 +177,13 @@ impl Describer {
             (parts.id.number(), format!("runtime {}{name}, {kind}{simulated}{times}", parts.id))
         };
         self.runtimes.iter().map(describe).collect()
+    }
+
+    /// What groups did, and on which runtime.
+    fn groups(&self, only: Option<u64>) -> Vec<(u64, CpuGroupMetrics)> {
+        let numbered = self.runtimes.iter().map(|runtime| (runtime.parts().id.number(), runtime.parts()));
+        let wanted = numbered.filter(|(number, _)| only.is_none_or(|only| *number == only));
+        wanted.flat_map(|(number, parts)| parts.groups.metrics().into_iter().map(move |group| (number, group))).collect()
     }
 
     /// A task is named in the runtime that it runs on; one of a local set, in any.

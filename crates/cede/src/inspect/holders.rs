@@ -15,7 +15,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cede_context::holder::{Awaited, End, Holders};
+use cede_context::holder::{Awaited, End, Holder, Holders};
 
 use super::chain;
 use crate::rank::{self, linked};
@@ -24,7 +24,10 @@ use crate::runtime::context;
 const PLACES_LOG2: u32 = 12;
 const TAG_BITS: u32 = 22;
 const HOLDER_BITS: u32 = 64 - TAG_BITS;
-const HOLDER_MAX: u64 = (1 << HOLDER_BITS) - 1;
+const TAG: u64 = u64::MAX << HOLDER_BITS;
+/// Who is noted may not be the one who has it, or not the only one.
+const UNCERTAIN: u64 = 1 << (HOLDER_BITS - 1);
+const HOLDER_MAX: u64 = UNCERTAIN - 1;
 
 static TABLE: [AtomicU64; 1 << PLACES_LOG2] = [const { AtomicU64::new(0) }; 1 << PLACES_LOG2];
 
@@ -36,13 +39,14 @@ pub(crate) static HOLDERS: Holders = Holders {
     idle: linked::idle,
     waits,
     end,
+    gone,
     looked_at: &chain::LOOKED_AT,
     looks: chain::keep,
 };
 
-fn noted(lock: u64, holder: u64) {
+fn noted(lock: u64, holder: Holder) {
     note(lock, holder);
-    linked::holds(lock, holder);
+    linked::holds(lock, if holder.is_certain { holder.task } else { 0 });
 }
 
 /// The place of an end in the table: channels are aligned, so the lower bits of their addresses are free.
@@ -51,7 +55,17 @@ fn key(channel: u64, end: End) -> u64 {
 }
 
 fn end(channel: u64, end: End) {
-    note(key(channel, end), context::current_task_id().unwrap_or(0));
+    note(key(channel, end), Holder { task: context::current_task_id().unwrap_or(0), is_certain: true });
+}
+
+/// Whoever gets the memory next has no peers yet.
+fn gone(channel: u64) {
+    for end in [End::Sender, End::Receiver] {
+        let (word, tag) = place(key(channel, end));
+        if word.load(Ordering::Relaxed) & TAG == tag {
+            word.store(0, Ordering::Relaxed);
+        }
+    }
 }
 
 /// The task that was at this end of a channel last, as far as is known: the receiver that waited, the sender for which it had waited.
@@ -73,37 +87,76 @@ fn place(lock: u64) -> (&'static AtomicU64, u64) {
     (&TABLE[index], mixed << PLACES_LOG2 >> HOLDER_BITS << HOLDER_BITS)
 }
 
-/// Somebody waits for the lock at this address, which `holder` has; zero if that is not known.
-fn note(lock: u64, holder: u64) {
+/// Somebody waits for the lock at this address, which `holder` has.
+fn note(lock: u64, holder: Holder) {
     let (word, tag) = place(lock);
     // What does not fit is not known.
-    let holder = if holder > HOLDER_MAX { 0 } else { holder };
-    word.store(tag | holder, Ordering::Relaxed);
+    let task = if holder.task > HOLDER_MAX { 0 } else { holder.task };
+    word.store(tag | if holder.is_certain { 0 } else { UNCERTAIN } | task, Ordering::Relaxed);
 }
 
 /// The task that holds the lock at this address. Right only while somebody waits for the lock.
 pub(super) fn of(lock: u64) -> Option<u64> {
+    noted_as(lock, 0)
+}
+
+/// The task that took the lock at this address last, but may have passed it on, or may not be the only one. Right only while somebody waits for the lock.
+pub(super) fn perhaps_of(lock: u64) -> Option<u64> {
+    noted_as(lock, UNCERTAIN)
+}
+
+fn noted_as(lock: u64, mark: u64) -> Option<u64> {
     let (word, tag) = place(lock);
     let word = word.load(Ordering::Relaxed);
-    (word & !HOLDER_MAX == tag && word & HOLDER_MAX != 0).then_some(word & HOLDER_MAX)
+    (word & !HOLDER_MAX == tag | mark && word & HOLDER_MAX != 0).then_some(word & HOLDER_MAX)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{note, of};
+    use cede_context::holder::{End, Holder};
+
+    use super::{at_end, gone, key, note, of, perhaps_of};
+
+    fn certain(task: u64) -> Holder {
+        Holder { task, is_certain: true }
+    }
 
     #[test]
     fn a_holder_is_found_until_another_is_noted() {
         let lock = 0x7F00_1234_5678;
         assert_eq!(of(lock), None);
-        note(lock, 17);
+        note(lock, certain(17));
         assert_eq!(of(lock), Some(17));
         assert_eq!(of(lock + 64), None);
-        note(lock, 18);
+        note(lock, certain(18));
         assert_eq!(of(lock), Some(18));
-        note(lock, 0);
+        note(lock, certain(0));
         assert_eq!(of(lock), None);
-        note(lock, u64::MAX);
+        note(lock, certain(u64::MAX));
         assert_eq!(of(lock), None);
+    }
+
+    #[test]
+    fn who_may_have_it_is_told_apart_from_who_has_it() {
+        let lock = 0x7F00_8765_4300;
+        note(lock, Holder { task: 17, is_certain: false });
+        assert_eq!((of(lock), perhaps_of(lock)), (None, Some(17)));
+        note(lock, certain(18));
+        assert_eq!((of(lock), perhaps_of(lock)), (Some(18), None));
+        note(lock, Holder { task: 0, is_certain: false });
+        assert_eq!((of(lock), perhaps_of(lock)), (None, None));
+    }
+
+    #[test]
+    fn a_channel_that_is_gone_leaves_no_peers() {
+        let channel = 0x7F00_1357_9B00;
+        for end in [End::Sender, End::Receiver] {
+            note(key(channel, end), certain(17));
+            assert_eq!(at_end(channel, end), Some(17));
+        }
+        gone(channel + 64);
+        assert_eq!(at_end(channel, End::Sender), Some(17));
+        gone(channel);
+        assert_eq!((at_end(channel, End::Sender), at_end(channel, End::Receiver)), (None, None));
     }
 }

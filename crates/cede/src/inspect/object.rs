@@ -2,12 +2,13 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use cede_context::holder::End;
 use cede_context::wait::{Wait, WaitKind};
 
-use super::{descriptor, holders};
+use super::{State, TaskDump, descriptor, holders};
 
 /// The task that has to do something before one that waits so can go on, where that is known.
 pub(super) fn holder_of(wait: Wait) -> Option<u64> {
@@ -18,10 +19,12 @@ pub(super) fn holder_of(wait: Wait) -> Option<u64> {
     }
 }
 
-/// The task at the other end of the channel that one waits for, where that is known: who sent to it last, or receives from it. Another one may do it as well.
+/// The task at the other end of the channel that one waits for, where that is known: who sent to it last, or receives from it; or the one that took a lock last, but may have passed it on. Another one
+/// may do it as well.
 pub(super) fn peer_of(wait: Wait) -> Option<u64> {
     match wait.kind {
-        WaitKind::Receive => holders::at_end(wait.object, End::Sender),
+        WaitKind::Receive | WaitKind::Watch => holders::at_end(wait.object, End::Sender),
+        WaitKind::Mutex | WaitKind::RwLock => holders::perhaps_of(wait.object),
         WaitKind::Send => holders::at_end(wait.object, End::Receiver),
         _ => None,
     }
@@ -47,7 +50,7 @@ pub(super) fn describe(wait: Wait, now: Option<u64>) -> String {
         WaitKind::Oneshot => format!("the value of oneshot channel {object:#x}"),
         WaitKind::Receive => known(format!("a message of channel {object:#x}"), ", to which task", peer_of(wait), " sent last"),
         WaitKind::Send => known(format!("room in channel {object:#x}"), ", from which task", peer_of(wait), " receives"),
-        WaitKind::Watch => format!("a new value in watch channel {object:#x}"),
+        WaitKind::Watch => known(format!("a new value in watch channel {object:#x}"), ", to which task", peer_of(wait), " sent last"),
         WaitKind::Pipe => format!("the other side of in-memory pipe {object:#x}"),
         WaitKind::Barrier => format!("the others at barrier {object:#x}"),
         WaitKind::Cancellation => format!("the cancellation of token {object:#x}"),
@@ -70,7 +73,25 @@ fn lock(wait: Wait) -> String {
         WaitKind::RwLock => "read-write lock",
         _ => "once cell",
     };
-    known(format!("{what} {:#x}", wait.object), ", held by task", holder_of(wait), "")
+    let what = known(format!("{what} {:#x}", wait.object), ", held by task", holder_of(wait), "");
+    known(what, ", taken last by task", peer_of(wait), ", which may have passed it on")
+}
+
+/// Puts the two ends of oneshot channels together: a receiver that waits for the value, and a sender that waits for nobody to want it any more.
+pub(super) fn pair(tasks: &mut [TaskDump]) {
+    let mut ends = HashMap::<u64, Vec<usize>>::new();
+    for (index, task) in tasks.iter().enumerate() {
+        if task.state == State::Waiting && task.wait.kind == WaitKind::Oneshot {
+            ends.entry(task.wait.object).or_default().push(index);
+        }
+    }
+    for pair in ends.into_values() {
+        let [one, other] = pair[..] else { continue };
+        for (index, peer) in [(one, tasks[other].id), (other, tasks[one].id)] {
+            tasks[index].peer = Some(peer);
+            tasks[index].waits_for.push_str(&format!(", at the other end of which is task {peer}"));
+        }
+    }
 }
 
 fn known(what: String, before: &str, task: Option<u64>, after: &str) -> String {

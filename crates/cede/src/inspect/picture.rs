@@ -3,10 +3,11 @@
 //! ```text
 //! runtime  NUMBER  DESCRIPTION  TASKS  QUEUED  STALLS  DEADLOCKS  RESCUED  BLOCKING_THREADS  POLLS  WAITS
 //! thread   NUMBER  NAME  TASK_OR_NOTHING
-//! task     NUMBER  RUNTIME_OR_NOTHING  STATE  SHARE  POLLS  AGE_MS  NAME  SITE  WAITS_FOR  FUTURE
+//! group    RUNTIME  NAME  SHARES  TASKS  POLLS  BUSY_US
+//! task     NUMBER  RUNTIME_OR_NOTHING  STATE  SHARE  POLLS  AGE_MS  NAME  SITE  WAITS_FOR  FUTURE  PRIORITY  GROUP
 //! ```
 //! `POLLS` and `WAITS` are how long polls took, and how long tasks waited for theirs, by samples: the median, the 99th percentile and the longest in nanoseconds, and the number of samples, separated by
-//! spaces. `SHARE` is the part of one thread's time that the task had since the last request, in thousandths. Tasks come with the largest share first, then those that run or are runnable, then by number.
+//! spaces. `BUSY_US` is the time that polls of the group's tasks took on that runtime, all in all, in microseconds. `SHARE` is the part of one thread's time that the task had since the last request, in thousandths. Tasks come with the largest share first, then those that run or are runnable, then by number.
 
 #![forbid(unsafe_code)]
 
@@ -43,6 +44,10 @@ pub(super) fn lines(tasks: usize) -> String {
                 &spread(&sum(&*runtime, |samples| &samples.latencies)),
             ],
         );
+        for group in parts.groups.metrics() {
+            let busy = group.busy_time().as_micros();
+            line(&mut text, &[&"group", &parts.id, &group.name(), &group.shares(), &group.tasks(), &group.polls(), &busy]);
+        }
     }
     for polls in posts::look() {
         let task = polls.task.and_then(posts::see).map(|task| task.id.to_string()).unwrap_or_default();
@@ -104,6 +109,8 @@ fn task_line(text: &mut String, share: u64, task: &TaskDump) {
             &task.spawned_at,
             &if task.state == State::Waiting { &*task.waits_for } else { "" },
             &task.future,
+            &task.priority,
+            &task.group.as_deref().unwrap_or_default(),
         ],
     );
 }

@@ -13,12 +13,13 @@
 //! - I2: what is read from there is a number to compare and to look up. It leads to a task only by way of a [`Census`](census::Census), which knows whether there is one.
 //! - I3: the task of this thread is being polled, or its future or output dropped, by a caller further up the stack, who keeps it alive.
 //!
-//! A process that forks and does not execute another program has the entries of threads that it does not have; it must not ask for dumps.
+//! A child made by `fork(2)` that does not execute another program has the entries of threads that it does not have, until it makes a runtime of its own and those are [forgotten](forget_other_threads); before that it must
+//! not ask for dumps.
 //!
 //! (A lock and a few relaxed words: no loom model.)
 
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 
@@ -34,7 +35,6 @@ struct Post {
     number: Pid,
     task: NonNull<AtomicPtr<Header>>,
     runtime: NonNull<AtomicU64>,
-    excused: NonNull<AtomicBool>,
     stirs: NonNull<AtomicUsize>,
 }
 
@@ -62,7 +62,6 @@ static POSTS: Mutex<Vec<Post>> = Mutex::new(Vec::new());
 thread_local! {
     static TASK: AtomicPtr<Header> = const { AtomicPtr::new(std::ptr::null_mut()) };
     static RUNTIME: AtomicU64 = const { AtomicU64::new(0) };
-    static EXCUSED: AtomicBool = const { AtomicBool::new(false) };
     static STIRS: AtomicUsize = const { AtomicUsize::new(0) };
     static LISTED: Listed = Listed::add();
 }
@@ -72,28 +71,39 @@ fn posts() -> MutexGuard<'static, Vec<Post>> {
 }
 
 /// The entry of this thread; taken out when dropped.
-struct Listed(Pid);
+struct Listed;
 
 impl Listed {
     fn add() -> Self {
-        let number = gettid();
         let post = Post {
             thread: thread::current(),
-            number,
+            number: gettid(),
             task: TASK.with(|cell| NonNull::from(cell)),
             runtime: RUNTIME.with(|cell| NonNull::from(cell)),
-            excused: EXCUSED.with(|cell| NonNull::from(cell)),
             stirs: STIRS.with(|cell| NonNull::from(cell)),
         };
         posts().push(post);
-        Self(number)
+        Self
     }
 }
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        posts().retain(|post| post.number != self.0);
+        posts().retain(|post| !post.is_of_this_thread());
     }
+}
+
+impl Post {
+    fn is_of_this_thread(&self) -> bool {
+        TASK.with(|cell| NonNull::from(cell) == self.task)
+    }
+}
+
+/// This is a child made by `fork(2)`: the other threads are not there, and this one has another number.
+pub(crate) fn forget_other_threads() {
+    let mut posts = posts();
+    posts.retain(Post::is_of_this_thread);
+    posts.iter_mut().for_each(|post| post.number = gettid());
 }
 
 /// This thread polls tasks from now on, now and then.
@@ -109,14 +119,20 @@ pub(crate) fn stir() {
 
 /// In the pointer of a task, whose header is aligned: the task has asked to go to the back of its queue when its poll returns.
 const YIELDS: usize = 1;
+/// In the same place: the task may block its thread. It is a mark of the task, so that those of a scheduler that is nested in it are not excused.
+const EXCUSED: usize = 2;
 
 fn without_mark(task: *mut Header) -> *mut Header {
-    task.map_addr(|address| address & !YIELDS)
+    task.map_addr(|address| address & !(YIELDS | EXCUSED))
+}
+
+fn change_marks(change: impl FnOnce(usize) -> usize) {
+    TASK.with(|current| current.store(current.load(Ordering::Relaxed).map_addr(change), Ordering::Relaxed));
 }
 
 /// The task that this thread polls yields.
 pub(crate) fn mark_yielding() {
-    TASK.with(|current| current.store(current.load(Ordering::Relaxed).map_addr(|address| address | YIELDS), Ordering::Relaxed));
+    change_marks(|address| address | YIELDS);
 }
 
 /// Whether the task that this thread polls yields.
@@ -166,15 +182,17 @@ pub(crate) fn aside<R>(body: impl FnOnce() -> R) -> R {
     body()
 }
 
-/// Runs `body`, which may block.
+/// Runs `body`, during which the task that this thread polls may block.
 pub(crate) fn excused<R>(body: impl FnOnce() -> R) -> R {
-    struct Restore(bool);
+    struct Restore(usize);
     impl Drop for Restore {
         fn drop(&mut self) {
-            EXCUSED.with(|excused| excused.store(self.0, Ordering::Relaxed));
+            change_marks(|address| address & !EXCUSED | self.0);
         }
     }
-    let _restore = Restore(EXCUSED.with(|excused| excused.swap(true, Ordering::Relaxed)));
+    let before = TASK.with(|current| current.load(Ordering::Relaxed).addr() & EXCUSED);
+    let _restore = Restore(before);
+    change_marks(|address| address | EXCUSED);
     body()
 }
 
@@ -195,14 +213,14 @@ pub(crate) fn look_into(all: &mut Vec<Polls>) {
     all.clear();
     let seen = |post: &Post| {
         // SAFETY: [I1] the entry is in the list, and the lock is held.
-        let (task, runtime, excused, stirs) =
-            unsafe { (post.task.as_ref(), post.runtime.as_ref(), post.excused.as_ref(), post.stirs.as_ref()) };
+        let (task, runtime, stirs) = unsafe { (post.task.as_ref(), post.runtime.as_ref(), post.stirs.as_ref()) };
+        let task = task.load(Ordering::Relaxed);
         Polls {
             thread: post.thread.clone(),
             number: post.number,
-            task: NonNull::new(without_mark(task.load(Ordering::Relaxed))),
+            task: NonNull::new(without_mark(task)),
             runtime: runtime.load(Ordering::Relaxed),
-            excused: excused.load(Ordering::Relaxed),
+            excused: task.addr() & EXCUSED != 0,
             stirs: stirs.load(Ordering::Relaxed),
         }
     };

@@ -53,7 +53,8 @@ pub struct TaskDump {
     pub waits_for: String,
     /// The task that it waits for, where that is known: to end, or to unlock something.
     pub waits_for_task: Option<u64>,
-    /// The task at the other end of the channel that it waits for, as far as is known: the one that sent last what somebody waited for, or the one that receives. Another one may make it go on as well.
+    /// The task at the other end of the channel that it waits for, as far as is known: the one that sent last what somebody waited for, or the one that receives. For a lock, the task that took it last, if it got
+    /// an owned guard or that of a reader. Another one may make it go on as well.
     pub peer: Option<u64>,
     /// Where in its code that is, from the innermost function to the task's own: what awaits what. Empty unless [`await_chains`](super::await_chains) is on, the program has the feature `backtrace`, and the task has
     /// been polled since.

@@ -1,7 +1,7 @@
 //! Where a stuck thread is: its stack, taken by that thread itself in a signal handler.
 //!
 //! # What
-//! The monitor writes down which thread it wants to hear from and sends it SIGURG, which nothing else in a program reacts to unless it asked for it. The handler walks its own stack and stores the
+//! Whoever makes a report (not the monitor: a thread that does not answer would keep it from rescuing others) writes down which thread it wants to hear from and sends it SIGURG, which nothing else in a program reacts to unless it asked for it. The handler walks its own stack and stores the
 //! addresses. What they mean is looked up later, on a thread that may allocate and wait.
 //!
 //! # Why not the obvious way
@@ -9,16 +9,16 @@
 //!
 //! # States of `STATE`
 //! ```text
-//! FREE ──monitor──► WANTED ──handler of the right thread──► FILLING ──handler──► FILLED ──monitor, at once or the next time──► FREE
-//!                      └──monitor, after a while──► FREE        (a handler that never ends keeps FILLING for good: nobody is asked any more)
+//! FREE ──asker──► WANTED ──handler of the right thread──► FILLING ──handler──► FILLED ──asker, at once or the next one──► FREE
+//!                    └──asker, after a while──► FREE        (a handler that never ends keeps FILLING for good: nobody is asked any more)
 //! ```
 //!
 //! # Who may touch what
-//! `STATE`, a futex: as above. `THREAD`: the monitor while FREE. `ADDRESSES`, `COUNT`: the handler while FILLING, the monitor while FILLED.
+//! `STATE`, a futex: as above. `THREAD`: the asker while FREE. `ADDRESSES`, `COUNT`: the handler while FILLING, the asker while FILLED. Who asks holds `ASKING`.
 //!
 //! # Invariants
 //! - I1: the handler calls nothing but the unwinder, which neither allocates nor locks (with glibc 2.35 and later, whose lookup of the object that an address is in takes no lock), and a futex.
-//! - I2: one thread at a time asks: the monitor.
+//! - I2: one thread at a time asks: the one that holds `ASKING`.
 //!
 //! A signal interrupts system calls. What std and this runtime call goes on by itself; a blocking call of C that does not may return early with `EINTR`, once for a stall.
 //!
@@ -26,9 +26,9 @@
 //! FILLED is stored with Release and read with Acquire. (One word with four states and one asker: no loom model.)
 
 use std::path::Path;
-use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Mutex, Once, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::stall::StallFrame;
 use crate::sys::futex;
@@ -41,9 +41,10 @@ const FILLED: u32 = 3;
 
 /// A stack may have so many frames; what is above is not seen.
 const FRAMES_MAX: usize = 128;
-/// How long the thread may take to answer. One that waits in the kernel without being interruptible does not.
-const PATIENCE: Duration = Duration::from_millis(20);
+/// How long the thread may take to answer. One that waits in the kernel without being interruptible does not; others do at once, if they get a processor.
+const PATIENCE: Duration = Duration::from_millis(200);
 
+static ASKING: Mutex<()> = Mutex::new(());
 static STATE: AtomicU32 = AtomicU32::new(FREE);
 static THREAD: AtomicI32 = AtomicI32::new(0);
 static COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -53,8 +54,15 @@ static ADDRESSES: [AtomicUsize; FRAMES_MAX] = [const { AtomicUsize::new(0) }; FR
 #[derive(Clone, Debug)]
 pub(crate) struct Stack(Vec<usize>);
 
-/// Asks a thread of this process where it is. Empty if it does not answer. Called by the monitor.
-pub(super) fn of(thread: Pid) -> Stack {
+/// Asks a thread of this process where it is. Empty if it does not answer, or if it is not `still` where it was when that mattered. Not for the monitor, which must not wait.
+pub(super) fn of(thread: Pid, still: impl FnOnce() -> bool) -> Stack {
+    let _one = ASKING.lock().unwrap_or_else(PoisonError::into_inner);
+    let stack = ask(thread);
+    // If it is there now, it was there then.
+    if still() { stack } else { Stack(Vec::new()) }
+}
+
+fn ask(thread: Pid) -> Stack {
     // An answer that came too late.
     let _late = STATE.compare_exchange(FILLED, FREE, Ordering::AcqRel, Ordering::Relaxed);
     if !is_installed() || STATE.load(Ordering::Acquire) != FREE {
@@ -66,8 +74,7 @@ pub(super) fn of(thread: Pid) -> Stack {
     // SAFETY: [I1] the signal has a handler, so it does no harm, and none at all if the thread has ended.
     let sent = unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), number, libc::SIGURG) } == 0;
     if sent {
-        wait_while(WANTED);
-        wait_while(FILLING);
+        wait_until_filled(Instant::now() + PATIENCE);
     }
     if STATE.load(Ordering::Acquire) == FILLED {
         let count = COUNT.load(Ordering::Relaxed).min(FRAMES_MAX);
@@ -79,8 +86,15 @@ pub(super) fn of(thread: Pid) -> Stack {
     Stack(Vec::new())
 }
 
-fn wait_while(state: u32) {
-    futex::wait(&STATE, state, Some(PATIENCE));
+fn wait_until_filled(deadline: Instant) {
+    loop {
+        let state = STATE.load(Ordering::Acquire);
+        let left = deadline.saturating_duration_since(Instant::now());
+        if state == FILLED || left.is_zero() {
+            return;
+        }
+        futex::wait(&STATE, state, Some(left));
+    }
 }
 
 /// Installs the handler, the first time.

@@ -10,7 +10,7 @@ use crate::sys::thread::Pid;
 pub(crate) struct Stack;
 
 /// Asks nobody.
-pub(super) fn of(_thread: Pid) -> Stack {
+pub(super) fn of(_thread: Pid, _still: impl FnOnce() -> bool) -> Stack {
     Stack
 }
 

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use cede_core::task::Sighting;
 
-use super::{Stall, frames, processor, report};
+use super::report::StuckIn;
+use super::{Stall, processor, report};
 use crate::inspect::posts::{self, Polls};
 use crate::inspect::{registry, samples};
 use crate::sys::thread::Pid;
@@ -50,6 +51,8 @@ impl LongPolls {
         self.threads.retain(|thread| seen.iter().any(|polls| polls.number == thread.number));
         for polls in &seen {
             let index = self.threads.iter().position(|thread| thread.number == polls.number).unwrap_or_else(|| {
+                // What it did before it was seen first may have closed a circle of waits.
+                quiet = false;
                 self.threads.push(Watched { number: polls.number, stirs: polls.stirs, poll: None });
                 self.threads.len() - 1
             });
@@ -108,6 +111,6 @@ impl LongPoll {
             rescued: is_rescued(polls.number),
             frames: Vec::new(),
         };
-        report::stall(runtime, stall, frames::of(polls.number), now);
+        report::stall(runtime, stall, StuckIn { thread: polls.number, task: task.id, polls: task.polls }, now);
     }
 }

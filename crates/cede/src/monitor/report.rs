@@ -4,20 +4,21 @@
 
 use std::fmt;
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use cede_core::lock::Lock;
 
-use super::frames::Stack;
-use super::{Stall, events};
-use crate::inspect::Deadlock;
+use super::outbox::Outbox;
+use super::{Stall, events, frames};
 use crate::inspect::registry::Inspected;
+use crate::inspect::{Deadlock, posts};
 use crate::record::{self, Told};
 use crate::runtime::run::shielded;
 use crate::sys;
+use crate::sys::thread::Pid;
 
 /// Reports of a kind are written to the error output this often at most.
 const EVERY: Duration = Duration::from_secs(1);
@@ -38,8 +39,14 @@ pub(crate) struct Reports {
 
 impl Default for Reports {
     fn default() -> Self {
-        Self { stall_after: Duration::from_millis(100), on_stall: None, on_deadlock: None, asked_for: false }
+        Self { stall_after: Duration::from_millis(100), on_stall: None, on_deadlock: None, asked_for: deadlocks_abort() }
     }
+}
+
+/// Whether the environment asks for the end of the process when there is a deadlock and nobody listens for it, by `CEDE_ON_DEADLOCK=abort`.
+fn deadlocks_abort() -> bool {
+    static ASKED: OnceLock<bool> = OnceLock::new();
+    *ASKED.get_or_init(|| std::env::var_os("CEDE_ON_DEADLOCK").is_some_and(|value| value == "abort"))
 }
 
 /// What has been reported of a runtime.
@@ -48,6 +55,8 @@ pub(crate) struct Reported {
     stalls: AtomicU64,
     deadlocks: AtomicU64,
     lately: Lock<Lately>,
+    /// Stalls on their way to whoever is told.
+    outbox: Arc<Outbox>,
 }
 
 #[derive(Debug, Default)]
@@ -80,14 +89,33 @@ impl Reported {
     }
 }
 
-/// Reports a stall, whose frames are those of `stack`.
-pub(super) fn stall(runtime: Arc<dyn Inspected>, mut stall: Stall, stack: Stack, now: Instant) {
+/// The poll that a thread is stuck in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StuckIn {
+    pub(super) thread: Pid,
+    pub(super) task: u64,
+    /// How often the task had been polled.
+    pub(super) polls: u32,
+}
+
+impl StuckIn {
+    /// Whether the thread is in that poll.
+    fn lasts(self) -> bool {
+        let task = posts::look().into_iter().find(|polls| polls.number == self.thread).and_then(|polls| posts::see(polls.task?));
+        task.is_some_and(|task| task.id == self.task && task.polls == self.polls)
+    }
+}
+
+/// Reports a stall.
+pub(super) fn stall(runtime: Arc<dyn Inspected>, mut stall: Stall, stuck: StuckIn, now: Instant) {
     let parts = runtime.parts();
     parts.reported.stalls.fetch_add(1, Ordering::Relaxed);
     parts.recorder.tells(Told::Stalled, stall.task());
     let left_out = if parts.reports.on_stall.is_some() { Some(0) } else { parts.reported.may_write(now) };
     let Some(left_out) = left_out else { return };
-    on_own_thread(move || {
+    let outbox = parts.reported.outbox.clone();
+    let report = move || {
+        let stack = frames::of(stuck.thread, || stuck.lasts());
         let parts = runtime.parts();
         record::write_on_stall(parts);
         stall.frames = stack.resolve();
@@ -97,17 +125,24 @@ pub(super) fn stall(runtime: Arc<dyn Inspected>, mut stall: Stall, stack: Stack,
             None if left_out == 0 => write(&stall),
             None => write(&format_args!("{stall} ({left_out} more like this in between)")),
         }
-    });
+    };
+    // What is refused is counted already.
+    let _not_said = outbox.send(report);
 }
 
-/// Reports a deadlock. Each is reported once, so none is left out.
+/// Reports a deadlock. Each is reported once, so none is left out, nor does it wait for reports of stalls: those may be stuck in the very same deadlock.
 pub(super) fn deadlock(runtime: Arc<dyn Inspected>, deadlock: Deadlock) {
     runtime.parts().reported.deadlocks.fetch_add(1, Ordering::Relaxed);
     on_own_thread(move || {
         events::deadlock(&deadlock);
         match &runtime.parts().reports.on_deadlock {
             Some(listener) => listener(&deadlock),
-            None => write(&deadlock),
+            None => {
+                write(&deadlock);
+                if deadlocks_abort() {
+                    std::process::abort();
+                }
+            }
         }
     });
 }

@@ -3,9 +3,9 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 /// What groups have that nothing is said about, and what ordinary tasks have together.
 pub(super) const SHARES_USUAL: u32 = 100;
@@ -93,9 +93,33 @@ impl CpuGroup {
         self.0.tasks.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// A poll begins; it ends when the result is dropped.
-    pub(super) fn measure(&self) -> Measure<'_> {
-        Measure { group: self, began: Instant::now() }
+    /// One of its tasks was polled, which took so long.
+    pub(super) fn polled(&self, nanos: u64) {
+        self.0.polls.fetch_add(1, Ordering::Relaxed);
+        self.0.busy_ns.fetch_add(nanos, Ordering::Relaxed);
+    }
+
+    pub(super) fn downgrade(&self) -> WeakGroup {
+        WeakGroup(Arc::downgrade(&self.0))
+    }
+}
+
+/// A group, as long as anybody else has it.
+pub(super) struct WeakGroup(Weak<State>);
+
+impl WeakGroup {
+    pub(super) fn is(&self, group: &CpuGroup) -> bool {
+        std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&group.0))
+    }
+
+    pub(super) fn upgrade(&self) -> Option<CpuGroup> {
+        self.0.upgrade().map(CpuGroup)
+    }
+}
+
+impl fmt::Debug for WeakGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.upgrade().fmt(f)
     }
 }
 
@@ -106,19 +130,5 @@ impl fmt::Debug for CpuGroup {
             .field("shares", &self.0.shares)
             .field("tasks", &self.tasks())
             .finish_non_exhaustive()
-    }
-}
-
-pub(super) struct Measure<'a> {
-    group: &'a CpuGroup,
-    began: Instant,
-}
-
-impl Drop for Measure<'_> {
-    fn drop(&mut self) {
-        let state = &*self.group.0;
-        state.polls.fetch_add(1, Ordering::Relaxed);
-        let took = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        state.busy_ns.fetch_add(took, Ordering::Relaxed);
     }
 }

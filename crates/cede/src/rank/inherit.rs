@@ -12,7 +12,9 @@
 //! `GRAPH`: everybody, under its lock, in which only ranks and lanes are locked besides, and no foreign code runs. Locks call with their own queue locked.
 //!
 //! # What it does not see
-//! Waits that began before the first task with a rank; readers of an `RwLock`, and holders of permits and of owned guards, who are not known; and ordinary tasks are not raised, but whoever they wait for is raised to `Normal`.
+//! Waits that began before the first task with a rank; readers of an `RwLock`, and holders of permits and of owned guards, who are not known; and ordinary tasks are not raised, but whoever they wait for is raised to `Normal`. A task
+//! that is raised while it is queued wakes no worker: this runs under a lock's own queue, and to wake one takes a handle on the runtime, the last of which must not be dropped there. It was announced when it was queued; so
+//! the worker that comes next takes it, after its poll, from its watch, or from a rescue.
 
 #![forbid(unsafe_code)]
 
@@ -210,10 +212,10 @@ mod tests {
     use cede_context::holder::Awaited;
 
     use super::{GRAPH, begins, ends, holds, idle, released};
-    use crate::rank::{Lanes, Priority, Ranked, Wanted};
+    use crate::rank::{Lanes, Priority, Ranked, Usages, Wanted};
 
     fn ranked(id: u64, priority: Priority, lanes: &Arc<Lanes>) -> Ranked<()> {
-        Ranked::new((), id, Wanted { priority, ..Wanted::default() }, None, lanes)
+        Ranked::new((), id, Wanted { priority, ..Wanted::default() }, None, lanes, &Usages::default())
     }
 
     fn is_empty() -> bool {

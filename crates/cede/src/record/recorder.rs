@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, ThreadId};
 
 use cede_core::event_ring::{EventRing, Slot};
@@ -21,6 +21,8 @@ pub(super) type Ring = EventRing<Box<[Slot]>>;
 
 /// So many events of threads that run no worker are kept.
 const OTHERS_EVENTS: usize = 1 << 12;
+/// The rings of so many threads that have ended are kept.
+const ENDED_MAX: usize = 4;
 /// So many names of tasks are kept.
 const NAMES_MAX: usize = 1 << 16;
 /// So many files are written on stalls.
@@ -66,10 +68,39 @@ impl Written {
 #[derive(Clone, Debug)]
 pub(super) struct Writes {
     thread: ThreadId,
+    /// Gone when the thread has ended.
+    lives: Weak<()>,
     pub(super) number: i32,
     pub(super) name: Option<String>,
     /// The worker that it began with; `None`: the guest.
     pub(super) worker: Option<usize>,
+}
+
+thread_local! {
+    static LIVES: Arc<()> = Arc::default();
+}
+
+impl Written {
+    /// Whether its thread is gone. The one for all others is nobody's.
+    fn has_ended(&self) -> bool {
+        self.of.as_ref().is_some_and(|of| of.lives.strong_count() == 0)
+    }
+}
+
+impl Table {
+    /// A thread begins to write. Of those that have ended the last few are kept; the memory of the others is given back.
+    fn add(&mut self, track: Arc<Written>) -> Vec<Arc<Written>> {
+        let mut surplus = self.tracks.iter().filter(|track| track.has_ended()).count().saturating_sub(ENDED_MAX);
+        let forgotten = self.tracks.extract_if(.., |track| {
+            surplus > 0 && track.has_ended() && {
+                surplus -= 1;
+                true
+            }
+        });
+        let forgotten = forgotten.collect();
+        self.tracks.push(track);
+        forgotten
+    }
 }
 
 /// What is needed to read the rings.
@@ -169,14 +200,19 @@ impl Recorder {
             return None;
         }
         let is_own = |track: &&Arc<Written>| track.of.as_ref().is_some_and(|of| of.thread == thread.id() && of.worker == worker);
-        let track = table.tracks.iter().find(is_own).cloned().unwrap_or_else(|| {
-            let of =
-                Writes { thread: thread.id(), number: gettid().as_raw_nonzero().get(), name: thread.name().map(str::to_owned), worker };
-            let track = Arc::new(Written { ring: ring(self.events), of: Some(of) });
-            table.tracks.push(track.clone());
-            track
-        });
-        Some((track, generation, table.zero))
+        let zero = table.zero;
+        if let Some(own) = table.tracks.iter().find(is_own) {
+            return Some((own.clone(), generation, zero));
+        }
+        // While the thread's locals are torn down it has ended already.
+        let lives = LIVES.try_with(Arc::downgrade).unwrap_or_default();
+        let (number, name) = (gettid().as_raw_nonzero().get(), thread.name().map(str::to_owned));
+        let of = Writes { thread: thread.id(), lives, number, name, worker };
+        let track = Arc::new(Written { ring: ring(self.events), of: Some(of) });
+        let forgotten = table.add(track.clone());
+        drop(table);
+        drop(forgotten);
+        Some((track, generation, zero))
     }
 
     /// Something that was seen or done by a thread that runs no worker of this runtime.
@@ -247,5 +283,33 @@ fn ring(events: usize) -> Ring {
 impl std::fmt::Debug for Recorder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Recorder").field("on", &self.is_on()).field("events", &self.events).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::{ENDED_MAX, FlightRecorder, Recorder};
+
+    #[test]
+    fn the_rings_of_threads_that_have_ended_are_given_back() {
+        let recorder = Recorder::new(&FlightRecorder::new().events(64), None);
+        recorder.track_here(Some(0)).unwrap();
+        for index in 0..20 {
+            let name = format!("short {index}");
+            thread::scope(|scope| {
+                let begins = || drop(recorder.track_here(Some(1)).unwrap());
+                thread::Builder::new().name(name).spawn_scoped(scope, begins).unwrap().join().unwrap();
+            });
+        }
+        // The last one did not know that it would end.
+        let tracks = recorder.snapshot().unwrap().tracks;
+        let names: Vec<_> = tracks.iter().filter_map(|track| track.of.as_ref()?.name.clone()).collect();
+        assert_eq!(tracks.len(), 1 + 1 + ENDED_MAX + 1, "all others, this one, and the last that have ended: {names:?}");
+        assert!(
+            names.contains(&thread::current().name().unwrap().to_owned())
+                && names.ends_with(&["short 18".to_owned(), "short 19".to_owned()])
+        );
     }
 }

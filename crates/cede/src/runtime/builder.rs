@@ -18,6 +18,7 @@ use super::{Handle, Id, LocalOptions, LocalRuntime, Ready, Runtime, local, steal
 use crate::blocking::{Blocking, pool};
 use crate::inspect::Deadlock;
 use crate::monitor::{Reported, Reports, Stall};
+use crate::rank::Usages;
 use crate::rank::policy::{OrderedQueue, Policy};
 use crate::record::{FlightRecorder, Recorder};
 
@@ -290,7 +291,8 @@ impl Builder {
         self
     }
 
-    /// What is done with the reports. By default they are written to the error output, at most one in a second. The function is called on a thread of its own for each report.
+    /// What is done with the reports. By default they are written to the error output, at most one in a second. The function is called on a thread for reports, one after the other: while it has not
+    /// returned, 64 more wait, and what comes then is only [counted](super::RuntimeMetrics::stalled_polls_count).
     pub fn on_stall<F>(&mut self, report: F) -> &mut Self
     where
         F: Fn(&Stall) + Send + Sync + 'static,
@@ -302,6 +304,8 @@ impl Builder {
 
     /// What is done when tasks wait for each other in a circle; see [`Deadlock`]. By default that is written to the error output. The function is called within a
     /// second or so, on a thread of its own, for the runtime of the party with the smallest number.
+    ///
+    /// Where no function is given, the environment variable `CEDE_ON_DEADLOCK=abort` makes the report the end of the process, and has one-thread runtimes watched from their beginning: for tests, which hang otherwise.
     pub fn on_deadlock<F>(&mut self, report: F) -> &mut Self
     where
         F: Fn(&Deadlock) + Send + Sync + 'static,
@@ -463,6 +467,7 @@ impl Builder {
         };
         Parts {
             id: Id::next(),
+            groups: Usages::default(),
             recorder: Recorder::new(&self.flight_recorder, simulated.then(|| clock.clone())),
             clock,
             blocking: Blocking::new(config),

@@ -435,7 +435,7 @@ impl Scheduler {
             // SAFETY: [I2] the task came from a queue, with the right to poll it; its home's failure is `JoinError`.
             match unsafe { run::run(task, |panicked| self.shared.parts.note_panic(panicked)) } {
                 Outcome::Asleep => {}
-                Outcome::Again if ranked => task.requeue(),
+                Outcome::Again if ranked => self.push_again(task),
                 Outcome::Again => self.push(task),
                 Outcome::Completed => {
                     tick.completed += 1;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Handle;
+use super::{CpuGroupMetrics, Handle};
 
 /// Numbers about a runtime as it is at the moment of each call.
 ///
@@ -123,6 +123,12 @@ impl RuntimeMetrics {
     #[must_use]
     pub fn deadlocks_count(&self) -> u64 {
         self.handle.parts().reported.deadlocks()
+    }
+
+    /// What the tasks of each [`CpuGroup`](crate::task::CpuGroup) did on this runtime, as long as anybody has the group; the runtime may have it for a while after its last task has ended.
+    #[must_use]
+    pub fn cpu_groups(&self) -> Vec<CpuGroupMetrics> {
+        self.handle.parts().groups.metrics()
     }
 
     /// The number of threads for blocking closures.

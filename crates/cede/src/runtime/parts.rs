@@ -12,6 +12,7 @@ use cede_sync::Notify;
 use crate::blocking::Blocking;
 use crate::monitor::{Reported, Reports};
 use crate::order;
+use crate::rank::Usages;
 use crate::record::{self, Recorder};
 use crate::runtime::panics::{Panicked, Panics, Untold};
 use crate::runtime::run::shielded;
@@ -49,6 +50,8 @@ pub(crate) struct Parts {
     pub(crate) reports: Reports,
     pub(crate) reported: Reported,
     pub(crate) recorder: Arc<Recorder>,
+    /// What the groups of tasks had of its time.
+    pub(crate) groups: Usages,
     /// A graceful shutdown has begun: nothing is accepted from outside.
     pub(crate) draining: AtomicBool,
     /// Those who want to know when that begins.

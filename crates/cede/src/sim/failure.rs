@@ -34,7 +34,7 @@ pub struct BlockedTask {
 
 impl BlockedTask {
     pub(crate) fn of(task: TaskRef) -> Self {
-        Self { id: task.id(), name: None, site: task.site(), future: task.future_type(), wait: task.wait() }
+        Self { id: task.id(), name: None, site: task.site(), future: crate::task::plain_type(task.future_type()), wait: task.wait() }
     }
 }
 

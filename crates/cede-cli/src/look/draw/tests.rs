@@ -5,15 +5,20 @@ use ratatui::backend::TestBackend;
 
 use super::draw;
 use crate::keys::Key;
-use crate::look::view::tests::view;
-use crate::look::view::{Flow, View};
+use crate::look::picture::Picture;
+use crate::look::view::tests::{ranked, view};
+use crate::look::view::{Column, Flow, View};
 
 /// The rows of a screen of 120 columns and 20 rows.
 fn screen(view: &View) -> Vec<String> {
-    let mut terminal = Terminal::new(TestBackend::new(120, 20)).unwrap();
+    screen_of(view, 120)
+}
+
+fn screen_of(view: &View, columns: u16) -> Vec<String> {
+    let mut terminal = Terminal::new(TestBackend::new(columns, 20)).unwrap();
     terminal.draw(|frame| assert!(draw(view, frame) > 3)).unwrap();
     let buffer = terminal.backend().buffer();
-    let row = |y| (0..120).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_owned();
+    let row = |y| (0..columns).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_owned();
     (0..20).map(row).collect()
 }
 
@@ -67,5 +72,27 @@ fn a_tiny_terminal_is_no_panic() {
     for (width, height) in [(1, 1), (5, 2), (20, 3)] {
         let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
         terminal.draw(|frame| assert!(draw(&view(), frame) < 3)).unwrap();
+    }
+}
+
+#[test]
+fn ranks_and_groups_are_shown_where_there_is_room_or_they_are_what_is_sorted_by() {
+    let mut view = view();
+    assert!(!screen(&view)[4].contains("GROUP"), "no task has any");
+    view.update(Picture::parse(&ranked()).unwrap(), std::time::Duration::from_secs(1));
+    let rows = screen_of(&view, 140);
+    assert!(rows[4].trim_start().starts_with("group imports (runtime 1, 20 shares): 2 tasks, 99.8% of a thread"), "{rows:#?}");
+    assert!(rows[6].contains("PRIORITY") && rows[6].contains("GROUP") && !rows[6].contains("WAIT "), "{rows:#?}");
+    assert!(rows[7].contains("background") && rows[7].contains("imports"), "{rows:#?}");
+    assert!(screen_of(&view, 160)[6].contains("WAIT "));
+    assert!(!screen_of(&view, 120)[6].contains("GROUP"));
+    view.sort = Column::Group;
+    assert!(screen_of(&view, 120)[6].contains("GROUPv"));
+    for key in [Key::Down, Key::Enter] {
+        assert_eq!(view.press(key, 10), Flow::Stay);
+    }
+    let text = screen(&view).join("\n");
+    for part in ["priority  normal", "group  imports"] {
+        assert!(text.contains(part), "no {part:?} in {text}");
     }
 }

@@ -30,3 +30,21 @@ fn a_program_cannot_move_the_cursor_by_a_name() {
     let picture = Picture::parse("thread\t1\t\x1b[2Jname\t\n").unwrap();
     assert!(!picture.threads[0].name.contains('\x1b'), "{picture:?}");
 }
+
+#[test]
+fn tasks_have_a_priority_and_a_group_if_the_program_says_so() {
+    let text = "task\t9\t1\trunning\t0\t1\t\t\tsrc/a.rs:1:2\t\tf\thigh\timports\ntask\t10\t1\trunning\t0\t1\t\t\tsrc/a.rs:1:2\t\tf\n";
+    let picture = Picture::parse(text).unwrap();
+    let said: Vec<_> = picture.tasks.iter().map(|task| (&*task.priority, &*task.group)).collect();
+    assert_eq!(said, [("high", "imports"), ("", "")]);
+}
+
+#[test]
+fn groups_of_one_name_on_one_runtime_are_one() {
+    let picture =
+        Picture::parse("group\t1\timports\t20\t3\t40\t500\ngroup\t2\timports\t1\t1\t1\t1\ngroup\t1\timports\t30\t1\t2\t1500\n").unwrap();
+    let [first, second] = &picture.groups[..] else { panic!("{picture:?}") };
+    assert_eq!((first.runtime, first.shares, first.tasks, first.polls, first.busy), (1, 50, 4, 42, Duration::from_millis(2)));
+    assert_eq!((second.runtime, &*second.name), (2, "imports"));
+    assert!(Picture::parse("group\t1\timports\tmany\t3\t40\t500\n").is_err());
+}

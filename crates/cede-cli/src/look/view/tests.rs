@@ -6,6 +6,13 @@ use super::{Column, Flow, Mode, View};
 use crate::keys::Key;
 use crate::look::picture::Picture;
 
+/// The same, and the tasks have ranks: 1 is urgent, 2 and 3 are of the group `imports`, 2 in the background.
+pub(in crate::look) fn ranked() -> String {
+    let ranks = [("app::fetch", "urgent\t"), ("app::spin", "background\timports"), ("app::back", "normal\timports")];
+    let tasks = ranks.iter().fold(PICTURE.to_owned(), |text, (future, rank)| text.replace(future, &format!("{future}\t{rank}")));
+    format!("{tasks}group\t1\timports\t20\t2\t40\t500\ngroup\t1\tothers\t30\t0\t2\t1000000\n")
+}
+
 /// Three tasks: 1 waits, 2 runs, 3 is runnable.
 pub(in crate::look) const PICTURE: &str = "\
 runtime\t1\tweb, 2 workers\t3\t1\t2\t1\t4\t6\t1500 20000 7000000 12\t0 0 0 0
@@ -39,8 +46,23 @@ fn each_column_sorts_what_stands_out_first() {
         view.sort = column;
         order(&view)
     });
-    // Task, state, share, polls, rate (none yet), age, name.
-    assert_eq!(orders, [[1, 2, 3], [2, 3, 1], [2, 1, 3], [3, 1, 2], [1, 2, 3], [1, 2, 3], [3, 1, 2]]);
+    let expected = [
+        (Column::Task, [1, 2, 3]),
+        (Column::State, [2, 3, 1]),
+        (Column::Share, [2, 1, 3]),
+        (Column::Polls, [3, 1, 2]),
+        // There is none yet.
+        (Column::Rate, [1, 2, 3]),
+        (Column::Age, [1, 2, 3]),
+        // One waits, the others do not.
+        (Column::Wait, [1, 2, 3]),
+        // All are the same.
+        (Column::Priority, [1, 2, 3]),
+        (Column::Group, [1, 2, 3]),
+        (Column::Name, [3, 1, 2]),
+    ];
+    assert_eq!(orders, expected.map(|(_, order)| order));
+    assert_eq!(Column::ALL, expected.map(|(column, _)| column));
     view.reversed = true;
     assert_eq!(order(&view), [2, 1, 3]);
 }
@@ -126,4 +148,46 @@ fn while_paused_the_picture_stays() {
     type_in(&mut view, "p");
     view.update(Picture::default(), Duration::from_secs(1));
     assert_eq!(order(&view).len(), 0);
+}
+
+#[test]
+fn tasks_are_sorted_by_priority_and_by_group() {
+    let mut view = View::of(4711, Column::Priority);
+    view.update(Picture::parse(&ranked()).unwrap(), Duration::ZERO);
+    assert_eq!(order(&view), [1, 3, 2]);
+    view.sort = Column::Group;
+    assert_eq!(order(&view), [3, 2, 1], "those of none come last");
+    type_in(&mut view, "fimports");
+    assert_eq!(order(&view), [3, 2]);
+}
+
+#[test]
+fn who_has_waited_longest_without_a_poll_is_first() {
+    let waiting = |second: u32| {
+        let task = |number, polls: u32| format!("task\t{number}\t1\twaiting\t0\t{polls}\t{number}000\t\tsrc/a.rs:1:2\tx\tf\n");
+        Picture::parse(&[task(1, 5), task(2, second), task(3, 5)].concat()).unwrap()
+    };
+    let mut view = View::of(4711, Column::Wait);
+    view.update(waiting(0), Duration::ZERO);
+    assert_eq!(order(&view), [3, 2, 1], "the oldest, as long as nothing else is known");
+    view.update(waiting(1), Duration::from_secs(1));
+    view.update(waiting(1), Duration::from_secs(2));
+    let waits: Vec<_> = view.rows().iter().map(|row| (row.task.number, row.waited.unwrap().as_secs())).collect();
+    assert_eq!(waits, [(3, 3), (1, 3), (2, 2)]);
+}
+
+#[test]
+fn the_share_of_a_group_is_what_it_was_busy_or_what_its_tasks_were_seen_to_have() {
+    let mut view = view();
+    let shares = |view: &View| view.groups().iter().map(|row| (row.group.name.clone(), row.share)).collect::<Vec<_>>();
+    assert_eq!(shares(&view), []);
+    view.update(Picture::parse(&ranked()).unwrap(), Duration::from_secs(1));
+    // Task 2 spins; nothing is known yet of what was before.
+    assert_eq!(shares(&view), [("imports".to_owned(), 998), ("others".to_owned(), 0)]);
+    let later = |busy: &str| Picture::parse(&ranked().replace("1000000", busy)).unwrap();
+    view.update(later("1250000"), Duration::from_millis(500));
+    assert_eq!(shares(&view)[1], ("others".to_owned(), 500));
+    // A poll of nine seconds has ended: there are two threads.
+    view.update(later("10250000"), Duration::from_secs(1));
+    assert_eq!(shares(&view)[0], ("others".to_owned(), 2000));
 }

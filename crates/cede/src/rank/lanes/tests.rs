@@ -9,7 +9,7 @@ use crate::rank::{CpuGroup, Priority, Rank, Wanted};
 
 fn rank(id: u64, priority: Priority, group: Option<&CpuGroup>, deadline_ns: Option<u64>) -> Arc<Rank> {
     let wanted = Wanted { priority, group: group.cloned(), deadline: None };
-    Arc::new(Rank { id, wanted, deadline_ns, class: AtomicU8::new(priority as u8), lanes: Weak::new() })
+    Arc::new(Rank { id, wanted, deadline_ns, class: AtomicU8::new(priority as u8), lanes: Weak::new(), usage: None })
 }
 
 const ORDINARY: u64 = 0;

@@ -40,9 +40,13 @@ impl Home for RankedHome {
         let rank = rank::of(task.id());
         // Once pushed, the task may run to its end and take its chunk, and the runtime, with it.
         let shared = shared.clone();
+        let outside = !is_driven_here(&shared);
+        if outside {
+            record::wakes_outside(&shared.parts, &shared.foreign_stats.samples, task);
+        }
         if let Some(rank) = rank
             && shared.push_ranked(task, &rank)
-            && !is_driven_here(&shared)
+            && outside
         {
             shared.timers.driver().unpark();
         }
@@ -62,7 +66,7 @@ where
 {
     let id = Id::next();
     let deadline = wanted.deadline.map(|deadline| shared.parts.clock.at(deadline));
-    let future = Ranked::new(future, id.number(), wanted, deadline, &shared.lanes);
+    let future = Ranked::new(future, id.number(), wanted, deadline, &shared.lanes, &shared.parts.groups);
     let rank = future.rank().clone();
     let push_here = |scheduler: &Scheduler, task| {
         if shared.ordered {
@@ -72,7 +76,10 @@ where
             let _pushed = shared.push_ranked(task, &rank);
         }
     };
-    let push_elsewhere = |task| if shared.ordered { shared.push_to_inbox(task) } else { shared.push_ranked(task, &rank) };
+    let push_elsewhere = |task| {
+        record::spawns_outside(&shared.parts, &shared.foreign_stats.samples, task);
+        if shared.ordered { shared.push_to_inbox(task) } else { shared.push_ranked(task, &rank) }
+    };
     spawn_to::<_, RankedHome>(shared, future, id, site, push_here, push_elsewhere)
 }
 
@@ -102,6 +109,14 @@ impl rank::Scheduler for Scheduler {
 }
 
 impl Scheduler {
+    /// A task that has a rank is still runnable after its poll. That is no wake.
+    pub(super) fn push_again(&self, task: TaskRef) {
+        if let Some(rank) = rank::of(task.id()) {
+            // They are closed by this thread.
+            let _pushed = self.shared.push_ranked(task, &rank);
+        }
+    }
+
     /// The next task, and whether it has a rank.
     #[cold]
     pub(super) fn next_by_rank(&self) -> (Option<TaskRef>, bool) {

@@ -34,6 +34,9 @@ impl Home for RankedHome {
         let rank = rank::of(task.id());
         // Once pushed, the task may run to its end and take its chunk, and the runtime, with it.
         let shared = shared.clone();
+        if !is_driven_here(&shared) {
+            record::wakes_outside(&shared.parts, &shared.foreign_stats.samples, task);
+        }
         if let Some(rank) = rank {
             shared.push_ranked(task, &rank);
         }
@@ -54,16 +57,27 @@ where
     let id = Id::next();
     spans::spawns::<F>(id, site, size_of::<F>(), Made::Task);
     let deadline = wanted.deadline.map(|deadline| shared.parts.clock.at(deadline));
-    let future = Ranked::new(future, id.number(), wanted, deadline, &shared.lanes);
+    let future = Ranked::new(future, id.number(), wanted, deadline, &shared.lanes, &shared.parts.groups);
     let rank = future.rank().clone();
     let now = shared.parts.clock.now();
     spawn_from_elsewhere::<_, RankedHome>(shared, future, id, site, |task| {
-        record::spawns(task);
+        if is_driven_here(shared) {
+            record::spawns(task);
+        } else {
+            record::spawns_outside(&shared.parts, &shared.foreign_stats.samples, task);
+        }
         shared.lanes.push(task, &rank, now).is_ok()
     })
 }
 
 impl Shared {
+    /// A task that has a rank is still runnable after its poll. That is no wake.
+    pub(super) fn push_again(self: &Arc<Self>, task: TaskRef) {
+        if let Some(rank) = rank::of(task.id()) {
+            self.push_ranked(task, &rank);
+        }
+    }
+
     fn push_ranked(self: &Arc<Self>, task: TaskRef, rank: &Arc<Rank>) {
         // Closed lanes mean that the runtime ends and will drop the future itself.
         let Ok(class) = self.lanes.push(task, rank, self.parts.clock.now()) else { return };

@@ -224,7 +224,7 @@ impl Worker {
             }
             match outcome {
                 Outcome::Asleep => {}
-                Outcome::Again if ranked => task.requeue(),
+                Outcome::Again if ranked => self.shared.push_again(task),
                 Outcome::Again => self.push_back(task),
                 Outcome::Completed => {
                     tick.completed += 1;

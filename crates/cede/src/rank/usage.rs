@@ -1,0 +1,178 @@
+//! What the groups of a runtime have had of its threads' time.
+//!
+//! A group may have tasks on several runtimes, so each runtime counts its own. An entry is there as long as anybody has the group, lanes included.
+
+#![forbid(unsafe_code)]
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::CpuGroup;
+use super::group::WeakGroup;
+
+/// The groups that have, or had, tasks on a runtime.
+#[derive(Debug, Default)]
+pub(crate) struct Usages(Mutex<Vec<Arc<Usage>>>);
+
+/// What the tasks of one group did on one runtime.
+#[derive(Debug)]
+pub(crate) struct Usage {
+    group: WeakGroup,
+    tasks: AtomicUsize,
+    polls: AtomicU64,
+    busy_ns: AtomicU64,
+}
+
+/// What the tasks of a [`CpuGroup`] did on a runtime, see [`RuntimeMetrics::cpu_groups`](crate::runtime::RuntimeMetrics::cpu_groups).
+///
+/// ```
+/// # cede::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// use cede::task::{Builder, CpuGroup};
+///
+/// let imports = CpuGroup::new("imports", 20);
+/// Builder::new().group(&imports).spawn(async {}).unwrap().await.unwrap();
+/// let groups = cede::runtime::Handle::current().metrics().cpu_groups();
+/// assert_eq!((groups[0].name(), groups[0].polls()), ("imports", 1));
+/// # });
+/// ```
+#[derive(Clone, Debug)]
+pub struct CpuGroupMetrics {
+    group: CpuGroup,
+    tasks: usize,
+    polls: u64,
+    busy: Duration,
+}
+
+impl Usages {
+    fn entries(&self) -> MutexGuard<'_, Vec<Arc<Usage>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The entry of a group; those of groups that nobody has any more are taken out when there is a new one.
+    pub(super) fn of(&self, group: &CpuGroup) -> Arc<Usage> {
+        let mut entries = self.entries();
+        if let Some(own) = entries.iter().find(|usage| usage.group.is(group)) {
+            return own.clone();
+        }
+        entries.retain(|usage| usage.group.upgrade().is_some());
+        let usage =
+            Arc::new(Usage { group: group.downgrade(), tasks: AtomicUsize::new(0), polls: AtomicU64::new(0), busy_ns: AtomicU64::new(0) });
+        entries.push(usage.clone());
+        usage
+    }
+
+    /// As they are now, in the order in which the groups came.
+    pub(crate) fn metrics(&self) -> Vec<CpuGroupMetrics> {
+        self.entries().iter().filter_map(|usage| usage.metrics()).collect()
+    }
+}
+
+impl Usage {
+    fn metrics(&self) -> Option<CpuGroupMetrics> {
+        Some(CpuGroupMetrics {
+            group: self.group.upgrade()?,
+            tasks: self.tasks.load(Ordering::Relaxed),
+            polls: self.polls.load(Ordering::Relaxed),
+            busy: Duration::from_nanos(self.busy_ns.load(Ordering::Relaxed)),
+        })
+    }
+
+    /// A task of `group`, whose entry this is, is there from now on.
+    pub(super) fn joined(&self, group: &CpuGroup) {
+        self.tasks.fetch_add(1, Ordering::Relaxed);
+        group.joined();
+    }
+
+    pub(super) fn left(&self, group: &CpuGroup) {
+        self.tasks.fetch_sub(1, Ordering::Relaxed);
+        group.left();
+    }
+
+    /// A poll begins; it ends when the result is dropped.
+    pub(super) fn measure<'a>(&'a self, group: &'a CpuGroup) -> Measure<'a> {
+        Measure { usage: self, group, began: Instant::now() }
+    }
+}
+
+pub(super) struct Measure<'a> {
+    usage: &'a Usage,
+    group: &'a CpuGroup,
+    began: Instant,
+}
+
+impl Drop for Measure<'_> {
+    fn drop(&mut self) {
+        let took = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.usage.polls.fetch_add(1, Ordering::Relaxed);
+        self.usage.busy_ns.fetch_add(took, Ordering::Relaxed);
+        self.group.polled(took);
+    }
+}
+
+impl CpuGroupMetrics {
+    /// The name of the group.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.group.name()
+    }
+
+    /// The shares of the group.
+    #[must_use]
+    pub fn shares(&self) -> u32 {
+        self.group.shares()
+    }
+
+    /// How many of its tasks on the runtime have not ended.
+    #[must_use]
+    pub fn tasks(&self) -> usize {
+        self.tasks
+    }
+
+    /// How often its tasks have been polled on the runtime.
+    #[must_use]
+    pub fn polls(&self) -> u64 {
+        self.polls
+    }
+
+    /// The time that these polls took, as in [`CpuGroup::busy_time`].
+    #[must_use]
+    pub fn busy_time(&self) -> Duration {
+        self.busy
+    }
+}
+
+/// `group "imports", 20 shares: 3 tasks, 4711 polls in 1.2s`
+impl std::fmt::Display for CpuGroupMetrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { group, tasks, polls, busy } = self;
+        write!(f, "group \"{}\", {} shares: {tasks} tasks, {polls} polls in {busy:.1?}", group.name(), group.shares())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{CpuGroup, Usages};
+
+    #[test]
+    fn an_entry_is_there_as_long_as_anybody_has_the_group() {
+        let usages = Usages::default();
+        let [kept, short] = ["kept", "short"].map(|name| CpuGroup::new(name, 7));
+        let usage = usages.of(&kept);
+        usage.joined(&kept);
+        drop(usages.of(&kept).measure(&kept));
+        drop(usages.of(&short).measure(&short));
+        let names = |usages: &Usages| usages.metrics().iter().map(|group| group.name().to_owned()).collect::<Vec<_>>();
+        assert_eq!(names(&usages), ["kept", "short"]);
+        drop(short);
+        assert_eq!(names(&usages), ["kept"]);
+        assert_eq!(usages.entries().len(), 2);
+        usages.of(&CpuGroup::new("third", 7));
+        assert_eq!(usages.entries().len(), 2, "that of the second was taken out");
+        let metrics = &usages.metrics()[0];
+        assert_eq!((metrics.tasks(), metrics.polls(), metrics.shares()), (1, 1, 7));
+        assert!(metrics.busy_time() > Duration::ZERO && kept.polls() == 1 && kept.tasks() == 1);
+    }
+}
