@@ -110,6 +110,15 @@ impl Connection {
             Self::Tls(tls) => tls.stream.get_ref().1.alpn_protocol() == Some(b"h2"),
         }
     }
+
+    /// How many bytes the system holds that were not read yet.
+    pub(crate) fn backlog(&self) -> u64 {
+        let socket = match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(tls) => tls.stream.get_ref().0,
+        };
+        rustix::io::ioctl_fionread(socket).unwrap_or(0)
+    }
 }
 
 impl Tls {

@@ -41,6 +41,7 @@ mod host;
 pub mod identity;
 pub mod journal;
 pub mod manifest;
+mod meter;
 pub mod name;
 mod outgoing;
 pub mod plan;

@@ -7,7 +7,8 @@
 //! # The conversation
 //! [`poll_action`](Plan::poll_action) is asked after each event, and when the time that it named has come. An [`Ask`] is answered with
 //! [`handle_head`](Plan::handle_head), [`handle_data`](Plan::handle_data) for each chunk, and one of [`handle_end`](Plan::handle_end) and
-//! [`handle_failure`](Plan::handle_failure). Events of an ask that the plan has given up are ignored, and answered with "stop".
+//! [`handle_failure`](Plan::handle_failure). [`handle_listening`](Plan::handle_listening) and [`handle_starved`](Plan::handle_starved) tell whose fault the time between chunks is; without
+//! them a file gets one connection. Events of an ask that the plan has given up are ignored, and answered with "stop".
 //!
 //! ```text
 //! poll_action ─► Ask(id, range, If-Range) ─► handle_head ─► Take ─► handle_data… ─► handle_end
@@ -43,7 +44,7 @@ use crate::failure::Failure;
 use crate::identity::Identity;
 pub(crate) use answers::refusal;
 use backoff::Backoff;
-use ramp::Ramp;
+use ramp::{Look, Ramp};
 pub use words::{Action, Ask, Id, Piece, Rules, Taken, Trouble, Verdict};
 
 /// How often a download begins anew because the file changed, before that is the failure.
@@ -72,6 +73,8 @@ struct Flight {
     /// How far its answer goes, whatever was split off since.
     reach: Option<u64>,
     receiving: bool,
+    /// What came last is still being dealt with; nobody listens for more.
+    working: bool,
     began: Duration,
     /// When it was sent, or something came last; `None` while it waits for a connection.
     heard: Option<Duration>,
@@ -207,7 +210,8 @@ impl Plan {
         }
         let remaining = self.total.map_or(0, |total| total.saturating_sub(self.have.len()));
         let receiving = self.flights.iter().filter(|flight| flight.receiving).count();
-        self.ramp.update(now, self.received, self.flights.len(), receiving, remaining);
+        let listening = self.flights.iter().all(|flight| !flight.working);
+        self.ramp.update(now, Look { received: self.received, flights: self.flights.len(), receiving, listening, remaining });
         match self.next_ask(now) {
             Some(ask) => Action::Ask(ask),
             None if !matches!(self.stage, Stage::Running) => self.poll_action(now),
@@ -241,11 +245,27 @@ impl Plan {
         self.have = have;
     }
 
+    /// What came last is dealt with; whatever time passes from now on without a chunk is not spent on this side.
+    pub fn handle_listening(&mut self, now: Duration, id: Id) {
+        if let Some(index) = self.flight(id) {
+            self.flights[index].working = false;
+            self.ramp.listen(now);
+        }
+    }
+
+    /// So long until now, this side was ready to receive more of a body, and there was nothing. That is what speaks for another connection.
+    pub fn handle_starved(&mut self, now: Duration, id: Id, starved: Duration) {
+        if self.flight(id).is_some() {
+            self.ramp.starve(now, starved);
+        }
+    }
+
     /// A chunk of a body has come.
     pub fn handle_data(&mut self, now: Duration, id: Id, count: usize) -> Taken {
         let Some(index) = self.flight(id) else { return Taken { pieces: Vec::new(), used: count, more: false } };
         let flight = &mut self.flights[index];
         flight.heard = Some(now);
+        flight.working = true;
         flight.passed += count as u64;
         self.received += count as u64;
         self.ramp.hear(now);

@@ -18,6 +18,7 @@ use url::Url;
 
 use crate::connect::Connector;
 use crate::failure::Setback;
+use crate::meter::{Meter, Metered};
 use crate::outgoing::Outgoing;
 use crate::request::broken;
 
@@ -37,13 +38,14 @@ type Key = (String, usize);
 pub(crate) struct Pool {
     connector: Connector,
     idle: Mutex<HashMap<Key, Vec<Idle>>>,
-    shared: Mutex<HashMap<Key, http2::SendRequest<Outgoing>>>,
+    shared: Mutex<HashMap<Key, (http2::SendRequest<Outgoing>, Arc<Meter>)>>,
     permits: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
 struct Idle {
     sender: http1::SendRequest<Outgoing>,
+    meter: Arc<Meter>,
     since: Instant,
     permit: OwnedSemaphorePermit,
 }
@@ -59,6 +61,7 @@ enum Sender {
 pub(crate) struct Lease {
     key: Key,
     sender: Sender,
+    meter: Arc<Meter>,
     /// Whether it was used before, so that it may turn out to be closed.
     reused: bool,
 }
@@ -82,19 +85,21 @@ impl Pool {
         let key = (target.origin().ascii_serialization(), lane);
         let plain = (key.0.clone(), 0);
         if !fresh {
-            let known = lock(&self.shared).get(&key).filter(|sender| !sender.is_closed()).cloned();
-            if let Some(sender) = known {
-                return Ok(Lease { key, sender: Sender::Many(sender), reused: true });
+            let known = lock(&self.shared).get(&key).filter(|(sender, _)| !sender.is_closed()).cloned();
+            if let Some((sender, meter)) = known {
+                return Ok(Lease { key, sender: Sender::Many(sender), meter, reused: true });
             }
-            while let Some(Idle { mut sender, since, permit }) = self.take_idle(&plain) {
+            while let Some(Idle { mut sender, meter, since, permit }) = self.take_idle(&plain) {
                 if since.elapsed() < TRUST && !sender.is_closed() && sender.ready().await.is_ok() {
-                    return Ok(Lease { key: plain, sender: Sender::One(sender, permit), reused: true });
+                    return Ok(Lease { key: plain, sender: Sender::One(sender, permit), meter, reused: true });
                 }
             }
         }
         let permit = self.permit().await;
         let connection = self.connector.connect(target).await?;
-        if connection.is_http2() {
+        let is_http2 = connection.is_http2();
+        let (connection, meter) = Metered::new(connection);
+        if is_http2 {
             let handshake = http2::Builder::new(CedeExecutor)
                 .timer(CedeTimer)
                 .initial_stream_window_size(WINDOW)
@@ -107,14 +112,14 @@ impl Pool {
                 drop(driver.await);
                 drop(permit);
             });
-            lock(&self.shared).insert(key.clone(), sender.clone());
-            return Ok(Lease { key, sender: Sender::Many(sender), reused: false });
+            lock(&self.shared).insert(key.clone(), (sender.clone(), Arc::clone(&meter)));
+            return Ok(Lease { key, sender: Sender::Many(sender), meter, reused: false });
         }
         let handshake = http1::Builder::new().max_buf_size(READ).handshake(connection).await;
         let (sender, driver) = handshake.map_err(|error| Setback::passing(broken(&error)))?;
         // Errors of the connection also reach the request or the body, where they are reported.
         crate::tasks::spawn(async move { drop(driver.await) });
-        Ok(Lease { key: plain, sender: Sender::One(sender, permit), reused: false })
+        Ok(Lease { key: plain, sender: Sender::One(sender, permit), meter, reused: false })
     }
 
     /// The answer was read to its end: the connection can carry another.
@@ -123,7 +128,7 @@ impl Pool {
         let mut idle = lock(&self.idle);
         let known = idle.entry(lease.key).or_default();
         if known.len() < IDLE && !sender.is_closed() {
-            known.push(Idle { sender, since: Instant::now(), permit });
+            known.push(Idle { sender, meter: lease.meter, since: Instant::now(), permit });
         }
     }
 
@@ -145,6 +150,11 @@ impl Pool {
 impl Lease {
     pub(crate) fn is_reused(&self) -> bool {
         self.reused
+    }
+
+    /// How long it was starved since this was asked last.
+    pub(crate) fn take_starved(&self) -> Duration {
+        self.meter.take()
     }
 
     pub(crate) fn is_http2(&self) -> bool {

@@ -80,7 +80,10 @@ impl Transfer {
 
     async fn receive(&self, id: Id, host: &str, answer: Answer, writer: &mut Writer) {
         let Answer { mut body, lease, .. } = answer;
+        // The wait for the answer's head says nothing about the body.
+        lease.take_starved();
         loop {
+            self.plan().handle_listening(self.now(), id);
             let data = match body.frame().await {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => data,
@@ -94,6 +97,7 @@ impl Transfer {
                 }
             };
             let count = data.len();
+            self.plan().handle_starved(self.now(), id, lease.take_starved());
             match self.keep(id, data, writer).await {
                 Err(error) => return self.fail_on_file("write", &error),
                 Ok(true) => {}

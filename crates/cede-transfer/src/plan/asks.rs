@@ -146,6 +146,7 @@ impl Plan {
             end,
             reach: None,
             receiving: false,
+            working: false,
             began: now,
             heard: None,
             gained: 0,

@@ -1,5 +1,6 @@
 //! Hostile servers by the thousand: whatever they answer, a finished file is of one version, and the number of requests is bounded.
 
+mod links;
 mod world;
 
 use std::time::Duration;
