@@ -30,6 +30,7 @@ mod connect;
 pub mod credentials;
 mod desk;
 mod destination;
+pub mod disk;
 mod download;
 pub mod engine;
 pub mod exit;

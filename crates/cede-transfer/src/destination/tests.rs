@@ -3,12 +3,18 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{Claims, Destination, IfExists, Opened};
+use crate::disk::{Disk, System};
 use crate::exit::Exit;
 
+fn system() -> Arc<dyn Disk> {
+    Arc::new(System)
+}
+
 fn open(dir: &Path, name: &str, if_exists: IfExists, claims: &Claims) -> Result<Opened, super::Failure> {
-    super::open(dir, name, if_exists, claims, super::Earlier::Of("http://h/"))
+    super::open(dir, name, if_exists, claims, super::Earlier::Of("http://h/"), &system())
 }
 
 /// A directory that is removed at the end.

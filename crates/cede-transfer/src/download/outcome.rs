@@ -200,11 +200,11 @@ async fn write_whole<T: Send + 'static>(
 ) -> Result<Result<T, std::path::PathBuf>, Failure> {
     let (dir, name) = place_of(transfer)?;
     let (if_exists, claims) = (transfer.shared.settings.if_exists, transfer.shared.claims.clone());
-    blocking(move || match destination::open(&dir, &name, if_exists, &claims, Earlier::Nothing)? {
+    let disk = Arc::clone(&transfer.shared.settings.disk);
+    blocking(move || match destination::open(&dir, &name, if_exists, &claims, Earlier::Nothing, &disk)? {
         Opened::Skip(path) => Ok(Err(path)),
         Opened::Ready(destination, _) => {
-            std::io::Write::write_all(&mut destination.file().as_ref(), &bytes)
-                .map_err(|error| Failure::of_file("write", destination.part(), &error))?;
+            disk.write_at(&destination.file(), &bytes, 0).map_err(|error| Failure::of_file("write", destination.part(), &error))?;
             Ok(Ok(then(destination, false)))
         }
     })
