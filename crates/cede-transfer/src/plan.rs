@@ -73,8 +73,8 @@ struct Flight {
     /// How far its answer goes, whatever was split off since.
     reach: Option<u64>,
     receiving: bool,
-    /// What came last is still being dealt with; nobody listens for more.
-    working: bool,
+    /// Since when somebody listens for more; `None` while what came last is being dealt with.
+    listening: Option<Duration>,
     began: Duration,
     /// When it was sent, or something came last; `None` while it waits for a connection.
     heard: Option<Duration>,
@@ -210,8 +210,10 @@ impl Plan {
         }
         let remaining = self.total.map_or(0, |total| total.saturating_sub(self.have.len()));
         let receiving = self.flights.iter().filter(|flight| flight.receiving).count();
-        let listening = self.flights.iter().all(|flight| !flight.working);
-        self.ramp.update(now, Look { received: self.received, flights: self.flights.len(), receiving, listening, remaining });
+        let listening = self.flights.iter().all(|flight| flight.listening.is_some());
+        let start = self.ramp.window_start().unwrap_or(now);
+        let waits = self.flights.iter().filter_map(|flight| Some(now.saturating_sub(flight.listening?.max(start)))).sum();
+        self.ramp.update(now, Look { received: self.received, flights: self.flights.len(), receiving, listening, waits, remaining });
         match self.next_ask(now) {
             Some(ask) => Action::Ask(ask),
             None if !matches!(self.stage, Stage::Running) => self.poll_action(now),
@@ -248,7 +250,7 @@ impl Plan {
     /// What came last is dealt with; whatever time passes from now on without a chunk is not spent on this side.
     pub fn handle_listening(&mut self, now: Duration, id: Id) {
         if let Some(index) = self.flight(id) {
-            self.flights[index].working = false;
+            self.flights[index].listening = Some(now);
             self.ramp.listen(now);
         }
     }
@@ -265,7 +267,7 @@ impl Plan {
         let Some(index) = self.flight(id) else { return Taken { pieces: Vec::new(), used: count, more: false } };
         let flight = &mut self.flights[index];
         flight.heard = Some(now);
-        flight.working = true;
+        flight.listening = None;
         flight.passed += count as u64;
         self.received += count as u64;
         self.ramp.hear(now);

@@ -146,7 +146,7 @@ impl Plan {
             end,
             reach: None,
             receiving: false,
-            working: false,
+            listening: None,
             began: now,
             heard: None,
             gained: 0,

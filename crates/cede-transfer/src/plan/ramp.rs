@@ -82,6 +82,8 @@ pub(super) struct Look {
     pub(super) receiving: usize,
     /// Whether all that came was dealt with, so that silence is not this side's.
     pub(super) listening: bool,
+    /// The waits under way, as far as they are within the window, added up.
+    pub(super) waits: Duration,
     /// How many bytes are missing.
     pub(super) remaining: u64,
 }
@@ -103,6 +105,11 @@ impl Ramp {
 
     pub(super) fn limit(&self) -> usize {
         self.limit
+    }
+
+    /// When the window under way began.
+    pub(super) fn window_start(&self) -> Option<Duration> {
+        self.window.as_ref().map(|window| window.start)
     }
 
     /// Something came.
@@ -156,7 +163,7 @@ impl Ramp {
         // A server that has stopped altogether gets no further connections, and a slow line is silent now and then too.
         let silent = (window.silent + silence).as_secs_f64() >= elapsed * SILENT;
         let paced = silent && look.received - self.stepped >= BURST;
-        let starved = window.starved.as_secs_f64() >= elapsed * look.flights as f64 * STARVED;
+        let starved = (window.starved + look.waits).as_secs_f64() >= elapsed * look.flights as f64 * STARVED;
         let grows = self.last.replace(rate).is_none_or(|last| rate > last * GROWTH);
         self.windows += 1;
         if let Some((fewer, slower)) = self.before

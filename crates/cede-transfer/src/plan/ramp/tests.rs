@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Look, Ramp};
 
 fn look(ramp: &Ramp, received: u64, remaining: u64) -> Look {
-    Look { received, flights: ramp.limit(), receiving: ramp.limit(), listening: true, remaining }
+    Look { received, flights: ramp.limit(), receiving: ramp.limit(), listening: true, waits: Duration::ZERO, remaining }
 }
 
 /// Runs for some seconds; `rate` tells the bytes per second of so many connections, and `idle` which part of its time each waits for bytes. Returns the most and
