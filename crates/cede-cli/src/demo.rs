@@ -18,8 +18,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use sha2::{Digest, Sha256};
-
 use crate::cli::DemoArgs;
 use crate::get::Row as Watched;
 use crate::interrupt;
@@ -30,6 +28,7 @@ use crate::progress::view::{Drawing, View, Wish};
 use crate::progress::{Board, Phase};
 use cede_transfer::Exit;
 use cede_transfer::engine::{Check, Engine, Job, Output, Settings, Stop};
+use cede_transfer::sum::Algorithm;
 use cede_transfer::tasks;
 use cede_transfer::units;
 use origin::Origin;
@@ -235,9 +234,8 @@ fn as_threads(origin: &Origin, dir: &Path, wish: Wish, interrupt: &Stop) -> io::
 }
 
 fn hash_of(path: &Path) -> io::Result<[u8; 32]> {
-    let mut hash = Sha256::new();
-    io::copy(&mut fs::File::open(path)?, &mut hash)?;
-    Ok(hash.finalize().into())
+    let sum = cede_transfer::sum_of(path, Algorithm::Sha256).map_err(|failure| io::Error::other(failure.to_string()))?;
+    Ok(sum.value.try_into().expect("a SHA-256 has 32 bytes"))
 }
 
 /// How many threads this process has.

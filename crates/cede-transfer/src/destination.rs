@@ -262,7 +262,7 @@ impl Destination {
     }
 
     /// Syncs what was written, and then says so (J1 of [`journal`]). `None`: there is no journal.
-    pub(crate) fn claim(&mut self, extents: &Extents) -> io::Result<()> {
+    pub(crate) fn claim(&mut self, extents: &Extents, hash: Option<&journal::Hash>) -> io::Result<()> {
         let Some(journal) = &self.journal else { return Ok(()) };
         if self.unsure {
             return Ok(());
@@ -270,7 +270,8 @@ impl Destination {
         // Set before anything can fail: a second sync would succeed, because the system reports each loss once.
         self.unsure = true;
         self.disk.sync(&self.file)?;
-        self.disk.append(journal, &journal::claim(extents.iter()))?;
+        let hash = hash.filter(|hash| extents.contains(0..hash.at)).map(journal::hash);
+        self.disk.append(journal, &[journal::claim(extents.iter()), hash.unwrap_or_default()].concat())?;
         self.disk.sync(journal)?;
         self.unsure = false;
         Ok(())

@@ -22,7 +22,7 @@ use url::Url;
 use crate::engine::{Cause, Check, Complete, Job, Output, Shared, Stop, Unfinished, Watch};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::journal::Subject;
+use crate::journal::{Hash, Subject};
 use crate::plan::{Action, Id, Plan};
 use crate::sink::{Sink, lock};
 use crate::sum::Sum;
@@ -46,6 +46,8 @@ pub(crate) struct Transfer {
     sink: Mutex<Option<Arc<Sink>>>,
     /// What ended the download without the plan: a file that is good enough, or one that cannot be written.
     early: Mutex<Option<Result<Complete, Unfinished>>>,
+    /// The checksum as far as an earlier run got, until the follower has it.
+    hashed: Mutex<Option<Hash>>,
     /// What the answers told besides bytes.
     told: Mutex<Told>,
     watch: Arc<dyn Watch>,
@@ -88,6 +90,7 @@ pub(crate) async fn run(shared: Arc<Shared>, job: Job, watch: Arc<dyn Watch>, st
         plan: Mutex::new(plan),
         sink: Mutex::default(),
         early: Mutex::default(),
+        hashed: Mutex::default(),
         told: Mutex::default(),
         watch,
         wake: Notify::new(),
@@ -228,7 +231,7 @@ impl Driver {
             file: (0, 0),
         };
         drop(plan);
-        let written = sink.written();
+        let (written, hash) = (sink.written(), self.follower.known().cloned());
         Some(move || {
             let mut guard = lock(&destination);
             let Some(destination) = guard.as_mut() else { return Ok(()) };
@@ -236,11 +239,19 @@ impl Driver {
                 subject.file = destination.identity()?;
                 destination.begin_journal(&subject)?;
             }
-            destination.claim(&written)
+            destination.claim(&written, hash.as_ref())
         })
     }
 
+    /// Hands the follower what an earlier run left of the checksum.
+    fn adopt_hash(&mut self) {
+        if let Some(hash) = lock(&self.transfer.hashed).take() {
+            self.follower.resume(hash);
+        }
+    }
+
     fn follow(&mut self) {
+        self.adopt_hash();
         if let Some(sink) = self.transfer.sink() {
             self.follower.step(&sink, &self.transfer.plan);
         }
@@ -253,6 +264,7 @@ impl Driver {
     /// Drops all bytes, after everybody who might still write has ended (D1).
     async fn start_over(&mut self, why: &str) -> Result<(), Failure> {
         self.land().await;
+        lock(&self.transfer.hashed).take();
         self.follower.start_over().await;
         if let Some(sink) = self.transfer.sink() {
             sink.start_over().await.map_err(|error| self.transfer.file_failure("empty", &error))?;

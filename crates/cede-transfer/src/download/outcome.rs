@@ -38,6 +38,7 @@ impl Driver {
             let failure = Failure::new(Exit::Failed, "not everything that came was written; this is a fault of the program");
             return self.give_up(Cause::Failed(failure)).await;
         }
+        self.adopt_hash();
         let checked = cede::select! {
             biased;
             exit = self.stop.requested() => Err(Cause::Stopped(exit)),
@@ -63,7 +64,8 @@ impl Driver {
     }
 
     /// Keeps what has come, and says where.
-    pub(super) async fn give_up(self, cause: Cause) -> Result<Complete, Unfinished> {
+    pub(super) async fn give_up(mut self, cause: Cause) -> Result<Complete, Unfinished> {
+        self.follower.settle().await;
         let transfer = &self.transfer;
         let Some(sink) = transfer.sink() else { return Err(Unfinished { cause, kept: None }) };
         if let Some(bytes) = sink.take_memory() {

@@ -46,6 +46,7 @@ impl Transfer {
                 self.plan().resume(journal.subject.identity.clone(), journal.extents.clone());
                 self.watch.have(journal.extents.len());
                 self.watch.resumed(journal.extents.len());
+                *lock(&self.hashed) = journal.hash;
             }
             self.named(&destination, journal.subject.identity.total);
             self.put_sink(Sink::on_disk(destination, journal.extents));
@@ -65,6 +66,7 @@ impl Transfer {
             // An earlier run left a part under the name that only this answer told.
             Ok(Some((sink, Some(journal)))) => {
                 self.watch.resumed(journal.extents.len());
+                *lock(&self.hashed) = journal.hash;
                 self.plan().resume(journal.subject.identity, journal.extents);
                 self.put_sink(sink);
                 None
