@@ -324,6 +324,10 @@ impl Destination {
 
     /// Puts the complete file under its name (I1, I2, I6). Without `sync`, that is true for a crash of the process, but not for one of the machine.
     pub(crate) fn commit(self, sync: bool) -> Result<PathBuf, Failure> {
+        if self.unsure {
+            let what = format!("{} may not be on disk as it was written", shown(&self.part));
+            return Err(Failure::new(Exit::Files, what).help("see what the system says about the disk, and download again"));
+        }
         if sync {
             self.disk.sync(&self.file).map_err(|error| Failure::of_file("write", &self.part, &error))?;
         }

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use cede::sync::{CancellationToken, Notify};
-use cede::task::JoinHandle;
+use cede::task::{JoinError, JoinHandle};
 use url::Url;
 
 use crate::engine::{Cause, Check, Complete, Job, Output, Shared, Stop, Unfinished, Watch};
@@ -133,6 +133,13 @@ impl Transfer {
         self.shared.epoch.elapsed()
     }
 
+    /// A claim that failed ends the download, also one whose bytes are all there: the sync may have lost some, and the next one would not say so.
+    fn end_of_claim(&self, result: Result<std::io::Result<()>, JoinError>) {
+        if let Err(error) = result.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
+            self.fail_on_file("write the journal of", &error);
+        }
+    }
+
     /// Something that no server is to blame for, such as a full disk.
     fn end_early(&self, end: Result<Complete, Unfinished>) {
         lock(&self.early).get_or_insert(end);
@@ -184,9 +191,7 @@ impl Driver {
             () = async { match &sink { Some(sink) => sink.progress.notified().await, None => std::future::pending().await } } => {}
             result = async { match &mut self.claim { Some(claim) => claim.await, None => std::future::pending().await } } => {
                 self.claim = None;
-                if let Err(error) = result.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
-                    self.transfer.fail_on_file("write the journal of", &error);
-                }
+                self.transfer.end_of_claim(result);
             }
             () = self.follower.stepped() => {
                 self.transfer.plan().handle_consumed(self.follower.at());
@@ -287,7 +292,8 @@ impl Driver {
             drop(flight.task.await);
         }
         if let Some(claim) = self.claim.take() {
-            drop(claim.await);
+            let result = claim.await;
+            self.transfer.end_of_claim(result);
         }
     }
 }
