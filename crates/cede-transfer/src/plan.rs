@@ -30,6 +30,7 @@
 mod answers;
 mod asks;
 pub(crate) mod backoff;
+mod links;
 mod ramp;
 mod watchdog;
 mod words;
@@ -44,7 +45,7 @@ use crate::failure::Failure;
 use crate::identity::Identity;
 pub(crate) use answers::refusal;
 use backoff::Backoff;
-use ramp::{Look, Ramp};
+use ramp::Ramp;
 pub use words::{Action, Ask, Id, Piece, Rules, Taken, Trouble, Verdict};
 
 /// How often a download begins anew because the file changed, before that is the failure.
@@ -208,12 +209,7 @@ impl Plan {
             Stage::Done => return Action::Done,
             Stage::Failed(failure) => return Action::Failed(failure.clone()),
         }
-        let remaining = self.total.map_or(0, |total| total.saturating_sub(self.have.len()));
-        let receiving = self.flights.iter().filter(|flight| flight.receiving).count();
-        let listening = self.flights.iter().all(|flight| flight.listening.is_some());
-        let start = self.ramp.window_start().unwrap_or(now);
-        let waits = self.flights.iter().filter_map(|flight| Some(now.saturating_sub(flight.listening?.max(start)))).sum();
-        self.ramp.update(now, Look { received: self.received, flights: self.flights.len(), receiving, listening, waits, remaining });
+        self.look_at_links(now);
         match self.next_ask(now) {
             Some(ask) => Action::Ask(ask),
             None if !matches!(self.stage, Stage::Running) => self.poll_action(now),
@@ -245,21 +241,6 @@ impl Plan {
         self.identity = Some(identity);
         self.high_water = have.len();
         self.have = have;
-    }
-
-    /// What came last is dealt with; whatever time passes from now on without a chunk is not spent on this side.
-    pub fn handle_listening(&mut self, now: Duration, id: Id) {
-        if let Some(index) = self.flight(id) {
-            self.flights[index].listening = Some(now);
-            self.ramp.listen(now);
-        }
-    }
-
-    /// So long until now, this side was ready to receive more of a body, and there was nothing. That is what speaks for another connection.
-    pub fn handle_starved(&mut self, now: Duration, id: Id, starved: Duration) {
-        if self.flight(id).is_some() {
-            self.ramp.starve(now, starved);
-        }
     }
 
     /// A chunk of a body has come.

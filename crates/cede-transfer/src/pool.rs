@@ -38,9 +38,12 @@ type Key = (String, usize);
 pub(crate) struct Pool {
     connector: Connector,
     idle: Mutex<HashMap<Key, Vec<Idle>>>,
-    shared: Mutex<HashMap<Key, (http2::SendRequest<Outgoing>, Arc<Meter>)>>,
+    shared: Mutex<HashMap<Key, Shared>>,
     permits: Arc<Semaphore>,
 }
+
+/// An HTTP/2 connection, which carries many requests.
+type Shared = (http2::SendRequest<Outgoing>, Arc<Meter>);
 
 #[derive(Debug)]
 struct Idle {
