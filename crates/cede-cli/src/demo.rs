@@ -3,7 +3,7 @@
 //! The first half is the code of `cede get`; nothing is made easier for it. While files still arrive, those that are complete are read back and hashed on the
 //! blocking pool. The demo succeeds only if every hash of both halves is right.
 //!
-//! Threads are counted by asking the kernel, ten times a second, for the most that this process had at once; the server's thread is not counted.
+//! Threads are counted by asking the kernel, ten times a second, for the most that this process had at once; the server's threads are not counted.
 //! Tasks are counted where they are spawned; the server's are not counted either.
 
 mod content;
@@ -18,8 +18,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use sha2::{Digest, Sha256};
-
 use crate::cli::DemoArgs;
 use crate::get::Row as Watched;
 use crate::interrupt;
@@ -30,6 +28,8 @@ use crate::progress::view::{Drawing, View, Wish};
 use crate::progress::{Board, Phase};
 use cede_transfer::Exit;
 use cede_transfer::engine::{Check, Engine, Job, Output, Settings, Stop};
+use cede_transfer::plan::Rules;
+use cede_transfer::sum::Algorithm;
 use cede_transfer::tasks;
 use cede_transfer::units;
 use origin::Origin;
@@ -110,7 +110,7 @@ fn demo(args: &DemoArgs, interrupt: &Stop) -> io::Result<bool> {
     let scratch = Scratch::new()?;
     // Both ends of each connection are in this process.
     let files = usize::from(args.files).min(limits::transfers_at_once() / 2).max(1);
-    let origin = Origin::start(files)?;
+    let origin = Origin::start(&scratch.0.join("site"), files)?;
     let total = origin.exhibits().iter().map(|exhibit| exhibit.size).sum();
     say(&format!("{files} files, {} in all, from a server in this process at {}\n", units::bytes(total), origin.address()));
 
@@ -154,7 +154,9 @@ fn as_tasks(origin: &Origin, dir: &Path, wish: Wish, interrupt: &Stop) -> io::Re
 
 /// Returns how many files arrived with the right hash.
 async fn download_all(origin: &Origin, dir: &Path, board: &Board, view: View, census: Census, interrupt: Stop) -> usize {
-    let engine = Engine::new(Settings { per_host: limits::connections(1), ..Settings::default() });
+    // The server limits each connection, and the threads have one for each file.
+    let rules = Rules { segments: 1, ..Rules::default() };
+    let engine = Engine::new(Settings { rules, per_host: limits::connections(1), ..Settings::default() });
     let downloads: Vec<_> = origin
         .exhibits()
         .iter()
@@ -235,12 +237,12 @@ fn as_threads(origin: &Origin, dir: &Path, wish: Wish, interrupt: &Stop) -> io::
 }
 
 fn hash_of(path: &Path) -> io::Result<[u8; 32]> {
-    let mut hash = Sha256::new();
-    io::copy(&mut fs::File::open(path)?, &mut hash)?;
-    Ok(hash.finalize().into())
+    let sum = cede_transfer::sum_of(path, Algorithm::Sha256).map_err(|failure| io::Error::other(failure.to_string()))?;
+    Ok(sum.value.try_into().expect("a SHA-256 has 32 bytes"))
 }
 
-/// How many threads this process has.
+/// How many threads this process has besides the server's.
 fn threads_now() -> Option<usize> {
-    Some(fs::read_dir("/proc/self/task").ok()?.count())
+    let is_servers = |task: &fs::DirEntry| fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name.trim_end() == origin::NAME);
+    Some(fs::read_dir("/proc/self/task").ok()?.flatten().filter(|task| !is_servers(task)).count())
 }

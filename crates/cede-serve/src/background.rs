@@ -9,6 +9,9 @@ use cede::sync::oneshot;
 use crate::server::{Drained, Server};
 use crate::settings::Settings;
 
+/// What its threads are called, so that they can be told from those of the rest of the process.
+pub const THREAD_NAME: &str = "cede-serve";
+
 /// A running server; it stops when this is dropped.
 ///
 /// ```
@@ -32,12 +35,12 @@ impl Background {
     /// As [`Server::bind`], and if there can be no runtime or thread.
     pub fn start(settings: Settings) -> io::Result<Self> {
         let listener = TcpListener::bind(settings.address)?;
-        let runtime = cede::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = cede::runtime::Builder::new_current_thread().enable_all().thread_name(THREAD_NAME).build()?;
         let server = runtime.block_on(async { Server::on(listener, settings) })?;
         let (address, base) = (server.local_addr(), server.url());
         let (stop, stopped) = oneshot::channel();
         let serve = move || runtime.block_on(server.run(async { drop(stopped.await) }));
-        let thread = std::thread::Builder::new().name("cede-serve".to_owned()).spawn(serve)?;
+        let thread = std::thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(serve)?;
         Ok(Self { address, base, stop: Some(stop), thread: Some(thread) })
     }
 

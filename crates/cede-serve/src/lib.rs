@@ -39,7 +39,7 @@ pub mod tls;
 mod units;
 mod upload;
 
-pub use background::Background;
+pub use background::{Background, THREAD_NAME};
 pub use note::{Log, Silent};
 pub use server::{Drained, Server};
 pub use settings::Settings;

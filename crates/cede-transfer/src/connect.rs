@@ -3,7 +3,6 @@
 //! The time limit covers all of it together, because that is what a user waits for. Through a proxy, `https` goes in a tunnel (`CONNECT`), so that the proxy sees
 //! the host's name and no more; `http` is asked of the proxy itself, in the request.
 
-mod metered;
 mod proxy;
 mod race;
 mod trust;
@@ -26,7 +25,6 @@ use url::{Host, Url};
 
 use crate::exit::Exit;
 use crate::failure::{Failure, Setback, printable};
-pub(crate) use metered::Metered;
 pub use proxy::Proxies;
 use trust::Trust;
 
@@ -112,6 +110,15 @@ impl Connection {
             Self::Tls(tls) => tls.stream.get_ref().1.alpn_protocol() == Some(b"h2"),
         }
     }
+
+    /// How many bytes the system holds that were not read yet.
+    pub(crate) fn backlog(&self) -> u64 {
+        let socket = match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(tls) => tls.stream.get_ref().0,
+        };
+        rustix::io::ioctl_fionread(socket).unwrap_or(0)
+    }
 }
 
 impl Tls {
@@ -148,15 +155,16 @@ async fn resolve(url: &Url) -> Result<Vec<SocketAddr>, Setback> {
         Some(Host::Domain(host)) => host.to_owned(),
         None => return Err(Setback::fatal(Failure::new(Exit::Usage, "the URL names no host"))),
     };
-    let shown = printable(&host);
-    let unknown = |why: &str| {
-        let failure =
-            Failure::new(Exit::Dns, format!("could not resolve the host name {shown}: {why}")).help("check the spelling and the network");
-        // The system's resolver tells "there is none" from "ask again" only in words.
-        if why.to_ascii_lowercase().contains("temporary") { Setback::passing(failure) } else { Setback::fatal(failure) }
-    };
-    let addresses: Vec<_> = cede::net::lookup_host((host.as_str(), port)).await.map_err(|error| unknown(&error.to_string()))?.collect();
-    if addresses.is_empty() { Err(unknown("it has no address")) } else { Ok(addresses) }
+    let addresses: Vec<_> =
+        cede::net::lookup_host((host.as_str(), port)).await.map_err(|error| unresolved(&host, &error.to_string()))?.collect();
+    if addresses.is_empty() { Err(unresolved(&host, "it has no address")) } else { Ok(addresses) }
+}
+
+/// What a name without an address means: the system's resolver tells "there is none" from "ask again" only in words.
+fn unresolved(host: &str, why: &str) -> Setback {
+    let what = format!("could not resolve the host name {}: {why}", printable(host));
+    let failure = Failure::new(Exit::Dns, what).help("check the spelling and the network");
+    if why.to_ascii_lowercase().contains("temporary") { Setback::passing(failure) } else { Setback::fatal(failure) }
 }
 
 fn server_name(url: &Url) -> Result<ServerName<'static>, Failure> {
@@ -206,6 +214,30 @@ impl hyper::rt::Write for Connection {
         match self.get_mut() {
             Self::Plain(stream) => hyper::rt::Write::poll_shutdown(Pin::new(stream), cx),
             Self::Tls(tls) => AsyncWrite::poll_close(Pin::new(&mut tls.stream), cx),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! What the resolver says, and what that means.
+
+    use super::unresolved;
+    use crate::exit::Exit;
+    use crate::plan::Trouble;
+
+    #[test]
+    fn names_that_may_have_an_address_later() {
+        // As glibc and musl say EAI_AGAIN, which is what SERVFAIL and a silent resolver become, and EAI_NONAME, EAI_NODATA, EAI_FAIL.
+        for (why, trouble) in [
+            ("failed to lookup address information: Temporary failure in name resolution", Trouble::Passing),
+            ("failed to lookup address information: Name or service not known", Trouble::Fatal),
+            ("failed to lookup address information: No address associated with hostname", Trouble::Fatal),
+            ("failed to lookup address information: Non-recoverable failure in name resolution", Trouble::Fatal),
+        ] {
+            let setback = unresolved("host\u{1b}[1m.example", why);
+            assert_eq!((setback.trouble, setback.failure.exit()), (trouble, Exit::Dns), "{why}");
+            assert!(!setback.failure.to_string().contains('\u{1b}'), "{}", setback.failure);
         }
     }
 }

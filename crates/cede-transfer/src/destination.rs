@@ -16,13 +16,14 @@ mod mark;
 mod whole;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read, Seek};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, flock, renameat_with};
+use rustix::fs::{FlockOperation, OFlags, flock};
 
+use crate::disk::Disk;
 use crate::exit::Exit;
 use crate::extents::Extents;
 use crate::failure::{Failure, printable};
@@ -79,10 +80,20 @@ pub(crate) struct Destination {
     journal: Option<File>,
     /// Whether there is one at all; it may be another URL's.
     has_file: bool,
+    disk: Arc<dyn Disk>,
+    /// A sync failed: the system has forgotten which bytes it could not write, so that none can be claimed any more.
+    unsure: bool,
 }
 
 /// Opens `dir/name.part` for writing, and creates the directory if need be. What an earlier run left there may stay.
-pub(crate) fn open(dir: &Path, name: &str, if_exists: IfExists, claims: &Claims, earlier: Earlier<'_>) -> Result<Opened, Failure> {
+pub(crate) fn open(
+    dir: &Path,
+    name: &str,
+    if_exists: IfExists,
+    claims: &Claims,
+    earlier: Earlier<'_>,
+    disk: &Arc<dyn Disk>,
+) -> Result<Opened, Failure> {
     if !dir.as_os_str().is_empty() {
         fs::create_dir_all(dir).map_err(|error| Failure::of_file("create the directory", dir, &error))?;
     }
@@ -126,7 +137,16 @@ pub(crate) fn open(dir: &Path, name: &str, if_exists: IfExists, claims: &Claims,
         let (journal, file_of_journal) = journal.unzip();
         let has_file = journal.is_some();
         return Ok(Opened::Ready(
-            Destination { target, part, file: Arc::new(file), overwrite, journal: file_of_journal.flatten(), has_file },
+            Destination {
+                target,
+                part,
+                file: Arc::new(file),
+                overwrite,
+                journal: file_of_journal.flatten(),
+                has_file,
+                disk: Arc::clone(disk),
+                unsure: false,
+            },
             journal,
         ));
     }
@@ -234,19 +254,27 @@ impl Destination {
     pub(crate) fn begin_journal(&mut self, subject: &journal::Subject) -> io::Result<()> {
         let path = journal_of(&self.part);
         forget_journal(&self.part);
-        let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
-        file.write_all(&journal::begin(subject))?;
+        let file = OpenOptions::new().write(true).create_new(true).open(path)?;
+        self.disk.append(&file, &journal::begin(subject))?;
         self.journal = Some(file);
         self.has_file = true;
         Ok(())
     }
 
     /// Syncs what was written, and then says so (J1 of [`journal`]). `None`: there is no journal.
-    pub(crate) fn claim(&mut self, extents: &Extents) -> io::Result<()> {
-        let Some(journal) = &mut self.journal else { return Ok(()) };
-        self.file.sync_data()?;
-        journal.write_all(&journal::claim(extents.iter()))?;
-        journal.sync_data()
+    pub(crate) fn claim(&mut self, extents: &Extents, hash: Option<&journal::Hash>) -> io::Result<()> {
+        let Some(journal) = &self.journal else { return Ok(()) };
+        if self.unsure {
+            return Ok(());
+        }
+        // Set before anything can fail: a second sync would succeed, because the system reports each loss once.
+        self.unsure = true;
+        self.disk.sync(&self.file)?;
+        let hash = hash.filter(|hash| extents.contains(0..hash.at)).map(journal::hash);
+        self.disk.append(journal, &[journal::claim(extents.iter()), hash.unwrap_or_default()].concat())?;
+        self.disk.sync(journal)?;
+        self.unsure = false;
+        Ok(())
     }
 
     /// Drops the journal: what is there is not what it should be.
@@ -275,7 +303,15 @@ impl Destination {
         if self.forget() {
             sync_directory(&self.part);
         }
-        self.file.set_len(0)
+        self.disk.empty(&self.file)?;
+        // What was lost is not missed any more.
+        self.unsure = false;
+        Ok(())
+    }
+
+    /// What the file is on.
+    pub(crate) fn disk(&self) -> Arc<dyn Disk> {
+        Arc::clone(&self.disk)
     }
 
     pub(crate) fn part(&self) -> &Path {
@@ -288,8 +324,12 @@ impl Destination {
 
     /// Puts the complete file under its name (I1, I2, I6). Without `sync`, that is true for a crash of the process, but not for one of the machine.
     pub(crate) fn commit(self, sync: bool) -> Result<PathBuf, Failure> {
+        if self.unsure {
+            let what = format!("{} may not be on disk as it was written", shown(&self.part));
+            return Err(Failure::new(Exit::Files, what).help("see what the system says about the disk, and download again"));
+        }
         if sync {
-            self.file.sync_data().map_err(|error| Failure::of_file("write", &self.part, &error))?;
+            self.disk.sync(&self.file).map_err(|error| Failure::of_file("write", &self.part, &error))?;
         }
         if !leads_to(&self.part, &self.file).map_err(|error| Failure::of_file("find", &self.part, &error))? {
             return Err(Failure::new(Exit::Files, format!("{} was moved or replaced during the download", shown(&self.part)))
@@ -297,8 +337,7 @@ impl Destination {
         }
         // Before the rename: a complete file must not pass for an unfinished one, even if its own name ends in `.part`.
         mark::clear(&self.file);
-        let renamed = if self.overwrite { fs::rename(&self.part, &self.target) } else { rename_new(&self.part, &self.target) };
-        renamed.map_err(|error| {
+        self.disk.rename(&self.part, &self.target, self.overwrite).map_err(|error| {
             mark::set(&self.file);
             match error.kind() {
                 io::ErrorKind::AlreadyExists => exists(&self.target).help(format!("the download is complete in {}", shown(&self.part))),
@@ -318,7 +357,7 @@ impl Destination {
 
     /// Leaves the `.part` on disk, or removes it when nothing is in it. Returns its path if it stayed.
     pub(crate) fn keep(self) -> io::Result<Option<PathBuf>> {
-        self.file.sync_data()?;
+        self.disk.sync(&self.file)?;
         if !leads_to(&self.part, &self.file)? {
             return Err(io::Error::other("it was moved or replaced during the download"));
         }
@@ -358,20 +397,6 @@ pub(crate) fn leads_to(path: &Path, file: &File) -> io::Result<bool> {
 fn sync_directory(of: &Path) {
     let dir = of.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     drop(File::open(dir).and_then(|dir| dir.sync_all()));
-}
-
-/// Renames unless the target exists.
-fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
-    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::OPNOTSUPP) => {
-            // A file system without the flag: check first, which leaves a short moment for somebody else to create the file.
-            if fs::symlink_metadata(to).is_ok() {
-                return Err(io::ErrorKind::AlreadyExists.into());
-            }
-            fs::rename(from, to)
-        }
-        result => result.map_err(io::Error::from),
-    }
 }
 
 fn exists(target: &Path) -> Failure {

@@ -16,14 +16,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use cede::sync::{CancellationToken, Notify};
-use cede::task::JoinHandle;
+use cede::task::{JoinError, JoinHandle};
 use url::Url;
 
 use crate::control::Control;
 use crate::engine::{Cause, Check, Complete, Job, Output, Shared, Stop, Unfinished, Watch};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::journal::Subject;
+use crate::journal::{Hash, Subject};
 use crate::plan::{Action, Id, Plan};
 use crate::sink::{Sink, lock};
 use crate::slow::Wait;
@@ -49,6 +49,8 @@ pub(crate) struct Transfer {
     /// What ended the download without the plan: a file that is good enough, or one that cannot be written.
     early: Mutex<Option<Result<Complete, Unfinished>>>,
     control: Control,
+    /// The checksum as far as an earlier run got, until the follower has it.
+    hashed: Mutex<Option<Hash>>,
     /// What the answers told besides bytes.
     told: Mutex<Told>,
     watch: Arc<dyn Watch>,
@@ -92,6 +94,7 @@ pub(crate) async fn run(shared: Arc<Shared>, job: Job, watch: Arc<dyn Watch>, st
         sink: Mutex::default(),
         early: Mutex::default(),
         control: stop.control().clone(),
+        hashed: Mutex::default(),
         told: Mutex::default(),
         watch,
         wake: Notify::new(),
@@ -136,6 +139,13 @@ impl Transfer {
 
     fn now(&self) -> Duration {
         self.shared.epoch.elapsed()
+    }
+
+    /// A claim that failed ends the download, also one whose bytes are all there: the sync may have lost some, and the next one would not say so.
+    fn end_of_claim(&self, result: Result<std::io::Result<()>, JoinError>) {
+        if let Err(error) = result.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
+            self.fail_on_file("write the journal of", &error);
+        }
     }
 
     /// Something that no server is to blame for, such as a full disk.
@@ -215,9 +225,7 @@ impl Driver {
             () = async { match &sink { Some(sink) => sink.progress.notified().await, None => std::future::pending().await } } => {}
             result = async { match &mut self.claim { Some(claim) => claim.await, None => std::future::pending().await } } => {
                 self.claim = None;
-                if let Err(error) = result.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
-                    self.transfer.fail_on_file("write the journal of", &error);
-                }
+                self.transfer.end_of_claim(result);
             }
             () = self.follower.stepped() => {
                 self.transfer.plan().handle_consumed(self.follower.at());
@@ -263,7 +271,7 @@ impl Driver {
             file: (0, 0),
         };
         drop(plan);
-        let written = sink.written();
+        let (written, hash) = (sink.written(), self.follower.known().cloned());
         Some(move || {
             let mut guard = lock(&destination);
             let Some(destination) = guard.as_mut() else { return Ok(()) };
@@ -271,11 +279,19 @@ impl Driver {
                 subject.file = destination.identity()?;
                 destination.begin_journal(&subject)?;
             }
-            destination.claim(&written)
+            destination.claim(&written, hash.as_ref())
         })
     }
 
+    /// Hands the follower what an earlier run left of the checksum.
+    fn adopt_hash(&mut self) {
+        if let Some(hash) = lock(&self.transfer.hashed).take() {
+            self.follower.resume(hash);
+        }
+    }
+
     fn follow(&mut self) {
+        self.adopt_hash();
         if let Some(sink) = self.transfer.sink() {
             self.follower.step(&sink, &self.transfer.plan);
         }
@@ -288,6 +304,7 @@ impl Driver {
     /// Drops all bytes, after everybody who might still write has ended (D1).
     async fn start_over(&mut self, why: &str) -> Result<(), Failure> {
         self.land().await;
+        lock(&self.transfer.hashed).take();
         self.follower.start_over().await;
         if let Some(sink) = self.transfer.sink() {
             sink.start_over().await.map_err(|error| self.transfer.file_failure("empty", &error))?;
@@ -310,7 +327,8 @@ impl Driver {
             drop(flight.task.await);
         }
         if let Some(claim) = self.claim.take() {
-            drop(claim.await);
+            let result = claim.await;
+            self.transfer.end_of_claim(result);
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::cookies::Cookies;
 use crate::credentials::Credentials;
 use crate::desk::Desk;
 use crate::destination::{Claims, IfExists};
+use crate::disk::{Disk, System};
 use crate::download;
 use crate::exit::Exit;
 use crate::failure::{Failure, printable};
@@ -61,6 +62,8 @@ pub struct Settings {
     pub resume: Resume,
     /// How often the journal is written; as much may be fetched again after a crash.
     pub claim_every: Duration,
+    /// What the files are on.
+    pub disk: Arc<dyn Disk>,
 }
 
 impl Default for Settings {
@@ -81,6 +84,7 @@ impl Default for Settings {
             connections: 256,
             resume: Resume::SameUrl,
             claim_every: Duration::from_secs(1),
+            disk: Arc::new(System),
         }
     }
 }

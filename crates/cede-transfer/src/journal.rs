@@ -10,18 +10,21 @@
 //! - J2: whatever prefix of a journal is read, everything in it is true.
 //! - J3: the subject names the `.part` by device and inode, so that a journal cannot speak for a file that was put in its place.
 //!
-//! A hash is not kept: the state of one cannot be written down with the usual libraries, and reading the prefix again is far faster than fetching it.
+//! A third kind of record is the state of the running checksum after so many bytes from the beginning, all of which were claimed before (so J1 holds for it too). It
+//! saves the next run from reading them again. What is done to the `.part` between two runs by somebody else, it does not see. Kinds that are not known are skipped.
 
 use std::ops::Range;
 
 use crate::extents::Extents;
 use crate::identity::Identity;
+use crate::sum::Algorithm;
 
 /// What every journal begins with.
 pub const MAGIC: &[u8] = b"cede download journal 1\n";
 
 const SUBJECT: u8 = 1;
 const EXTENTS: u8 = 2;
+const HASH: u8 = 3;
 /// Longer records are garbage.
 const LONGEST: usize = 1 << 20;
 
@@ -40,6 +43,17 @@ pub struct Subject {
     pub file: (u64, u64),
 }
 
+/// A checksum in the making, after `at` bytes from the beginning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hash {
+    /// Of which kind.
+    pub algorithm: Algorithm,
+    /// How many bytes are in it.
+    pub at: u64,
+    /// As [`Hasher::state`](crate::sum::Hasher::state) gives it.
+    pub state: Vec<u8>,
+}
+
 /// What a journal says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Journal {
@@ -47,6 +61,8 @@ pub struct Journal {
     pub subject: Subject,
     /// Which bytes are on disk.
     pub extents: Extents,
+    /// The latest state of the running checksum.
+    pub hash: Option<Hash>,
     /// How many bytes of the journal were understood; the rest is to be cut off before anything is appended.
     pub valid: u64,
 }
@@ -81,13 +97,28 @@ pub fn claim(extents: impl Iterator<Item = Range<u64>>) -> Vec<u8> {
     record(EXTENTS, &payload.0)
 }
 
+/// A record of the running checksum; every byte in it has to be claimed before.
+pub fn hash(hash: &Hash) -> Vec<u8> {
+    let mut payload = Writer(Vec::new());
+    payload.text(hash.algorithm.name());
+    payload.number(hash.at);
+    payload.0.extend(&hash.state);
+    record(HASH, &payload.0)
+}
+
 /// Reads as much as is true (J2). `None`: not even the subject is.
 pub fn read(bytes: &[u8]) -> Option<Journal> {
     let mut rest = bytes.strip_prefix(MAGIC)?;
     let mut journal = Journal { subject: subject(next(&mut rest).filter(|(kind, _)| *kind == SUBJECT)?.1)?, ..Journal::default() };
     loop {
         journal.valid = (bytes.len() - rest.len()) as u64;
-        let Some((EXTENTS, payload)) = next(&mut rest) else { return Some(journal) };
+        let Some((kind, payload)) = next(&mut rest) else { return Some(journal) };
+        if kind == HASH {
+            journal.hash = running(payload).filter(|hash| journal.extents.contains(0..hash.at)).or(journal.hash);
+        }
+        if kind != EXTENTS {
+            continue;
+        }
         let mut numbers = Reader(payload);
         while let (Some(start), Some(end)) = (numbers.number(), numbers.number()) {
             if start < end && journal.subject.identity.total.is_none_or(|total| end <= total) {
@@ -95,6 +126,12 @@ pub fn read(bytes: &[u8]) -> Option<Journal> {
             }
         }
     }
+}
+
+fn running(payload: &[u8]) -> Option<Hash> {
+    let mut reader = Reader(payload);
+    let (algorithm, at) = (reader.text()?.parse().ok()?, reader.number()?);
+    Some(Hash { algorithm, at, state: reader.0.to_vec() })
 }
 
 fn record(kind: u8, payload: &[u8]) -> Vec<u8> {

@@ -7,7 +7,8 @@
 //! # The conversation
 //! [`poll_action`](Plan::poll_action) is asked after each event, and when the time that it named has come. An [`Ask`] is answered with
 //! [`handle_head`](Plan::handle_head), [`handle_data`](Plan::handle_data) for each chunk, and one of [`handle_end`](Plan::handle_end) and
-//! [`handle_failure`](Plan::handle_failure). Events of an ask that the plan has given up are ignored, and answered with "stop".
+//! [`handle_failure`](Plan::handle_failure). [`handle_listening`](Plan::handle_listening) and [`handle_starved`](Plan::handle_starved) tell whose fault the time between chunks is; without
+//! them a file gets one connection. Events of an ask that the plan has given up are ignored, and answered with "stop".
 //!
 //! ```text
 //! poll_action ─► Ask(id, range, If-Range) ─► handle_head ─► Take ─► handle_data… ─► handle_end
@@ -29,6 +30,7 @@
 mod answers;
 mod asks;
 pub(crate) mod backoff;
+mod links;
 mod pause;
 mod ramp;
 mod watchdog;
@@ -73,6 +75,8 @@ struct Flight {
     /// How far its answer goes, whatever was split off since.
     reach: Option<u64>,
     receiving: bool,
+    /// Since when somebody listens for more; `None` while what came last is being dealt with.
+    listening: Option<Duration>,
     began: Duration,
     /// When it was sent, or something came last; `None` while it waits for a connection.
     heard: Option<Duration>,
@@ -206,9 +210,7 @@ impl Plan {
             Stage::Done => return Action::Done,
             Stage::Failed(failure) => return Action::Failed(failure.clone()),
         }
-        let remaining = self.total.map_or(0, |total| total.saturating_sub(self.have.len()));
-        let receiving = self.flights.iter().filter(|flight| flight.receiving).count();
-        self.ramp.update(now, self.received, self.flights.len(), receiving, remaining);
+        self.look_at_links(now);
         match self.next_ask(now) {
             Some(ask) => Action::Ask(ask),
             None if !matches!(self.stage, Stage::Running) => self.poll_action(now),
@@ -247,6 +249,7 @@ impl Plan {
         let Some(index) = self.flight(id) else { return Taken { pieces: Vec::new(), used: count, more: false } };
         let flight = &mut self.flights[index];
         flight.heard = Some(now);
+        flight.listening = None;
         flight.passed += count as u64;
         self.received += count as u64;
         self.ramp.hear(now);

@@ -16,11 +16,11 @@ use hyper::client::conn::{http1, http2};
 use hyper::{Request, Response};
 use url::Url;
 
-use crate::connect::{Connector, Metered};
+use crate::connect::Connector;
 use crate::failure::Setback;
+use crate::meter::{Meter, Metered};
 use crate::outgoing::Outgoing;
 use crate::request::broken;
-use crate::slow::Meter;
 
 /// How long an idle connection is trusted; servers close theirs after a while.
 const TRUST: Duration = Duration::from_secs(15);
@@ -38,15 +38,18 @@ type Key = (String, usize);
 pub(crate) struct Pool {
     connector: Connector,
     idle: Mutex<HashMap<Key, Vec<Idle>>>,
-    shared: Mutex<HashMap<Key, (http2::SendRequest<Outgoing>, Meter)>>,
+    shared: Mutex<HashMap<Key, Shared>>,
     permits: Arc<Semaphore>,
 }
+
+/// An HTTP/2 connection, which carries many requests.
+type Shared = (http2::SendRequest<Outgoing>, Arc<Meter>);
 
 #[derive(Debug)]
 struct Idle {
     sender: http1::SendRequest<Outgoing>,
+    meter: Arc<Meter>,
     since: Instant,
-    meter: Meter,
     permit: OwnedSemaphorePermit,
 }
 
@@ -61,7 +64,7 @@ enum Sender {
 pub(crate) struct Lease {
     key: Key,
     sender: Sender,
-    meter: Meter,
+    meter: Arc<Meter>,
     /// Whether it was used before, so that it may turn out to be closed.
     reused: bool,
 }
@@ -89,7 +92,7 @@ impl Pool {
             if let Some((sender, meter)) = known {
                 return Ok(Lease { key, sender: Sender::Many(sender), meter, reused: true });
             }
-            while let Some(Idle { mut sender, since, meter, permit }) = self.take_idle(&plain) {
+            while let Some(Idle { mut sender, meter, since, permit }) = self.take_idle(&plain) {
                 if since.elapsed() < TRUST && !sender.is_closed() && sender.ready().await.is_ok() {
                     return Ok(Lease { key: plain, sender: Sender::One(sender, permit), meter, reused: true });
                 }
@@ -112,7 +115,7 @@ impl Pool {
                 drop(driver.await);
                 drop(permit);
             });
-            lock(&self.shared).insert(key.clone(), (sender.clone(), meter.clone()));
+            lock(&self.shared).insert(key.clone(), (sender.clone(), Arc::clone(&meter)));
             return Ok(Lease { key, sender: Sender::Many(sender), meter, reused: false });
         }
         let handshake = http1::Builder::new().max_buf_size(READ).handshake(connection).await;
@@ -128,7 +131,7 @@ impl Pool {
         let mut idle = lock(&self.idle);
         let known = idle.entry(lease.key).or_default();
         if known.len() < IDLE && !sender.is_closed() {
-            known.push(Idle { sender, since: Instant::now(), meter: lease.meter, permit });
+            known.push(Idle { sender, meter: lease.meter, since: Instant::now(), permit });
         }
     }
 
@@ -155,6 +158,11 @@ impl Lease {
     /// How silent the line is.
     pub(crate) fn meter(&self) -> &Meter {
         &self.meter
+    }
+
+    /// How long it was starved since this was asked last.
+    pub(crate) fn take_starved(&self) -> Duration {
+        self.meter.take_starved()
     }
 
     pub(crate) fn is_http2(&self) -> bool {

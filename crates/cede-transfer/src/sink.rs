@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -19,6 +19,7 @@ use cede::sync::Notify;
 use cede::task::{JoinHandle, spawn_blocking};
 
 use crate::destination::Destination;
+use crate::disk::Disk;
 use crate::extents::Extents;
 
 /// What a write job gets at a time.
@@ -40,7 +41,7 @@ pub(crate) struct Sink {
 #[derive(Debug)]
 enum Store {
     Memory(Mutex<Vec<u8>>),
-    Disk { file: Arc<File>, destination: Arc<Mutex<Option<Destination>>> },
+    Disk { file: Arc<File>, destination: Arc<Mutex<Option<Destination>>>, disk: Arc<dyn Disk> },
     Spool(Arc<File>),
 }
 
@@ -50,8 +51,8 @@ impl Sink {
     }
 
     pub(crate) fn on_disk(destination: Destination, written: Extents) -> Self {
-        let file = destination.file();
-        Self::new(Store::Disk { file, destination: Arc::new(Mutex::new(Some(destination))) }, written)
+        let (file, disk) = (destination.file(), destination.disk());
+        Self::new(Store::Disk { file, destination: Arc::new(Mutex::new(Some(destination))), disk }, written)
     }
 
     pub(crate) fn spool(file: File) -> Self {
@@ -139,6 +140,15 @@ impl Sink {
         spawn_blocking(job).await.map_err(io::Error::other)?
     }
 
+    /// Writes to the file, if there is one; blocks.
+    fn write(&self, bytes: &[u8], at: u64) -> io::Result<()> {
+        match &self.store {
+            Store::Memory(_) => Ok(()),
+            Store::Disk { file, disk, .. } => disk.write_at(file, bytes, at),
+            Store::Spool(file) => file.write_all_at(bytes, at),
+        }
+    }
+
     fn note(&self, at: u64, size: usize) {
         let size = size as u64;
         lock(&self.written).insert(at..at + size);
@@ -152,25 +162,54 @@ impl Sink {
     }
 }
 
-/// Gathers the chunks of one connection into large writes, of which one at a time is under way while the next is gathered. So memory is bounded, and the disk and
-/// the network work at the same time.
+/// Gathers the chunks of one connection into large writes, which a job on the blocking pool does while more is received.
+///
+/// The job goes on while there is something to write, and this side while there is room in the queue. So where threads have to wait long for their turn, each gets
+/// a good deal done with it; a hand-over for each write would make the download as slow as the turns are rare.
 #[derive(Debug)]
 pub(crate) struct Writer {
     sink: Arc<Sink>,
     at: u64,
     gathered: Vec<Bytes>,
     size: usize,
-    /// Full batches, until their turn. More than one only where a chunk had gaps.
-    ready: VecDeque<(u64, Vec<Bytes>)>,
-    busy: Option<JoinHandle<io::Result<()>>>,
+    queue: Arc<Queue>,
+    job: Option<JoinHandle<io::Result<()>>>,
+}
+
+/// What waits to be written.
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    /// Told when half of the room is free again, and when the job ends.
+    room: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    batches: VecDeque<(u64, Vec<Bytes>)>,
+    /// In the batches, and in the one that is being written.
+    bytes: usize,
+    /// Whether there is a job that has not yet seen the queue empty.
+    busy: bool,
+}
+
+/// What all writers of the process keep waiting, as far as each can still have a batch.
+const ROOM: usize = 4 << 20;
+/// How many writers there are; a mere count.
+static WRITERS: AtomicUsize = AtomicUsize::new(0);
+
+/// What one writer may keep waiting.
+fn room() -> usize {
+    (ROOM / WRITERS.load(Ordering::Relaxed).max(1)).max(BATCH)
 }
 
 impl Writer {
     pub(crate) fn new(sink: Arc<Sink>) -> Self {
-        Self { sink, at: 0, gathered: Vec::new(), size: 0, ready: VecDeque::new(), busy: None }
+        WRITERS.fetch_add(1, Ordering::Relaxed);
+        Self { sink, at: 0, gathered: Vec::new(), size: 0, queue: Arc::default(), job: None }
     }
 
-    /// Takes bytes for a place; waits only if the disk is two batches behind.
+    /// Takes bytes for a place; waits only if the disk is too far behind.
     ///
     /// # Cancel safety
     /// If this is dropped, the bytes are kept for [`finish`](Self::finish).
@@ -197,48 +236,108 @@ impl Writer {
         if self.size >= BATCH {
             self.close_batch();
         }
-        self.pump().await
+        self.start().await?;
+        self.wait_for_room().await
     }
 
     /// Writes what is left, and waits for all of it.
     pub(crate) async fn finish(mut self) -> io::Result<()> {
         self.close_batch();
-        self.pump().await?;
-        self.idle().await
+        self.start().await?;
+        self.end_of_job().await
     }
 
     fn close_batch(&mut self) {
         if self.size > 0 {
-            self.size = 0;
-            self.ready.push_back((self.at, std::mem::take(&mut self.gathered)));
+            let mut waiting = lock(&self.queue.waiting);
+            waiting.bytes += std::mem::take(&mut self.size);
+            waiting.batches.push_back((self.at, std::mem::take(&mut self.gathered)));
         }
     }
 
-    /// Starts the batches that are full, one after the other. A batch leaves the queue only when its job is started.
-    async fn pump(&mut self) -> io::Result<()> {
-        while !self.ready.is_empty() {
-            self.idle().await?;
-            let Some((at, chunks)) = self.ready.pop_front() else { break };
-            let sink = Arc::clone(&self.sink);
-            self.busy = Some(spawn_blocking(move || {
-                let Some(file) = sink.file() else { return Ok(()) };
-                let mut place = at;
-                for chunk in &chunks {
-                    file.write_all_at(chunk, place)?;
-                    place += chunk.len() as u64;
-                }
-                sink.note(at, (place - at) as usize);
-                Ok(())
-            }));
+    /// Sees to it that there is a job if there is something to write.
+    async fn start(&mut self) -> io::Result<()> {
+        let is_needed = |waiting: &Waiting| !waiting.busy && !waiting.batches.is_empty();
+        if !is_needed(&lock(&self.queue.waiting)) {
+            return Ok(());
+        }
+        // It has seen the queue empty, so this is short.
+        self.end_of_job().await?;
+        lock(&self.queue.waiting).busy = true;
+        let (sink, turn) = (Arc::clone(&self.sink), Turn(Arc::clone(&self.queue)));
+        self.job = Some(spawn_blocking(move || turn.write_all(&sink)));
+        Ok(())
+    }
+
+    async fn wait_for_room(&mut self) -> io::Result<()> {
+        let room = room();
+        let is_full = |waiting: &Waiting| waiting.busy && waiting.bytes > room;
+        while is_full(&lock(&self.queue.waiting)) {
+            let told = self.queue.room.notified();
+            if is_full(&lock(&self.queue.waiting)) {
+                told.await;
+            }
+        }
+        // It may have ended with an error, or because a writer was late.
+        self.start().await
+    }
+
+    async fn end_of_job(&mut self) -> io::Result<()> {
+        let Some(job) = &mut self.job else { return Ok(()) };
+        let result = job.await;
+        self.job = None;
+        result.unwrap_or_else(|error| Err(io::Error::other(error)))
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        WRITERS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A job's turn at the queue. However it ends, nobody goes on waiting for it.
+struct Turn(Arc<Queue>);
+
+impl Turn {
+    fn write_all(self, sink: &Sink) -> io::Result<()> {
+        while let Some((at, chunks)) = self.next() {
+            let mut place = at;
+            for chunk in &chunks {
+                sink.write(chunk, place)?;
+                place += chunk.len() as u64;
+            }
+            let size = (place - at) as usize;
+            sink.note(at, size);
+            drop(chunks);
+            let mut waiting = lock(&self.0.waiting);
+            let half = room() / 2;
+            let was_full = waiting.bytes > half;
+            waiting.bytes -= size;
+            let is_time = was_full && waiting.bytes <= half;
+            drop(waiting);
+            if is_time {
+                self.0.room.notify_one();
+            }
         }
         Ok(())
     }
 
-    async fn idle(&mut self) -> io::Result<()> {
-        let Some(job) = &mut self.busy else { return Ok(()) };
-        let result = job.await;
-        self.busy = None;
-        result.unwrap_or_else(|error| Err(io::Error::other(error)))
+    /// The next batch. `None`: the turn is over; whoever adds one from now on starts another job.
+    fn next(&self) -> Option<(u64, Vec<Bytes>)> {
+        let mut waiting = lock(&self.0.waiting);
+        let next = waiting.batches.pop_front();
+        waiting.busy = next.is_some();
+        next
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut waiting = lock(&self.0.waiting);
+        waiting.busy = false;
+        drop(waiting);
+        self.0.room.notify_one();
     }
 }
 

@@ -15,13 +15,13 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::task::Poll;
 use std::time::Duration;
 
 use cede::time::Instant;
 
+use crate::meter::Meter;
 use crate::sink::lock;
 use crate::units;
 
@@ -416,50 +416,3 @@ impl Drop for Waiting<'_> {
         }
     }
 }
-
-/// How long nothing was there to be read from a connection whose reader wanted something. Mere counts: nothing else is read because of them, so no ordering is
-/// needed.
-#[derive(Clone, Debug)]
-pub(crate) struct Meter(Arc<Line>);
-
-#[derive(Debug)]
-struct Line {
-    epoch: Instant,
-    silent: AtomicU64,
-    /// Since when, in nanoseconds after the epoch and one more; 0 while something was there.
-    since: AtomicU64,
-}
-
-impl Meter {
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(Line { epoch: Instant::now(), silent: AtomicU64::new(0), since: AtomicU64::new(0) }))
-    }
-
-    /// A read found nothing.
-    pub(crate) fn nothing(&self) {
-        if self.0.since.load(Ordering::Relaxed) == 0 {
-            self.0.since.store(self.now() + 1, Ordering::Relaxed);
-        }
-    }
-
-    /// A read found something, or the end.
-    pub(crate) fn something(&self) {
-        if self.0.since.load(Ordering::Relaxed) != 0 {
-            let since = self.0.since.swap(0, Ordering::Relaxed);
-            self.0.silent.fetch_add((self.now() + 1).saturating_sub(since), Ordering::Relaxed);
-        }
-    }
-
-    fn silent(&self) -> Duration {
-        let since = self.0.since.load(Ordering::Relaxed);
-        let under_way = if since == 0 { 0 } else { (self.now() + 1).saturating_sub(since) };
-        Duration::from_nanos(self.0.silent.load(Ordering::Relaxed) + under_way)
-    }
-
-    fn now(&self) -> u64 {
-        u64::try_from(self.0.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX)
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::HeaderMap;
 use sha2::Digest;
+use sha2::digest::common::hazmat::{SerializableState, SerializedState};
 
 use crate::units;
 
@@ -84,6 +85,20 @@ impl Algorithm {
         }
     }
 
+    /// Goes on with a checksum from its [`state`](Hasher::state). `None`: this is not one of this algorithm.
+    pub fn resume(self, state: &[u8]) -> Option<Hasher> {
+        fn of<T: SerializableState>(state: &[u8]) -> Option<T> {
+            T::deserialize(&SerializedState::<T>::try_from(state).ok()?).ok()
+        }
+        match self {
+            Self::Sha256 => of(state).map(Hasher::Sha256),
+            Self::Sha512 => of(state).map(Hasher::Sha512),
+            Self::Sha1 => of(state).map(Hasher::Sha1),
+            Self::Md5 => of(state).map(Hasher::Md5),
+            Self::Blake3 => None,
+        }
+    }
+
     /// Begins a checksum.
     pub fn hasher(self) -> Hasher {
         match self {
@@ -107,6 +122,17 @@ impl Hasher {
             Self::Blake3(hasher) => {
                 hasher.update(bytes);
             }
+        }
+    }
+
+    /// What another process needs to go on with it. `None`: BLAKE3's is a tree that its library does not hand out.
+    pub fn state(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Sha256(hasher) => Some(hasher.serialize().to_vec()),
+            Self::Sha512(hasher) => Some(hasher.serialize().to_vec()),
+            Self::Sha1(hasher) => Some(hasher.serialize().to_vec()),
+            Self::Md5(hasher) => Some(hasher.serialize().to_vec()),
+            Self::Blake3(_) => None,
         }
     }
 
@@ -220,6 +246,25 @@ mod tests {
         assert_eq!(of(Algorithm::Md5), "md5:5eb63bbbe01eeed093cb22bb8f5acdc3");
         assert_eq!(of(Algorithm::Blake3), "blake3:d74981efa70a0c880b8d8c1985d075dbcbf679b99a5f9914e5aaf96b831a9e24");
         assert!(of(Algorithm::Sha512).starts_with("sha512:309ecc489c12d6eb4cc40f50c902f2b4"));
+    }
+
+    #[test]
+    fn another_process_can_go_on() {
+        for algorithm in Algorithm::ALL {
+            let mut hasher = algorithm.hasher();
+            hasher.update(&[7; 1000]);
+            let Some(state) = hasher.state() else {
+                assert_eq!(algorithm, Algorithm::Blake3);
+                continue;
+            };
+            let mut again = algorithm.resume(&state).unwrap();
+            again.update(b"the rest");
+            hasher.update(b"the rest");
+            assert_eq!(again.finish(), hasher.finish());
+            assert!(algorithm.resume(&state[1..]).is_none());
+            let others = Algorithm::ALL.into_iter().filter(|other| *other != algorithm);
+            assert!(others.into_iter().all(|other| other.resume(&state).is_none()));
+        }
     }
 
     #[test]

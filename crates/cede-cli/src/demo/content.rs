@@ -1,7 +1,6 @@
 //! The bytes of a demo file: pseudo-random, so that no part looks like another, and computed from their place, so that nobody has to store them.
 
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
 
 /// The size of the pieces in which content is made.
 pub(super) const PIECE: u64 = 32 * 1024;
@@ -18,18 +17,6 @@ pub(super) fn piece(seed: u64, offset: u64, size: u64) -> Bytes {
     }
     bytes.truncate(count);
     bytes.into()
-}
-
-/// The SHA-256 of a whole file.
-pub(super) fn sha256(seed: u64, size: u64) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    let mut offset = 0;
-    while offset < size {
-        let piece = piece(seed, offset, size);
-        hash.update(&piece);
-        offset += piece.len() as u64;
-    }
-    hash.finalize().into()
 }
 
 /// The finalizer of the splitmix64 generator: every bit of the input changes half of the output.

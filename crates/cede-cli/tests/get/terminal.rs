@@ -62,3 +62,24 @@ fn no_color_and_no_bars_when_asked() {
     let text = shown(&place, &["-f", "--progress", "lines", &server.url("/slow/a")], &[]);
     assert!(text.starts_with("saved a"), "{text:?}");
 }
+
+#[test]
+fn a_window_that_changes_its_size() {
+    let (server, place) = (Server::http(), Place::new("terminal-resize"));
+    let (mut ours, theirs) = terminal();
+    let mut command = place.command(&["get", &server.url("/slow/a")]);
+    let mut child = command.env("TERM", "xterm-256color").stderr(Stdio::from(theirs)).spawn().unwrap();
+    drop(command);
+    let (mut text, mut buffer, mut sizes) = (Vec::new(), [0; 4096], [(24, 20), (3, 200), (1, 1), (0, 0)].into_iter());
+    // With each thing that is drawn the window is another one, and that is said by the signal.
+    while let Ok(count @ 1..) = ours.read(&mut buffer) {
+        text.extend_from_slice(&buffer[..count]);
+        if let Some((rows, columns)) = sizes.next() {
+            tcsetwinsize(&ours, Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+            // It may have ended just now.
+            let _ = rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::WINCH);
+        }
+    }
+    assert!(child.wait().unwrap().success(), "{}", String::from_utf8_lossy(&text));
+    assert_eq!(place.names(), ["a"]);
+}

@@ -3,12 +3,18 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{Claims, Destination, IfExists, Opened};
+use crate::disk::{Disk, System};
 use crate::exit::Exit;
 
+fn system() -> Arc<dyn Disk> {
+    Arc::new(System)
+}
+
 fn open(dir: &Path, name: &str, if_exists: IfExists, claims: &Claims) -> Result<Opened, super::Failure> {
-    super::open(dir, name, if_exists, claims, super::Earlier::Of("http://h/"))
+    super::open(dir, name, if_exists, claims, super::Earlier::Of("http://h/"), &system())
 }
 
 /// A directory that is removed at the end.
@@ -304,4 +310,31 @@ fn what_is_there_sends_a_small_file_the_long_way() {
     assert_eq!(whole(&scratch.0, &claims), None);
     assert_eq!(scratch.names(), ["f"]);
     assert!(claims.take(&scratch.0.join("f")).is_some(), "who created nothing claims nothing");
+}
+
+/// A disk whose first sync fails.
+#[derive(Debug, Default)]
+struct Unsure(std::sync::atomic::AtomicBool);
+
+impl Disk for Unsure {
+    fn sync(&self, file: &fs::File) -> std::io::Result<()> {
+        if self.0.swap(true, std::sync::atomic::Ordering::Relaxed) { System.sync(file) } else { Err(rustix::io::Errno::IO.into()) }
+    }
+}
+
+#[test]
+fn after_a_failed_sync_nothing_is_claimed_and_nothing_gets_its_name() {
+    let scratch = Scratch::new("unsure");
+    let disk: Arc<dyn Disk> = Arc::new(Unsure::default());
+    let opened = super::open(&scratch.0, "f", IfExists::Error, &Claims::default(), super::Earlier::Nothing, &disk).unwrap();
+    let Opened::Ready(mut destination, None) = opened else { panic!("nobody left anything") };
+    write(&destination, "text");
+    destination.begin_journal(&crate::journal::Subject::default()).unwrap();
+    let all: crate::extents::Extents = std::iter::once(0..4).collect();
+    assert!(destination.claim(&all, None).is_err());
+    destination.claim(&all, None).unwrap();
+    let journal = fs::read(super::journal_of(destination.part())).unwrap();
+    assert!(crate::journal::read(&journal).unwrap().extents.is_empty());
+    assert_eq!(destination.commit(true).unwrap_err().exit(), Exit::Files);
+    assert!(!scratch.names().contains(&"f".to_owned()));
 }

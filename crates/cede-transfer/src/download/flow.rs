@@ -97,10 +97,13 @@ impl Transfer {
         let Answer { mut body, lease, .. } = answer;
         let ledger = self.control().ledger();
         let mut paused = std::pin::pin!(self.control().paused());
+        // The wait for the answer's head says nothing about the body.
+        lease.take_starved();
         loop {
             if !self.is_wanted_now(id).await {
                 return;
             }
+            self.plan().handle_listening(self.now(), id);
             let frame = cede::select! {
                 biased;
                 frame = ledger.wait_for_bytes(lease.meter(), body.frame()) => frame,
@@ -123,6 +126,7 @@ impl Transfer {
             };
             let count = data.len();
             ledger.came(count);
+            self.plan().handle_starved(self.now(), id, lease.take_starved());
             match ledger.wait(Wait::Disk, self.keep(id, data, writer)).await {
                 Err(error) => return self.fail_on_file("write", &error),
                 Ok(true) => {}

@@ -11,6 +11,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use crate::engine::{Check, Job, Pipe};
+use crate::journal::Hash;
 use crate::plan::Plan;
 use crate::sink::{Sink, lock};
 use crate::sum::{Algorithm, Hasher, Sum};
@@ -25,6 +26,8 @@ pub(super) struct Follower {
     state: State,
     at: u64,
     algorithm: Option<Algorithm>,
+    /// The checksum as it was after the last step, for the journal.
+    known: Option<Hash>,
 }
 
 #[expect(clippy::large_enum_variant, reason = "there is one for each download, and it stays where it is")]
@@ -46,11 +49,35 @@ impl Follower {
             Check::Manifest(manifest) => manifest.sum().map(|sum| sum.algorithm),
             Check::Size => None,
         };
-        Self { pipe: job.output.pipe(), state: State::Idle(algorithm.map(Algorithm::hasher)), at: 0, algorithm }
+        Self { pipe: job.output.pipe(), state: State::Idle(algorithm.map(Algorithm::hasher)), at: 0, algorithm, known: None }
     }
 
     fn is_needed(&self) -> bool {
         self.pipe.is_some() || self.algorithm.is_some()
+    }
+
+    /// Goes on where an earlier run was, if that made the same kind of checksum.
+    pub(super) fn resume(&mut self, hash: Hash) {
+        if self.at > 0 || self.pipe.is_some() || self.algorithm != Some(hash.algorithm) || !matches!(self.state, State::Idle(_)) {
+            return;
+        }
+        if let Some(hasher) = hash.algorithm.resume(&hash.state) {
+            self.state = State::Idle(Some(hasher));
+            self.at = hash.at;
+            self.known = Some(hash);
+        }
+    }
+
+    /// Waits for a step under way whose end would say more of the checksum; not for a pipe, which may never take another byte.
+    pub(super) async fn settle(&mut self) {
+        if self.pipe.is_none() && matches!(self.state, State::Busy(_)) {
+            self.stepped().await;
+        }
+    }
+
+    /// The checksum of a prefix, if there is one that can be written down.
+    pub(super) fn known(&self) -> Option<&Hash> {
+        self.known.as_ref()
     }
 
     /// The server told another kind of checksum than was expected.
@@ -98,6 +125,8 @@ impl Follower {
         self.state = match result {
             Ok((at, hasher, Ok(()))) => {
                 self.at = at;
+                let state = hasher.as_ref().and_then(Hasher::state);
+                self.known = state.zip(self.algorithm).map(|(state, algorithm)| Hash { algorithm, at, state });
                 State::Idle(hasher)
             }
             Ok((_, _, Err(error))) => State::Failed(error),
@@ -115,6 +144,7 @@ impl Follower {
             self.stepped().await;
         }
         self.at = 0;
+        self.known = None;
         self.state = State::Idle(self.algorithm.map(Algorithm::hasher));
     }
 

@@ -39,6 +39,7 @@ impl Driver {
             let failure = Failure::new(Exit::Failed, "not everything that came was written; this is a fault of the program");
             return self.give_up(Cause::Failed(failure)).await;
         }
+        self.adopt_hash();
         let ledger = transfer.control().ledger();
         let _flying = ledger.fly();
         let checked = cede::select! {
@@ -66,7 +67,8 @@ impl Driver {
     }
 
     /// Keeps what has come, and says where.
-    pub(super) async fn give_up(self, cause: Cause) -> Result<Complete, Unfinished> {
+    pub(super) async fn give_up(mut self, cause: Cause) -> Result<Complete, Unfinished> {
+        self.follower.settle().await;
         let transfer = &self.transfer;
         let Some(sink) = transfer.sink() else { return Err(Unfinished { cause, kept: None }) };
         if let Some(bytes) = sink.take_memory() {
@@ -203,11 +205,11 @@ async fn write_whole<T: Send + 'static>(
 ) -> Result<Result<T, std::path::PathBuf>, Failure> {
     let (dir, name) = place_of(transfer)?;
     let (if_exists, claims) = (transfer.shared.settings.if_exists, transfer.shared.claims.clone());
-    blocking(move || match destination::open(&dir, &name, if_exists, &claims, Earlier::Nothing)? {
+    let disk = Arc::clone(&transfer.shared.settings.disk);
+    blocking(move || match destination::open(&dir, &name, if_exists, &claims, Earlier::Nothing, &disk)? {
         Opened::Skip(path) => Ok(Err(path)),
         Opened::Ready(destination, _) => {
-            std::io::Write::write_all(&mut destination.file().as_ref(), &bytes)
-                .map_err(|error| Failure::of_file("write", destination.part(), &error))?;
+            disk.write_at(&destination.file(), &bytes, 0).map_err(|error| Failure::of_file("write", destination.part(), &error))?;
             Ok(Ok(then(destination, false)))
         }
     })

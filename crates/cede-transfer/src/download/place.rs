@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use cede::task::spawn_blocking;
 use hyper::header::{CONTENT_DISPOSITION, CONTENT_ENCODING};
-use rustix::fs::{FallocateFlags, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 
 use super::Transfer;
 use crate::destination::{self, Destination, Earlier, Opened, journal_of};
@@ -46,6 +46,7 @@ impl Transfer {
                 self.plan().resume(journal.subject.identity.clone(), journal.extents.clone());
                 self.watch.have(journal.extents.len());
                 self.watch.resumed(journal.extents.len());
+                *lock(&self.hashed) = journal.hash;
             }
             self.named(&destination, journal.subject.identity.total);
             self.put_sink(Sink::on_disk(destination, journal.extents));
@@ -65,6 +66,7 @@ impl Transfer {
             // An earlier run left a part under the name that only this answer told.
             Ok(Some((sink, Some(journal)))) => {
                 self.watch.resumed(journal.extents.len());
+                *lock(&self.hashed) = journal.hash;
                 self.plan().resume(journal.subject.identity, journal.extents);
                 self.put_sink(sink);
                 None
@@ -110,14 +112,14 @@ impl Transfer {
     /// Opens the place. `None`: what is there is good enough, and the download has ended.
     pub(super) async fn open(&self, dir: PathBuf, name: String) -> Result<Option<(Destination, Option<Journal>)>, Unfinished> {
         let (if_exists, claims) = (self.shared.settings.if_exists, self.shared.claims.clone());
-        let (url, resume) = (self.job.url.to_string(), self.shared.settings.resume);
+        let (url, resume, disk) = (self.job.url.to_string(), self.shared.settings.resume, Arc::clone(&self.shared.settings.disk));
         let open = move || {
             let earlier = match resume {
                 Resume::Never => Earlier::Nothing,
                 Resume::SameUrl => Earlier::Of(&url),
                 Resume::AnyUrl => Earlier::Any(&url),
             };
-            destination::open(&dir, &name, if_exists, &claims, earlier)
+            destination::open(&dir, &name, if_exists, &claims, earlier, &disk)
         };
         let opened = blocking(open).await?;
         match opened {
@@ -187,11 +189,13 @@ impl Transfer {
     }
 
     async fn reserve(&self, destination: &Destination, total: u64) -> Result<(), Failure> {
-        let (file, part) = (destination.file(), destination.part().to_owned());
-        blocking(move || match rustix::fs::fallocate(&file, FallocateFlags::KEEP_SIZE, 0, total) {
-            Err(error @ (rustix::io::Errno::NOSPC | rustix::io::Errno::DQUOT | rustix::io::Errno::FBIG)) => {
-                Err(Failure::of_file("reserve the room for", &part, &error.into()))
-            }
+        let (file, part, disk) = (destination.file(), destination.part().to_owned(), destination.disk());
+        let no_room = |error: &std::io::Error| {
+            use rustix::io::Errno;
+            Errno::from_io_error(error).is_some_and(|errno| [Errno::NOSPC, Errno::DQUOT, Errno::FBIG].contains(&errno))
+        };
+        blocking(move || match disk.reserve(&file, total) {
+            Err(error) if no_room(&error) => Err(Failure::of_file("reserve the room for", &part, &error)),
             // Not every file system can.
             _ => Ok(()),
         })

@@ -2,9 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::{Journal, Subject, begin, claim, read};
+use super::{Hash, Journal, Subject, begin, claim, hash, read};
 use crate::extents::Extents;
 use crate::identity::Identity;
+use crate::sum::Algorithm;
 
 fn subject() -> impl Strategy<Value = Subject> {
     let text = || prop::option::of("[ -~äß]{0,20}");
@@ -43,7 +44,7 @@ proptest! {
             ends.push((bytes.len(), so_far.clone()));
         }
         let whole = read(&bytes).unwrap();
-        prop_assert_eq!(&whole, &Journal { subject: subject.clone(), extents: so_far, valid: bytes.len() as u64 });
+        prop_assert_eq!(&whole, &Journal { subject: subject.clone(), extents: so_far, hash: None, valid: bytes.len() as u64 });
 
         let cut = (bytes.len() as f64 * cut) as usize;
         let mut torn = bytes[..cut].to_vec();
@@ -54,7 +55,7 @@ proptest! {
         let got = read(&torn);
         prop_assert_eq!(got.is_some(), known.is_some());
         if let (Some(got), Some((end, extents))) = (got, known) {
-            prop_assert_eq!(got, Journal { subject, extents: extents.clone(), valid: *end as u64 });
+            prop_assert_eq!(got, Journal { subject, extents: extents.clone(), hash: None, valid: *end as u64 });
         }
     }
 
@@ -74,4 +75,28 @@ proptest! {
     fn noise_is_not_a_journal(noise in prop::collection::vec(any::<u8>(), 0..200)) {
         prop_assert_eq!(read(&noise), None);
     }
+}
+
+#[test]
+fn a_checksum_is_believed_as_far_as_its_bytes_are_claimed() {
+    let sum = |at: u64| Hash { algorithm: Algorithm::Sha256, at, state: vec![at as u8; 9] };
+    let claimed = |range| claim(std::iter::once(range));
+    let of = |records: &[Vec<u8>]| {
+        let bytes = [&[begin(&Subject::default())], records].concat().concat();
+        let journal = read(&bytes).unwrap();
+        assert_eq!(journal.valid, bytes.len() as u64);
+        journal
+    };
+    assert_eq!(of(&[claimed(0..10), hash(&sum(10))]).hash, Some(sum(10)));
+    assert_eq!(of(&[claimed(0..10), hash(&sum(10)), claimed(10..30), hash(&sum(20))]).hash, Some(sum(20)));
+    for unclaimed in [claimed(0..9), claimed(1..20)] {
+        assert_eq!(of(&[unclaimed, hash(&sum(10))]).hash, None);
+    }
+    // What a later version may write is no reason to forget what comes after it.
+    let mut unknown = claimed(5..6);
+    unknown[8] = 77;
+    let right = super::checksum(77, &unknown[9..]);
+    unknown[4..8].copy_from_slice(&right.to_le_bytes());
+    let journal = of(&[claimed(0..10), unknown, claimed(10..12)]);
+    assert_eq!(journal.extents.len(), 12);
 }

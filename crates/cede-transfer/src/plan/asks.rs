@@ -146,6 +146,7 @@ impl Plan {
             end,
             reach: None,
             receiving: false,
+            listening: None,
             began: now,
             heard: None,
             gained: 0,

@@ -1,8 +1,15 @@
-//! How many connections a file gets: one at first, twice as many while that makes the download faster, fewer when the server complains.
+//! How many connections a file gets: one at first, twice as many while they are starved and more of them make the download faster, fewer when the server complains.
 //!
-//! More connections help where each is limited (by the server, or by a long way with losses) and harm elsewhere. Which it is can only be measured: the goodput
-//! of a window with all connections at work, against that of the window before the last step. A step that did not pay is taken back, by not replacing connections
-//! that end; none is broken off.
+//! More connections help where each is limited (by the server, or by a long way with losses) and harm elsewhere: they cost memory, processor time and the patience
+//! of the server. So two things have to be seen before there is another one:
+//!
+//! - The connections are *starved*: for most of a window, this side was ready for more, and nothing was there. A connection that is as fast as this machine, or as
+//!   its disk, or as the user's own limit, is not, however slow that is.
+//! - The last step paid: the goodput of a window with all connections at work, against that of the window before. One that did not is taken back, by not replacing
+//!   connections that end; none is broken off.
+//!
+//! Connections begin slowly. So the first step waits until the only connection has stopped to become faster by itself, and a step that did not pay yet gets more time
+//! while the new connections still get up to speed.
 //!
 //! Servers that limit a connection often do so in bursts: a second's worth at once, and then silence. Bursts make the windows incomparable, but the silence is a
 //! better sign than any comparison: nothing on the way is full, so the server holds back. Then a step needs no proof.
@@ -13,6 +20,10 @@ use std::time::Duration;
 const WINDOW: Duration = Duration::from_millis(250);
 /// How much faster twice as many have to be.
 const GAIN: f64 = 1.25;
+/// How much faster from one window to the next is a connection that still gets up to speed.
+const GROWTH: f64 = 1.1;
+/// For how many windows that is waited for after a step.
+const PATIENCE: u32 = 4;
 /// What comes this fast, in bytes per second, is limited by no server's rule and no window: it fills the line or the machine.
 const FAST: f64 = 256.0 * 1024.0 * 1024.0;
 /// What is done sooner than this, in seconds, needs no more connections.
@@ -25,6 +36,8 @@ const WORTH_PACED: f64 = 0.3;
 const SILENCE: Duration = Duration::from_millis(40);
 /// If so much of a window was silent, over all connections, the server holds back.
 const SILENT: f64 = 0.6;
+/// If so much of the connections' time was waiting for bytes, they are starved: this machine could take several times as much.
+const STARVED: f64 = 0.75;
 /// If so much came since the last step.
 const BURST: u64 = 512 * 1024;
 /// How long a result holds.
@@ -36,13 +49,43 @@ pub(super) struct Ramp {
     most: usize,
     /// The step under test: how many before it, and how fast.
     before: Option<(usize, f64)>,
-    window: Option<(Duration, u64)>,
+    window: Option<Window>,
+    /// The rate of the window before, with as many connections, and how many windows there were with them.
+    last: Option<f64>,
+    windows: u32,
     hold: Duration,
     /// How many bytes there were at the last step.
     stepped: u64,
-    /// When something came last, and how much of the window before that was silent.
+    /// When something came last, or was dealt with.
     heard: Duration,
+}
+
+/// What was seen since a moment at which all connections were at work.
+#[derive(Debug)]
+struct Window {
+    start: Duration,
+    /// How many bytes there were.
+    base: u64,
+    /// How much of it was silent: on no connection came anything.
     silent: Duration,
+    /// How long the connections were starved, added up.
+    starved: Duration,
+}
+
+/// The download at one moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    /// How many bytes have come.
+    pub(super) received: u64,
+    /// How many connections there are, and on how many a body comes.
+    pub(super) flights: usize,
+    pub(super) receiving: usize,
+    /// Whether all that came was dealt with, so that silence is not this side's.
+    pub(super) listening: bool,
+    /// The waits under way, as far as they are within the window, added up.
+    pub(super) waits: Duration,
+    /// How many bytes are missing.
+    pub(super) remaining: u64,
 }
 
 impl Ramp {
@@ -52,10 +95,11 @@ impl Ramp {
             most,
             before: None,
             window: None,
+            last: None,
+            windows: 0,
             hold: Duration::ZERO,
             stepped: 0,
             heard: Duration::ZERO,
-            silent: Duration::ZERO,
         }
     }
 
@@ -63,43 +107,77 @@ impl Ramp {
         self.limit
     }
 
+    /// When the window under way began.
+    pub(super) fn window_start(&self) -> Option<Duration> {
+        self.window.as_ref().map(|window| window.start)
+    }
+
     /// Something came.
     pub(super) fn hear(&mut self, now: Duration) {
-        self.silent += self.silence(now);
+        let silence = self.silence(now);
+        if let Some(window) = &mut self.window {
+            window.silent += silence;
+        }
         self.heard = now;
+    }
+
+    /// What came is dealt with: the time until now was not silence.
+    pub(super) fn listen(&mut self, now: Duration) {
+        self.heard = now;
+    }
+
+    /// So long until now, one of the connections was starved.
+    pub(super) fn starve(&mut self, now: Duration, starved: Duration) {
+        if let Some(window) = &mut self.window {
+            window.starved += starved.min(now.saturating_sub(window.start));
+        }
     }
 
     /// How long it has been silent now, if that is long enough to count.
     fn silence(&self, now: Duration) -> Duration {
-        let since = self.heard.max(self.window.map_or(Duration::ZERO, |(start, _)| start));
+        let since = self.heard.max(self.window.as_ref().map_or(Duration::ZERO, |window| window.start));
         Some(now.saturating_sub(since)).filter(|silence| *silence >= SILENCE).unwrap_or_default()
     }
 
-    /// Takes a look at `received` bytes in all, by `flights` connections, of which some are `receiving`.
-    pub(super) fn update(&mut self, now: Duration, received: u64, flights: usize, receiving: usize, remaining: u64) {
-        if flights != self.limit || receiving != flights || now < self.hold || (self.limit == self.most && self.before.is_none()) {
+    pub(super) fn update(&mut self, now: Duration, look: Look) {
+        let settled = look.flights == self.limit && look.receiving == look.flights;
+        if !settled || now < self.hold || (self.limit == self.most && self.before.is_none()) {
             self.window = None;
             return;
         }
-        if self.window.is_none() {
-            self.silent = Duration::ZERO;
-        }
-        let (start, base) = *self.window.get_or_insert((now, received));
-        let elapsed = now - start;
+        let start = Window { start: now, base: look.received, silent: Duration::ZERO, starved: Duration::ZERO };
+        let window = self.window.get_or_insert(start);
+        let elapsed = now.saturating_sub(window.start);
         if elapsed < WINDOW {
             return;
         }
-        let silent = self.silent + self.silence(now);
-        self.window = None;
-        let rate = (received - base) as f64 / elapsed.as_secs_f64();
+        let silence = if look.listening { self.silence(now) } else { Duration::ZERO };
+        if let Some(window) = self.window.take() {
+            self.judge(now, look, &window, elapsed.as_secs_f64(), silence);
+        }
+    }
+
+    /// Decides after a window, at the end of which there was some silence.
+    fn judge(&mut self, now: Duration, look: Look, window: &Window, elapsed: f64, silence: Duration) {
+        let rate = (look.received - window.base) as f64 / elapsed;
         // A server that has stopped altogether gets no further connections, and a slow line is silent now and then too.
-        let paced = silent.as_secs_f64() >= elapsed.as_secs_f64() * SILENT && received - self.stepped >= BURST;
-        if let Some((fewer, slower)) = self.before.take()
+        let silent = (window.silent + silence).as_secs_f64() >= elapsed * SILENT;
+        let paced = silent && look.received - self.stepped >= BURST;
+        let starved = (window.starved + look.waits).as_secs_f64() >= elapsed * look.flights as f64 * STARVED;
+        let grows = self.last.replace(rate).is_none_or(|last| rate > last * GROWTH);
+        self.windows += 1;
+        if let Some((fewer, slower)) = self.before
             && rate < slower * GAIN
             && !paced
         {
-            self.limit = fewer;
-            self.hold = now + HOLD;
+            if !grows || self.windows >= PATIENCE {
+                self.set(fewer);
+                self.hold = now + HOLD;
+            }
+            return;
+        }
+        self.before = None;
+        if self.limit == 1 && grows && !paced {
             return;
         }
         let worth = match self.limit {
@@ -107,92 +185,34 @@ impl Ramp {
             1 => WORTH_FIRST,
             _ => WORTH,
         };
-        if self.limit < self.most && (rate > 0.0 || paced) && (rate < FAST || paced) && remaining as f64 / rate > worth {
-            self.before = (!paced).then_some((self.limit, rate));
-            self.stepped = received;
-            self.limit = (self.limit * 2).min(self.most);
+        let helps = paced || (starved && rate > 0.0 && rate < FAST);
+        if self.limit < self.most && helps && look.remaining as f64 / rate > worth {
+            let before = (!paced).then_some((self.limit, rate));
+            self.set((self.limit * 2).min(self.most));
+            self.before = before;
+            self.stepped = look.received;
         }
+    }
+
+    /// So many from now on; what was measured with another number says nothing.
+    fn set(&mut self, limit: usize) {
+        self.limit = limit;
+        self.before = None;
+        self.window = None;
+        self.last = None;
+        self.windows = 0;
     }
 
     /// The server refused a connection while it served `others`.
     pub(super) fn trouble(&mut self, now: Duration, others: usize) {
-        self.limit = self.limit.min(others).max(1);
-        self.before = None;
-        self.window = None;
+        self.set(self.limit.min(others).max(1));
         self.hold = now + HOLD;
     }
 
     pub(super) fn deadline(&self) -> Option<Duration> {
-        self.window.map(|(start, _)| start + WINDOW)
+        self.window.as_ref().map(|window| window.start + WINDOW)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    //! Servers with and without a limit for each connection.
-
-    use std::time::Duration;
-
-    use super::Ramp;
-
-    /// Runs for some seconds; `rate` tells the bytes per second of so many connections. Returns the most and the last number of connections.
-    fn run(mut ramp: Ramp, seconds: u64, rate: impl Fn(usize) -> u64) -> (usize, usize) {
-        let (mut received, mut most) = (0, 0);
-        for tick in 0..seconds * 100 {
-            let n = ramp.limit();
-            received += rate(n) / 100;
-            most = most.max(n);
-            let now = Duration::from_millis(tick * 10);
-            ramp.hear(now);
-            ramp.update(now, received, n, n, 1 << 40);
-        }
-        (most, ramp.limit())
-    }
-
-    #[test]
-    fn a_limit_for_each_connection_is_worked_around() {
-        assert_eq!(run(Ramp::new(16, false), 3, |n| n as u64 * 8_000_000), (16, 16));
-        assert_eq!(run(Ramp::new(16, false), 9, |n| n.min(4) as u64 * 8_000_000), (8, 4));
-    }
-
-    #[test]
-    fn where_more_do_not_help_there_is_one() {
-        assert_eq!(run(Ramp::new(16, false), 9, |_| 100_000_000), (2, 1));
-    }
-
-    #[test]
-    fn what_fills_the_machine_stays_alone() {
-        assert_eq!(run(Ramp::new(16, false), 9, |n| n as u64 * 300_000_000), (1, 1));
-    }
-
-    #[test]
-    fn bursts_are_seen_through() {
-        // Each connection brings a good deal when it begins, and then so much each period, whenever that is within a window.
-        for period in [1000, 250] {
-            for offset in 0..25 {
-                let mut ramp = Ramp::new(16, false);
-                let (mut begun, mut received, mut most) = (Vec::new(), 0, 0);
-                for now in (offset..1500).step_by(10) {
-                    begun.resize(ramp.limit().max(begun.len()), now);
-                    let bursts = begun.iter().filter(|start| (now - **start) / 10 % (period / 10) == 0).count() as u64;
-                    if bursts > 0 {
-                        received += bursts * 8_000_000 * period / 1000;
-                        ramp.hear(Duration::from_millis(now));
-                    }
-                    ramp.update(Duration::from_millis(now), received, ramp.limit(), ramp.limit(), 1 << 30);
-                    most = most.max(ramp.limit());
-                }
-                assert_eq!(most, 16, "period {period}, offset {offset}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_complaint_is_heeded() {
-        let mut ramp = Ramp::new(16, true);
-        ramp.trouble(Duration::ZERO, 3);
-        assert_eq!(ramp.limit(), 3);
-        ramp.trouble(Duration::ZERO, 0);
-        assert_eq!(ramp.limit(), 1);
-    }
-}
+mod tests;

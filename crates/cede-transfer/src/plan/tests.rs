@@ -1,5 +1,6 @@
 //! Hostile servers by the thousand: whatever they answer, a finished file is of one version, and the number of requests is bounded.
 
+mod links;
 mod world;
 
 use std::time::Duration;
@@ -262,6 +263,71 @@ fn a_dribble_is_no_life() {
         }
     };
     assert_eq!(failure.exit(), Exit::TimedOut);
+}
+
+#[test]
+fn a_clock_that_jumps_costs_one_try() {
+    // The machine slept for a day, in the middle of an answer; the connection did not survive it.
+    let mut plan = Plan::new(Rules { retries: 1, segments: 1, ..Rules::default() }, 1, 1);
+    let Action::Ask(ask) = plan.poll_action(Duration::ZERO) else { panic!("nothing is asked") };
+    plan.handle_sent(Duration::ZERO, ask.id);
+    assert_eq!(plan.handle_head(Duration::ZERO, ask.id, &world::head(1 << 20)), Verdict::Take);
+    assert!(plan.handle_data(Duration::ZERO, ask.id, 1000).more);
+    let mut now = Duration::from_secs(24 * 3600);
+    assert!(matches!(plan.poll_action(now), Action::Cancel(id) if id == ask.id));
+    let again = loop {
+        match plan.poll_action(now) {
+            Action::Ask(ask) => break ask,
+            Action::Wait(Some(until)) => now = until,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(again.range, Some((1000, Some(1 << 20))), "what came is kept");
+    plan.handle_sent(now, again.id);
+    assert_eq!(plan.handle_head(now, again.id, &world::head_of(1 << 20, 1000, None)), Verdict::Take);
+    assert!(!plan.handle_data(now, again.id, (1 << 20) - 1000).more);
+    assert!(matches!(plan.poll_action(now), Action::Done));
+    // A clock that goes back, which the system's does not do, is no reason to panic.
+    let mut plan = Plan::new(Rules::default(), 1, 1);
+    let Action::Ask(ask) = plan.poll_action(now) else { panic!("nothing is asked") };
+    plan.handle_sent(now, ask.id);
+    assert_eq!(plan.handle_head(now, ask.id, &world::head(1 << 30)), Verdict::Take);
+    assert!(plan.handle_data(now, ask.id, 1000).more);
+    plan.handle_listening(now, ask.id);
+    assert!(matches!(plan.poll_action(now), Action::Wait(_)));
+    assert!(plan.handle_data(Duration::ZERO, ask.id, 1000).more);
+    plan.handle_starved(Duration::ZERO, ask.id, Duration::from_secs(1));
+    assert!(matches!(plan.poll_action(Duration::ZERO), Action::Wait(_)));
+}
+
+#[test]
+fn a_tebibyte_in_sixteen_segments() {
+    let size = 1_u64 << 40;
+    let mut plan = Plan::new(Rules { eager: true, ..Rules::default() }, 1, 1);
+    let (mut now, mut flights, mut came) = (Duration::ZERO, Vec::new(), 0_u64);
+    loop {
+        match plan.poll_action(now) {
+            Action::Ask(ask) => {
+                let (start, end) = ask.range.unwrap();
+                plan.handle_sent(now, ask.id);
+                assert_eq!(plan.handle_head(now, ask.id, &world::head_of(size, start, end)), Verdict::Take);
+                flights.push(ask.id);
+            }
+            Action::Cancel(id) => flights.retain(|known| *known != id),
+            Action::Wait(_) => {
+                now += Duration::from_secs(1);
+                flights.retain(|id| {
+                    let taken = plan.handle_data(now, *id, 3 << 28);
+                    came += taken.pieces.iter().map(|piece| piece.chunk.len() as u64).sum::<u64>();
+                    taken.more
+                });
+            }
+            Action::Done => break,
+            other => panic!("{other:?}"),
+        }
+        assert!(plan.have().iter().count() <= 64, "what is known about it grows with it");
+    }
+    assert_eq!((came, plan.have().len()), (size, size));
 }
 
 #[test]

@@ -125,12 +125,12 @@ fn waits_are_measured_also_while_they_last_and_when_they_are_dropped() {
 fn only_silence_on_the_line_is_the_server_s() {
     let simulation = cede::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     simulation.block_on(async {
-        let (ledger, meter) = (Ledger::default(), Meter::new());
+        let (ledger, meter) = (Ledger::default(), Meter::default());
         let _flight = ledger.fly();
         let line = async {
-            meter.nothing();
+            meter.nothing_came(Instant::now());
             cede::time::sleep(SECOND).await;
-            meter.something();
+            meter.came(Instant::now(), 1);
             // Decrypting.
             cede::time::sleep(SECOND * 3).await;
         };

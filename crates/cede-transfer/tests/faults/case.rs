@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use cede_transfer::engine::{Check, Complete, Engine, Job, Output, Settings, Stop, Watch};
 use cede_transfer::plan::Rules;
-use cede_transfer::{Exit, IfExists};
+use cede_transfer::{Exit, Failure, IfExists};
+use url::Url;
 
 use crate::origin::{Fault, Origin, Setup};
 
@@ -26,11 +27,13 @@ pub(crate) struct Case {
 pub(crate) struct Ended {
     pub(crate) exit: Exit,
     pub(crate) said: String,
+    /// How long it was to wait before each further try.
+    pub(crate) waits: Vec<Duration>,
 }
 
 /// Remembers what it was told.
 #[derive(Debug, Default)]
-struct Notes(Mutex<Vec<String>>);
+struct Notes(Mutex<Vec<String>>, Mutex<Vec<Duration>>);
 
 impl Watch for Notes {
     fn named(&self, _: &str, _: Option<u64>) {}
@@ -38,6 +41,9 @@ impl Watch for Notes {
     fn verifying(&self) {}
     fn note(&self, note: &str) {
         self.0.lock().unwrap().push(note.to_owned());
+    }
+    fn retry(&self, _: &Url, _: &Failure, wait: Option<Duration>) {
+        self.1.lock().unwrap().extend(wait);
     }
 }
 
@@ -90,6 +96,8 @@ impl Case {
             let runtime = cede::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build().unwrap();
             runtime.block_on(Engine::new(self.settings.clone()).download(job, Arc::clone(&notes) as _, Stop::never()))
         };
+        let waits = notes.1.lock().unwrap().clone();
+        assert!(self.origin.asked().iter().all(|asked| asked.line.starts_with("GET ")), "what HEAD says is nobody's business");
         let requests = self.origin.asked().len();
         assert!(requests <= REQUESTS, "{requests} requests");
         match result {
@@ -99,15 +107,23 @@ impl Case {
                 assert!(known, "the file is of no version, but was called complete");
                 assert_eq!(self.names(), ["file"], "nothing else is left");
                 let said = notes.0.lock().unwrap().join("; ");
-                Ended { exit: Exit::Done, said: format!("{said}; {remark}") }
+                Ended { exit: Exit::Done, said: format!("{said}; {remark}"), waits }
             }
             Err(unfinished) => {
                 assert!(!self.dir.join("file").exists(), "a file without success");
                 let (said, exit) = unfinished.told(&url);
                 assert!(said.contains(url.as_str()), "no URL in: {said}");
-                Ended { exit, said }
+                Ended { exit, said, waits }
             }
         }
+    }
+
+    /// Downloads something else than the origin's file.
+    pub(crate) fn exit_of(&self, job: Job) -> Exit {
+        let url = job.url.clone();
+        let runtime = cede::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build().unwrap();
+        let result = runtime.block_on(Engine::new(self.settings.clone()).download(job, Arc::new(Notes::default()), Stop::never()));
+        result.map_or_else(|unfinished| unfinished.told(&url).1, |_| Exit::Done)
     }
 
     /// The file is there, and of this version.

@@ -85,6 +85,20 @@ fn validators_missing_sometimes() {
 }
 
 #[test]
+fn the_servers_clock_is_wrong() {
+    // Decades behind, so that the file seems to come from the future; and far ahead.
+    for date in ["Date: Thu, 01 Jan 1970 00:00:00 GMT", "Date: Fri, 31 Dec 2100 00:00:00 GMT", "Date: yesterday"] {
+        let headers = format!("Last-Modified: Mon, 01 Jan 2024 10:00:00 GMT\r\n{date}\r\n");
+        let setup = Setup { tag: Tag::None, dated: false, headers, ..Setup::default() };
+        Case::new("clock", setup.clone(), vec![Fault::Close(1_000_000)]).right(0);
+        // Its date does not change with the file. That is believed only where the server's own clock says that it was written long ago.
+        if !date.contains("2100") {
+            Case::new("clock", setup, vec![Fault::CloseAndChange(1_000_000)]).right(1);
+        }
+    }
+}
+
+#[test]
 fn captive_portal_on_resume() {
     Case::new("portal", Setup::default(), vec![Fault::Close(1_000_000), Fault::Page, Fault::Page]).right(0);
     let script = std::iter::once(Fault::Close(1_000_000)).chain(vec![Fault::Page; 100]).collect();

@@ -3,7 +3,9 @@
 use std::os::unix::fs::symlink;
 use std::sync::Arc;
 
-use cede_transfer::engine::{Engine, Resume, Silent, Stop};
+use cede_transfer::engine::{Check, Engine, Resume, Silent, Stop};
+use cede_transfer::journal::Hash;
+use cede_transfer::sum::Algorithm;
 use cede_transfer::{Exit, IfExists};
 
 use crate::case::Case;
@@ -77,6 +79,46 @@ fn next_run_goes_on() {
     case.right(0);
     assert_eq!(case.origin.sent() - sent, 500_000, "only the rest");
     assert_eq!(case.origin.asked().last().unwrap().if_range.as_deref(), Some("\"v0\""));
+}
+
+/// The checksum too, where its library can write it down.
+#[test]
+fn next_run_goes_on_with_the_checksum() {
+    for algorithm in Algorithm::ALL {
+        let script = std::iter::once(Fault::Close(SIZE - 500_000)).chain(vec![Fault::Close(0); 6]).collect();
+        let mut case = Case::new("next-sum", Setup::default(), script);
+        let mut hasher = algorithm.hasher();
+        hasher.update(&case.origin.content(0));
+        case.check = Check::Sum(hasher.finish());
+        assert_ne!(case.run().exit, Exit::Done);
+        let journal = std::fs::read(case.dir.join("file.part.journal")).unwrap();
+        let hash = cede_transfer::journal::read(&journal).unwrap().hash;
+        assert_eq!(hash.is_some(), algorithm != Algorithm::Blake3);
+        assert!(hash.is_none_or(|hash| hash.algorithm == algorithm && hash.at > 0));
+        case.right(0);
+    }
+}
+
+/// Another kind of checksum begins from the start, and a state that is nonsense does too.
+#[test]
+fn next_run_wants_another_checksum() {
+    for is_nonsense in [false, true] {
+        let script = std::iter::once(Fault::Close(SIZE - 500_000)).chain(vec![Fault::Close(0); 6]).collect();
+        let mut case = Case::new("next-other-sum", Setup::default(), script);
+        case.check = crate::sums::of(&case.origin.content(0));
+        assert_ne!(case.run().exit, Exit::Done);
+        if is_nonsense {
+            let path = case.dir.join("file.part.journal");
+            let mut bytes = std::fs::read(&path).unwrap();
+            bytes.extend(cede_transfer::journal::hash(&Hash { algorithm: Algorithm::Sha256, at: 1000, state: vec![1, 2, 3] }));
+            std::fs::write(&path, bytes).unwrap();
+        } else {
+            let mut hasher = Algorithm::Md5.hasher();
+            hasher.update(&case.origin.content(0));
+            case.check = Check::Sum(hasher.finish());
+        }
+        case.right(0);
+    }
 }
 
 #[test]

@@ -2,9 +2,11 @@
 //! else is left, the number of requests is bounded, and a failure names its URL.
 
 mod case;
+mod disk;
 mod identity;
 mod local;
 mod origin;
 mod ranges;
+mod sparse;
 mod sums;
 mod transport;

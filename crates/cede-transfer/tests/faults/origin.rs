@@ -21,11 +21,17 @@ pub(crate) enum Fault {
     /// It is reset.
     Reset(usize),
     /// Chunked, and cut between chunks, or within one.
-    ChunkedCut { at: usize, within: bool },
+    ChunkedCut {
+        at: usize,
+        within: bool,
+    },
     /// No length; everything comes.
     NoLength,
-    /// The length is so much more than there is.
+    /// The length is so much more than there is, or less.
     LengthPlus(usize),
+    LengthMinus(usize),
+    /// No length, and it ends after so many bytes.
+    NoLengthCut(usize),
     /// The `Content-Range` begins so much later, and so does the body.
     Shifted(u64),
     /// Only so many bytes of the range.
@@ -87,6 +93,8 @@ pub(crate) struct Setup {
     pub(crate) most_connections: Option<usize>,
     /// Bytes per second for each connection.
     pub(crate) speed: Option<u64>,
+    /// With so many answers under way at once, the limit on the speed is gone for good.
+    pub(crate) free_from: Option<usize>,
     /// Further headers of each answer.
     pub(crate) headers: String,
     /// What `PATH.sha256` answers.
@@ -119,6 +127,7 @@ impl Default for Setup {
             most_range: None,
             most_connections: None,
             speed: None,
+            free_from: None,
             headers: String::new(),
             beside: None,
             login: None,
@@ -422,16 +431,27 @@ async fn body(stream: &mut TcpStream, state: &Arc<State>, asked: &Asked, fault: 
     let size = content.len() as u64;
     let allowed = asked.if_range.as_ref().is_none_or(|value| matching.contains(value));
     let range = asked.range.filter(|_| {
-        setup.ranges && allowed && !matches!(fault, Fault::Whole | Fault::NoLength | Fault::ChunkedCut { .. } | Fault::LengthPlus(_))
+        setup.ranges
+            && allowed
+            && !matches!(
+                fault,
+                Fault::Whole
+                    | Fault::NoLength
+                    | Fault::NoLengthCut(_)
+                    | Fault::ChunkedCut { .. }
+                    | Fault::LengthPlus(_)
+                    | Fault::LengthMinus(_)
+            )
     });
     let accept = if setup.ranges && !matches!(fault, Fault::RangesDenied) { "Accept-Ranges: bytes\r\n" } else { "Accept-Ranges: none\r\n" };
     let packed = if matches!(fault, Fault::Packed) { "Content-Encoding: gzip\r\n" } else { "" };
     let common = format!("{headers}{accept}{packed}");
     let Some((start, end)) = range else {
         let length = match fault {
-            Fault::NoLength => "Connection: close\r\n".to_owned(),
+            Fault::NoLength | Fault::NoLengthCut(_) => "Connection: close\r\n".to_owned(),
             Fault::ChunkedCut { .. } => "Transfer-Encoding: chunked\r\n".to_owned(),
             Fault::LengthPlus(more) => format!("Content-Length: {}\r\n", size + *more as u64),
+            Fault::LengthMinus(less) => format!("Content-Length: {}\r\n", size - *less as u64),
             _ => format!("Content-Length: {size}\r\n"),
         };
         stream.write_all(format!("HTTP/1.1 200 OK\r\n{common}{length}\r\n").as_bytes()).await?;
@@ -464,7 +484,7 @@ async fn body(stream: &mut TcpStream, state: &Arc<State>, asked: &Asked, fault: 
 
 async fn send(stream: &mut TcpStream, state: &Arc<State>, bytes: &[u8], fault: &Fault) -> Kept {
     match fault {
-        Fault::Close(at) | Fault::CloseAndChange(at) => {
+        Fault::Close(at) | Fault::CloseAndChange(at) | Fault::NoLengthCut(at) => {
             paced(stream, state, &bytes[..(*at).min(bytes.len())]).await?;
             if matches!(fault, Fault::CloseAndChange(_)) {
                 *state.version.lock().unwrap() += 1;
@@ -497,7 +517,7 @@ async fn send(stream: &mut TcpStream, state: &Arc<State>, bytes: &[u8], fault: &
             }
             Ok(false)
         }
-        Fault::NoLength | Fault::LengthPlus(_) => {
+        Fault::NoLength | Fault::LengthPlus(_) | Fault::LengthMinus(_) => {
             paced(stream, state, bytes).await?;
             Ok(false)
         }
@@ -515,7 +535,8 @@ async fn paced(stream: &mut TcpStream, state: &Arc<State>, bytes: &[u8]) -> io::
         stream.write_all(chunk).await?;
         sent += chunk.len() as u64;
         *state.sent.lock().unwrap() += chunk.len() as u64;
-        if let Some(speed) = state.setup.speed {
+        let is_free = state.setup.free_from.is_some_and(|count| state.busy.lock().unwrap().1 >= count);
+        if let Some(speed) = state.setup.speed.filter(|_| !is_free) {
             cede::time::sleep_until(start + Duration::from_secs_f64(sent as f64 / speed as f64)).await;
         }
     }

@@ -98,6 +98,38 @@ fn range_not_satisfiable_without_a_reason() {
 }
 
 #[test]
+fn range_not_satisfiable_with_all_kinds_of_reasons() {
+    // That there is nothing there, that the file ends there, that it is shorter, larger, empty; and garbage.
+    for told in ["*/3000000", "*/1000000", "*/999999", "*/4000000", "*/0", "0-9/10", "*/*", "lines */7"] {
+        let refusal = Fault::Status(416, Box::leak(format!("Content-Range: bytes {told}").into_boxed_str()));
+        Case::new("416-told", Setup::default(), vec![Fault::Close(1_000_000), refusal.clone()]).right(0);
+        if told == "*/0" {
+            // Said of everything, it is the truth: the file is empty now.
+            continue;
+        }
+        let case = Case::new("416-told", Setup::default(), std::iter::once(Fault::Close(1_000_000)).chain(vec![refusal; 100]).collect());
+        assert_ne!(case.run().exit, Exit::Done, "{told}");
+    }
+}
+
+#[test]
+fn further_connections_are_reset() {
+    let setup = Setup { speed: Some(8_000_000), ..Setup::default() };
+    Case::new("reset-segments", setup, [vec![Fault::None], vec![Fault::Reset(0); 4]].concat()).eager(4).right(0);
+}
+
+#[test]
+fn mirror_with_a_file_of_another_size() {
+    let mirror = Origin::start(Setup { size: 2_999_999, tag: Tag::None, dated: false, ..Setup::default() }, vec![]);
+    let mut case = Case::new("mirror-size", Setup { speed: Some(8_000_000), ..Setup::default() }, vec![]).eager(4);
+    case.mirrors.push(mirror.url("/file"));
+    case.check = crate::sums::of(&case.origin.content(0));
+    // Once it has answered, it is asked no more.
+    case.right(0);
+    assert!(mirror.asked().len() <= 4, "{}", mirror.asked().len());
+}
+
+#[test]
 fn segments_fetch_each_byte_once() {
     let setup = Setup { speed: Some(1_500_000), ..Setup::default() };
     let case = Case::new("once", setup, vec![]).eager(4);
@@ -110,10 +142,11 @@ fn segments_fetch_each_byte_once() {
 
 #[test]
 fn a_limit_for_each_connection_is_worked_around() {
-    let setup = Setup { size: 12_000_000, speed: Some(3_000_000), ..Setup::default() };
+    // With one connection it would take ten seconds. How many there would be is for `plan/tests/links.rs`, where no other program takes a part of the machine.
+    let setup = Setup { size: 15_000_000, speed: Some(1_500_000), free_from: Some(2), ..Setup::default() };
     let case = Case::new("per-connection", setup, vec![]);
     case.right(0);
-    assert!(case.origin.most_busy() >= 3, "{} at once", case.origin.most_busy());
+    assert!(case.origin.most_busy() >= 2, "{} at once", case.origin.most_busy());
 }
 
 #[test]

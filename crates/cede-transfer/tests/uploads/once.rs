@@ -86,3 +86,16 @@ fn refusals_are_told() {
     let (exit, told) = case.run().unwrap_err();
     assert!(exit == Exit::Files && told.contains("no-such-file"), "{told}");
 }
+
+#[test]
+fn a_server_that_takes_the_connection_and_reads_nothing() {
+    // The kernel accepts, and its buffers take some; then the window is closed for good.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut case = Case::new(How::Put, 24_000_000, "");
+    case.order.url = format!("http://{}/stored", listener.local_addr().unwrap()).parse().unwrap();
+    case.rules.stall = std::time::Duration::from_millis(300);
+    case.rules.retries = 1;
+    let (exit, told) = case.run().unwrap_err();
+    assert_eq!(exit, Exit::TimedOut, "{told}");
+    assert_eq!(case.journals(), 0);
+}

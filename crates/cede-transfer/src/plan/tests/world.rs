@@ -157,11 +157,17 @@ fn content(version: usize, size: usize) -> Vec<u8> {
 
 /// The head of the first answer of an honest server.
 pub(super) fn head(size: u64) -> Head {
+    head_of(size, 0, None)
+}
+
+/// The head of an honest server's answer to a range.
+pub(super) fn head_of(size: u64, start: u64, end: Option<u64>) -> Head {
     let identity = Identity { tag: Some("\"a\"".to_owned()), total: Some(size), ..Identity::default() };
+    let end = end.unwrap_or(size).min(size);
     Head {
         status: 206,
-        length: Some(size),
-        range: ContentRange::Bytes(0..size, Some(size)),
+        length: Some(end - start),
+        range: ContentRange::Bytes(start..end, Some(size)),
         identity,
         retry_after: None,
         accepts_ranges: None,

@@ -1,0 +1,87 @@
+//! What is done to the files of downloads, in one place, so that a test can be the disk: one that is full, that fails, or that loses power.
+//!
+//! Only what a disk can get wrong after a file is open goes through here. Names, locks and marks stay with the destination.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use rustix::fs::{CWD, FallocateFlags, RenameFlags, fallocate, renameat_with};
+
+/// A disk. All of it blocks. What is not overridden is done as the system does it.
+pub trait Disk: fmt::Debug + Send + Sync {
+    /// Writes bytes of a download to their place.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn write_at(&self, file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+        file.write_all_at(bytes, at)
+    }
+
+    /// Writes to the end of a journal.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn append(&self, mut journal: &File, bytes: &[u8]) -> io::Result<()> {
+        journal.write_all(bytes)
+    }
+
+    /// Returns when what was written to this file would survive a power cut. After an error, nobody knows what would, also not a second try.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn sync(&self, file: &File) -> io::Result<()> {
+        file.sync_data()
+    }
+
+    /// Empties a file.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn empty(&self, file: &File) -> io::Result<()> {
+        file.set_len(0)
+    }
+
+    /// Makes sure that there is room for so many bytes.
+    ///
+    /// # Errors
+    /// Those of the system; not every file system can.
+    fn reserve(&self, file: &File, size: u64) -> io::Result<()> {
+        Ok(fallocate(file, FallocateFlags::KEEP_SIZE, 0, size)?)
+    }
+
+    /// Gives a file another name; unless `replace`, one that nothing has.
+    ///
+    /// # Errors
+    /// Those of the system, among them that the name is taken.
+    fn rename(&self, from: &Path, to: &Path, replace: bool) -> io::Result<()> {
+        if replace {
+            return fs::rename(from, to);
+        }
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::OPNOTSUPP) => {
+                // A file system without the flag: check first, which leaves a short moment for somebody else to create the file.
+                if fs::symlink_metadata(to).is_ok() {
+                    return Err(io::ErrorKind::AlreadyExists.into());
+                }
+                fs::rename(from, to)
+            }
+            result => result.map_err(io::Error::from),
+        }
+    }
+}
+
+/// The system's.
+///
+/// ```
+/// use cede_transfer::disk::System;
+/// use cede_transfer::engine::Settings;
+/// let settings = Settings { disk: std::sync::Arc::new(System), ..Settings::default() };
+/// # drop(settings);
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct System;
+
+impl Disk for System {}

@@ -1,0 +1,317 @@
+//! Disks that are full, that fail, and that lose power. After each, the next run on a good disk completes the file, and what the failed one claimed is true.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use cede_transfer::Exit;
+use cede_transfer::disk::{Disk, System};
+
+use crate::case::Case;
+use crate::origin::{Fault, Setup};
+
+/// What can fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Act {
+    Write,
+    Append,
+    Sync,
+    Reserve,
+    Rename,
+}
+
+/// Fails once: when it is asked for this the n-th time. A failed sync also loses what it was for, and says so only that once, as systems do.
+#[derive(Debug)]
+struct Failing {
+    act: Act,
+    left: AtomicUsize,
+    errno: rustix::io::Errno,
+    images: Images,
+}
+
+impl Failing {
+    fn new(act: Act, nth: usize, errno: rustix::io::Errno) -> Self {
+        Self { act, left: AtomicUsize::new(nth), errno, images: Images::default() }
+    }
+
+    fn check(&self, act: Act) -> io::Result<()> {
+        if act == self.act && self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            return Err(self.errno.into());
+        }
+        Ok(())
+    }
+}
+
+impl Disk for Failing {
+    fn write_at(&self, file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+        self.check(Act::Write)?;
+        self.images.of(file, |image| {
+            image.doubtful.push((at as usize, at as usize + bytes.len()));
+            file.write_all_at(bytes, at)
+        })
+    }
+
+    fn append(&self, journal: &File, bytes: &[u8]) -> io::Result<()> {
+        self.check(Act::Append)?;
+        System.append(journal, bytes)
+    }
+
+    fn sync(&self, file: &File) -> io::Result<()> {
+        let result = self.check(Act::Sync);
+        self.images.of(file, |image| {
+            for (start, end) in image.doubtful.drain(..).filter(|_| result.is_err()) {
+                file.write_all_at(&vec![0xee; end - start], start as u64)?;
+            }
+            result
+        })
+    }
+
+    fn reserve(&self, _: &File, _: u64) -> io::Result<()> {
+        self.check(Act::Reserve)
+    }
+
+    fn rename(&self, from: &Path, to: &Path, replace: bool) -> io::Result<()> {
+        self.check(Act::Rename)?;
+        System.rename(from, to, replace)
+    }
+}
+
+/// A case on a disk that fails, and its journal is written whenever it can be.
+fn on(name: &str, setup: Setup, disk: impl Disk + 'static) -> Case {
+    let mut case = Case::new(name, setup, vec![]);
+    case.settings.disk = Arc::new(disk);
+    case.settings.claim_every = Duration::ZERO;
+    case
+}
+
+/// The download fails like this, and works on a good disk. Returns how many bytes the second run took.
+#[track_caller]
+fn fails_once(name: &str, act: Act, nth: usize, errno: rustix::io::Errno, exit: Exit, said: &str) -> u64 {
+    let setup = Setup { size: if act == Act::Reserve { 16 << 20 } else { 3_000_000 }, ..Setup::default() };
+    let mut case = on(name, setup, Failing::new(act, nth, errno));
+    case.fails(exit, said);
+    let sent = case.origin.sent();
+    // With it goes the last handle on the file, and so the lock.
+    case.settings.disk = Arc::new(System);
+    case.right(0);
+    case.origin.sent() - sent
+}
+
+#[test]
+fn no_room_at_the_start_in_the_middle_and_for_the_name() {
+    use rustix::io::Errno;
+    fails_once("disk-room", Act::Reserve, 1, Errno::NOSPC, Exit::DiskFull, "could not reserve the room for");
+    for errno in [Errno::NOSPC, Errno::DQUOT] {
+        for nth in [1, 3] {
+            fails_once("disk-room", Act::Write, nth, errno, Exit::DiskFull, "could not write");
+        }
+    }
+    fails_once("disk-room", Act::Append, 1, Errno::NOSPC, Exit::DiskFull, "could not write the journal of");
+    let again = fails_once("disk-room", Act::Rename, 1, Errno::NOSPC, Exit::DiskFull, "could not rename the complete download");
+    assert!(again <= 3_000_000, "{again}");
+}
+
+#[test]
+fn writes_that_fail() {
+    use rustix::io::Errno;
+    for errno in [Errno::IO, Errno::STALE, Errno::FBIG, Errno::ROFS] {
+        for nth in [1, 4] {
+            fails_once("disk-writes", Act::Write, nth, errno, Exit::Files, "could not write");
+        }
+    }
+    fails_once("disk-writes", Act::Append, 2, Errno::IO, Exit::Files, "could not write the journal of");
+}
+
+#[test]
+fn syncs_that_fail_are_not_tried_again_and_claim_nothing() {
+    // The first is of the data for the first claim, the second of the journal; later ones are of either, or of the complete file.
+    for nth in 1..=6 {
+        let mut case = on("disk-sync", Setup::default(), Failing::new(Act::Sync, nth, rustix::io::Errno::IO));
+        let ended = case.run();
+        // With few claims, there is no such sync.
+        if ended.exit != Exit::Done {
+            assert_eq!(ended.exit, Exit::Files, "{}", ended.said);
+        }
+        case.settings.disk = Arc::new(System);
+        case.right(0);
+    }
+}
+
+/// What a file would be after a power cut.
+#[derive(Debug)]
+struct Image {
+    file: File,
+    synced: Vec<u8>,
+    /// What was written since, and may be there or not.
+    doubtful: Vec<(usize, usize)>,
+}
+
+impl Image {
+    fn now(&self) -> Vec<u8> {
+        let mut bytes = vec![0; self.file.metadata().unwrap().len() as usize];
+        self.file.read_exact_at(&mut bytes, 0).unwrap();
+        bytes
+    }
+
+    /// Makes the file what the power cut leaves: of the doubtful blocks some are there, some are as they were, some are empty.
+    fn cut(&self, random: &mut u64) {
+        let (now, mut left) = (self.now(), self.synced.clone());
+        for (start, end) in &self.doubtful {
+            // A journal is smaller than a block, and parts of it can be missing all the same: the length may be written before the data.
+            let block = if now.len() < 65_536 { 16 } else { 4096 };
+            for at in (*start..*end).step_by(block) {
+                *random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let end = (at + block).min(*end).min(now.len());
+                let kind = *random >> 61;
+                if kind < 4 || at >= end {
+                    continue;
+                }
+                if left.len() < end {
+                    left.resize(end, 0);
+                }
+                if kind > 5 {
+                    left[at..end].copy_from_slice(&now[at..end]);
+                }
+            }
+        }
+        self.file.set_len(0).unwrap();
+        self.file.write_all_at(&left, 0).unwrap();
+    }
+}
+
+/// Opens a file once more: for reading too, and without a share in its lock.
+fn again(file: &File) -> File {
+    File::options().read(true).write(true).open(format!("/proc/self/fd/{}", file.as_raw_fd())).unwrap()
+}
+
+/// The images of all files, by device and inode.
+#[derive(Debug, Default)]
+struct Images(Mutex<HashMap<(u64, u64), Image>>);
+
+impl Images {
+    /// What is done to a file is done to its image at the same time.
+    fn of<T>(&self, file: &File, act: impl FnOnce(&mut Image) -> io::Result<T>) -> io::Result<T> {
+        let metadata = file.metadata()?;
+        let mut images = self.0.lock().unwrap();
+        let new = || Image { file: again(file), synced: Vec::new(), doubtful: Vec::new() };
+        act(images.entry((metadata.dev(), metadata.ino())).or_insert_with(new))
+    }
+}
+
+/// A disk whose power goes after so many acts: nothing works from then on.
+#[derive(Debug)]
+struct Power {
+    left: Mutex<usize>,
+    images: Images,
+}
+
+impl Power {
+    fn new(acts: usize) -> Self {
+        Self { left: Mutex::new(acts), images: Images::default() }
+    }
+
+    fn act<T>(&self, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        let mut left = self.left.lock().unwrap();
+        *left = left.checked_sub(1).ok_or(rustix::io::Errno::IO)?;
+        // While it is locked: an act has happened before the cut, or not at all.
+        act()
+    }
+
+    fn has_gone(&self) -> bool {
+        *self.left.lock().unwrap() == 0
+    }
+
+    /// The files become what the cut leaves, and nobody holds them any more.
+    fn cut(&self, mut random: u64) {
+        self.images.0.lock().unwrap().drain().for_each(|(_, image)| image.cut(&mut random));
+    }
+}
+
+impl Disk for Power {
+    fn write_at(&self, file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+        self.act(|| {
+            self.images.of(file, |image| {
+                image.doubtful.push((at as usize, at as usize + bytes.len()));
+                file.write_all_at(bytes, at)
+            })
+        })
+    }
+
+    fn append(&self, journal: &File, bytes: &[u8]) -> io::Result<()> {
+        self.act(|| {
+            let at = journal.metadata()?.len() as usize;
+            self.images.of(journal, |image| {
+                image.doubtful.push((at, at + bytes.len()));
+                System.append(journal, bytes)
+            })
+        })
+    }
+
+    fn sync(&self, file: &File) -> io::Result<()> {
+        self.act(|| {
+            self.images.of(file, |image| {
+                image.synced = image.now();
+                image.doubtful.clear();
+                Ok(())
+            })
+        })
+    }
+
+    fn empty(&self, file: &File) -> io::Result<()> {
+        self.act(|| {
+            // It may come back.
+            self.images.of(file, |_| file.set_len(0))
+        })
+    }
+
+    fn reserve(&self, _: &File, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn rename(&self, from: &Path, to: &Path, replace: bool) -> io::Result<()> {
+        self.act(|| System.rename(from, to, replace))
+    }
+}
+
+/// Cuts the power after the n-th act, for each n until the download is through with fewer.
+fn power_cuts(name: &str, script: &[Fault], version: u64) {
+    for acts in 0.. {
+        let power = Arc::new(Power::new(acts));
+        let mut case = Case::new(name, Setup { size: 2_000_000, ..Setup::default() }, script.to_vec());
+        case.settings.disk = power.clone();
+        case.settings.claim_every = Duration::ZERO;
+        let ended = case.run();
+        if !power.has_gone() {
+            assert_eq!(ended.exit, Exit::Done, "{}", ended.said);
+            assert!(acts > 8, "hardly anything could be cut");
+            return;
+        }
+        power.cut(acts as u64);
+        // The name appears only when everything behind it is on disk.
+        if let Ok(file) = std::fs::read(case.dir.join("file")) {
+            assert!(file == case.origin.content(case.origin.version()), "after {acts} acts");
+        }
+        case.settings.disk = Arc::new(System);
+        // After a cut, what the first script had left to do is not waited for.
+        while case.origin.version() < version {
+            case.origin.change();
+        }
+        case.right(version);
+    }
+}
+
+#[test]
+fn after_a_power_cut_at_any_moment_what_is_claimed_is_true() {
+    power_cuts("power", &[], 0);
+}
+
+#[test]
+fn so_it_is_where_the_file_changed() {
+    power_cuts("power-change", &[Fault::CloseAndChange(1_200_000)], 1);
+}
