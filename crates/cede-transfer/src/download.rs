@@ -163,6 +163,9 @@ impl Driver {
             if lock(&self.transfer.early).is_some() {
                 return Ok(());
             }
+            if self.follower.take_damage() {
+                self.transfer.plan().handle_damage();
+            }
             let now = self.transfer.now();
             if self.transfer.control.is_paused() {
                 self.pause().await.map_err(Cause::Stopped)?;
@@ -181,7 +184,12 @@ impl Driver {
                 }
                 Action::Cancel(id) => self.flights.iter().filter(|flight| flight.id == id).for_each(|flight| flight.cancel.cancel()),
                 Action::Restart(why) => self.start_over(why).await.map_err(Cause::Failed)?,
-                Action::Done => return Ok(()),
+                Action::Done => {
+                    self.verify_prefix().await.map_err(Cause::Stopped)?;
+                    if !self.follower.found_damage() {
+                        return Ok(());
+                    }
+                }
                 Action::Failed(failure) => return Err(Cause::Failed(failure)),
                 Action::Wait(until) => self.wait(now, until).await.map_err(Cause::Stopped)?,
             }
@@ -283,10 +291,21 @@ impl Driver {
         })
     }
 
+    /// All bytes are here; what an earlier run left may not have been read again yet.
+    async fn verify_prefix(&mut self) -> Result<(), Exit> {
+        self.adopt_hash();
+        let Some(sink) = self.transfer.sink() else { return Ok(()) };
+        cede::select! {
+            biased;
+            exit = self.stop.requested() => Err(exit),
+            () = self.follower.verify_prefix(&sink) => Ok(()),
+        }
+    }
+
     /// Hands the follower what an earlier run left of the checksum.
     fn adopt_hash(&mut self) {
         if let Some(hash) = lock(&self.transfer.hashed).take() {
-            self.follower.resume(hash);
+            self.follower.expect_prefix(hash);
         }
     }
 

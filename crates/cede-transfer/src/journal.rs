@@ -10,8 +10,9 @@
 //! - J2: whatever prefix of a journal is read, everything in it is true.
 //! - J3: the subject names the `.part` by device and inode, so that a journal cannot speak for a file that was put in its place.
 //!
-//! A third kind of record is the state of the running checksum after so many bytes from the beginning, all of which were claimed before (so J1 holds for it too). It
-//! saves the next run from reading them again. What is done to the `.part` between two runs by somebody else, it does not see. Kinds that are not known are skipped.
+//! A third kind of record is the state of the running checksum after so many bytes from the beginning, all of which were claimed before (so J1 holds for it too). The next run reads these bytes again while it
+//! fetches the rest, and sees by the state at once, and not only at the end, when they are not what they were. It does not go on from the state: a checksum that calls a file right has read all of it. Kinds
+//! that are not known are skipped.
 
 use std::ops::Range;
 

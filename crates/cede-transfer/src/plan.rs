@@ -328,6 +328,11 @@ impl Plan {
         }
     }
 
+    /// What an earlier run left is not what it was.
+    pub fn handle_damage(&mut self) {
+        self.change("what an earlier run left was changed since");
+    }
+
     /// Everything was dropped, as [`Action::Restart`] asked.
     pub fn handle_restarted(&mut self) {
         assert!(matches!(self.stage, Stage::Restarting(_)), "nobody asked for it");

@@ -28,6 +28,10 @@ pub(super) struct Follower {
     algorithm: Option<Algorithm>,
     /// The checksum as it was after the last step, for the journal.
     known: Option<Hash>,
+    /// What an earlier run had made of the bytes that it left.
+    earlier: Option<Hash>,
+    /// They are not those any more.
+    damaged: bool,
 }
 
 #[expect(clippy::large_enum_variant, reason = "there is one for each download, and it stays where it is")]
@@ -49,23 +53,42 @@ impl Follower {
             Check::Manifest(manifest) => manifest.sum().map(|sum| sum.algorithm),
             Check::Size => None,
         };
-        Self { pipe: job.output.pipe(), state: State::Idle(algorithm.map(Algorithm::hasher)), at: 0, algorithm, known: None }
+        Self { pipe: job.output.pipe(), state: State::Idle(algorithm.map(Algorithm::hasher)), at: 0, algorithm, known: None, earlier: None, damaged: false }
     }
 
     fn is_needed(&self) -> bool {
         self.pipe.is_some() || self.algorithm.is_some()
     }
 
-    /// Goes on where an earlier run was, if that made the same kind of checksum.
-    pub(super) fn resume(&mut self, hash: Hash) {
-        if self.at > 0 || self.pipe.is_some() || self.algorithm != Some(hash.algorithm) || !matches!(self.state, State::Idle(_)) {
-            return;
+    /// What an earlier run left is read again, because a checksum speaks of what is in the file and not of what was there. It has to come to the same as then.
+    pub(super) fn expect_prefix(&mut self, hash: Hash) {
+        let is_of_use = self.at == 0 && self.pipe.is_none() && self.algorithm == Some(hash.algorithm);
+        if is_of_use && matches!(self.state, State::Idle(_)) {
+            self.earlier = Some(hash);
         }
-        if let Some(hasher) = hash.algorithm.resume(&hash.state) {
-            self.state = State::Idle(Some(hasher));
-            self.at = hash.at;
-            self.known = Some(hash);
+    }
+
+    /// Reads as far as that takes.
+    pub(super) async fn verify_prefix(&mut self, sink: &Arc<Sink>) {
+        while let Some(end) = self.earlier.as_ref().map(|earlier| earlier.at)
+            && sink.file().is_some()
+        {
+            match self.state {
+                State::Failed(_) => return,
+                State::Busy(_) => self.stepped().await,
+                State::Idle(_) => self.start(sink, end.min(self.at + STEP)),
+            }
         }
+    }
+
+    /// Whether it did not.
+    pub(super) fn found_damage(&self) -> bool {
+        self.damaged
+    }
+
+    /// The same, once.
+    pub(super) fn take_damage(&mut self) -> bool {
+        std::mem::take(&mut self.damaged)
     }
 
     /// Waits for a step under way whose end would say more of the checksum; not for a pipe, which may never take another byte.
@@ -105,6 +128,7 @@ impl Follower {
     fn start(&mut self, sink: &Arc<Sink>, end: u64) {
         let (State::Idle(hasher), Some(file)) = (&mut self.state, sink.file()) else { return };
         let (file, at, hasher) = (Arc::clone(file), self.at, hasher.take());
+        let end = self.earlier.as_ref().filter(|earlier| earlier.at > at).map_or(end, |earlier| end.min(earlier.at));
         self.state = State::Busy(if let Some(pipe) = self.pipe.clone() {
             let job = cede::task::spawn_blocking(move || follow(&file, at, end, hasher, Some(&pipe)));
             Box::pin(async move { job.await.map_err(io::Error::other) })
@@ -127,6 +151,9 @@ impl Follower {
                 self.at = at;
                 let state = hasher.as_ref().and_then(Hasher::state);
                 self.known = state.zip(self.algorithm).map(|(state, algorithm)| Hash { algorithm, at, state });
+                if let Some(earlier) = self.earlier.take_if(|earlier| earlier.at <= at) {
+                    self.damaged |= self.known.as_ref() != Some(&earlier);
+                }
                 State::Idle(hasher)
             }
             Ok((_, _, Err(error))) => State::Failed(error),
@@ -145,6 +172,8 @@ impl Follower {
         }
         self.at = 0;
         self.known = None;
+        self.earlier = None;
+        self.damaged = false;
         self.state = State::Idle(self.algorithm.map(Algorithm::hasher));
     }
 

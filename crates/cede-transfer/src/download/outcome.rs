@@ -68,7 +68,10 @@ impl Driver {
 
     /// Keeps what has come, and says where.
     pub(super) async fn give_up(mut self, cause: Cause) -> Result<Complete, Unfinished> {
-        self.follower.settle().await;
+        // Who presses Ctrl-C does not wait for a step; what was known before it is enough.
+        if !matches!(cause, Cause::Stopped(_)) {
+            self.follower.settle().await;
+        }
         let transfer = &self.transfer;
         let Some(sink) = transfer.sink() else { return Err(Unfinished { cause, kept: None }) };
         if let Some(bytes) = sink.take_memory() {

@@ -1,6 +1,6 @@
 //! What goes wrong on this side: files that are there, full disks, other processes.
 
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{FileExt, symlink};
 use std::sync::Arc;
 
 use cede_transfer::engine::{Check, Engine, Resume, Silent, Stop};
@@ -81,7 +81,7 @@ fn next_run_goes_on() {
     assert_eq!(case.origin.asked().last().unwrap().if_range.as_deref(), Some("\"v0\""));
 }
 
-/// The checksum too, where its library can write it down.
+/// The checksum is in the journal, where its library can write it down.
 #[test]
 fn next_run_goes_on_with_the_checksum() {
     for algorithm in Algorithm::ALL {
@@ -96,6 +96,30 @@ fn next_run_goes_on_with_the_checksum() {
         assert_eq!(hash.is_some(), algorithm != Algorithm::Blake3);
         assert!(hash.is_none_or(|hash| hash.algorithm == algorithm && hash.at > 0));
         case.right(0);
+    }
+}
+
+/// A checksum that calls a file right has read all of it, also what an earlier run left.
+#[test]
+fn next_run_finds_other_bytes_than_were_left() {
+    for algorithm in Algorithm::ALL {
+        let script = std::iter::once(Fault::Close(SIZE - 500_000)).chain(vec![Fault::Close(0); 6]).collect();
+        let mut case = Case::new("next-damaged", Setup::default(), script);
+        let mut hasher = algorithm.hasher();
+        hasher.update(&case.origin.content(0));
+        case.check = Check::Sum(hasher.finish());
+        assert_ne!(case.run().exit, Exit::Done);
+        let part = std::fs::OpenOptions::new().write(true).open(case.dir.join("file.part")).unwrap();
+        part.write_all_at(b"not this", 1000).unwrap();
+        let ended = case.run();
+        if algorithm == Algorithm::Blake3 {
+            // It is seen at the end only, and speaks against every byte: the run after that fetches them anew.
+            assert_eq!(ended.exit, Exit::Checksum, "{}", ended.said);
+            case.right(0);
+        } else {
+            assert_eq!(ended.exit, Exit::Done, "{}", ended.said);
+            assert!(std::fs::read(case.dir.join("file")).unwrap() == case.origin.content(0));
+        }
     }
 }
 
