@@ -37,7 +37,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ use metrics::{Label, Unit, counter, describe_counter, describe_gauge, describe_h
 
 use crate::inspect::registry;
 use crate::record::samples;
-use crate::runtime::{Handle, Histogram, RuntimeFlavor, RuntimeMetrics};
+use crate::runtime::{CpuGroupMetrics, Handle, Histogram, RuntimeFlavor, RuntimeMetrics};
 
 /// What was published of each runtime so far: a recorder wants to be told of each value once.
 static PUBLISHED: Mutex<BTreeMap<u64, Times>> = Mutex::new(BTreeMap::new());
@@ -55,6 +55,8 @@ static PUBLISHED: Mutex<BTreeMap<u64, Times>> = Mutex::new(BTreeMap::new());
 struct Times {
     polls: Vec<u64>,
     latencies: Vec<u64>,
+    groups: Vec<(CpuGroupMetrics, Duration)>,
+    names: BTreeSet<String>,
 }
 
 /// Hands the present numbers of a runtime to the recorder of the crate `metrics` that the thread or the program has.
@@ -101,32 +103,44 @@ pub fn publish(handle: &Handle) {
         counter!("cede_worker_steals_total", labels()).absolute(numbers.worker_steal_count(worker));
         gauge!("cede_worker_queue_depth", labels()).set(numbers.worker_local_queue_depth(worker) as f64);
     }
-    for (name, Group { tasks, polls, busy }) in by_name(&numbers) {
+    for (name, Group { tasks, polls, busy_us }) in news_of_groups(handle, &numbers) {
         let labels = || [runtime.clone(), vec![Label::new("group", name.clone())]].concat();
         gauge!("cede_group_tasks_alive", labels()).set(tasks as f64);
-        counter!("cede_group_polls_total", labels()).absolute(polls);
-        counter!("cede_group_busy_microseconds_total", labels()).absolute(u64::try_from(busy.as_micros()).unwrap_or(u64::MAX));
+        counter!("cede_group_polls_total", labels()).increment(polls);
+        counter!("cede_group_busy_microseconds_total", labels()).increment(busy_us);
     }
     let [polls, latencies] = news(handle);
     tell("cede_poll_duration_seconds", &runtime, &polls);
     tell("cede_schedule_latency_seconds", &runtime, &latencies);
 }
 
-/// What the groups with the same name did.
+/// What the groups with the same name have, and what they did since the last time.
 #[derive(Debug, Default)]
 struct Group {
     tasks: usize,
     polls: u64,
-    busy: Duration,
+    busy_us: u64,
 }
 
-fn by_name(numbers: &RuntimeMetrics) -> BTreeMap<String, Group> {
-    let mut groups = BTreeMap::<String, Group>::new();
-    for group in numbers.cpu_groups() {
-        let sum = groups.entry(group.name().to_owned()).or_default();
-        sum.tasks += group.tasks();
-        sum.polls += group.polls();
-        sum.busy += group.busy_time();
+/// Names outlive groups: a new group goes on counting where another one of its name has ended, and a name that nobody has any more has no tasks.
+fn news_of_groups(handle: &Handle, numbers: &RuntimeMetrics) -> BTreeMap<String, Group> {
+    let mut published = PUBLISHED.lock().unwrap_or_else(PoisonError::into_inner);
+    let told = published.entry(handle.id().number()).or_default();
+    let mut groups: BTreeMap<_, _> = told.names.iter().map(|name| (name.clone(), Group::default())).collect();
+    let before = std::mem::take(&mut told.groups);
+    for now in numbers.cpu_groups() {
+        let before = before.iter().find(|(before, _)| before.is_of_same_group(&now));
+        let (polls, busy) = before.map_or((0, Duration::ZERO), |(before, busy)| (before.polls(), *busy));
+        let busy_us = u64::try_from(now.busy_time().saturating_sub(busy).as_micros()).unwrap_or(u64::MAX);
+        let sum = groups.entry(now.name().to_owned()).or_default();
+        sum.tasks += now.tasks();
+        sum.polls += now.polls().saturating_sub(polls);
+        sum.busy_us += busy_us;
+        told.names.insert(now.name().to_owned());
+        // What is kept here keeps the group, so that the last of what it did is told. These two are `now` and `before`.
+        if now.tasks() > 0 || now.is_held_by_more_than(2) {
+            told.groups.push((now, busy + Duration::from_micros(busy_us)));
+        }
     }
     groups
 }

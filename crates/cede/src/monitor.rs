@@ -21,8 +21,8 @@
 //! # A child made by `fork(2)`
 //! has the thread that forked and no other, so no monitor. Until it makes a runtime of its own nothing watches it: no report comes from it, and SIGQUIT ends it. (Between `fork` and `exec` of a
 //! [`Command`](crate::process::Command) that is all there is to it.) If it makes one, [`start`] forgets the runtimes and threads of the parent, which are not there, and makes a monitor. As in any program with
-//! threads, a lock that another thread had at the moment of the `fork` stays locked in the child; those of the monitor are held for some instructions at a time. The runtimes that the child has from
-//! its parent have no workers: it can neither use them nor wait for their end.
+//! threads, a lock that another thread had at the moment of the `fork` stays locked in the child; those of the monitor are held for some instructions at a time, and who cannot ask for a stack does without. The
+//! runtimes that the child has from its parent have no workers: it can neither use them nor wait for their end; its dumps show them as they were.
 //!
 //! # Who may touch what
 //! `STATE`: under its lock, which is not held while desks are looked at. `CALLS`, a futex: anybody, also in a signal handler. The list of a [`Watch`]: under its lock, by the threads that come and go and by the monitor.
@@ -95,7 +95,9 @@ impl State {
     /// After a `fork`: forgets the parent's.
     fn begin_in(&mut self, process: u32) {
         let before = std::mem::replace(&mut self.process, process);
-        if before != 0 && before != process {
+        // None began here: threads may have been noted nevertheless, by this process or by its parent.
+        let is_child = if before == 0 { posts::are_of_another(process) } else { before != process };
+        if is_child {
             self.watches.clear();
             self.others.clear();
             posts::forget_other_threads();
@@ -155,6 +157,12 @@ fn start(add: impl FnOnce(&mut State)) {
 /// Whether there is a monitor. Async-signal-safe.
 pub(crate) fn is_there() -> bool {
     RUNS_IN.load(Ordering::SeqCst) == std::process::id()
+}
+
+/// The same, except after a `fork`; without a system call.
+#[inline]
+pub(crate) fn seems_there() -> bool {
+    RUNS_IN.load(Ordering::Relaxed) != 0
 }
 
 /// This thread begins to run tasks, and has noted so on its desk or post.

@@ -99,3 +99,36 @@ fn nested_calls_end_wherever_their_task_runs() {
         assert_eq!(sum, 49 * 50 / 2);
     }
 }
+
+/// What the inner future asks for again and again may be what only the driver and the timers can bring.
+#[test]
+fn a_nested_block_on_that_wakes_itself_sees_timers_and_sockets() {
+    for runtime in [
+        Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap(),
+        Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap(),
+    ] {
+        let handle = runtime.handle().clone();
+        let nested = runtime.spawn(async move {
+            handle.block_on(async {
+                let listener = cede::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+                let address = listener.local_addr().unwrap();
+                let sleeper = cede::spawn(cede::time::sleep(std::time::Duration::from_millis(5)));
+                let accepted = cede::spawn(async move { listener.accept().await.map(drop) });
+                let _client = std::net::TcpStream::connect(address).unwrap();
+                while !(sleeper.is_finished() && accepted.is_finished()) {
+                    // By its own waker: the scheduler is not told that it yields.
+                    let mut woken = false;
+                    std::future::poll_fn(|cx| {
+                        if std::mem::replace(&mut woken, true) {
+                            return std::task::Poll::Ready(());
+                        }
+                        cx.waker().wake_by_ref();
+                        std::task::Poll::Pending
+                    })
+                    .await;
+                }
+            });
+        });
+        runtime.block_on(nested).unwrap();
+    }
+}

@@ -77,7 +77,7 @@ fn a_message_is_read_by_one_call_and_written_by_one() {
     ] {
         let (received, sent) = calls(&runtime, rounds);
         assert_eq!(sent, 2 * rounds);
-        // An event may come for what was read a moment before.
-        assert!((2 * rounds..2 * rounds + rounds / 10).contains(&received), "{received} calls of recv");
+        // An event may come for what was read a moment before, but not each time.
+        assert!((2 * rounds..3 * rounds).contains(&received), "{received} calls of recv");
     }
 }

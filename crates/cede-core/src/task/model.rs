@@ -16,7 +16,7 @@ use loom::sync::Notify;
 use loom::sync::mpsc::{Receiver, Sender, channel};
 use loom::thread;
 
-use super::{Cell, Header, Home, Join, TaskRef, waker, with_waker};
+use super::{Cell, Header, Home, Join, TaskRef, task_of, waker, with_waker};
 
 fn model(check: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
@@ -322,6 +322,28 @@ fn loom_wake_by_value_may_be_the_last_reference() {
         waking.join().unwrap();
         assert_ended(&world, 1);
         assert!(queued.try_recv().is_err(), "a complete task is not queued");
+    });
+}
+
+#[test]
+fn loom_a_wake_that_gives_its_reference_back_at_once() {
+    model(|| {
+        let (world, queued) = begin();
+        let (left, wakers) = channel();
+        let (task, join) = spawn(2, Some(left));
+        assert!(!run(task), "it sleeps");
+        drop(join);
+        let waker = core::mem::ManuallyDrop::new(wakers.recv().unwrap());
+        drop(wakers);
+        let queue = world.queue.clone();
+        let waking = thread::spawn(move || {
+            let task = task_of(&waker).unwrap();
+            // SAFETY: the waker's reference, once. Whoever takes from the queue runs the task, and claims nothing.
+            unsafe { task.wake_and_release_into(|task| queue.send(task).unwrap()) };
+        });
+        assert!(run(queued.recv().unwrap()), "another thread ends it, and frees it, perhaps before the wake returns");
+        waking.join().unwrap();
+        assert_ended(&world, 1);
     });
 }
 

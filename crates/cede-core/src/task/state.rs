@@ -1,4 +1,4 @@
-//! The state word: bits, and the transitions as single read-modify-writes.
+//! The state word: bits, and the transitions, each one atomic step at most.
 
 use crate::prim::atomic::{AtomicUsize, Ordering};
 
@@ -93,6 +93,7 @@ impl core::fmt::Debug for Snapshot {
             .field("cancelled", &self.is_cancelled())
             .field("join_interest", &self.has(JOIN_INTEREST))
             .field("join_waker", &self.has(JOIN_WAKER))
+            .field("join_replaced", &self.has(JOIN_REPLACED))
             .field("refs", &self.ref_count())
             .finish()
     }

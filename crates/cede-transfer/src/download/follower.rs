@@ -53,7 +53,15 @@ impl Follower {
             Check::Manifest(manifest) => manifest.sum().map(|sum| sum.algorithm),
             Check::Size => None,
         };
-        Self { pipe: job.output.pipe(), state: State::Idle(algorithm.map(Algorithm::hasher)), at: 0, algorithm, known: None, earlier: None, damaged: false }
+        Self {
+            pipe: job.output.pipe(),
+            state: State::Idle(algorithm.map(Algorithm::hasher)),
+            at: 0,
+            algorithm,
+            known: None,
+            earlier: None,
+            damaged: false,
+        }
     }
 
     fn is_needed(&self) -> bool {

@@ -31,6 +31,7 @@ use crate::task::slab::census;
 
 /// A thread that polls tasks, or did.
 struct Post {
+    process: u32,
     thread: Thread,
     number: Pid,
     task: NonNull<AtomicPtr<Header>>,
@@ -76,6 +77,7 @@ struct Listed;
 impl Listed {
     fn add() -> Self {
         let post = Post {
+            process: std::process::id(),
             thread: thread::current(),
             number: gettid(),
             task: TASK.with(|cell| NonNull::from(cell)),
@@ -99,11 +101,18 @@ impl Post {
     }
 }
 
+/// Whether threads of another process are listed: its child, made by `fork(2)`, has only the one that forked.
+pub(crate) fn are_of_another(process: u32) -> bool {
+    posts().iter().any(|post| post.process != process)
+}
+
 /// This is a child made by `fork(2)`: the other threads are not there, and this one has another number.
 pub(crate) fn forget_other_threads() {
     let mut posts = posts();
     posts.retain(Post::is_of_this_thread);
-    posts.iter_mut().for_each(|post| post.number = gettid());
+    for post in posts.iter_mut() {
+        (post.process, post.number) = (std::process::id(), gettid());
+    }
 }
 
 /// This thread polls tasks from now on, now and then.

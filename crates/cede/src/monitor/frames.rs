@@ -27,7 +27,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Mutex, MutexGuard, Once, TryLockError};
 use std::time::{Duration, Instant};
 
 use super::stall::StallFrame;
@@ -56,10 +56,23 @@ pub(crate) struct Stack(Vec<usize>);
 
 /// Asks a thread of this process where it is. Empty if it does not answer, or if it is not `still` where it was when that mattered. Not for the monitor, which must not wait.
 pub(super) fn of(thread: Pid, still: impl FnOnce() -> bool) -> Stack {
-    let _one = ASKING.lock().unwrap_or_else(PoisonError::into_inner);
+    // Who holds it has an answer soon, but for a child made by a `fork` while somebody asked: that does without frames.
+    let Some(_one) = one_at_a_time() else { return Stack(Vec::new()) };
     let stack = ask(thread);
     // If it is there now, it was there then.
     if still() { stack } else { Stack(Vec::new()) }
+}
+
+fn one_at_a_time() -> Option<MutexGuard<'static, ()>> {
+    let until = Instant::now() + 2 * PATIENCE;
+    loop {
+        match ASKING.try_lock() {
+            Ok(guard) => return Some(guard),
+            Err(TryLockError::Poisoned(error)) => return Some(error.into_inner()),
+            Err(TryLockError::WouldBlock) if Instant::now() >= until => return None,
+            Err(TryLockError::WouldBlock) => std::thread::sleep(PATIENCE / 20),
+        }
+    }
 }
 
 fn ask(thread: Pid) -> Stack {

@@ -133,7 +133,8 @@ pub(super) fn stall(runtime: Arc<dyn Inspected>, mut stall: Stall, stuck: StuckI
 /// Reports a deadlock. Each is reported once, so none is left out, nor does it wait for reports of stalls: those may be stuck in the very same deadlock.
 pub(super) fn deadlock(runtime: Arc<dyn Inspected>, deadlock: Deadlock) {
     runtime.parts().reported.deadlocks.fetch_add(1, Ordering::Relaxed);
-    on_own_thread(move || {
+    let unheard = runtime.parts().reports.on_deadlock.is_none();
+    let told = on_own_thread(move || {
         events::deadlock(&deadlock);
         match &runtime.parts().reports.on_deadlock {
             Some(listener) => listener(&deadlock),
@@ -145,6 +146,9 @@ pub(super) fn deadlock(runtime: Arc<dyn Inspected>, deadlock: Deadlock) {
             }
         }
     });
+    if !told && unheard && deadlocks_abort() {
+        std::process::abort();
+    }
 }
 
 /// An error output that cannot be written to must not make this panic, as `eprintln!` would: a hook may end the program then.
@@ -153,9 +157,11 @@ fn write(report: &dyn fmt::Display) {
 }
 
 /// Not on the monitor's thread: to find names for addresses takes long, and the task that is stuck may be the one that holds the lock of the error output, or the reader of that.
-fn on_own_thread(report: impl FnOnce() + Send + 'static) {
+///
+/// Whether there could be one.
+fn on_own_thread(report: impl FnOnce() + Send + 'static) -> bool {
     // The last handle on the runtime may be dropped there, and the closures of its owner with it.
-    let _not_said = sys::thread::spawn(thread::Builder::new().name("cede-report".into()), Box::new(move || _ = shielded(report)));
+    sys::thread::spawn(thread::Builder::new().name("cede-report".into()), Box::new(move || _ = shielded(report))).is_ok()
 }
 
 impl fmt::Debug for Reports {

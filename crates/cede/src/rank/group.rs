@@ -85,6 +85,11 @@ impl CpuGroup {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// How many handles there are.
+    pub(super) fn holders(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
+
     pub(super) fn joined(&self) {
         self.0.tasks.fetch_add(1, Ordering::Relaxed);
     }

@@ -229,19 +229,21 @@ impl Home for StealHome {
     unsafe fn wake_and_release(task: TaskRef) {
         // SAFETY: [I4] and the caller's reference keeps the task.
         let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
-        with_active(|active| match active {
-            Some(worker) if worker.is_of(shared) => {
-                // SAFETY: [I4] this thread runs a worker, so the runtime does not end meanwhile; the rest is the caller's contract.
-                unsafe {
-                    task.wake_and_release_into(|task| {
-                        record::wakes(task);
-                        worker.push_woken(task);
-                    });
-                }
+        let done = with_active(|active| {
+            let Some(worker) = active.filter(|worker| worker.is_of(shared)) else { return false };
+            // SAFETY: [I4] this thread runs a worker, so the runtime does not end meanwhile; the rest is the caller's contract.
+            unsafe {
+                task.wake_and_release_into(|task| {
+                    record::wakes(task);
+                    worker.push_woken(task);
+                });
             }
-            // SAFETY: [I2 of `cede_core::task`] the caller's reference.
-            _ => unsafe { task.wake_and_release() },
+            true
         });
+        if !done {
+            // SAFETY: [I2 of `cede_core::task`] the caller's reference.
+            unsafe { task.wake_and_release() };
+        }
     }
 
     unsafe fn free(task: TaskRef, _layout: Layout) {

@@ -263,6 +263,8 @@ fn drive_nested<F: Future>(worker: &Worker, mut future: Pin<&mut F>) -> F::Outpu
         if is_stray() {
             continue;
         }
+        // As a poll of a task. What the future asks for may be what only the driver can bring.
+        worker.polled_future();
         if posts::aside(|| worker.tick_until(|| signal.woken.load(Ordering::Relaxed))).polled > 0 || signal.is_set() {
             continue;
         }
@@ -272,6 +274,7 @@ fn drive_nested<F: Future>(worker: &Worker, mut future: Pin<&mut F>) -> F::Outpu
         } else {
             // The guest: others may finish what it waits for.
             posts::aside(thread::park);
+            worker.slept();
         }
     }
 }

@@ -8,9 +8,9 @@
 //! drops the futures that are asleep: nobody polls them, and nobody will.
 //!
 //! # Why that is sound
-//! A claim is one read-modify-write that marks the task as notified, and succeeds if the task slept before. A wake is the same operation, so one of the two gets the right to poll; a task that a
+//! A claim is one read-modify-write that succeeds if the task slept before, and so does a wake; both leave it not asleep, so one of the two gets the right to poll; a task that a
 //! thread is away in is not asleep before its poll has ended, and that thread touches it no more when it has found it asleep. Both are models: `loom_claim_of_a_sleeper_…` in `cede_core::task`. No queue
-//! holds what was asleep; and the injection queue is closed, so a wake that comes first leaves the task marked, in no queue, for `[drop]`.
+//! holds what was asleep; and the injection queue is closed, so a wake that comes first leaves the task runnable, in no queue, for `[drop]`.
 //!
 //! # What still waits
 //! A thread that is blocked in its task for something that a *queued* task holds, or one that was woken after the end began: those are not claimed, because the thread that is away may be the one

@@ -195,6 +195,20 @@ impl Worker {
         self.stats.unpark(now);
     }
 
+    /// A future that this thread drives beside the tasks was polled. Timers and sockets get their turn for that, too.
+    pub(super) fn polled_future(&self) {
+        self.pace.polled();
+        if self.pace.is_time_to_look() {
+            self.look_around();
+        }
+    }
+
+    /// The thread comes back from a sleep that was none of the driver's.
+    pub(super) fn slept(&self) {
+        self.polled_at.set(self.shared.parts.clock.now());
+        self.pace.begin();
+    }
+
     /// Whether this worker has to stay on its thread at the moment.
     pub(super) fn holds(&self) -> bool {
         self.holds.get()
@@ -231,11 +245,11 @@ impl Worker {
                     self.stats.completed();
                 }
             }
-            if stop() {
-                break;
-            }
             if self.pace.is_time_to_look() {
                 self.look_around();
+            }
+            if stop() {
+                break;
             }
         }
         tick
