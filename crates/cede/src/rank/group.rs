@@ -85,6 +85,10 @@ impl CpuGroup {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    pub(super) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
     /// How many handles there are.
     pub(super) fn holders(&self) -> usize {
         Arc::strong_count(&self.0)
@@ -113,10 +117,6 @@ impl CpuGroup {
 pub(super) struct WeakGroup(Weak<State>);
 
 impl WeakGroup {
-    pub(super) fn is(&self, group: &CpuGroup) -> bool {
-        std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&group.0))
-    }
-
     pub(super) fn upgrade(&self) -> Option<CpuGroup> {
         self.0.upgrade().map(CpuGroup)
     }

@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,12 +14,23 @@ use super::group::WeakGroup;
 
 /// The groups that have, or had, tasks on a runtime.
 #[derive(Debug, Default)]
-pub(crate) struct Usages(Mutex<Vec<Arc<Usage>>>);
+pub(crate) struct Usages(Mutex<Entries>);
+
+#[derive(Debug, Default)]
+struct Entries {
+    /// By the address of the group, which is no other group's while the entry is there: that keeps the memory.
+    by_group: HashMap<usize, Arc<Usage>>,
+    /// How many groups came.
+    came: u64,
+    /// With so many entries it is worth looking for those that nobody has any more.
+    look_at: usize,
+}
 
 /// What the tasks of one group did on one runtime.
 #[derive(Debug)]
 pub(crate) struct Usage {
     group: WeakGroup,
+    number: u64,
     tasks: AtomicUsize,
     polls: AtomicU64,
     busy_ns: AtomicU64,
@@ -45,26 +57,31 @@ pub struct CpuGroupMetrics {
 }
 
 impl Usages {
-    fn entries(&self) -> MutexGuard<'_, Vec<Arc<Usage>>> {
+    fn entries(&self) -> MutexGuard<'_, Entries> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The entry of a group; those of groups that nobody has any more are taken out when there is a new one.
+    /// The entry of a group; those of groups that nobody has any more are taken out now and then.
     pub(super) fn of(&self, group: &CpuGroup) -> Arc<Usage> {
         let mut entries = self.entries();
-        if let Some(own) = entries.iter().find(|usage| usage.group.is(group)) {
+        if let Some(own) = entries.by_group.get(&group.address()) {
             return own.clone();
         }
-        entries.retain(|usage| usage.group.upgrade().is_some());
-        let usage =
-            Arc::new(Usage { group: group.downgrade(), tasks: AtomicUsize::new(0), polls: AtomicU64::new(0), busy_ns: AtomicU64::new(0) });
-        entries.push(usage.clone());
-        usage
+        if entries.by_group.len() >= entries.look_at {
+            entries.by_group.retain(|_, usage| usage.group.upgrade().is_some());
+            entries.look_at = 2 * entries.by_group.len();
+        }
+        entries.came += 1;
+        let zero = || AtomicU64::new(0);
+        let usage = Usage { group: group.downgrade(), number: entries.came, tasks: AtomicUsize::new(0), polls: zero(), busy_ns: zero() };
+        entries.by_group.entry(group.address()).or_insert(Arc::new(usage)).clone()
     }
 
     /// As they are now, in the order in which the groups came.
     pub(crate) fn metrics(&self) -> Vec<CpuGroupMetrics> {
-        self.entries().iter().filter_map(|usage| usage.metrics()).collect()
+        let mut usages: Vec<_> = self.entries().by_group.values().cloned().collect();
+        usages.sort_by_key(|usage| usage.number);
+        usages.iter().filter_map(|usage| usage.metrics()).collect()
     }
 }
 
@@ -164,7 +181,6 @@ impl std::fmt::Display for CpuGroupMetrics {
 
 #[cfg(test)]
 mod tests {
-
     use super::{CpuGroup, Usages};
 
     #[test]
@@ -179,9 +195,9 @@ mod tests {
         assert_eq!(names(&usages), ["kept", "short"]);
         drop(short);
         assert_eq!(names(&usages), ["kept"]);
-        assert_eq!(usages.entries().len(), 2);
+        assert_eq!(usages.entries().by_group.len(), 2);
         usages.of(&CpuGroup::new("third", 7));
-        assert_eq!(usages.entries().len(), 2, "that of the second was taken out");
+        assert_eq!(usages.entries().by_group.len(), 2, "that of the second was taken out");
         let metrics = &usages.metrics()[0];
         assert_eq!((metrics.tasks(), metrics.polls(), metrics.shares()), (1, 1, 7));
         assert!(kept.polls() == 1 && kept.tasks() == 1 && metrics.busy_time() <= kept.busy_time());
