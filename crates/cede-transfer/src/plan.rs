@@ -77,8 +77,10 @@ struct Flight {
     receiving: bool,
     /// Since when somebody listens for more; `None` while what came last is being dealt with.
     listening: Option<Duration>,
+    /// Since when what came last is being dealt with, if somebody tells when that ends.
+    busy: Option<Duration>,
     began: Duration,
-    /// When it was sent, or something came last; `None` while it waits for a connection.
+    /// When it was sent, or something came last, or somebody began to listen; `None` while it waits for a connection, and while what came is being dealt with.
     heard: Option<Duration>,
     /// Bytes that had never been there.
     gained: u64,
@@ -248,8 +250,8 @@ impl Plan {
     pub fn handle_data(&mut self, now: Duration, id: Id, count: usize) -> Taken {
         let Some(index) = self.flight(id) else { return Taken { pieces: Vec::new(), used: count, more: false } };
         let flight = &mut self.flights[index];
-        flight.heard = Some(now);
-        flight.listening = None;
+        // Until somebody listens again, silence is not the server's: the disk may be slow.
+        (flight.heard, flight.busy) = if flight.listening.take().is_some() { (None, Some(now)) } else { (Some(now), flight.busy) };
         flight.passed += count as u64;
         self.received += count as u64;
         self.ramp.hear(now);

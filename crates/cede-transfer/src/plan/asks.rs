@@ -147,6 +147,7 @@ impl Plan {
             reach: None,
             receiving: false,
             listening: None,
+            busy: None,
             began: now,
             heard: None,
             gained: 0,

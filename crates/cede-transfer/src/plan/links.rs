@@ -9,15 +9,23 @@ impl Plan {
     /// What came last is dealt with; whatever time passes from now on without a chunk is not spent on this side.
     pub fn handle_listening(&mut self, now: Duration, id: Id) {
         if let Some(index) = self.flight(id) {
-            self.flights[index].listening = Some(now);
+            let flight = &mut self.flights[index];
+            flight.listening = Some(now);
+            if flight.receiving {
+                flight.heard = Some(now);
+                // Nor is it time in which little came.
+                flight.pace.0 += flight.busy.take().map_or(Duration::ZERO, |since| now.saturating_sub(since));
+            }
             self.ramp.listen(now);
         }
     }
 
     /// So long until now, this side was ready to receive more of a body, and there was nothing. That is what speaks for another connection.
     pub fn handle_starved(&mut self, now: Duration, id: Id, starved: Duration) {
-        if self.flight(id).is_some() {
-            self.ramp.starve(now, starved);
+        if let Some(index) = self.flight(id) {
+            // Before that, this side was busy, whatever the line did.
+            let most = self.flights[index].listening.map_or(starved, |since| now.saturating_sub(since));
+            self.ramp.starve(now, starved.min(most));
         }
     }
 

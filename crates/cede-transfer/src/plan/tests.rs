@@ -345,3 +345,21 @@ fn an_empty_file() {
     let outcome = World::empty(200).run(Plan::new(rules(), 1, 1));
     assert_eq!((outcome.failure.is_none(), outcome.requests), (true, 1));
 }
+
+#[test]
+fn a_slow_disk_is_not_the_server_s_silence() {
+    let mut plan = Plan::new(Rules::default(), 1, 1);
+    let now = Duration::ZERO;
+    let Action::Ask(ask) = plan.poll_action(now) else { panic!("nothing is asked") };
+    plan.handle_sent(now, ask.id);
+    assert_eq!(plan.handle_head(now, ask.id, &world::head(1 << 20)), Verdict::Take);
+    plan.handle_listening(now, ask.id);
+    assert!(plan.handle_data(now, ask.id, 1000).more);
+    // Until what came is written, nobody listens.
+    let written = Duration::from_secs(3600);
+    assert!(!matches!(plan.poll_action(written), Action::Cancel(_)));
+    plan.handle_listening(written, ask.id);
+    assert!(!matches!(plan.poll_action(written), Action::Cancel(_)));
+    let late = written + Rules::default().stall;
+    assert!(matches!(plan.poll_action(late), Action::Cancel(id) if id == ask.id));
+}

@@ -13,7 +13,7 @@ impl Plan {
         while let Some(flight) = self.flights.get_mut(index) {
             let silent = flight.heard.is_some_and(|heard| now.saturating_sub(heard) >= self.rules.stall);
             let slow = self.rules.min_speed.is_some_and(|(bytes, time)| {
-                let over = flight.receiving && now.saturating_sub(flight.pace.0) >= time;
+                let over = flight.receiving && flight.busy.is_none() && now.saturating_sub(flight.pace.0) >= time;
                 let slow = over && flight.passed - flight.pace.1 < bytes.saturating_mul(time.as_millis() as u64) / 1000;
                 if over {
                     flight.pace = (now, flight.passed);
@@ -38,7 +38,9 @@ impl Plan {
     pub(super) fn deadline(&self, now: Duration) -> Option<Duration> {
         let silent = self.flights.iter().filter_map(|flight| Some(flight.heard? + self.rules.stall));
         let paced = self.rules.min_speed.map(|(_, time)| time).into_iter();
-        let slow = paced.flat_map(|time| self.flights.iter().filter(|flight| flight.receiving).map(move |flight| flight.pace.0 + time));
+        let slow = paced.flat_map(|time| {
+            self.flights.iter().filter(|flight| flight.receiving && flight.busy.is_none()).map(move |flight| flight.pace.0 + time)
+        });
         let start = self.backoff.not_before().filter(|at| *at > now);
         silent.chain(slow).chain(self.ramp.deadline()).chain(start).min().map(|at| at.max(now))
     }

@@ -90,6 +90,7 @@ impl CpuGroup {
     }
 
     /// How many handles there are.
+    #[cfg(feature = "metrics")]
     pub(super) fn holders(&self) -> usize {
         Arc::strong_count(&self.0)
     }
