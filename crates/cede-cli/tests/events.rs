@@ -129,7 +129,12 @@ fn uploads_and_repairs() {
         (kinds(&events).first(), kinds(&events).last(), &find(&events, "done")["path"]),
         (Some(&"begin"), Some(&"summary"), &Value::Null)
     );
-    let made = Command::new(env!("CARGO_BIN_EXE_cede")).args(["sum", "--pieces=512k", "g"]).current_dir(&pair.dir).output().unwrap();
+    let made = Command::new(env!("CARGO_BIN_EXE_cede"))
+        .args(["sum", "--pieces=512k", "g"])
+        .current_dir(&pair.dir)
+        .env("CEDE_CONFIG", "/dev/null")
+        .output()
+        .unwrap();
     assert!(made.status.success());
     let mut damaged = content();
     damaged[600_000] ^= 1;
@@ -162,7 +167,12 @@ fn archives_are_unpacked_when_they_are_right() {
     std::fs::write(pair.site.join("a.tar"), &tar).unwrap();
     std::fs::write(pair.site.join("bad.tar"), archive("../x", b"x")).unwrap();
     std::fs::write(pair.dir.join("a.tar"), &tar).unwrap();
-    let out = Command::new(env!("CARGO_BIN_EXE_cede")).args(["sum", "a.tar"]).current_dir(&pair.dir).output().unwrap();
+    let out = Command::new(env!("CARGO_BIN_EXE_cede"))
+        .args(["sum", "a.tar"])
+        .current_dir(&pair.dir)
+        .env("CEDE_CONFIG", "/dev/null")
+        .output()
+        .unwrap();
     let sum = String::from_utf8(out.stdout).unwrap().split_whitespace().next().unwrap().to_owned();
     std::fs::remove_file(pair.dir.join("a.tar")).unwrap();
     let url = pair.server.url("/a.tar");
