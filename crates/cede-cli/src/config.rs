@@ -3,13 +3,21 @@
 //! A key of the file is a long flag without its dashes, and a variable is `CEDE_` and the flag. Both only change what a flag is when it is not given, so that
 //! the order of precedence is that of clap's own: command line, environment, file, default. Nothing else of the program knows about either.
 //!
+//! clap holds no default against a flag that is given, so a setting could beat the command line by way of another flag: `sum = "auto"` a `--sha256`. What
+//! excludes what is decided in [`rivals`], and the command is parsed twice: once to see what is given, and once with the settings that this leaves.
+//!
 //! - F1: each value is tried as if it had been given on a command line, before any command runs, so that a mistake names file, line and key.
 //! - F2: a program without file and variables is parsed once, and pays for one look for the file.
+//! - F3: of two flags that exclude each other, the one from the higher place counts; two from the same place are a mistake, as they are on the command line.
+
+mod rivals;
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use cede_transfer::printable;
+use clap::builder::Resettable;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -27,7 +35,40 @@ const NEVER: [&str; 4] = ["help", "version", "config", "no-config"];
 /// A value, and where it is from.
 struct Setting {
     values: Vec<String>,
-    origin: String,
+    origin: Origin,
+}
+
+/// Where a value is from; `place` is a file, a line and a key.
+enum Origin {
+    /// What is for all commands that transfer.
+    File { place: String },
+    /// What is for one command.
+    Table { place: String },
+    /// A variable for all commands that transfer, or one that other programs heed, too.
+    Variable { name: String },
+    /// A variable for one command.
+    OwnVariable { name: String },
+}
+
+impl Origin {
+    /// The higher wins.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::File { .. } => 0,
+            Self::Table { .. } => 1,
+            Self::Variable { .. } => 2,
+            Self::OwnVariable { .. } => 3,
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { place: told } | Self::Table { place: told } => f.write_str(told),
+            Self::Variable { name: told } | Self::OwnVariable { name: told } => f.write_str(told),
+        }
+    }
 }
 
 /// The matches of a command line, with the file and the environment behind it.
@@ -35,8 +76,17 @@ struct Setting {
 /// # Errors
 /// What is wrong with the file or a variable. What is wrong with the command line ends the program, as clap has it.
 pub(crate) fn matches(command: Command, line: &[OsString], environment: &dyn Fn(&str) -> Option<String>) -> Result<ArgMatches, String> {
-    let given = command.clone().get_matches_from(line);
-    let Some((name, _)) = given.subcommand() else { return Ok(given) };
+    // As other programs have it, what is empty says nothing.
+    let environment: &dyn Fn(&str) -> Option<String> = &|name| environment(name).filter(|value| !value.is_empty());
+    let (given, is_whole) = match command.clone().try_get_matches_from(line) {
+        Ok(given) => (given, true),
+        // Perhaps only together with a variable, or without the file.
+        Err(mistake) => match bare(command.clone()).try_get_matches_from(line) {
+            Ok(given) => (given, false),
+            Err(_) => mistake.exit(),
+        },
+    };
+    let Some((name, given_to_it)) = given.subcommand() else { return Ok(given) };
     let file = match file(&given, environment) {
         Some((path, needed)) => match std::fs::read_to_string(&path) {
             Ok(text) => Some((path, text)),
@@ -45,10 +95,22 @@ pub(crate) fn matches(command: Command, line: &[OsString], environment: &dyn Fn(
         },
         None => None,
     };
-    match with_defaults(command, name, file.as_ref().map(|(path, text)| (path.as_path(), text.as_str())), environment)? {
+    let file = file.as_ref().map(|(path, text)| (path.as_path(), text.as_str()));
+    match with_defaults(command.clone(), name, given_to_it, file, environment)? {
         Some(command) => Ok(command.get_matches_from(line)),
-        None => Ok(given),
+        None if is_whole => Ok(given),
+        None => Ok(command.get_matches_from(line)),
     }
+}
+
+/// The command as it is if nothing but the command line says anything, and settings may yet say what it lacks.
+fn bare(command: Command) -> Command {
+    command.mut_subcommands(|subcommand| subcommand.mut_args(|arg| without_need(arg.env(None::<&str>))))
+}
+
+/// Without a URL, a list of URLs is enough.
+fn without_need(arg: Arg) -> Arg {
+    if arg.get_id() == "urls" { arg.required_unless_present(Resettable::Reset) } else { arg }
 }
 
 /// The file to read, and whether it has to be there.
@@ -65,10 +127,11 @@ fn file(given: &ArgMatches, environment: &dyn Fn(&str) -> Option<String>) -> Opt
     Some((base.join("cede/config.toml"), false))
 }
 
-/// The command with other defaults for the subcommand `name`; `None` if they are the same.
+/// The command with other defaults for the subcommand `name`, to which `given` is given; `None` if they are the same.
 fn with_defaults(
     mut command: Command,
     name: &str,
+    given: &ArgMatches,
     file: Option<(&Path, &str)>,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Option<Command>, String> {
@@ -81,32 +144,61 @@ fn with_defaults(
     let Some(subcommand) = command.find_subcommand(name) else { return Ok(None) };
     for arg in subcommand.get_arguments() {
         let Some(flag) = arg.get_long().filter(|flag| !NEVER.contains(flag)) else { continue };
-        let flag_name = flag.replace('-', "_").to_uppercase();
-        let for_all = TRANSFERS.contains(&name).then(|| format!("CEDE_{flag_name}"));
-        let variables = std::iter::once(format!("CEDE_{}_{flag_name}", name.to_uppercase())).chain(for_all);
-        // What clap reads itself is left to it.
-        let is_own = |variable: &String| arg.get_env().is_some_and(|own| own == variable.as_str());
-        let found = variables.into_iter().find_map(|variable| Some((environment(&variable)?, variable)));
-        if let Some((value, variable)) = found.filter(|(_, variable)| !is_own(variable)) {
-            let setting = Setting { values: vec![value], origin: variable };
-            try_it(arg, &setting)?;
+        if let Some(setting) = variable(arg, flag, name, environment)? {
             settings.retain(|(known, _)| known != flag);
             settings.push((flag.to_owned(), setting));
         }
     }
-    if settings.is_empty() {
+    // clap would put what it reads itself above what is given, too; here it has been read, unless it is no text.
+    let is_read = |arg: &Arg| arg.get_env().and_then(|own| std::env::var(own).ok()).is_some();
+    if settings.is_empty() && !subcommand.get_arguments().any(is_read) {
         return Ok(None);
     }
+    let settings = rivals::settle(subcommand, given, settings)?;
+    let has_list = settings.iter().any(|(flag, _)| name == "get" && ["input", "metalink"].contains(&flag.as_str()));
     let change = |mut arg: Arg| {
-        let Some(at) = settings.iter().position(|(flag, _)| arg.get_long() == Some(flag)) else { return arg };
-        let Setting { values, origin } = &settings[at].1;
-        // A variable for this command wins over clap's own, which is for all.
-        if origin.starts_with("CEDE_") {
+        if has_list {
+            arg = without_need(arg);
+        }
+        let setting = settings.iter().find(|(flag, _)| arg.get_long() == Some(flag)).map(|(_, setting)| setting);
+        let is_variable = setting.is_some_and(|setting| matches!(setting.origin, Origin::Variable { .. } | Origin::OwnVariable { .. }));
+        if is_variable || is_read(&arg) {
             arg = arg.env(None::<&str>);
         }
-        arg.default_values(values.clone())
+        match setting {
+            Some(setting) => arg.default_values(setting.values.clone()),
+            None => arg,
+        }
     };
     Ok(Some(command.mut_subcommand(name, |subcommand| subcommand.mut_args(change))))
+}
+
+/// What the environment says about a flag of the command `name`.
+fn variable(arg: &Arg, flag: &str, name: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Option<Setting>, String> {
+    let (own, all) = names(name, flag);
+    let others = arg.get_env().and_then(|own| own.to_str()).map(str::to_owned);
+    let all = all.into_iter().chain(others).map(|name| Origin::Variable { name });
+    for origin in std::iter::once(Origin::OwnVariable { name: own }).chain(all) {
+        let Some(mut value) = environment(&origin.to_string()) else { continue };
+        if matches!(arg.get_action(), ArgAction::SetTrue) {
+            value = match value.as_str() {
+                "1" => "true".to_owned(),
+                "0" => "false".to_owned(),
+                _ => value,
+            };
+        }
+        let setting = Setting { values: vec![value], origin };
+        try_it(arg, &setting)?;
+        return Ok(Some(setting));
+    }
+    Ok(None)
+}
+
+/// The variables for a flag: that for the command `name`, and that for all, if it is one of those that transfer.
+fn names(name: &str, flag: &str) -> (String, Option<String>) {
+    let flag = flag.replace('-', "_").to_uppercase();
+    let all = TRANSFERS.contains(&name).then(|| format!("CEDE_{flag}"));
+    (format!("CEDE_{}_{flag}", name.to_uppercase()), all)
 }
 
 /// What the file says for the subcommand `name`. The whole file is checked, whoever it is for.
@@ -125,7 +217,8 @@ fn read(command: &Command, name: &str, path: &Path, text: &str) -> Result<Vec<(S
             let subcommand = command.find_subcommand(key).ok_or_else(|| format!("{}: {key}: there is no such command", place()))?;
             for (flag, value) in inner {
                 let place = format!("{shown}, line {}", line(flag.span().start));
-                let setting = setting(&[subcommand], flag.get_ref(), value, &place)?;
+                let origin = |place| Origin::Table { place };
+                let setting = setting(&[subcommand], flag.get_ref(), value, &place, origin)?;
                 if key == name {
                     found.retain(|(known, _)| known != flag.get_ref());
                     found.push((flag.get_ref().to_string(), setting));
@@ -134,7 +227,7 @@ fn read(command: &Command, name: &str, path: &Path, text: &str) -> Result<Vec<(S
             continue;
         }
         let subcommands: Vec<&Command> = TRANSFERS.iter().filter_map(|name| command.find_subcommand(name)).collect();
-        let setting = setting(&subcommands, key, value, &place())?;
+        let setting = setting(&subcommands, key, value, &place(), |place| Origin::File { place })?;
         let is_ours =
             TRANSFERS.contains(&name) && command.find_subcommand(name).is_some_and(|subcommand| flag_of(subcommand, key).is_some());
         // A table says more than what is for all, wherever it stands.
@@ -150,7 +243,13 @@ fn flag_of<'a>(command: &'a Command, flag: &str) -> Option<&'a Arg> {
 }
 
 /// A key's value, if one of the commands has such a flag and would take it.
-fn setting(commands: &[&Command], key: &str, value: &Spanned<DeValue<'_>>, place: &str) -> Result<Setting, String> {
+fn setting(
+    commands: &[&Command],
+    key: &str,
+    value: &Spanned<DeValue<'_>>,
+    place: &str,
+    origin: fn(String) -> Origin,
+) -> Result<Setting, String> {
     let arg = commands.iter().find_map(|command| flag_of(command, key));
     let arg = arg.ok_or_else(|| format!("{place}: {key}: there is no flag --{key}{}", where_else(key)))?;
     let texts = match value.get_ref() {
@@ -158,7 +257,7 @@ fn setting(commands: &[&Command], key: &str, value: &Spanned<DeValue<'_>>, place
         other => text(other).map(|text| vec![text]),
     };
     let values = texts.ok_or_else(|| format!("{place}: {key}: a value is a string, a number, true, false, or a list of such"))?;
-    let setting = Setting { values, origin: format!("{place}: {key}") };
+    let setting = Setting { values, origin: origin(format!("{place}: {key}")) };
     try_it(arg, &setting)?;
     Ok(setting)
 }

@@ -58,8 +58,9 @@ impl Plan {
             return Err("--mirror is for one URL, but there are several; a list for --input can give mirrors for each".to_owned());
         }
         let check = match (&args.sum, &args.sha256) {
-            (Some(SumArg::Auto), _) => Check::Auto,
-            (Some(SumArg::Given(sum)), _) | (None, Some(sum)) => Check::Sum(sum.clone()),
+            // A sum that is known is never given up for one that the server tells.
+            (Some(SumArg::Given(sum)), _) | (_, Some(sum)) => Check::Sum(sum.clone()),
+            (Some(SumArg::Auto), None) => Check::Auto,
             (None, None) => Check::Size,
         };
         if matches!(check, Check::Sum(_)) && !one {

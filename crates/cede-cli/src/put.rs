@@ -42,7 +42,7 @@ pub(crate) fn run(args: &PutArgs) -> Exit {
         return rehearse::put(&orders);
     }
     if orders.iter().any(|order| matches!(order.how, How::S3(_))) {
-        // Their URLs are signed; a login beside that would be refused.
+        // Their URLs are signed; a login beside that would be refused. As no cookies are taken, the jar is left as it is.
         settings.credentials.netrc.clear();
         settings.cookies = Cookies::refused();
     }

@@ -28,7 +28,14 @@ fn project(name: &str, requirement: &str) -> PathBuf {
 
 fn adopt(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cede"));
-    command.arg("adopt").args(arguments).current_dir(folder.join("library")).env("CARGO", env!("CARGO")).output().unwrap()
+    command
+        .arg("adopt")
+        .args(arguments)
+        .current_dir(folder.join("library"))
+        .env("CARGO", env!("CARGO"))
+        .env("CEDE_CONFIG", "/dev/null")
+        .output()
+        .unwrap()
 }
 
 fn said(output: &Output) -> String {

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 #[test]
 fn the_demo_succeeds_with_plain_lines() {
-    let output = Command::new(env!("CARGO_BIN_EXE_cede")).args(["demo", "--files", "6"]).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_cede")).args(["demo", "--files", "6"]).env("CEDE_CONFIG", "/dev/null").output().unwrap();
     let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(output.status.success(), "{out}{err}");
     assert_eq!(err.lines().filter(|line| line.starts_with("saved file-") && line.ends_with("sha-256 right")).count(), 6, "{err}");
@@ -36,7 +36,14 @@ fn ctrl_c_ends_the_demo_and_leaves_nothing() {
     drop(std::fs::remove_dir_all(&home));
     std::fs::create_dir_all(&home).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_cede"));
-    let mut child = command.arg("demo").env("TMPDIR", &home).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .arg("demo")
+        .env("CEDE_CONFIG", "/dev/null")
+        .env("TMPDIR", &home)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     // The first finished file shows that the demo is on its way.
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap().starts_with("saved ")));

@@ -35,7 +35,17 @@ impl Pair {
     /// The exit code, the events and what was said.
     fn run(&self, args: &[&str]) -> (i32, Vec<Value>, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cede"));
-        command.args(args).current_dir(&self.dir).stdin(Stdio::null()).env("HOME", &self.dir).env("CEDE_RETRY", "20");
+        // Whoever runs the tests may have settings.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"CEDE_")) {
+            command.env_remove(name);
+        }
+        command
+            .args(args)
+            .current_dir(&self.dir)
+            .stdin(Stdio::null())
+            .env("HOME", &self.dir)
+            .env("CEDE_CONFIG", "/dev/null")
+            .env("CEDE_RETRY", "20");
         for name in ["http_proxy", "all_proxy", "ALL_PROXY"] {
             command.env_remove(name);
         }
@@ -119,7 +129,12 @@ fn uploads_and_repairs() {
         (kinds(&events).first(), kinds(&events).last(), &find(&events, "done")["path"]),
         (Some(&"begin"), Some(&"summary"), &Value::Null)
     );
-    let made = Command::new(env!("CARGO_BIN_EXE_cede")).args(["sum", "--pieces=512k", "g"]).current_dir(&pair.dir).output().unwrap();
+    let made = Command::new(env!("CARGO_BIN_EXE_cede"))
+        .args(["sum", "--pieces=512k", "g"])
+        .current_dir(&pair.dir)
+        .env("CEDE_CONFIG", "/dev/null")
+        .output()
+        .unwrap();
     assert!(made.status.success());
     let mut damaged = content();
     damaged[600_000] ^= 1;
@@ -152,7 +167,12 @@ fn archives_are_unpacked_when_they_are_right() {
     std::fs::write(pair.site.join("a.tar"), &tar).unwrap();
     std::fs::write(pair.site.join("bad.tar"), archive("../x", b"x")).unwrap();
     std::fs::write(pair.dir.join("a.tar"), &tar).unwrap();
-    let out = Command::new(env!("CARGO_BIN_EXE_cede")).args(["sum", "a.tar"]).current_dir(&pair.dir).output().unwrap();
+    let out = Command::new(env!("CARGO_BIN_EXE_cede"))
+        .args(["sum", "a.tar"])
+        .current_dir(&pair.dir)
+        .env("CEDE_CONFIG", "/dev/null")
+        .output()
+        .unwrap();
     let sum = String::from_utf8(out.stdout).unwrap().split_whitespace().next().unwrap().to_owned();
     std::fs::remove_file(pair.dir.join("a.tar")).unwrap();
     let url = pair.server.url("/a.tar");

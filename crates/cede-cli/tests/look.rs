@@ -63,7 +63,7 @@ impl LookedInto {
 
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cede"));
-        command.args(args).env("XDG_RUNTIME_DIR", &self.directory);
+        command.args(args).env("XDG_RUNTIME_DIR", &self.directory).env("CEDE_CONFIG", "/dev/null");
         command
     }
 

@@ -19,7 +19,11 @@ fn content(size: u64, seed: u64) -> Vec<u8> {
 fn command(dir: &PathBuf, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cede"));
     command.args(args).current_dir(dir).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).env("HOME", dir);
-    command.env_remove("XDG_STATE_HOME").env_remove("http_proxy");
+    // Whoever runs the tests may have settings.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"CEDE_")) {
+        command.env_remove(name);
+    }
+    command.env("CEDE_CONFIG", "/dev/null").env_remove("XDG_STATE_HOME").env_remove("http_proxy");
     command
 }
 

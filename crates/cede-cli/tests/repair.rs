@@ -63,7 +63,17 @@ impl Pair {
 
     fn run(&self, args: &[&str]) -> Ran {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cede"));
-        command.args(args).current_dir(&self.dir).stdin(Stdio::null()).env("HOME", &self.dir).env("CEDE_RETRY", "2");
+        // Whoever runs the tests may have settings.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"CEDE_")) {
+            command.env_remove(name);
+        }
+        command
+            .args(args)
+            .current_dir(&self.dir)
+            .stdin(Stdio::null())
+            .env("HOME", &self.dir)
+            .env("CEDE_CONFIG", "/dev/null")
+            .env("CEDE_RETRY", "2");
         for name in ["http_proxy", "all_proxy", "ALL_PROXY"] {
             command.env_remove(name);
         }

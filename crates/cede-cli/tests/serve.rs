@@ -14,6 +14,11 @@ struct Serving {
 fn command(dir: &PathBuf, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cede"));
     command.args(args).current_dir(dir).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).env("HOME", dir);
+    // Whoever runs the tests may have settings.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"CEDE_")) {
+        command.env_remove(name);
+    }
+    command.env("CEDE_CONFIG", "/dev/null");
     command
 }
 
@@ -110,7 +115,7 @@ fn more_clients_than_descriptors() {
     drop(std::fs::remove_dir_all(&dir));
     std::fs::create_dir_all(dir.join("site")).unwrap();
     std::fs::write(dir.join("site/x"), "hello").unwrap();
-    let script = format!("ulimit -n 40; exec {} serve site -q --bind 127.0.0.1:0", env!("CARGO_BIN_EXE_cede"));
+    let script = format!("ulimit -n 40; CEDE_CONFIG=/dev/null exec {} serve site -q --bind 127.0.0.1:0", env!("CARGO_BIN_EXE_cede"));
     let mut child = Command::new("sh").args(["-c", &script]).current_dir(&dir).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();

@@ -3,11 +3,14 @@
 //! Which cookie goes where is decided by `cookie_store` (RFC 6265: domain, path, expiry, `Secure`). What it leaves out is here, because a cookie that reaches the
 //! wrong server is a login that reaches it:
 //!
-//! - K1: no cookie is for a public suffix (`co.uk`), which would be all sites below it; the list is compiled in.
-//! - K2: over `http`, no `Secure` cookie is set, nor one replaced that has the same name, domain and path; the prefixes `__Secure-` and `__Host-` mean what they say.
+//! - K1: no cookie is for a public suffix (`co.uk`), which would be all sites below it; the list is compiled in. What a host that is one itself (`github.io`) sets
+//!   is for that host alone.
+//! - K2: over `http`, no `Secure` cookie is set, nor one of the same name that would be sent in the place of a `Secure` one, or beside it; the prefixes `__Secure-`
+//!   and `__Host-` mean what they say.
 //! - K3: what the user gives as text (`--cookie NAME=VALUE`) is not in the jar: it is a header of the user's, and goes to the origin of the URL only.
 
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -88,14 +91,24 @@ impl Cookies {
         TITLE.to_owned() + &lines.concat()
     }
 
-    /// Writes the jar to a file that only its owner can read, which appears whole or not at all.
+    /// Writes the jar to a file that only its owner can read, which appears whole or not at all. What is there and is no regular file (a link, `/dev/null`) stays
+    /// what it is, and is written to. A jar that [refuses](Self::refused) leaves the file alone.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn save(&self, path: &Path) -> std::io::Result<()> {
+        if lock(&self.0).is_none() {
+            return Ok(());
+        }
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).mode(0o600);
+        if std::fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
+            return options.create(true).truncate(true).open(path)?.write_all(self.write().as_bytes());
+        }
+        // Nobody knows the name beforehand, so nobody puts a link there; and if somebody did, this fails.
         let mut draft = path.as_os_str().to_owned();
-        draft.push(format!(".{}", std::process::id()));
-        let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+        draft.push(format!(".{:016x}", RandomState::new().hash_one(std::process::id())));
+        let mut file = options.create_new(true).open(&draft)?;
         let written = file.write_all(self.write().as_bytes()).and_then(|()| std::fs::rename(&draft, path));
         if written.is_err() {
             // The first error is the one to tell.
@@ -114,14 +127,14 @@ impl Cookies {
         let mut changed = false;
         for value in headers.get_all(SET_COOKIE) {
             let Some(cookie) = value.to_str().ok().and_then(|text| Cookie::parse(text, url).ok()) else { continue };
-            let cookie = cookie.into_owned();
-            let known =
-                store.iter_any().find(|known| known.name() == cookie.name() && known.domain == cookie.domain && known.path == cookie.path);
-            if !is_allowed(&cookie, url) || (url.scheme() != "https" && known.is_some_and(|known| known.secure() == Some(true))) {
+            let Some(cookie) = allowed(cookie.into_owned(), url) else { continue };
+            if url.scheme() != "https" && store.iter_unexpired().any(|known| is_guarded(known, &cookie)) {
                 continue;
             }
+            let known =
+                store.iter_any().find(|known| known.name() == cookie.name() && known.domain == cookie.domain && known.path == cookie.path);
             let is_new = known.is_none_or(|known| known.value() != cookie.value());
-            changed |= store.insert(cookie.into_owned(), url).is_ok() && is_new;
+            changed |= store.insert(cookie, url).is_ok() && is_new;
         }
         changed
     }
@@ -148,28 +161,53 @@ impl Cookies {
     }
 }
 
-/// K1 and K2.
-fn is_allowed(cookie: &Cookie<'_>, url: &Url) -> bool {
+/// K1 and K2: the cookie as it may be kept, if it may.
+fn allowed(mut cookie: Cookie<'static>, url: &Url) -> Option<Cookie<'static>> {
     let is_safe = url.scheme() == "https";
     let secure = cookie.secure() == Some(true);
     if secure && !is_safe {
-        return false;
+        return None;
+    }
+    if let CookieDomain::Suffix(domain) = &cookie.domain {
+        let domain = domain.trim_start_matches('.');
+        let suffix = psl::List.suffix(domain.as_bytes());
+        let is_public = suffix.is_none_or(|suffix| suffix.as_bytes().eq_ignore_ascii_case(domain.as_bytes()));
+        let is_host = matches!(url.host(), Some(Host::Domain(host)) if host.eq_ignore_ascii_case(domain));
+        match (is_public, is_host) {
+            (true, true) => cookie.domain = CookieDomain::host_only(url).ok()?,
+            (true, false) => return None,
+            (false, _) => {}
+        }
     }
     let name = cookie.name().to_ascii_lowercase();
-    let is_of_host = matches!(cookie.domain, CookieDomain::HostOnly(_));
-    if (name.starts_with("__secure-") && !secure) || (name.starts_with("__host-") && !(secure && is_of_host && &*cookie.path == "/")) {
-        return false;
-    }
+    // With an attribute `Domain`, whatever it has come to.
+    let is_of_host = cookie.domain().is_none();
+    let is_as_named =
+        if name.starts_with("__host-") { secure && is_of_host && &*cookie.path == "/" } else { secure || !name.starts_with("__secure-") };
+    is_as_named.then_some(cookie)
+}
+
+/// K2: whether the new cookie, which comes without encryption, could stand for the known one.
+fn is_guarded(known: &Cookie<'_>, new: &Cookie<'_>) -> bool {
+    let (Some(known_domain), Some(new_domain)) = (bare_domain(known), bare_domain(new)) else { return false };
+    let (known_path, new_path) = (&*known.path, &*new.path);
+    let is_below =
+        |path: &str, dir: &str| path.strip_prefix(dir).is_some_and(|rest| rest.is_empty() || dir.ends_with('/') || rest.starts_with('/'));
+    known.secure() == Some(true)
+        && known.name() == new.name()
+        && (is_same_or_below(known_domain, new_domain) || is_same_or_below(new_domain, known_domain))
+        && is_below(new_path, known_path)
+}
+
+fn bare_domain<'a>(cookie: &'a Cookie<'_>) -> Option<&'a str> {
     match &cookie.domain {
-        CookieDomain::Suffix(domain) => {
-            let domain = domain.trim_start_matches('.');
-            let is_host = matches!(url.host(), Some(Host::Domain(host)) if host.eq_ignore_ascii_case(domain));
-            let suffix = psl::List.suffix(domain.as_bytes());
-            let is_public = suffix.is_none_or(|suffix| suffix.as_bytes().eq_ignore_ascii_case(domain.as_bytes()));
-            is_host || !is_public
-        }
-        _ => true,
+        CookieDomain::HostOnly(domain) | CookieDomain::Suffix(domain) => Some(domain.trim_start_matches('.')),
+        _ => None,
     }
+}
+
+fn is_same_or_below(domain: &str, above: &str) -> bool {
+    domain.strip_suffix(above).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
 /// What a `Set-Cookie` with the same meaning says, and from where it would come; `None` for what has expired.

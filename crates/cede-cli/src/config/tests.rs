@@ -5,8 +5,9 @@ use std::path::Path;
 
 use clap::{CommandFactory, FromArgMatches};
 
-use super::{matches, with_defaults};
-use crate::cli::{Cli, Command, GetArgs};
+use super::{TRANSFERS, bare, matches, names, with_defaults};
+use crate::cli::{Cli, Command, GetArgs, IfExists};
+use crate::progress::view::Wish;
 
 const FILE: &str = "\
 limit-rate = \"2M\"
@@ -27,13 +28,199 @@ bind = \"127.0.0.1:9\"
 
 /// `cede get` with a file and variables.
 fn get(file: &str, variables: &[(&str, &str)], line: &[&str]) -> Result<GetArgs, String> {
+    let line: Vec<_> = ["get", "http://h/"].iter().chain(line).copied().collect();
+    let Command::Get(args) = parse(file, variables, &line)? else { panic!("not get") };
+    Ok(*args)
+}
+
+fn parse(file: &str, variables: &[(&str, &str)], line: &[&str]) -> Result<Command, String> {
     let variables: HashMap<_, _> = variables.iter().copied().collect();
     let environment = |name: &str| variables.get(name).map(|value| (*value).to_owned());
-    let command = with_defaults(Cli::command(), "get", Some((Path::new("c.toml"), file)), &environment)?.unwrap_or_else(Cli::command);
-    let line = ["cede", "get", "http://h/"].iter().chain(line);
-    let cli = Cli::from_arg_matches(&command.try_get_matches_from(line).map_err(|error| error.to_string())?).unwrap();
-    let Command::Get(args) = cli.command else { panic!("not get") };
-    Ok(*args)
+    let line: Vec<_> = ["cede"].iter().chain(line).copied().collect();
+    let given = bare(Cli::command()).try_get_matches_from(&line).map_err(|error| error.to_string())?;
+    let (name, given) = given.subcommand().unwrap();
+    let file = Some((Path::new("c.toml"), file));
+    let command = with_defaults(Cli::command(), name, given, file, &environment)?.unwrap_or_else(|| bare(Cli::command()));
+    Ok(Cli::from_arg_matches(&command.try_get_matches_from(line).map_err(|error| error.to_string())?).unwrap().command)
+}
+
+/// What the flags of `get` come to, as far as some exclude others.
+fn said(args: &GetArgs) -> Vec<&'static str> {
+    let network = &args.network;
+    let flags = [
+        ("sum", args.sum.is_some()),
+        ("sha256", args.sha256.is_some()),
+        ("force", args.force),
+        ("if-exists", args.if_exists == IfExists::Skip),
+        ("user", network.user.is_some()),
+        ("bearer", network.bearer.is_some()),
+        ("proxy", network.proxy.is_some()),
+        ("no-proxy", network.no_proxy),
+        ("netrc", network.netrc.is_some()),
+        ("no-netrc", network.no_netrc),
+        ("continue", args.resume),
+        ("restart", args.restart),
+        ("cookie", !network.cookie.is_empty()),
+        ("cookie-jar", network.cookie_jar.is_some()),
+        ("no-cookies", network.no_cookies),
+        ("tui", args.tui),
+        ("json", args.show.json),
+        ("quiet", args.show.quiet),
+        ("progress", args.show.progress != Wish::Auto),
+        ("output", args.output.is_some()),
+        ("extract", args.extract.is_some()),
+        ("dir", args.dir.is_some()),
+        ("dry-run", args.dry_run),
+    ];
+    flags.into_iter().filter(|(_, is_said)| *is_said).map(|(flag, _)| flag).collect()
+}
+
+/// Flags that exclude each other, with values.
+fn rivals() -> Vec<[(&'static str, &'static str); 2]> {
+    vec![
+        [("sum", "auto"), ("sha256", SHA)],
+        [("force", "true"), ("if-exists", "skip")],
+        [("user", "a:b"), ("bearer", "x")],
+        [("proxy", "http://p/"), ("no-proxy", "true")],
+        [("netrc", "n"), ("no-netrc", "true")],
+        [("continue", "true"), ("restart", "true")],
+        [("cookie", "a=1"), ("no-cookies", "true")],
+        [("cookie-jar", "j"), ("no-cookies", "true")],
+        [("tui", "true"), ("json", "true")],
+        [("tui", "true"), ("quiet", "true")],
+        [("tui", "true"), ("progress", "lines")],
+        [("tui", "true"), ("output", "-")],
+        [("json", "true"), ("output", "-")],
+        [("extract", "d"), ("output", "o")],
+        [("extract", "d"), ("dir", "o")],
+        [("dry-run", "true"), ("json", "true")],
+        [("dry-run", "true"), ("tui", "true")],
+    ]
+}
+
+const SHA: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+fn line_of((flag, value): (&str, &str)) -> String {
+    if value == "true" { format!("--{flag}") } else { format!("--{flag}={value}") }
+}
+
+fn file_of((flag, value): (&str, &str)) -> String {
+    if value == "true" { format!("{flag} = true\n") } else { format!("{flag} = \"{value}\"\n") }
+}
+
+#[test]
+fn of_rivals_the_higher_place_counts() {
+    for [one, other] in rivals() {
+        for (more, less) in [(one, other), (other, one)] {
+            let variable = |(flag, _): (&str, _), of: &str| format!("CEDE_{of}{}", flag.to_uppercase().replace('-', "_"));
+            let (all, own) = (variable(more, ""), variable(more, "GET_"));
+            let (less_all, line) = (variable(less, ""), line_of(more));
+            for (file, variables, line) in [
+                (format!("[get]\n{}", file_of(less)), vec![], vec![line.as_str()]),
+                (String::new(), vec![(less_all.as_str(), less.1)], vec![line.as_str()]),
+                (format!("[get]\n{}", file_of(less)), vec![(all.as_str(), more.1)], vec![]),
+                (String::new(), vec![(less_all.as_str(), less.1), (own.as_str(), more.1)], vec![]),
+            ] {
+                let args = get(&file, &variables, &line).unwrap_or_else(|error| panic!("{file} {variables:?} {line:?}: {error}"));
+                assert_eq!(said(&args), [more.0], "{file} {variables:?} {line:?}");
+                let plan = crate::plan::Plan::new(&args);
+                // There is no such netrc file.
+                assert_eq!(plan.is_ok(), more.0 != "netrc", "{more:?}: {plan:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_table_says_beats_what_is_said_for_all() {
+    let args = get("user = \"a:b\"\n[get]\nbearer = \"x\"\n", &[], &[]).unwrap();
+    assert_eq!(said(&args), ["bearer"]);
+}
+
+#[test]
+fn rivals_from_one_place_are_a_mistake() {
+    let error = get("force = true\nif-exists = \"skip\"\n", &[], &[]).unwrap_err();
+    assert!(error.contains("c.toml, line 2: if-exists: it excludes what is said by c.toml, line 1: force"), "{error}");
+    assert!(get("", &[("CEDE_USER", "a:b"), ("CEDE_BEARER", "x")], &[]).unwrap_err().contains("it excludes what is said by CEDE_"));
+    // Unless the command line has decided.
+    assert_eq!(said(&get("force = true\nif-exists = \"skip\"\n", &[], &["--if-exists=skip"]).unwrap()), ["if-exists"]);
+}
+
+#[test]
+fn what_goes_together_is_left_together() {
+    for (file, line, whole) in [
+        ("cookie = \"j\"\n", vec!["--cookie-jar=j"], vec!["cookie", "cookie-jar"]),
+        ("cookie-jar = \"j\"\ncookie = \"j\"\n", vec![], vec!["cookie", "cookie-jar"]),
+        ("quiet = true\n", vec!["--json"], vec!["json", "quiet"]),
+        ("[get]\ntui = true\n", vec!["-o", "f"], vec!["tui", "output"]),
+        ("quiet = true\n", vec!["-o", "-"], vec!["quiet", "output"]),
+        ("[get]\nforce = false\n", vec!["--if-exists=skip"], vec!["if-exists"]),
+        ("[get]\nif-exists = \"skip\"\n", vec![], vec!["if-exists"]),
+    ] {
+        assert_eq!(said(&get(file, &[("CEDE_FORCE", "0")], &line).unwrap()), whole, "{file}");
+    }
+}
+
+#[test]
+fn an_upload_that_is_to_go_on_does() {
+    let put = |file: &str, line: &[&str]| match parse(file, &[], &[&["put", "f", "http://h/"], line].concat()).unwrap() {
+        Command::Put(args) => (args.resume, args.restart),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(put("restart = true\n", &["-c"]), (true, false));
+    // Which says how it is uploaded, and the other one that it begins anew.
+    assert_eq!(put("continue = true\n", &["--restart"]), (true, true));
+}
+
+#[test]
+fn a_sum_that_is_known_is_the_one_that_is_checked() {
+    let mut args = get("", &[], &["--sum=auto"]).unwrap();
+    args.sha256 = Some(format!("sha256:{SHA}").parse().unwrap());
+    let plan = crate::plan::Plan::new(&args).unwrap();
+    assert!(matches!(plan.jobs[0].check, cede_transfer::engine::Check::Sum(_)));
+}
+
+#[test]
+fn switches_in_variables() {
+    for (value, is_set) in [("1", true), ("0", false), ("true", true), ("false", false), ("", true)] {
+        // What is empty leaves it to the file.
+        let environment = |name: &str| (name == "CEDE_QUIET" && !value.is_empty()).then(|| value.to_owned());
+        let given = Cli::command().get_matches_from(["cede", "get", "http://h/"]);
+        let file = Some((Path::new("c.toml"), "quiet = true"));
+        let command = with_defaults(Cli::command(), "get", given.subcommand().unwrap().1, file, &environment).unwrap().unwrap();
+        let cli = Cli::from_arg_matches(&command.get_matches_from(["cede", "get", "http://h/"])).unwrap();
+        let Command::Get(args) = cli.command else { panic!("not get") };
+        assert_eq!(args.show.quiet, is_set, "{value:?}");
+    }
+    assert_eq!(get("", &[("CEDE_QUIET", "yes")], &[]).unwrap_err(), "CEDE_QUIET: it is either true or false");
+}
+
+#[test]
+fn a_list_in_the_file_is_enough() {
+    for file in ["[get]\ninput = \"list\"\n", "[get]\nmetalink = [\"m\"]\n"] {
+        let Command::Get(args) = parse(file, &[], &["get"]).unwrap() else { panic!("not get") };
+        assert!(args.urls.is_empty() && (args.input.is_some() || !args.metalink.is_empty()));
+    }
+    assert!(parse("[get]\njobs = 3\n", &[], &["get"]).unwrap_err().contains("required arguments were not provided"));
+}
+
+#[test]
+fn no_flag_has_a_variable_of_the_runtime_s() {
+    let taken = ["CEDE_INSPECT", "CEDE_TRACE", "CEDE_TRACE_ON_STALL", "CEDE_CHAINS", "CEDE_ON_DEADLOCK", "CEDE_CONFIG"];
+    let mut command = Cli::command();
+    command.build();
+    let mut seen = 0;
+    for subcommand in command.get_subcommands() {
+        for flag in subcommand.get_arguments().filter_map(|arg| arg.get_long()).filter(|flag| !super::NEVER.contains(flag)) {
+            let (own, all) = names(subcommand.get_name(), flag);
+            assert_eq!(all.is_some(), TRANSFERS.contains(&subcommand.get_name()));
+            for name in all.iter().chain([&own]) {
+                assert!(!taken.contains(&name.as_str()), "cede {} --{flag} would be set by {name}", subcommand.get_name());
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 100, "{seen}");
 }
 
 #[test]
@@ -104,6 +291,9 @@ fn the_file_is_where_it_is_said_to_be() {
     assert_eq!(jobs(&[("HOME", &home)], &["--no-config"]), Ok(8));
     assert_eq!(jobs(&[("HOME", &home), ("CEDE_CONFIG", &other)], &[]), Ok(4));
     assert_eq!(jobs(&[("HOME", &home)], &["--config", &other]), Ok(4));
+    // What is empty is not there.
+    assert_eq!(jobs(&[("HOME", &home), ("CEDE_CONFIG", ""), ("CEDE_GET_JOBS", "")], &[]), Ok(3));
+    assert_eq!(jobs(&[("HOME", &home), ("CEDE_GET_JOBS", ""), ("CEDE_JOBS", "6")], &[]), Ok(6));
     assert!(jobs(&[], &["--config", "/nonexistent/x"]).unwrap_err().starts_with("/nonexistent/x: "));
     std::fs::remove_dir_all(dir).unwrap();
 }

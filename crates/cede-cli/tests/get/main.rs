@@ -14,6 +14,7 @@ mod rehearsal;
 mod run;
 mod secure;
 mod server;
+mod settings;
 mod terminal;
 mod tui;
 
@@ -83,7 +84,7 @@ fn few_files_may_be_open() {
     let urls: Vec<String> = (0..100).map(|n| server.url(&format!("/data/50000/{n:02}"))).collect();
     let mut command = std::process::Command::new("sh");
     command.args(["-c", "ulimit -n 48 && exec \"$0\" get -q -j 64 \"$@\"", env!("CARGO_BIN_EXE_cede")]).args(&urls);
-    run::Ran::of(command.current_dir(place.path()).output().unwrap()).expect(0, &[]);
+    run::Ran::of(run::by_itself(&mut command).current_dir(place.path()).output().unwrap()).expect(0, &[]);
     assert_eq!(place.names().len(), 100);
 }
 

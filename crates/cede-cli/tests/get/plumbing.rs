@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::process::Stdio;
 
 use crate::origin::{Fault, Origin, Setup};
-use crate::run::{Place, Ran};
+use crate::run::{Place, Ran, by_itself};
 use crate::server::{Server, data};
 
 const SIZE: usize = 3_000_000;
@@ -208,7 +208,7 @@ fn a_limit_on_the_rate_is_for_everything_together() {
 fn limited_by(place: &Place, before: &str, args: &[&str]) -> Ran {
     let script = format!("{before} && exec \"$0\" get \"$@\"");
     let mut command = std::process::Command::new("sh");
-    command.args(["-c", &script, env!("CARGO_BIN_EXE_cede")]).args(args).current_dir(place.path()).env("CEDE_RETRY", "1");
+    by_itself(&mut command).args(["-c", &script, env!("CARGO_BIN_EXE_cede")]).args(args).current_dir(place.path()).env("CEDE_RETRY", "1");
     Ran::of(command.output().unwrap())
 }
 
@@ -239,7 +239,8 @@ fn disk_full() {
         let origin = Origin::start(Setup { size, ..Setup::default() }, vec![]);
         let script =
             format!("cd {} && {mount} && exec {} get -q {}", place.path().display(), env!("CARGO_BIN_EXE_cede"), origin.url("/file"));
-        let output = std::process::Command::new("unshare").args(["-rm", "sh", "-c", &script]).output().unwrap();
+        let mut command = std::process::Command::new("unshare");
+        let output = by_itself(&mut command).args(["-rm", "sh", "-c", &script]).output().unwrap();
         // The larger one is refused before a byte is written.
         Ran::of(output).expect(9, &["/file: could not ", "No space left", "--dir"]);
     }

@@ -4,6 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+/// Keeps away what whoever runs the tests has set for the program.
+pub(crate) fn by_itself(command: &mut Command) -> &mut Command {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"CEDE_")) {
+        command.env_remove(name);
+    }
+    for name in ["NETRC", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] {
+        command.env_remove(name);
+    }
+    command.env("CEDE_CONFIG", "/dev/null")
+}
+
 /// The binary's world in one test.
 pub(crate) struct Place(PathBuf);
 
@@ -35,6 +46,7 @@ impl Place {
         {
             command.env_remove(name);
         }
+        by_itself(&mut command);
         // A fault is to be told at once, except where trying again is what is tested.
         command.env("CEDE_RETRY", "0").env("HOME", &self.0);
         command

@@ -1,5 +1,9 @@
 //! Which cookie reaches whom.
 
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
+use std::path::PathBuf;
+
 use hyper::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
 use url::Url;
 
@@ -105,4 +109,97 @@ fn a_jar_that_refuses() {
     assert!(!set(&jar, "http://h/", &["a=1"]));
     jar.read("h\tFALSE\t/\tFALSE\t0\tn\tv").unwrap();
     assert_eq!(sent(&jar, "http://h/"), "");
+}
+
+#[test]
+fn a_public_suffix_sets_cookies_for_itself_alone() {
+    for (suffix, below) in [("github.io", "evil.github.io"), ("s3.amazonaws.com", "evil.s3.amazonaws.com"), ("localhost", "a.localhost")] {
+        let jar = Cookies::default();
+        assert!(set(&jar, &format!("https://{suffix}/"), &[&format!("a=1; Domain={suffix}")]));
+        assert!(!set(&jar, &format!("https://{below}/"), &[&format!("a=2; Domain={suffix}")]));
+        assert_eq!(
+            (sent(&jar, &format!("https://{suffix}/")), sent(&jar, &format!("https://{below}/"))),
+            ("a=1".to_owned(), String::new())
+        );
+        // Nor does it by way of the file.
+        let again = Cookies::default();
+        again.read(&jar.write()).unwrap();
+        assert_eq!(sent(&again, &format!("https://{below}/")), "");
+    }
+    assert!(!set(&Cookies::default(), "https://github.io/", &["__Host-a=1; Secure; Path=/; Domain=github.io"]));
+}
+
+#[test]
+fn nothing_comes_without_encryption_beside_a_secure_cookie() {
+    let jar = Cookies::default();
+    assert!(set(
+        &jar,
+        "https://www.example.com/x/y",
+        &["session=right; Secure; Path=/x", "wide=right; Secure; Domain=example.com; Path=/"]
+    ));
+    for text in ["session=wrong; Domain=example.com; Path=/x", "session=wrong; Path=/x/y", "wide=wrong; Path=/", "wide=wrong; Path=/z"] {
+        assert!(!set(&jar, "http://www.example.com/x/y", &[text]), "{text}");
+    }
+    assert!(!set(&jar, "http://below.www.example.com/x", &["session=wrong; Path=/x"]));
+    assert_eq!(sent(&jar, "https://www.example.com/x/y"), "session=right; wide=right");
+    // Another name, another place, or an end of the secure one.
+    assert!(set(&jar, "http://www.example.com/", &["other=1", "session=2; Path=/xy"]));
+    assert!(set(&jar, "http://notwww.example.com/x", &["session=3; Path=/x"]));
+    set(&jar, "https://www.example.com/x/y", &["session=; Max-Age=0; Secure; Path=/x"]);
+    assert!(set(&jar, "http://www.example.com/x/", &["session=4; Path=/x"]));
+}
+
+/// An empty directory.
+fn place(name: &str) -> PathBuf {
+    let place = std::env::temp_dir().join(format!("cede-cookies-{name}-{}", std::process::id()));
+    fs::create_dir_all(&place).unwrap();
+    place
+}
+
+#[test]
+fn the_file_is_its_owner_s_and_follows_no_link_of_others() {
+    let place = place("draft");
+    let (path, victim) = (place.join("jar"), place.join("victim"));
+    fs::write(&victim, "precious").unwrap();
+    symlink(&victim, place.join(format!("jar.{}", std::process::id()))).unwrap();
+    let jar = Cookies::default();
+    set(&jar, "http://h/", &["a=1"]);
+    jar.save(&path).unwrap();
+    jar.save(&path).unwrap();
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+    assert_eq!(fs::read_to_string(&path).unwrap(), jar.write());
+    assert_eq!(fs::symlink_metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+    assert_eq!(fs::read_dir(&place).unwrap().count(), 3);
+    fs::remove_dir_all(place).unwrap();
+}
+
+#[test]
+fn what_is_no_file_stays_what_it_is() {
+    let place = place("link");
+    let (path, target) = (place.join("jar"), place.join("target"));
+    fs::write(&target, "a longer text than that of the jar ".repeat(9)).unwrap();
+    symlink("target", &path).unwrap();
+    let jar = Cookies::default();
+    set(&jar, "http://h/", &["a=1"]);
+    jar.save(&path).unwrap();
+    assert!(fs::symlink_metadata(&path).unwrap().is_symlink());
+    assert_eq!(fs::read_to_string(&target).unwrap(), jar.write());
+    // As with a device: one cannot be made here, nor is one put at risk.
+    let pipe = place.join("pipe");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+    let reader = fs::OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
+    jar.save(&pipe).unwrap();
+    drop(reader);
+    assert!(fs::symlink_metadata(&pipe).unwrap().file_type().is_fifo());
+    fs::remove_dir_all(place).unwrap();
+}
+
+#[test]
+fn a_jar_that_refuses_saves_nothing() {
+    let place = place("refused");
+    let path = place.join("jar");
+    fs::write(&path, "mine").unwrap();
+    Cookies::refused().save(&path).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
+    fs::remove_dir_all(place).unwrap();
 }
