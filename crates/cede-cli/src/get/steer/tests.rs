@@ -164,6 +164,7 @@ fn a_replaced_file_counts_once_however_it_goes_on() {
         case.runs(&[2]).await;
         assert_eq!(case.workers(), (3, 0));
         // It ends by itself, as it may while it is being verified. Its worker is to leave, and so is nobody else.
+        let control = case.run.board.control(1).unwrap();
         case.run.board.settle(1, Phase::Failed(String::new()));
         case.run.crew.restore(1);
         case.run.crew.restore(1);
@@ -179,6 +180,7 @@ fn a_replaced_file_counts_once_however_it_goes_on() {
         }
         case.settle().await;
         assert_eq!((case.workers(), case.running()), ((3, 0), vec![2]));
+        control.cancel();
         case.end().await;
     });
 }
