@@ -49,6 +49,9 @@ enum Next {
     Wrong(usize, String),
 }
 
+/// Everything is paused, and no line of the list is taken.
+struct Held;
+
 /// What all workers share.
 #[derive(Clone)]
 struct Run {
@@ -252,6 +255,7 @@ impl Run {
     async fn work(self) -> Option<Exit> {
         let mut exit = None;
         while let Some(next) = self.next().await {
+            let (Next::Wrong(index, _) | Next::Job(index, _)) = next;
             let code = match next {
                 Next::Wrong(index, why) => {
                     self.board.tell(index, News::Ended(Exit::Usage, None));
@@ -268,6 +272,8 @@ impl Run {
                 },
             };
             exit = both(exit, Some(code));
+            // It has settled (S2 of `steer`).
+            self.crew.restore(index);
         }
         exit
     }
@@ -279,14 +285,15 @@ impl Run {
             }
             let changed = self.crew.changed();
             let stopped = self.stop.now().is_some();
-            {
+            let is_empty = {
                 let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some((index, job)) = if stopped { queue.pop_any() } else { queue.pop() } {
                     return Some(Next::Job(index, job));
                 }
-                if queue.is_empty() {
-                    break;
-                }
+                queue.is_empty()
+            };
+            if is_empty && let Ok(next) = self.next_of_list().await {
+                return next;
             }
             // All that wait are held; the user may let them go on.
             let mut stop = self.stop.clone();
@@ -295,9 +302,13 @@ impl Run {
                 () = changed => {}
             }
         }
+    }
+
+    /// The next line. `None`: there are no more, or none is wanted any more.
+    async fn next_of_list(&self) -> Result<Option<Next>, Held> {
         let mut source = self.source.lock().await;
         if self.stop.now().is_some() {
-            return None;
+            return Ok(None);
         }
         if source.read.is_empty() {
             let mut stop = self.stop.clone();
@@ -306,12 +317,19 @@ impl Run {
                 _ = stop.requested() => None,
                 lines = async { source.list.as_mut()?.recv().await } => lines,
             };
-            source.read = lines?.into();
+            match lines {
+                Some(lines) => source.read = lines.into(),
+                None => return Ok(None),
+            }
         }
-        Some(match source.read.pop_front()? {
-            Ok(job) => Next::Job(self.board.add(printable(job.url.as_str()), None), job),
-            Err(why) => Next::Wrong(self.board.add(printable(&why), None), why),
-        })
+        let take = || {
+            Some(match source.read.pop_front()? {
+                Ok(job) => Next::Job(self.board.add(printable(job.url.as_str()), None), job),
+                Err(why) => Next::Wrong(self.board.add(printable(&why), None), why),
+            })
+        };
+        // Either the line is on the board before everything there is paused, or it stays in the list.
+        self.crew.take(take).ok_or(Held)
     }
 
     async fn download(&self, index: usize, job: Job) -> Exit {

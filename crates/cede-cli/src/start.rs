@@ -17,7 +17,11 @@ pub(crate) fn run(work: impl Future<Output = Exit>) -> Exit {
             runtime.shutdown_background();
             exit
         }
-        Err(error) => failed(&error),
+        Err(error) => {
+            // It may hold the terminal, and what is said has to be seen.
+            drop(work);
+            failed(&error)
+        }
     }
 }
 

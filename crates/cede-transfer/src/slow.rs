@@ -332,6 +332,10 @@ impl Book {
 #[derive(Debug)]
 pub(crate) struct Flying<'a>(&'a Ledger);
 
+/// A connection's time does not count while this lives: the user does not want it to move.
+#[derive(Debug)]
+pub(crate) struct Resting<'a>(&'a Ledger);
+
 /// A wait under way (L1).
 struct Waiting<'a> {
     ledger: &'a Ledger,
@@ -354,6 +358,14 @@ impl Ledger {
         book.settle(Instant::now());
         book.flying += 1;
         Flying(self)
+    }
+
+    /// One of the connections rests, and is in no wait.
+    pub(crate) fn rest(&self) -> Resting<'_> {
+        let mut book = lock(&self.0);
+        book.settle(Instant::now());
+        book.flying -= 1;
+        Resting(self)
     }
 
     /// So many bytes came.
@@ -401,6 +413,14 @@ impl Drop for Flying<'_> {
         let mut book = lock(&self.0.0);
         book.settle(Instant::now());
         book.flying -= 1;
+    }
+}
+
+impl Drop for Resting<'_> {
+    fn drop(&mut self) {
+        let mut book = lock(&self.0.0);
+        book.settle(Instant::now());
+        book.flying += 1;
     }
 }
 

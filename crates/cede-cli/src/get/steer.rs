@@ -1,8 +1,16 @@
 //! The user's commands of `--tui`, carried out; and the crew of workers, which has as many hands as files may run at a time.
 //!
-//! A paused file keeps its worker, which waits; so that the others go on, another worker comes in its place. When the file goes on, there is one too many, and
-//! whoever next looks for a job leaves.
+//! A paused file keeps its worker, which waits; so that the others go on, another worker comes in its place. When the file goes on or ends, there is one too
+//! many, and whoever next looks for a job leaves.
+//!
+//! Where everything is paused, nobody comes in anybody's place, and no line of the list is taken: it would begin. If the user then lets a waiting file go on, it
+//! needs a worker, and has the place of one that is paused.
+//!
+//! - S1: there are as many workers as files may run at a time, and one for each file that is replaced, and those that are too many; fewer only when no job is
+//!   left.
+//! - S2: a file that has settled is not replaced. So whether a file has settled is asked under the crew's lock, and told it afterwards.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cede::sync::{Notify, mpsc};
@@ -31,6 +39,10 @@ struct State {
     workers: Vec<JoinHandle<Option<Exit>>>,
     /// How many are too many.
     surplus: usize,
+    /// The paused files in whose place another worker came.
+    replaced: HashSet<usize>,
+    /// Whether everything is paused, also what is not read yet.
+    held: bool,
     /// Whether a file was cancelled before it began.
     cancelled: bool,
 }
@@ -55,14 +67,34 @@ impl Crew {
         too_many
     }
 
+    /// Takes something new, unless everything is paused.
+    pub(super) fn take<T>(&self, take: impl FnOnce() -> T) -> Option<T> {
+        let state = self.lock();
+        (!state.held).then(take)
+    }
+
+    /// The file goes on, or has settled: it has its worker again, if another came in its place.
+    pub(super) fn restore(&self, index: usize) {
+        let mut state = self.lock();
+        if state.replaced.remove(&index) {
+            state.surplus += 1;
+            drop(state);
+            self.0.changed.notify_waiters();
+        }
+    }
+
     /// Whether a file was cancelled before it began: then not all that was asked for was done.
     pub(super) fn has_cancelled(&self) -> bool {
         self.lock().cancelled
     }
 
-    /// Returns when something that was held may go on; as of this call.
+    /// Returns when something that was held may go on, or somebody has to leave; as of this call.
     pub(super) fn changed(&self) -> impl Future<Output = ()> + '_ {
         self.0.changed.notified()
+    }
+
+    fn hold(&self, held: bool) {
+        self.lock().held = held;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -93,8 +125,8 @@ impl Run {
         match command {
             Command::Pause(index) => self.pause(index),
             Command::Resume(index) => self.resume(index),
-            Command::PauseAll => self.all().into_iter().for_each(|index| self.pause(index)),
-            Command::ResumeAll => self.all().into_iter().for_each(|index| self.resume(index)),
+            Command::PauseAll => self.pause_all(),
+            Command::ResumeAll => self.resume_all(),
             Command::Cancel(index) => self.cancel(index),
             Command::Priority(index, by) => {
                 let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
@@ -111,31 +143,79 @@ impl Run {
         }
     }
 
-    /// What has not settled.
-    fn all(&self) -> Vec<usize> {
-        self.board.indices()
-    }
-
     /// Whether the file waits; then it is held, or no more.
     fn hold(&self, index: usize, held: bool) -> bool {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).hold(index, held)
+    }
+
+    fn is_held(&self, index: usize) -> bool {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).is_held(index)
+    }
+
+    fn is_paused(&self, index: usize) -> bool {
+        self.board.control(index).is_some_and(|control| control.is_paused())
     }
 
     fn pause(&self, index: usize) {
         let Some(control) = self.board.control(index).filter(|control| !control.is_paused()) else { return };
         if !self.hold(index, true) {
             control.pause();
+            if !self.crew.lock().held {
+                self.replace(index);
+            }
+        }
+    }
+
+    /// Another worker comes in the place of this file's, unless one has or the file has settled (S2). Returns whether one comes.
+    fn replace(&self, index: usize) -> bool {
+        let comes = {
+            let mut state = self.crew.lock();
+            self.board.control(index).is_some() && state.replaced.insert(index)
+        };
+        if comes {
             self.crew.add(self.clone());
         }
+        comes
     }
 
     fn resume(&self, index: usize) {
         if self.hold(index, false) {
-            return self.crew.0.changed.notify_waiters();
+            // Somebody has to take it. Where not everything is paused, somebody does sooner or later.
+            let held = self.crew.lock().held;
+            if held {
+                let _comes = self.board.indices().into_iter().any(|other| self.is_paused(other) && self.replace(other));
+            }
+        } else {
+            let Some(control) = self.board.control(index).filter(|control| control.is_paused()) else { return };
+            control.resume();
+            self.crew.restore(index);
         }
-        let Some(control) = self.board.control(index).filter(|control| control.is_paused()) else { return };
-        control.resume();
-        self.crew.lock().surplus += 1;
+        // After the last one, nothing on the screen would say what the list waits for.
+        if !self.board.indices().into_iter().any(|other| self.is_paused(other) || self.is_held(other)) {
+            self.crew.hold(false);
+        }
+        self.crew.0.changed.notify_waiters();
+    }
+
+    /// First nothing is begun any more, then what runs is paused: there is no gap that something else could begin in.
+    fn pause_all(&self) {
+        self.crew.hold(true);
+        let mut running = self.board.indices();
+        running.retain(|index| !self.hold(*index, true));
+        running.into_iter().filter_map(|index| self.board.control(index)).for_each(|control| control.pause());
+    }
+
+    fn resume_all(&self) {
+        self.crew.hold(false);
+        for index in self.board.indices() {
+            if !self.hold(index, false)
+                && let Some(control) = self.board.control(index)
+            {
+                control.resume();
+                self.crew.restore(index);
+            }
+        }
+        self.crew.0.changed.notify_waiters();
     }
 
     fn cancel(&self, index: usize) {
@@ -146,10 +226,12 @@ impl Run {
             self.crew.lock().cancelled = true;
             return self.crew.0.changed.notify_waiters();
         }
-        let Some(control) = self.board.control(index) else { return };
-        if control.is_paused() {
-            self.crew.lock().surplus += 1;
+        // If another worker came in its place, that counts when it settles.
+        if let Some(control) = self.board.control(index) {
+            control.cancel();
         }
-        control.cancel();
     }
 }
+
+#[cfg(test)]
+mod tests;

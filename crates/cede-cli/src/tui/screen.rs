@@ -24,9 +24,12 @@ const PERIOD: Duration = Duration::from_millis(150);
 /// How many last words about files are said at the end; of failures, all are.
 const SAID: usize = 1000;
 
-/// A terminal that was taken over.
+/// A terminal that was taken over. It is given back once: with [`Screen::restore`], or with this.
 #[derive(Debug)]
-pub(crate) struct Screen(DefaultTerminal);
+pub(crate) struct Screen {
+    terminal: DefaultTerminal,
+    is_ours: bool,
+}
 
 /// What the screen shows, and how it is heard.
 #[derive(Debug)]
@@ -54,25 +57,40 @@ impl Screen {
         if !std::io::stdout().is_terminal() {
             return Err("--tui needs a terminal, and standard output is none; without it, progress goes to standard error".to_owned());
         }
-        ratatui::try_init().map(Self).map_err(|error| format!("--tui: the terminal cannot be used: {error}"))
+        ratatui::try_init()
+            .map(|terminal| Self { terminal, is_ours: true })
+            .map_err(|error| format!("--tui: the terminal cannot be used: {error}"))
     }
 
     /// Shows the scene until [`Shown::finish`].
-    pub(crate) fn show(self, scene: Scene) -> Shown {
+    pub(crate) fn show(mut self, scene: Scene) -> Shown {
         let (tell, ended) = oneshot::channel();
         let over = Arc::new(AtomicBool::new(false));
         let thread_over = Arc::clone(&over);
         let show = move || {
-            let said = run(self, &scene, &thread_over);
-            ratatui::restore();
+            let said = run(&mut self, &scene, &thread_over);
+            self.restore();
             said.iter().for_each(|line| say(line));
             drop(tell);
         };
         if let Err(error) = std::thread::Builder::new().name("cede-screen".to_owned()).spawn(show) {
-            ratatui::restore();
+            // The screen went with the thread's work, and the terminal is as it was.
             say(&format!("warning: --tui: no thread can be made: {error}"));
         }
         Shown { over, ended }
+    }
+
+    /// Gives the terminal back, if it is still ours: keys are the terminal's again, and Ctrl-C a signal.
+    fn restore(&mut self) {
+        if std::mem::take(&mut self.is_ours) {
+            ratatui::restore();
+        }
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        self.restore();
     }
 }
 
@@ -86,7 +104,7 @@ impl Shown {
 }
 
 /// Draws and hears until it is over; returns what there is to say then.
-fn run(mut screen: Screen, scene: &Scene, over: &AtomicBool) -> Vec<String> {
+fn run(screen: &mut Screen, scene: &Scene, over: &AtomicBool) -> Vec<String> {
     let (mut view, mut gatherer) = (View::new(), Gatherer::default());
     let (mut said, mut unsaid) = (Vec::new(), 0_usize);
     loop {
@@ -106,8 +124,9 @@ fn run(mut screen: Screen, scene: &Scene, over: &AtomicBool) -> Vec<String> {
         }
         (picture.limit, picture.stopping) = (scene.engine.limit(), scene.stop.now().is_some());
         view.update(picture);
-        if let Err(error) = show_and_hear(&mut screen.0, &mut view, scene) {
-            // The transfers go on without a screen.
+        if let Err(error) = show_and_hear(&mut screen.terminal, &mut view, scene) {
+            // The transfers go on without a screen, and what is said has to be seen.
+            screen.restore();
             say(&format!("warning: the terminal cannot be used any more: {error}"));
             while !over.load(Ordering::Acquire) {
                 std::thread::sleep(PERIOD);

@@ -92,9 +92,10 @@ impl Session {
         let (tell, shown) = mpsc::channel();
         let mut screen = ours.try_clone().unwrap();
         std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
+            let (mut buffer, mut read) = ([0; 4096], Vec::new());
             while let Ok(count @ 1..) = screen.read(&mut buffer) {
-                if tell.send(String::from_utf8_lossy(&buffer[..count]).into_owned()).is_err() {
+                read.extend_from_slice(&buffer[..count]);
+                if tell.send(whole_characters(&mut read)).is_err() {
                     return;
                 }
             }
@@ -126,6 +127,27 @@ impl Session {
             assert!(Instant::now() < deadline, "it does not end: {:?}", self.text);
         }
         (self.child.wait().unwrap().code(), std::mem::take(&mut self.text))
+    }
+}
+
+/// Takes what is complete; a character whose rest is still to be read stays.
+fn whole_characters(read: &mut Vec<u8>) -> String {
+    let whole = match std::str::from_utf8(read) {
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        _ => read.len(),
+    };
+    String::from_utf8_lossy(&read.drain(..whole).collect::<Vec<_>>()).into_owned()
+}
+
+#[test]
+fn characters_are_read_whole() {
+    for cut in 0.."é─𝄞".len() {
+        let (first, rest) = "é─𝄞".as_bytes().split_at(cut);
+        let mut read = first.to_vec();
+        let mut text = whole_characters(&mut read);
+        read.extend_from_slice(rest);
+        text.push_str(&whole_characters(&mut read));
+        assert_eq!((text.as_str(), read.len()), ("é─𝄞", 0));
     }
 }
 

@@ -192,10 +192,12 @@ impl Transfer {
     /// [`control`](crate::control).
     async fn is_wanted_now(&self, id: Id) -> bool {
         let control = self.control();
+        let mut resting = None;
         while control.is_paused() {
             if self.plan().let_go(id) {
                 return false;
             }
+            resting.get_or_insert_with(|| control.ledger().rest());
             drop(cede::time::timeout(Duration::from_secs(1), control.resumed()).await);
             self.plan().handle_sent(self.now(), id);
         }

@@ -33,6 +33,11 @@ impl Backoff {
         self.not_before = None;
     }
 
+    /// The time without progress counts anew; tries and waits stay.
+    pub(crate) fn restart_clock(&mut self) {
+        self.since = None;
+    }
+
     /// A try failed. Returns whether there may be another.
     pub(crate) fn failed(&mut self, now: Duration, after: Option<Duration>) -> bool {
         self.tries += 1;

@@ -8,6 +8,7 @@ impl Plan {
         let Some(index) = self.flight(id) else { return true };
         let over = self.is_resumable();
         if over {
+            self.fruitless = self.fruitless.saturating_sub(1);
             self.settle(index);
         }
         over
@@ -21,8 +22,8 @@ impl Plan {
         }
     }
 
-    /// A pause begins or ends: the time without progress counts from here.
+    /// A pause begins or ends: the time without progress counts from here. The next try is due no sooner for it, and there are no more of them.
     pub fn handle_pause(&mut self) {
-        self.progress();
+        self.backoff.restart_clock();
     }
 }

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Action, Plan, Rules, Verdict};
+use super::{Action, Plan, Rules, Trouble, Verdict};
 use crate::exit::Exit;
 use crate::extents::Extents;
+use crate::failure::Failure;
 use world::{Dates, Fault, Outcome, Server, Tags, World};
 
 fn rules() -> Rules {
@@ -240,6 +241,58 @@ fn a_reader_is_not_run_away_from() {
     let outcome = World::new(Server { slow: true, ..honest() }, vec![], 3).reading_along().run(Plan::new(rules, 1, 3));
     assert_eq!((outcome.version, outcome.kept), (Some(0), world::SIZE as u64));
     assert!(outcome.requests > 3 && outcome.farthest_ahead <= 4000, "{outcome:?}");
+}
+
+#[test]
+fn a_pause_is_no_way_around_the_waits() {
+    let mut plan = Plan::new(Rules { retries: 3, segments: 1, ..Rules::default() }, 1, 1);
+    let (mut now, mut asks) = (Duration::ZERO, 0);
+    let failure = loop {
+        match plan.poll_action(now) {
+            Action::Ask(ask) => {
+                asks += 1;
+                plan.handle_sent(now, ask.id);
+                plan.handle_failure(now, ask.id, Failure::new(Exit::Network, "no answer"), Trouble::Passing);
+            }
+            Action::Wait(Some(until)) => {
+                plan.handle_pause();
+                plan.handle_pause();
+                assert!(matches!(plan.poll_action(now), Action::Wait(Some(still)) if still == until), "the wait is stepped over");
+                now = until;
+            }
+            Action::Failed(failure) => break failure,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((asks, failure.exit()), (4, Exit::Network));
+}
+
+#[test]
+fn a_long_pause_is_no_time_without_progress() {
+    let rules = Rules { segments: 1, ..Rules::default() };
+    let day = rules.give_up + Duration::from_secs(24 * 3600);
+    let mut plan = Plan::new(rules, 1, 1);
+    let mut fail = |now| {
+        let Action::Ask(ask) = plan.poll_action(now) else { panic!("nothing is asked") };
+        plan.handle_failure(now, ask.id, Failure::new(Exit::Network, "no answer"), Trouble::Passing);
+        plan.handle_pause();
+        plan.poll_action(now)
+    };
+    assert!(matches!(fail(Duration::ZERO), Action::Wait(Some(_))));
+    assert!(matches!(fail(day), Action::Wait(Some(_))), "it is given up because of a pause");
+}
+
+#[test]
+fn pauses_are_no_fruitless_requests() {
+    let mut plan = Plan::new(Rules { segments: 1, ..Rules::default() }, 1, 1);
+    for _ in 0..1000 {
+        let Action::Ask(ask) = plan.poll_action(Duration::ZERO) else { panic!("nothing is asked") };
+        plan.handle_sent(Duration::ZERO, ask.id);
+        assert_eq!(plan.handle_head(Duration::ZERO, ask.id, &world::head(1 << 20)), Verdict::Take);
+        assert!(plan.let_go(ask.id));
+        plan.handle_pause();
+        plan.handle_pause();
+    }
 }
 
 #[test]

@@ -122,6 +122,28 @@ fn waits_are_measured_also_while_they_last_and_when_they_are_dropped() {
 }
 
 #[test]
+fn rest_is_neither_work_nor_a_wait() {
+    let simulation = cede::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    simulation.block_on(async {
+        let ledger = Ledger::default();
+        let flight = ledger.fly();
+        let resting = ledger.rest();
+        let before = ledger.spent();
+        cede::time::sleep(SECOND).await;
+        assert_eq!(ledger.spent(), before);
+        drop(resting);
+        let before = ledger.spent();
+        cede::time::sleep(SECOND).await;
+        assert!(ledger.spent().since(&before).worked() >= SECOND);
+        // Dropped while it rests, as when the transfer is cancelled.
+        drop((ledger.rest(), flight));
+        let before = ledger.spent();
+        cede::time::sleep(SECOND).await;
+        assert_eq!(ledger.spent(), before, "nobody flies");
+    });
+}
+
+#[test]
 fn only_silence_on_the_line_is_the_server_s() {
     let simulation = cede::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     simulation.block_on(async {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cede::io::{AsyncReadExt, AsyncWriteExt};
 use cede::net::{TcpListener, TcpStream};
-use cede::sync::oneshot;
+use cede::sync::{CancellationToken, oneshot};
 
 /// What goes wrong with one answer.
 #[derive(Clone, Debug)]
@@ -48,6 +48,8 @@ pub(crate) enum Fault {
     Status(u16, &'static str),
     /// So much, and then silence.
     Stall(usize),
+    /// So much, and the rest after [`Origin::open`].
+    Gate(usize),
     /// Not even a head.
     Silent,
     /// A byte now and then.
@@ -159,6 +161,7 @@ struct State {
     sent: Mutex<u64>,
     busy: Mutex<(usize, usize)>,
     count: Mutex<u64>,
+    gate: CancellationToken,
     /// The content of the last version that was asked for; making it takes longer than sending it.
     made: Mutex<Option<(u64, Arc<Vec<u8>>)>>,
 }
@@ -190,6 +193,7 @@ impl Origin {
             sent: Mutex::default(),
             busy: Mutex::default(),
             count: Mutex::default(),
+            gate: CancellationToken::new(),
             made: Mutex::default(),
         });
         let (stop, stopped) = oneshot::channel();
@@ -219,6 +223,11 @@ impl Origin {
 
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.state.asked.lock().unwrap().clone()
+    }
+
+    /// Opens the gates.
+    pub(crate) fn open(&self) {
+        self.state.gate.cancel();
     }
 
     /// Bytes of bodies that left, as far as the server knows.
@@ -499,6 +508,13 @@ async fn send(stream: &mut TcpStream, state: &Arc<State>, bytes: &[u8], fault: &
         Fault::Stall(at) => {
             paced(stream, state, &bytes[..(*at).min(bytes.len())]).await?;
             silence(stream).await
+        }
+        Fault::Gate(at) => {
+            let (now, later) = bytes.split_at((*at).min(bytes.len()));
+            paced(stream, state, now).await?;
+            state.gate.cancelled().await;
+            paced(stream, state, later).await?;
+            Ok(true)
         }
         Fault::Dribble => {
             for byte in bytes {
