@@ -148,13 +148,6 @@ fn a_limit_for_each_connection_is_worked_around() {
 }
 
 #[test]
-fn where_nothing_is_limited_one_connection_is_enough() {
-    let case = Case::new("unlimited", Setup { size: 6_000_000, ..Setup::default() }, vec![]);
-    case.right(0);
-    assert!(case.origin.most_busy() <= 2);
-}
-
-#[test]
 fn slow_mirror_and_fast_mirror_share_the_work_when_there_is_a_sum() {
     let mirror = Origin::start(Setup { tag: Tag::None, dated: false, ..Setup::default() }, vec![]);
     let mut case = Case::new("mirrors", Setup { speed: Some(2_000_000), ..Setup::default() }, vec![]).eager(4);
