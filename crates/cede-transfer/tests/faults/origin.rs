@@ -239,11 +239,6 @@ impl Origin {
     pub(crate) fn busy(&self) -> usize {
         self.state.busy.lock().unwrap().0
     }
-
-    /// The most answers that were under way at once.
-    pub(crate) fn most_busy(&self) -> usize {
-        self.state.busy.lock().unwrap().1
-    }
 }
 
 impl Drop for Origin {

@@ -292,7 +292,8 @@ impl Builder {
     }
 
     /// What is done with the reports. By default they are written to the error output, at most one in a second. The function is called on a thread for reports, one after the other: while it has not
-    /// returned, 64 more wait, and what comes then is only [counted](super::RuntimeMetrics::stalled_polls_count).
+    /// returned, 64 more wait, and what comes then is only [counted](super::RuntimeMetrics::stalled_polls_count). The frame that blocks is asked for when a
+    /// report's turn comes, so one that waited until its poll had ended has none.
     pub fn on_stall<F>(&mut self, report: F) -> &mut Self
     where
         F: Fn(&Stall) + Send + Sync + 'static,
