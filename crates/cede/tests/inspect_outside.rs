@@ -14,7 +14,8 @@ use rustix::process::{Pid, Signal, kill_process};
 #[ignore = "runs until it is killed; the other tests start it"]
 fn is_looked_into() {
     let runtime = cede::runtime::Builder::new_multi_thread().worker_threads(1).max_rescued_threads(1).enable_all().build().unwrap();
-    cede::task::Builder::new().name("the one that waits").spawn_on(std::future::pending::<()>(), runtime.handle()).unwrap();
+    let hour = async { cede::time::sleep(Duration::from_secs(3600)).await };
+    cede::task::Builder::new().name("the one that waits").spawn_on(hour, runtime.handle()).unwrap();
     // Until the first is waiting, so that it does not stay in the queue.
     while runtime.handle().dump().tasks()[0].polls == 0 {}
     runtime.spawn(async {
@@ -133,6 +134,8 @@ fn the_socket_shows_dumps_and_who_has_the_time() {
     let picture = ask(&mut socket, "top 10\n");
     let first_words: Vec<_> = picture.lines().map(|line| line.split('\t').next().unwrap()).collect();
     assert!(first_words.contains(&"runtime") && first_words.contains(&"thread"), "{picture}");
+    let runtime: Vec<_> = picture.lines().find(|line| line.starts_with("runtime")).unwrap().split('\t').collect();
+    assert_eq!((runtime.len(), runtime[11]), (12, "1"), "one timer is armed: {picture}");
 
     let detail = ask(&mut socket, &format!("task {}\n", spins[1]));
     assert!(detail.starts_with(&format!("task {} runs on thread", spins[1])), "{detail}");

@@ -37,6 +37,8 @@ pub(super) struct Runtime {
     pub(super) polls: Option<Spread>,
     /// How long tasks waited for theirs.
     pub(super) waits: Option<Spread>,
+    /// Nothing, if the program is of an older version.
+    pub(super) timers: Option<u64>,
 }
 
 /// How long things took, by samples.
@@ -150,6 +152,7 @@ impl Fields<'_> {
             blocking_threads: self.number()?,
             polls: self.spread(),
             waits: self.spread(),
+            timers: self.number(),
         })
     }
 

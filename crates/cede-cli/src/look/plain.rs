@@ -51,9 +51,10 @@ pub(super) fn of_runtime(runtime: &Runtime) -> String {
     let spread = |what: &str, spread: Option<Spread>| {
         spread.map_or_else(String::new, |Spread { median, p99, max }| format!(", {what} p50 {median:.1?} p99 {p99:.1?} max {max:.1?}"))
     };
+    let timers = runtime.timers.map_or_else(String::new, |timers| format!("{timers} timers, "));
     let times = spread("polls", runtime.polls) + &spread("waits for a poll", runtime.waits);
     format!(
-        "runtime {} ({}): {} tasks, {} queued, {} stalls, {} deadlocks, {} rescued, {} blocking threads{times}",
+        "runtime {} ({}): {} tasks, {} queued, {timers}{} stalls, {} deadlocks, {} rescued, {} blocking threads{times}",
         runtime.number,
         runtime.description,
         runtime.tasks,

@@ -1,13 +1,13 @@
 //! A picture of the process for programs that show it: lines of fields, separated by tabs.
 //!
 //! ```text
-//! runtime  NUMBER  DESCRIPTION  TASKS  QUEUED  STALLS  DEADLOCKS  RESCUED  BLOCKING_THREADS  POLLS  WAITS
+//! runtime  NUMBER  DESCRIPTION  TASKS  QUEUED  STALLS  DEADLOCKS  RESCUED  BLOCKING_THREADS  POLLS  WAITS  TIMERS
 //! thread   NUMBER  NAME  TASK_OR_NOTHING
 //! group    RUNTIME  NAME  SHARES  TASKS  POLLS  BUSY_US
 //! task     NUMBER  RUNTIME_OR_NOTHING  STATE  SHARE  POLLS  AGE_MS  NAME  SITE  WAITS_FOR  FUTURE  PRIORITY  GROUP
 //! ```
 //! `POLLS` and `WAITS` are how long polls took, and how long tasks waited for theirs, by samples: the median, the 99th percentile and the longest in nanoseconds, and the number of samples, separated by
-//! spaces. `BUSY_US` is the time that polls of the group's tasks took on that runtime, all in all, in microseconds. `SHARE` is the part of one thread's time that the task had since the last request, in thousandths. Tasks come with the largest share first, then those that run or are runnable, then by number.
+//! spaces. `TIMERS` is how many are armed. `BUSY_US` is the time that polls of the group's tasks took on that runtime, all in all, in microseconds. `SHARE` is the part of one thread's time that the task had since the last request, in thousandths. Tasks come with the largest share first, then those that run or are runnable, then by number.
 
 #![forbid(unsafe_code)]
 
@@ -42,6 +42,7 @@ pub(super) fn lines(tasks: usize) -> String {
                 &parts.blocking.metrics().threads,
                 &spread(&sum(&*runtime, |samples| &samples.polls)),
                 &spread(&sum(&*runtime, |samples| &samples.latencies)),
+                &runtime.armed_timers(),
             ],
         );
         for group in parts.groups.metrics() {

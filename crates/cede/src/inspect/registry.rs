@@ -21,6 +21,9 @@ pub(crate) trait Inspected: Send + Sync {
     /// How many tasks wait in the queue for those that were woken or spawned from outside.
     fn queued(&self) -> usize;
 
+    /// How many timers are armed.
+    fn armed_timers(&self) -> usize;
+
     /// How often a worker was taken from its thread.
     fn rescued(&self) -> u64;
 

@@ -199,6 +199,10 @@ impl Inspected for Shared {
         self.queue_depth()
     }
 
+    fn armed_timers(&self) -> usize {
+        self.remotes.iter().filter_map(|remote| remote.timers.as_ref()).map(|timers| timers.len()).sum()
+    }
+
     fn rescued(&self) -> u64 {
         self.watch.taken()
     }

@@ -215,6 +215,11 @@ impl Timers {
         }
     }
 
+    /// How many timers are armed.
+    pub(crate) fn len(&self) -> usize {
+        self.state.lock().wheel.len()
+    }
+
     /// Whether no timer is armed.
     pub(crate) fn is_empty(&self) -> bool {
         self.state.lock().wheel.is_empty()

@@ -48,3 +48,10 @@ fn groups_of_one_name_on_one_runtime_are_one() {
     assert_eq!((second.runtime, &*second.name), (2, "imports"));
     assert!(Picture::parse("group\t1\timports\tmany\t3\t40\t500\n").is_err());
 }
+
+#[test]
+fn timers_are_counted_if_the_program_says_so() {
+    let text = "runtime\t1\tweb\t5\t3\t2\t1\t4\t6\t1 2 3 4\t0 0 0 0\t700\nruntime\t2\tolder\t5\t3\t2\t1\t4\t6\t1 2 3 4\t0 0 0 0\n";
+    let picture = Picture::parse(text).unwrap();
+    assert_eq!(picture.runtimes.iter().map(|runtime| runtime.timers).collect::<Vec<_>>(), [Some(700), None]);
+}

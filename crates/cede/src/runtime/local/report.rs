@@ -25,6 +25,10 @@ impl Inspected for Shared {
         self.queue_depth()
     }
 
+    fn armed_timers(&self) -> usize {
+        self.timers.len()
+    }
+
     fn rescued(&self) -> u64 {
         0
     }
