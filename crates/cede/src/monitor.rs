@@ -160,6 +160,7 @@ pub(crate) fn is_there() -> bool {
 }
 
 /// The same, except after a `fork`; without a system call.
+#[cfg(feature = "record")]
 #[inline]
 pub(crate) fn seems_there() -> bool {
     RUNS_IN.load(Ordering::Relaxed) != 0
