@@ -2,7 +2,7 @@
 //!
 //! After so many polls, as the builder says; and sooner if polls are long, so that what is due waits neither for sixty tasks that compute nor costs a reading of the clock at each that does not. How long
 //! polls are is measured from look to look: the greater of the mean since the last one, which sees at once that they have become long, and of the running mean, which does not forget it when a few short
-//! ones come between.
+//! ones come between. The first look comes after the first poll, because nothing is known before.
 
 #![forbid(unsafe_code)]
 
@@ -28,7 +28,7 @@ pub(super) struct Pace {
 
 impl Pace {
     pub(super) fn new(most: u32) -> Self {
-        Self { polls: Cell::new(0), most_now: Cell::new(most), most, poll_ns: Cell::new(POLL_NS_AT_FIRST) }
+        Self { polls: Cell::new(0), most_now: Cell::new(1), most, poll_ns: Cell::new(POLL_NS_AT_FIRST) }
     }
 
     /// One more was polled.
@@ -88,6 +88,7 @@ mod tests {
     #[test]
     fn short_polls_are_counted() {
         let pace = Pace::new(61);
+        assert_eq!(until_look(&pace, 50), 1, "nothing was known");
         assert!((0..100).all(|_| until_look(&pace, 50) == 61));
         assert!((0..100).all(|_| until_look(&pace, 0) == 61), "a clock that stands still");
     }
