@@ -10,6 +10,10 @@
 //! last told, in the slot of that digit. When time enters a slot, its entries are filed again, finer; each moves down at most seven times, and
 //! one that is removed before (as most timeouts are) never moves. Deadlines are exact: slots decide where to look, never when to fire.
 //!
+//! A slot whose entries are in order already, as those of timeouts of one length are, is not filed again. It becomes a *run*: what is due is taken from its
+//! front, so that such an entry is touched when it is armed and when it fires, and not between, when it is in nobody's cache. The slot of each level in which time
+//! stands may be a run.
+//!
 //! # Why not the obvious way
 //! A binary heap or tree costs O(log n) with cache misses for each of the inserts and removes that most timeouts consist of. Ticks of a
 //! millisecond, the usual wheel, make a sleep of 50 µs last two. Asking the slots themselves for the earliest deadline means a scan of 100 000
@@ -32,17 +36,21 @@
 //! - I4: an entry in a slot is there no later than its deadline asks: the slot's range starts at or before `max(deadline, elapsed)`.
 //! - I5: `occupied` has a bit for each list that is not empty, and for no other.
 //! - I6: `earliest` of a slot is at most the deadline of each entry in it.
-//! - I7: a slot of level 1 or more that contains `elapsed` is empty, and so is every slot before `elapsed`.
+//! - I7: every slot before `elapsed` is empty. The slot of a level of 1 or more that contains `elapsed` is empty too, or it is a run and `open` has a bit for the level.
+//!   (A bit may be left of a run that is empty by now, and a run may have lost its order since time was told last. Nothing is inserted into it.)
+//! - I8: where `in_order` has a bit, the entries of the slot are in order of (deadline, insertion), and none is due after the slot's end.
 //!
 //! # Orderings
 //! The state is stored with Release and loaded with Acquire: who sees Fired may free or reuse the entry without the lock. All else is under it.
 
 use core::{pin::Pin, ptr::NonNull, task::Waker};
 
+mod due;
 mod entry;
 mod list;
 mod order;
 
+use due::Due;
 pub use entry::{Entry, EntryState};
 use list::List;
 
@@ -77,23 +85,26 @@ const fn place_of(elapsed: u64, deadline: u64) -> usize {
     }
     let at = if deadline > elapsed { deadline } else { elapsed };
     let level = (((at ^ elapsed) | 1 << BASE_BITS).ilog2() - BASE_BITS) / DIGIT_BITS;
-    let slot = (at >> shift(level as usize)) as usize % SLOTS;
-    level as usize * SLOTS + slot
+    level as usize * SLOTS + digit(level as usize, at)
 }
 
 const fn is_due(deadline: u64, now: u64) -> bool {
     deadline <= now && deadline != NEVER
 }
 
-/// The slots of `level` that time enters or passes on its way from `before` to `now`.
+/// The slot of `level` that contains `time`.
+const fn digit(level: usize, time: u64) -> usize {
+    (time >> shift(level)) as usize % SLOTS
+}
+
+/// The slots of `level` that time enters or passes on its way from `before` to `now`, and the one that it stays in.
 const fn passed_slots(level: usize, before: u64, now: u64) -> u64 {
     let changed = before ^ now;
     if level + 1 < LEVELS && changed >> shift(level + 1) != 0 {
         // A higher digit moved on, so all that was filed at this level is over.
         return u64::MAX;
     }
-    let digit = (now >> shift(level)) % SLOTS as u64;
-    u64::MAX >> (SLOTS as u64 - 1 - digit)
+    u64::MAX >> (SLOTS - 1 - digit(level, now))
 }
 
 /// A list and a lower bound of the deadlines on it (which means nothing while the list is empty).
@@ -129,6 +140,10 @@ pub struct Wheel {
     closed: bool,
     /// One word per level, and one for the two lists that are no slots. (I5)
     occupied: [u64; LEVELS + 1],
+    /// Which of the occupied are in order. (I8)
+    in_order: [u64; LEVELS + 1],
+    /// One bit per level. (I7)
+    open: u8,
     slots: [Slot; PLACES],
 }
 
@@ -147,6 +162,8 @@ impl Wheel {
             len: 0,
             closed: false,
             occupied: [0; LEVELS + 1],
+            in_order: [0; LEVELS + 1],
+            open: 0,
             slots: [const { Slot { list: List::new(), earliest: 0 } }; PLACES],
         }
     }
@@ -237,7 +254,8 @@ impl Wheel {
             let place = Entry::place(entry);
             let later = place < PLACE_NEVER && deadline >= Entry::key(entry).0;
             if later {
-                // [I4] and [I6] hold for a later deadline when they held for the one before.
+                // [I4] and [I6] hold for a later deadline when they held for the one before. [I8] may not.
+                self.in_order[place / SLOTS] &= !(1 << (place % SLOTS));
                 Entry::set_key(entry, deadline, self.sequence);
             } else {
                 self.unlink(entry);
@@ -280,24 +298,51 @@ impl Wheel {
     pub fn advance(&mut self, now: u64) {
         let now = now.max(self.elapsed);
         let before = core::mem::replace(&mut self.elapsed, now);
-        let mut due = List::new();
+        let mut due = Due::new();
         // Upwards, so that what is filed again lands on a level that is done.
         for level in 0..LEVELS {
-            if level > 0 && (before ^ now) >> shift(level) == 0 {
+            let entered = level == 0 || (before ^ now) >> shift(level) != 0;
+            if !entered && self.open >> level == 0 {
                 break;
             }
             let mut passed = self.occupied[level] & passed_slots(level, before, now);
             while passed != 0 {
                 let place = level * SLOTS + passed.trailing_zeros() as usize;
                 passed &= passed - 1;
-                self.enter(place, now, &mut due);
+                if self.in_order[level] >> (place % SLOTS) & 1 == 1 {
+                    self.take_due(place, now, &mut due);
+                } else {
+                    self.file_again(place, now, &mut due);
+                }
+            }
+            if level > 0 {
+                let is_run = self.occupied[level] >> digit(level, now) & 1;
+                self.open = self.open & !(1 << level) | (is_run as u8) << level;
             }
         }
-        self.append_due(due);
+        self.append(due);
+    }
+
+    /// Takes what is due by `now` from the front of a slot that is in order.
+    fn take_due(&mut self, place: usize, now: u64, due: &mut Due) {
+        let slot = &mut self.slots[place];
+        // SAFETY: [I1] [I2] listed entries are alive; each is on exactly one list at the end of each round.
+        unsafe {
+            while let Some(entry) = slot.list.front() {
+                let (deadline, _) = Entry::key(entry);
+                if !is_due(deadline, now) {
+                    slot.earliest = deadline;
+                    return;
+                }
+                slot.list.remove(entry);
+                due.push(entry);
+            }
+        }
+        self.occupied[place / SLOTS] &= !(1 << (place % SLOTS));
     }
 
     /// Splits the entries of a slot into those that are due by `now`, and the others, which are filed again.
-    fn enter(&mut self, place: usize, now: u64, due: &mut List) {
+    fn file_again(&mut self, place: usize, now: u64, due: &mut Due) {
         // Nothing in here is due [I6]. At level 0 the entries are also as finely filed as can be.
         if place < SLOTS && self.slots[place].earliest > now {
             return;
@@ -308,7 +353,7 @@ impl Wheel {
             while let Some(entry) = entries.pop_front() {
                 let (deadline, _) = Entry::key(entry);
                 if is_due(deadline, now) {
-                    due.push_back(entry);
+                    due.push(entry);
                 } else {
                     self.link(entry, place_of(now, deadline), deadline);
                 }
@@ -340,12 +385,16 @@ impl Wheel {
             return Some(unsafe { Entry::key(entry).0 });
         }
         let mut earliest = NEVER;
+        for run in self.runs() {
+            // SAFETY: [I1] [I2] listed entries are alive.
+            unsafe { run.list.for_each(|entry| earliest = earliest.min(Entry::key(entry).0)) };
+        }
         for (level, &occupied) in self.occupied[..LEVELS].iter().enumerate() {
             let mut rest = occupied;
             while rest != 0 {
                 let slot = &self.slots[level * SLOTS + rest.trailing_zeros() as usize];
                 rest &= rest - 1;
-                // Slots come in order of time, so the first would do, were there not entries in it that were reset to later.
+                // Slots that are not runs come in order of time, so the first would do, were there not entries in it that were reset to later.
                 if slot.earliest > earliest {
                     return Some(earliest);
                 }
@@ -366,39 +415,49 @@ impl Wheel {
         if !self.slots[PLACE_DUE].list.is_empty() {
             return Some(self.elapsed);
         }
-        for level in 0..LEVELS {
-            if self.occupied[level] != 0 {
-                let slot = self.occupied[level].trailing_zeros() as usize;
-                return Some(self.slots[level * SLOTS + slot].earliest);
-            }
+        // The first slot is before all others but runs.
+        let level = self.occupied[..LEVELS].iter().position(|&occupied| occupied != 0)?;
+        let first = self.slots[level * SLOTS + self.occupied[level].trailing_zeros() as usize].earliest;
+        if self.open == 0 {
+            return Some(first);
         }
-        None
+        Some(self.runs().fold(first, |earliest, run| earliest.min(run.earliest)))
+    }
+
+    /// The slots of level 1 and more in which time stands, if they are not empty.
+    fn runs(&self) -> impl Iterator<Item = &Slot> {
+        let place = |level| level * SLOTS + digit(level, self.elapsed);
+        (1..LEVELS)
+            .filter(|level| self.open >> level & 1 == 1)
+            .map(move |level| &self.slots[place(level)])
+            .filter(|slot| !slot.list.is_empty())
     }
 
     /// Ends the wheel: all entries come due now, as dead ones, and none can be inserted any more. Then pop them all.
     pub fn shutdown(&mut self) {
         self.closed = true;
-        let mut entries = List::new();
+        self.open = 0;
+        let mut due = Due::new();
         for place in 0..PLACE_DUE {
             let mut list = self.take_list(place);
             // SAFETY: [I1] [I2] listed entries are alive; each moves from one list to another.
             unsafe {
                 while let Some(entry) = list.pop_front() {
-                    entries.push_back(entry);
+                    due.push(entry);
                 }
             }
         }
-        self.append_due(entries);
+        self.append(due);
     }
 
-    /// Sorts entries and puts them behind those that are due already.
-    fn append_due(&mut self, entries: List) {
-        // SAFETY: [I1] [I2] listed entries are alive; each moves from one list to another.
-        unsafe {
-            let mut entries = order::sorted(entries);
-            while let Some(entry) = entries.pop_front() {
-                self.link(entry, PLACE_DUE, 0);
-            }
+    /// Puts entries behind those that are due already.
+    fn append(&mut self, due: Due) {
+        // SAFETY: [I1] [I2] listed entries are alive, and no list has them but this one.
+        let entries = unsafe { due.sorted() };
+        if !entries.is_empty() {
+            // SAFETY: [I2] they are alive, and on no other list.
+            unsafe { self.slots[PLACE_DUE].list.append(entries) };
+            self.occupied[PLACE_DUE / SLOTS] |= 1 << (PLACE_DUE % SLOTS);
         }
     }
 
@@ -407,13 +466,24 @@ impl Wheel {
     #[inline]
     unsafe fn link(&mut self, entry: NonNull<Entry>, place: usize, deadline: u64) {
         let slot = &mut self.slots[place];
-        slot.earliest = if slot.list.is_empty() { deadline } else { slot.earliest.min(deadline) };
-        // SAFETY: [I1] [I2] the caller's promise.
+        let bit = 1 << (place % SLOTS);
+        // SAFETY: [I1] [I2] the caller's promise; the last entry of the list is alive.
         unsafe {
+            match slot.list.back() {
+                None => {
+                    slot.earliest = deadline;
+                    self.occupied[place / SLOTS] |= bit;
+                    self.in_order[place / SLOTS] |= bit;
+                }
+                Some(last) if Entry::key(last) > Entry::key(entry) => {
+                    slot.earliest = slot.earliest.min(deadline);
+                    self.in_order[place / SLOTS] &= !bit;
+                }
+                Some(_) => {}
+            }
             Entry::set_place(entry, place);
             slot.list.push_back(entry);
         }
-        self.occupied[place / SLOTS] |= 1 << (place % SLOTS);
     }
 
     /// # Safety

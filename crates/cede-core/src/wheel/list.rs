@@ -27,6 +27,33 @@ impl List {
     }
 
     /// # Safety
+    /// The caller has the wheel.
+    #[inline]
+    pub(super) unsafe fn back(&self) -> Option<NonNull<Entry>> {
+        // SAFETY: [I2] the first entry is alive.
+        self.head.map(|head| unsafe { Entry::prev(head) })
+    }
+
+    /// Puts another list behind this one.
+    ///
+    /// # Safety
+    /// The caller has the wheel exclusively.
+    pub(super) unsafe fn append(&mut self, other: Self) {
+        let (Some(head), Some(second)) = (self.head, other.head) else {
+            self.head = self.head.or(other.head);
+            return;
+        };
+        // SAFETY: [I2] the listed entries are alive, and the two lists share none.
+        unsafe {
+            let (tail, last) = (Entry::prev(head), Entry::prev(second));
+            Entry::set_next(tail, second);
+            Entry::set_prev(second, tail);
+            Entry::set_next(last, head);
+            Entry::set_prev(head, last);
+        }
+    }
+
+    /// # Safety
     /// The entry is alive and on no list, and the caller has the wheel exclusively.
     #[inline]
     pub(super) unsafe fn push_back(&mut self, entry: NonNull<Entry>) {

@@ -1,6 +1,6 @@
 //! Sorting the entries of a list by (deadline, insertion), in place, without recursion.
 //!
-//! Entries that come due together are mostly in order already, which one pass finds out. Otherwise: a bottom-up merge sort. Place `i` of an
+//! A bottom-up merge sort: place `i` of an
 //! array holds a sorted chain of 2^i entries or nothing; adding an entry works like adding one to a binary number, where a carry is a merge.
 //! No two entries have one key, so the order of merging does not matter. Chains use `next` only, and end where it points to the entry itself.
 
@@ -15,9 +15,6 @@ type Chain = NonNull<Entry>;
 pub(super) unsafe fn sorted(mut list: List) -> List {
     // SAFETY: [I2] every entry is on exactly one list or chain at the end of each round.
     unsafe {
-        if is_sorted(&list) {
-            return list;
-        }
         let mut chains: [Option<Chain>; usize::BITS as usize] = [None; usize::BITS as usize];
         while let Some(entry) = list.pop_front() {
             Entry::set_next(entry, entry);
@@ -41,20 +38,6 @@ pub(super) unsafe fn sorted(mut list: List) -> List {
         }
         sorted
     }
-}
-
-unsafe fn is_sorted(list: &List) -> bool {
-    let mut last = (0, 0);
-    let mut in_order = true;
-    // SAFETY: [I1] listed entries are alive.
-    unsafe {
-        list.for_each(|entry| {
-            let key = Entry::key(entry);
-            in_order &= last <= key;
-            last = key;
-        });
-    }
-    in_order
 }
 
 unsafe fn following(entry: Chain) -> Option<Chain> {

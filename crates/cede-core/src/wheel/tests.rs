@@ -18,6 +18,8 @@ use proptest::prelude::*;
 
 use super::{Entry, EntryState, NEVER, Wheel};
 
+mod runs;
+
 const SECOND: u64 = 1_000_000_000;
 const YEAR: u64 = 365 * 24 * 3600 * SECOND;
 
@@ -94,6 +96,11 @@ impl Checked {
             self.model.remove(&key);
             assert_eq!(self.entries[number].state(), EntryState::Idle);
         }
+    }
+
+    fn place(&self, number: usize) -> usize {
+        // SAFETY: the entry is alive, and nobody else uses the wheel.
+        unsafe { Entry::place(core::ptr::NonNull::from(self.entries[number].as_ref().get_ref())) }
     }
 
     fn advance(&mut self, now: u64) {

@@ -205,7 +205,9 @@ impl Timers {
                 }
                 state.wheel.advance(now);
                 fired += state.move_fired(&mut batch);
-                state.not_before = now.saturating_add((GAP_NS * fired.saturating_sub(1) as u64).min(GAP_NS_MAX));
+                let gap = (GAP_NS * fired.saturating_sub(1) as u64).min(GAP_NS_MAX);
+                // A worker that looks again while what fired is being run finds few more, which is no reason to sleep less.
+                state.not_before = state.not_before.max(now.saturating_add(gap));
             }
             let more = !batch.has_room();
             batch.wake_all();
