@@ -7,6 +7,7 @@
 //! No stability is promised; depend on `cede`.
 
 pub mod clock;
+mod coarse_clock;
 mod epoll;
 mod interest;
 mod parking;

@@ -29,7 +29,7 @@ pub(crate) struct Stats {
     pub(crate) samples: Arc<Samples>,
 }
 
-/// For the one thread that writes.
+/// For the one thread that writes, or whoever has the lock for it.
 #[inline]
 fn add(number: &AtomicU64, more: u64) {
     number.store(number.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
@@ -57,12 +57,6 @@ impl Stats {
 
     pub(crate) fn spawn_count(&self) -> u64 {
         self.spawned.load(Ordering::Relaxed)
-    }
-
-    /// For numbers that several threads add to.
-    #[cold]
-    pub(crate) fn spawned_from_anywhere(&self) {
-        self.spawned.fetch_add(1, Ordering::Relaxed);
     }
 
     /// For numbers that several threads add to.

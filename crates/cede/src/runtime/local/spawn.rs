@@ -80,11 +80,12 @@ where
         return crate::task::spawn_cancelled(future, id, site);
     };
     let memory = slab.allocate(layout);
-    let born = age::coarse(shared.parts.clock.now());
+    let born = age::coarse(shared.parts.clock.about_now());
     // SAFETY: [I3] the memory is new. A future that is not `Send` is only spawned by the thread that the scheduler is bound to. The slab is locked, so the walk of the shutdown sees the
     // task whole or not at all.
     let (task, join) = unsafe { TaskCell::<F, H>::emplace(memory, future, id.number(), site, born) };
-    shared.foreign_stats.spawned_from_anywhere();
+    // Whoever counts has the slab.
+    shared.foreign_stats.spawned();
     let pushed = push(task);
     drop(place);
     debug_assert!(pushed, "the inbox is closed under the same lock");
