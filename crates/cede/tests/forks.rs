@@ -30,6 +30,30 @@ fn child() {
     assert_eq!(reports.try_iter().collect::<Vec<_>>(), [line]);
 }
 
+/// Forks, and sees that the child did what it should. No other thread of this process may have a lock.
+fn fork_and_watch() {
+    // SAFETY: the other threads sleep, so no lock of theirs stays locked in the child, which ends without a return to what called this.
+    let forked = unsafe { libc::fork() };
+    if forked == 0 {
+        let done = std::panic::catch_unwind(child).is_ok();
+        // SAFETY: it only ends the process.
+        unsafe { libc::_exit(i32::from(!done)) };
+    }
+    let mut status = -1;
+    // SAFETY: the status is written to a place of this function's.
+    assert_eq!(unsafe { libc::waitpid(forked, &raw mut status, 0) }, forked);
+    assert_eq!(status, 0, "the child has failed");
+}
+
+#[test]
+#[ignore = "forks; another test runs it"]
+fn forks_before_anything_is_watched() {
+    let runtime = Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async { cede::spawn(async {}).await.unwrap() });
+    fork_and_watch();
+    runtime.block_on(async { cede::spawn(async {}).await.unwrap() });
+}
+
 #[test]
 #[ignore = "forks; another test runs it"]
 fn forks() {
@@ -42,24 +66,26 @@ fn forks() {
     while !monitor_sleeps() {
         thread::sleep(Duration::from_millis(1));
     }
-    // SAFETY: the other threads sleep, so no lock of theirs stays locked in the child, which ends without a return to what called this.
-    let forked = unsafe { libc::fork() };
-    if forked == 0 {
-        let done = std::panic::catch_unwind(child).is_ok();
-        // SAFETY: it only ends the process.
-        unsafe { libc::_exit(i32::from(!done)) };
-    }
-    let mut status = -1;
-    // SAFETY: the status is written to a place of this function's.
-    assert_eq!(unsafe { libc::waitpid(forked, &raw mut status, 0) }, forked);
-    assert_eq!(status, 0, "the child has failed");
+    fork_and_watch();
     // The parent's monitor is as it was.
     runtime.block_on(async { cede::spawn(async {}).await.unwrap() });
 }
 
+#[track_caller]
+fn run_alone(test: &str) {
+    let mut program = Command::new(std::env::current_exe().unwrap());
+    let output = program.args(["--exact", test, "--nocapture", "--ignored"]).stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // A name that no test has would be a success, too.
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
+}
+
 #[test]
 fn a_forked_child_can_have_a_runtime_that_is_watched() {
-    let mut program = Command::new(std::env::current_exe().unwrap());
-    let output = program.args(["--exact", "forks", "--nocapture", "--ignored"]).stdin(Stdio::null()).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    run_alone("forks");
+}
+
+#[test]
+fn so_can_a_child_whose_parent_was_not_watched() {
+    run_alone("forks_before_anything_is_watched");
 }

@@ -171,12 +171,14 @@ impl Trace {
 
     /// From each spawn or wake to the poll that followed.
     fn arrows<'a>(&self, f: &mut Formatter<'_>, place: impl Fn(usize) -> Place<'a>) -> fmt::Result {
-        let events = self.tracks.iter().enumerate().flat_map(|(index, track)| track.events.iter().map(move |event| (index + 1, event)));
-        let mut in_order: Vec<_> = events
-            .filter(|(_, event)| matches!(event.kind, EventKind::Poll { .. } | EventKind::Spawn { .. } | EventKind::Wake { .. }))
-            .collect();
-        // What is between two readings of the clock may have been at the first.
-        in_order.sort_by_key(|(_, event)| (event.not_before, matches!(event.kind, EventKind::Poll { .. })));
+        let moves = |event: &&Event| matches!(event.kind, EventKind::Poll { .. } | EventKind::Spawn { .. } | EventKind::Wake { .. });
+        let mut tracks: Vec<_> = self.tracks.iter().map(|track| track.events.iter().filter(moves).peekable()).collect();
+        // Each track is in order. Across them, what is between two readings of the clock may have been at the first, and a poll comes after what it may have come from.
+        let in_order = std::iter::from_fn(|| {
+            let heads = tracks.iter_mut().enumerate().filter_map(|(index, track)| Some((index, *track.peek()?)));
+            let (first, _) = heads.min_by_key(|(_, event)| (event.not_before, matches!(event.kind, EventKind::Poll { .. })))?;
+            tracks[first].next().map(|event| (first + 1, event))
+        });
         let mut woken = HashMap::new();
         let mut arrows = 0;
         for (thread, event) in in_order {
@@ -196,5 +198,35 @@ impl Trace {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// Between two readings of the clock, a thread polls a task, wakes it by what it polls next, and polls it again; another one has woken that.
+    #[test]
+    fn an_arrow_for_each_wake_also_where_the_clock_was_not_read() {
+        let event = |kind| Event { at: Duration::ZERO, kind, not_before: Duration::ZERO };
+        let track = |kinds: &[EventKind]| Track {
+            name: String::new(),
+            worker: None,
+            thread: None,
+            events: kinds.iter().copied().map(event).collect(),
+        };
+        let (one, other) = (1, 2);
+        let polls = |task| EventKind::Poll { task };
+        let tracks = vec![
+            track(&[EventKind::Spawn { task: one }, polls(one), polls(other), EventKind::Wake { task: one }, polls(one)]),
+            track(&[EventKind::Spawn { task: other }]),
+        ];
+        let trace =
+            Trace { number: 1, runtime: String::new(), begun: Duration::ZERO, tracks, tasks: BTreeMap::new(), until: Duration::ZERO };
+        let text = trace.to_string();
+        let count = |phase: &str| text.matches(&format!("\"ph\":\"{phase}\"")).count();
+        assert_eq!((count("s"), count("f")), (3, 3), "{text}");
     }
 }
