@@ -475,11 +475,13 @@ impl Wheel {
                     self.occupied[place / SLOTS] |= bit;
                     self.in_order[place / SLOTS] |= bit;
                 }
-                Some(last) if Entry::key(last) > Entry::key(entry) => {
+                Some(last) => {
                     slot.earliest = slot.earliest.min(deadline);
-                    self.in_order[place / SLOTS] &= !bit;
+                    let in_order = &mut self.in_order[place / SLOTS];
+                    if *in_order & bit != 0 && Entry::key(last) > Entry::key(entry) {
+                        *in_order &= !bit;
+                    }
                 }
-                Some(_) => {}
             }
             Entry::set_place(entry, place);
             slot.list.push_back(entry);
