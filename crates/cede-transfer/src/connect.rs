@@ -121,8 +121,40 @@ impl Connection {
     }
 }
 
+impl Connection {
+    /// Reads as much as there is and as fits, which from TLS is several records; 0 only at the end.
+    pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Plain(stream) => AsyncRead::poll_read(Pin::new(stream), cx, buffer),
+            Self::Tls(tls) => tls.poll_records(cx, buffer),
+        }
+    }
+}
+
 impl Tls {
-    /// Reads as many records as there are and as fit: what is read together travels together from here on, to the write.
+    /// Reads as many records as there are and as fit.
+    fn poll_records(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        if let Some(error) = self.failed.take() {
+            return Poll::Ready(Err(error));
+        }
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match Pin::new(&mut self.stream).poll_read(cx, &mut buffer[filled..]) {
+                Poll::Ready(Ok(0)) => break,
+                Poll::Ready(Ok(count)) => filled += count,
+                Poll::Pending if filled > 0 => break,
+                // What came before it goes first.
+                Poll::Ready(Err(error)) if filled > 0 => {
+                    self.failed = Some(error);
+                    break;
+                }
+                unfinished => return unfinished,
+            }
+        }
+        Poll::Ready(Ok(filled))
+    }
+
+    /// The same into hyper's buffer: what is read together travels together from here on, to the write.
     fn poll_fill(&mut self, cx: &mut Context<'_>, cursor: &mut ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         if let Some(error) = self.failed.take() {
             return Poll::Ready(Err(error));

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::task::{Context, Waker};
+use std::time::Duration;
 
-use super::{Claims, Desk, Whole};
+use super::{Claims, Desk, QUICK, SLOW, State, TRUST, Whole};
 
 /// A directory that is removed at the end.
 struct Scratch(PathBuf);
@@ -43,6 +44,38 @@ fn each_order_is_filled_or_given_back() {
             }
         }
     });
+}
+
+#[test]
+fn quick_files_need_no_clerk_until_one_is_slow() {
+    let mut state = State::default();
+    (1..TRUST).for_each(|_| state.learn(QUICK));
+    assert!(state.needs_clerks());
+    // Neither quick nor slow.
+    state.learn(QUICK * 2);
+    assert!(state.needs_clerks());
+    state.learn(Duration::ZERO);
+    assert!(!state.needs_clerks());
+    state.learn(QUICK * 2);
+    assert!(!state.needs_clerks());
+    state.learn(SLOW * 2);
+    assert!(state.needs_clerks());
+    (1..TRUST).for_each(|_| state.learn(QUICK));
+    assert!(state.needs_clerks());
+}
+
+#[test]
+fn without_a_clerk_a_file_is_created_all_the_same_and_the_way_back_is_open() {
+    let scratch = Scratch::new("alone");
+    let (desk, claims) = (Desk::default(), Claims::default());
+    super::lock(&desk.0).quick = TRUST;
+    let file = |name: &str| cede::block_on(desk.file(scratch.0.clone(), name.to_owned(), claims.clone(), b"x".to_vec())).unwrap();
+    fs::write(scratch.0.join("theirs"), "theirs").unwrap();
+    assert!(matches!(file("theirs"), Whole::Back(bytes) if bytes == b"x"));
+    match file("mine") {
+        Whole::At(path) => assert_eq!(fs::read(path).unwrap(), b"x"),
+        Whole::Back(bytes) => assert_eq!(bytes, b"x"),
+    }
 }
 
 #[test]
