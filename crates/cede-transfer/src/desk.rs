@@ -4,9 +4,8 @@
 //! the blocking pool) files what is there, a batch at a time, and is gone when nothing is. While one clerk works, the network goes on; where the disk is slow,
 //! the queue grows, and more clerks come.
 //!
-//! Most disks answer from memory: then a file takes fifteen microseconds, less than any hand-over, and less than what a task may do in its turn anyway. So the desk
-//! watches how long files take. After [`TRUST`] quick ones in a row, whoever brings a file files it himself; one that was slow, and the clerks are back for as
-//! many. A network file system never gets there. If a file does get stuck, the runtime's monitor gives the other tasks of its thread to another.
+//! Where the disk answers from memory, a file takes fifteen microseconds, less than any hand-over. Then whoever brings a file files it himself: see
+//! [`trust`](crate::trust).
 //!
 //! - K1: while an order is queued, there is a clerk that has not yet seen the queue empty: a clerk leaves under the same lock under which it saw that.
 //! - K2: a clerk that never runs, because its runtime ends, takes its place with it; the last one drops the orders, so that nobody waits for them.
@@ -22,18 +21,12 @@ use crate::destination::{Claims, Whole, create_whole};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::sink::lock;
+use crate::trust::Trust;
 
 /// What a clerk takes at a time. Whoever waits for the first waits for the last.
 const BATCH: usize = 8;
 /// Clerks at a time.
 const CLERKS: usize = 8;
-
-/// After so many quick files in a row, no clerk is needed.
-const TRUST: u32 = 64;
-/// A quick file takes no longer.
-const QUICK: Duration = Duration::from_micros(200);
-/// A slow file takes longer; between the two, everything stays as it is. A processor that was taken away meanwhile looks the same, and costs only the clerks.
-const SLOW: Duration = Duration::from_millis(5);
 
 /// The desk; clones are the same desk.
 #[derive(Clone, Debug, Default)]
@@ -43,23 +36,7 @@ pub(crate) struct Desk(Arc<Mutex<State>>);
 struct State {
     orders: VecDeque<Order>,
     clerks: usize,
-    /// Quick files in a row.
-    quick: u32,
-}
-
-impl State {
-    /// A file took so long.
-    fn learn(&mut self, took: Duration) {
-        self.quick = match took {
-            quick if quick <= QUICK => self.quick.saturating_add(1),
-            slow if slow > SLOW => 0,
-            _ => self.quick,
-        };
-    }
-
-    fn needs_clerks(&self) -> bool {
-        self.quick < TRUST
-    }
+    trust: Trust,
 }
 
 /// A small file.
@@ -67,6 +44,8 @@ impl State {
 struct Order {
     dir: PathBuf,
     name: String,
+    /// Whether it is known that there is no `.part`.
+    is_bare: bool,
     bytes: Vec<u8>,
     claims: Claims,
     told: oneshot::Sender<Result<Whole, Failure>>,
@@ -83,17 +62,17 @@ impl Desk {
     ///
     /// # Cancel safety
     /// If the future is dropped, the file may still be created.
-    pub(crate) async fn file(&self, dir: PathBuf, name: String, claims: Claims, bytes: Vec<u8>) -> Result<Whole, Failure> {
-        if !lock(&self.0).needs_clerks() {
+    pub(crate) async fn file(&self, dir: PathBuf, name: String, is_bare: bool, claims: Claims, bytes: Vec<u8>) -> Result<Whole, Failure> {
+        if lock(&self.0).trust.is_quick() {
             let start = Instant::now();
-            let result = create_whole(&dir, &name, &claims, bytes);
-            lock(&self.0).learn(start.elapsed());
+            let result = create_whole(&dir, &name, is_bare, &claims, bytes);
+            lock(&self.0).trust.learn(start.elapsed());
             return result;
         }
         let (told, answer) = oneshot::channel();
         let is_clerk_needed = {
             let mut state = lock(&self.0);
-            state.orders.push_back(Order { dir, name, bytes, claims, told });
+            state.orders.push_back(Order { dir, name, is_bare, bytes, claims, told });
             let needed = state.clerks < CLERKS && state.orders.len() > state.clerks * BATCH;
             state.clerks += usize::from(needed);
             needed
@@ -113,11 +92,11 @@ impl Clerk {
             let mut times = [Duration::ZERO; BATCH];
             for (order, took) in orders.into_iter().zip(&mut times) {
                 let start = Instant::now();
-                done.push((order.told, create_whole(&order.dir, &order.name, &order.claims, order.bytes)));
+                done.push((order.told, create_whole(&order.dir, &order.name, order.is_bare, &order.claims, order.bytes)));
                 *took = start.elapsed();
             }
             let mut state = lock(&self.desk.0);
-            times[..done.len()].iter().for_each(|took| state.learn(*took));
+            times[..done.len()].iter().for_each(|took| state.trust.learn(*took));
             drop(state);
             // Those who waited are woken together, after the work.
             for (told, result) in done.drain(..) {

@@ -65,6 +65,8 @@ pub(crate) struct Transfer {
 #[derive(Debug, Default)]
 struct Told {
     name: String,
+    /// The name beside which there was no `.part` when the download began.
+    bare: Option<String>,
     sum: Option<Sum>,
     packing: String,
 }

@@ -63,6 +63,7 @@ pub mod slow;
 mod straight;
 pub mod sum;
 pub mod tasks;
+mod trust;
 pub mod units;
 pub mod upload;
 

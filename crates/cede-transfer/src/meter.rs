@@ -91,6 +91,11 @@ impl Metered {
         result
     }
 
+    /// See [`Connection::set_low_water`].
+    pub(crate) fn set_low_water(&self, bytes: usize) {
+        self.connection.set_low_water(bytes);
+    }
+
     /// A read was answered, or found nothing. How much is left is asked only where it decides something, as that is a call of its own.
     fn heard(&self, is_answered: bool) {
         match (is_answered, self.meter.is_waiting()) {

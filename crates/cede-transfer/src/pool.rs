@@ -91,7 +91,13 @@ pub(crate) struct Lease {
 impl Pool {
     /// At most `most` connections at a time.
     pub(crate) fn new(connector: Connector, most: usize) -> Self {
-        Self { connector, idle: Mutex::default(), shared: Mutex::default(), permits: Arc::new(Semaphore::new(most.max(1))), buffers: Buffers::default() }
+        Self {
+            connector,
+            idle: Mutex::default(),
+            shared: Mutex::default(),
+            permits: Arc::new(Semaphore::new(most.max(1))),
+            buffers: Buffers::default(),
+        }
     }
 
     pub(crate) fn connector(&self) -> &Connector {

@@ -8,14 +8,22 @@
 //! hyper: head, first bytes ─► what it has handed over ─► what it has read ahead ─► the connection itself, until `left` is 0
 //! ```
 //!
+//! Where bytes come as fast as this machine can take them, the system would wake the reader for each packet, and the sender would pay for waking it. So there the
+//! reader asks to be woken only for a [`HEAP`]. That is a bet on what comes next, and so it is called off when it is lost: when a heap does not come within
+//! [`PATIENCE`], what is there is taken, and a packet wakes again.
+//!
 //! - S1: exactly the bytes of the answer are taken from the connection, so that it can carry another request afterwards.
+//! - S3: the system is never asked to wait for more than is still to come, and at the end of the answer each packet wakes again.
 //! - S2: a chunk keeps its whole buffer from other use, so what comes in small pieces is copied out; a slow connection would tie up most of the memory otherwise.
 
 use std::io;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
+use cede::time::{Instant, Sleep};
 
 use crate::meter::Metered;
 use crate::sink::lock;
@@ -26,6 +34,13 @@ const SIZE: usize = 128 * 1024;
 const LARGE: usize = SIZE / 2;
 /// How many buffers wait for their next use.
 const SPARE: usize = 32;
+
+/// For how much a fast connection wakes its reader.
+const HEAP: usize = 3 * SIZE;
+/// How long a heap may take.
+const PATIENCE: Duration = Duration::from_millis(20);
+/// A connection is fast if so much comes within such a time: a quarter of a gigabyte per second, and more.
+const SAMPLE: (u64, Duration) = (4 << 20, Duration::from_millis(16));
 
 /// Buffers for all connections; clones share them.
 #[derive(Clone, Debug, Default)]
@@ -75,11 +90,16 @@ pub(crate) struct Straight {
     /// What the next chunk is read into.
     buffer: Option<Lent>,
     home: Buffers,
+    /// Whether only a heap wakes, and since when the speed is measured: the time, and what was left.
+    heaps: bool,
+    since: (Instant, u64),
+    /// When a heap is not waited for any longer.
+    until: Option<Pin<Box<Sleep>>>,
 }
 
 impl Straight {
     pub(crate) fn new(wire: Metered, left: u64, home: &Buffers) -> Self {
-        Self { wire, left, buffer: None, home: home.clone() }
+        Self { wire, left, buffer: None, home: home.clone(), heaps: false, since: (Instant::now(), left), until: None }
     }
 
     /// Whether all of the answer was read.
@@ -104,17 +124,54 @@ impl Straight {
         let most = usize::try_from(self.left).unwrap_or(SIZE).min(SIZE);
         let result = match self.wire.poll_fill(cx, &mut lent.buffer[..most]) {
             Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
+            Poll::Pending => {
+                self.watch_heap(cx);
+                Poll::Pending
+            }
             result => result,
         };
         if let Poll::Ready(Ok(size)) = result {
             lent.size = size;
             self.left -= size as u64;
+            self.judge_speed();
             if size >= LARGE {
                 return Poll::Ready(Some(Ok(Bytes::from_owner(lent))));
             }
         }
         let lent = self.buffer.insert(lent);
         result.map_ok(|size| Bytes::copy_from_slice(&lent.buffer[..size])).map(Some)
+    }
+}
+
+impl Straight {
+    fn judge_speed(&mut self) {
+        self.until = None;
+        if self.heaps && self.left < HEAP as u64 * 4 {
+            // S3; TLS has read some of it ahead.
+            return self.set_heaps(false);
+        }
+        let (since, before) = self.since;
+        if before - self.left >= SAMPLE.0 && self.left > SAMPLE.0 {
+            let now = Instant::now();
+            self.since = (now, self.left);
+            self.set_heaps(now.saturating_duration_since(since) <= SAMPLE.1);
+        }
+    }
+
+    fn set_heaps(&mut self, heaps: bool) {
+        if self.heaps != heaps {
+            self.heaps = heaps;
+            self.wire.set_low_water(if heaps { HEAP } else { 1 });
+        }
+    }
+
+    /// Nothing is there that wakes.
+    fn watch_heap(&mut self, cx: &mut Context<'_>) {
+        if self.heaps && self.until.get_or_insert_with(|| Box::pin(cede::time::sleep(PATIENCE))).as_mut().poll(cx).is_ready() {
+            self.until = None;
+            self.since = (Instant::now(), self.left);
+            self.set_heaps(false);
+        }
     }
 }
 

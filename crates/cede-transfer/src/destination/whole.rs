@@ -30,12 +30,12 @@ pub(crate) enum Whole {
     Back(Vec<u8>),
 }
 
-/// Creates `dir/name` with these bytes, or nothing.
-pub(crate) fn create(dir: &Path, name: &str, claims: &Claims, bytes: Vec<u8>) -> Result<Whole, Failure> {
+/// Creates `dir/name` with these bytes, or nothing. With `is_bare`, the caller has seen that there is no `.part`.
+pub(crate) fn create(dir: &Path, name: &str, is_bare: bool, claims: &Claims, bytes: Vec<u8>) -> Result<Whole, Failure> {
     let target = dir.join(name);
     let Some(claim) = claims.take(&target) else { return Ok(Whole::Back(bytes)) };
     // Somebody else's file, or what an earlier run left: the long way tells which.
-    if std::fs::symlink_metadata(dir.join(format!("{name}{}", name::SUFFIX))).is_ok() {
+    if !is_bare && std::fs::symlink_metadata(dir.join(format!("{name}{}", name::SUFFIX))).is_ok() {
         return Ok(Whole::Back(bytes));
     }
     let place = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
