@@ -93,7 +93,8 @@ turn() {
     big-curl) once "$@" "$curl" -sO "$base/big" ;;
     big-aria2c) once "$@" "$aria2c" -q --file-allocation=none "$base/big" ;;
     big-wget2) once "$@" "$wget2" -q "$base/big" ;;
-    big-xh) once "$@" "$xh" --ignore-stdin -q -d "$base/big" ;;
+    # Without a name it writes to standard output unless that is a terminal.
+    big-xh) once "$@" "$xh" --ignore-stdin -q -d -o big "$base/big" ;;
     bigs-cede) once "$@" "$cede" get -q --cacert "$cacert" "$secure/big" ;;
     bigs-curl) once "$@" "$curl" -sO --cacert "$cacert" "$secure/big" ;;
     limited-cede) once "$@" "$cede" get -q "$base/limited/capped" ;;

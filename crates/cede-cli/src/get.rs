@@ -22,8 +22,9 @@ use crate::progress::events::{self, News};
 use crate::progress::lines::say;
 use crate::progress::view::{Drawing, View};
 use crate::progress::{Board, Phase, Totals, WORTH_A_REASON};
+use crate::start::Start;
 use crate::tui::screen::{Screen, Shown};
-use crate::{interrupt, limits, rehearse, start};
+use crate::{interrupt, limits, rehearse};
 use steer::Crew;
 
 /// How far the list is read ahead.
@@ -153,6 +154,7 @@ pub(crate) fn run(args: &GetArgs) -> Exit {
 
 /// Runs a plan, wherever it comes from; with `tui`, the user steers it.
 pub(crate) fn run_plan(plan: Plan, show: &ShowArgs, tui: bool) -> Exit {
+    let start = Start::now();
     let list = match plan.list.as_deref().map(|path| open_list(path, plan.defaults.clone())).transpose() {
         Ok(list) => list,
         Err(mistake) => {
@@ -168,7 +170,7 @@ pub(crate) fn run_plan(plan: Plan, show: &ShowArgs, tui: bool) -> Exit {
         }
     };
     let stop = if tui { interrupt::install_restoring(ratatui::restore) } else { interrupt::install() };
-    start::run(download_all(plan, list, screen, stop, show))
+    start.run(download_all(plan, list, screen, stop, show))
 }
 
 /// Reads the list in a thread of its own: standard input may be slow, and the runtime must not wait for it.

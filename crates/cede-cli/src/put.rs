@@ -17,7 +17,8 @@ use crate::progress::events::News;
 use crate::progress::lines::say;
 use crate::progress::view::{Drawing, View};
 use crate::progress::{Board, Phase};
-use crate::{interrupt, limits, plan, rehearse, start};
+use crate::start::Start;
+use crate::{interrupt, limits, plan, rehearse};
 
 /// What all workers share.
 #[derive(Clone)]
@@ -53,9 +54,10 @@ pub(crate) fn run(args: &PutArgs) -> Exit {
 
 /// Runs uploads, wherever they come from.
 pub(crate) fn run_orders(settings: Settings, orders: Vec<Order>, jobs: usize, show: &ShowArgs) -> Exit {
+    let start = Start::now();
     let stop = interrupt::install();
     let width = jobs.min(orders.len()).min(limits::transfers_at_once());
-    start::run(upload_all(settings, orders, width, stop, show))
+    start.run(upload_all(settings, orders, width, stop, show))
 }
 
 async fn upload_all(settings: Settings, orders: Vec<Order>, width: usize, stop: Stop, show: &ShowArgs) -> Exit {

@@ -8,7 +8,7 @@ use crate::get::open_list;
 use crate::plan::Plan;
 use crate::probe::print;
 use crate::progress::lines::say;
-use crate::start;
+use crate::start::Start;
 
 /// Says what a plan would do. Each URL is asked for, and no answer is read.
 pub(crate) fn get(plan: Plan) -> Exit {
@@ -21,7 +21,7 @@ pub(crate) fn get(plan: Plan) -> Exit {
     };
     let unpacked = plan.extract.map(|(dir, _)| dir);
     let (engine, jobs) = (Engine::new(plan.settings), plan.jobs);
-    start::run(async move {
+    Start::now().run(async move {
         let mut codes = Vec::new();
         let one = async |job: &Job| {
             let url = printable(job.url.as_str());

@@ -12,13 +12,14 @@ use url::Url;
 
 use crate::cli::{RepairArgs, ShowArgs};
 use crate::get::{Row, announce_interruption, conclude};
+use crate::interrupt;
 use crate::plan::{keep_cookies, parse, settings};
 use crate::progress::Phase;
 use crate::progress::events::News;
 use crate::progress::lines::say;
 use crate::progress::view::{Drawing, View};
+use crate::start::Start;
 use crate::sum::beside;
-use crate::{interrupt, start};
 
 /// Runs the command.
 pub(crate) fn run(args: &RepairArgs) -> Exit {
@@ -36,9 +37,10 @@ pub(crate) fn run(args: &RepairArgs) -> Exit {
             return Exit::Usage;
         }
     };
+    let start = Start::now();
     let stop = interrupt::install();
     let cookies = settings.cookies.clone();
-    keep_cookies(&cookies, &args.network, start::run(mend(Engine::new(settings), order, stop, &args.show)))
+    keep_cookies(&cookies, &args.network, start.run(mend(Engine::new(settings), order, stop, &args.show)))
 }
 
 async fn mend(engine: Engine, order: Order, stop: Stop, show: &ShowArgs) -> Exit {

@@ -12,7 +12,8 @@ use cede_transfer::{Exit, printable};
 
 use crate::cli::ServeArgs;
 use crate::progress::lines::say;
-use crate::{interrupt, limits, start};
+use crate::start::Start;
+use crate::{interrupt, limits};
 
 /// Lines on standard error.
 #[derive(Debug)]
@@ -38,8 +39,9 @@ pub(crate) fn run(args: &ServeArgs) -> Exit {
             return Exit::Usage;
         }
     };
+    let start = Start::now();
     let stop = interrupt::install();
-    start::run(serve(settings, stop))
+    start.run(serve(settings, stop))
 }
 
 fn settings(args: &ServeArgs) -> Result<Settings, String> {

@@ -3,6 +3,7 @@
 //! The time limit covers all of it together, because that is what a user waits for. Through a proxy, `https` goes in a tunnel (`CONNECT`), so that the proxy sees
 //! the host's name and no more; `http` is asked of the proxy itself, in the request.
 
+mod gulp;
 mod proxy;
 mod race;
 mod trust;
@@ -25,6 +26,7 @@ use url::{Host, Url};
 
 use crate::exit::Exit;
 use crate::failure::{Failure, Setback, printable};
+use gulp::Gulping;
 pub use proxy::Proxies;
 use trust::Trust;
 
@@ -47,7 +49,7 @@ pub(crate) enum Connection {
 /// than the decryption.
 #[derive(Debug)]
 pub(crate) struct Tls {
-    stream: TlsStream<TcpStream>,
+    stream: TlsStream<Gulping>,
     record: [u8; RECORD],
     /// What ended the stream after bytes that had to be handed on first.
     failed: Option<io::Error>,
@@ -96,7 +98,7 @@ impl Connector {
             proxy::tunnel(&mut stream, proxy, url).await?;
         }
         let name = server_name(url).map_err(Setback::fatal)?;
-        let tls = TlsConnector::from(config).connect(name, stream).await;
+        let tls = TlsConnector::from(config).connect(name, Gulping::new(stream)).await;
         tls.map(|stream| Connection::Tls(Box::new(Tls { stream, record: [0; RECORD], failed: None })))
             .map_err(|error| trust::handshake_failure(url, &error))
     }
@@ -113,16 +115,60 @@ impl Connection {
 
     /// How many bytes the system holds that were not read yet.
     pub(crate) fn backlog(&self) -> u64 {
-        let socket = match self {
-            Self::Plain(stream) => stream,
-            Self::Tls(tls) => tls.stream.get_ref().0,
+        let ahead = match self {
+            Self::Plain(_) => 0,
+            Self::Tls(tls) => tls.stream.get_ref().0.ahead() as u64,
         };
-        rustix::io::ioctl_fionread(socket).unwrap_or(0)
+        ahead + rustix::io::ioctl_fionread(self.socket()).unwrap_or(0)
+    }
+
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(tls) => tls.stream.get_ref().0.socket(),
+        }
+    }
+
+    /// Wakes only for so many bytes, which is a wish: where it is refused, each packet wakes.
+    pub(crate) fn set_low_water(&self, bytes: usize) {
+        drop(self.socket().set_read_low_water(bytes));
+    }
+}
+
+impl Connection {
+    /// Reads as much as there is and as fits, which from TLS is several records; 0 only at the end.
+    pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Plain(stream) => AsyncRead::poll_read(Pin::new(stream), cx, buffer),
+            Self::Tls(tls) => tls.poll_records(cx, buffer),
+        }
     }
 }
 
 impl Tls {
-    /// Reads as many records as there are and as fit: what is read together travels together from here on, to the write.
+    /// Reads as many records as there are and as fit.
+    fn poll_records(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        if let Some(error) = self.failed.take() {
+            return Poll::Ready(Err(error));
+        }
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match Pin::new(&mut self.stream).poll_read(cx, &mut buffer[filled..]) {
+                Poll::Ready(Ok(0)) => break,
+                Poll::Ready(Ok(count)) => filled += count,
+                Poll::Pending if filled > 0 => break,
+                // What came before it goes first.
+                Poll::Ready(Err(error)) if filled > 0 => {
+                    self.failed = Some(error);
+                    break;
+                }
+                unfinished => return unfinished,
+            }
+        }
+        Poll::Ready(Ok(filled))
+    }
+
+    /// The same into hyper's buffer: what is read together travels together from here on, to the write.
     fn poll_fill(&mut self, cx: &mut Context<'_>, cursor: &mut ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         if let Some(error) = self.failed.take() {
             return Poll::Ready(Err(error));

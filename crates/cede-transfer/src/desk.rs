@@ -4,12 +4,16 @@
 //! the blocking pool) files what is there, a batch at a time, and is gone when nothing is. While one clerk works, the network goes on; where the disk is slow,
 //! the queue grows, and more clerks come.
 //!
+//! Where the disk answers from memory, a file takes fifteen microseconds, less than any hand-over. Then whoever brings a file files it himself: see
+//! [`trust`](crate::trust).
+//!
 //! - K1: while an order is queued, there is a clerk that has not yet seen the queue empty: a clerk leaves under the same lock under which it saw that.
 //! - K2: a clerk that never runs, because its runtime ends, takes its place with it; the last one drops the orders, so that nobody waits for them.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use cede::sync::oneshot;
 
@@ -17,6 +21,7 @@ use crate::destination::{Claims, Whole, create_whole};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::sink::lock;
+use crate::trust::Trust;
 
 /// What a clerk takes at a time. Whoever waits for the first waits for the last.
 const BATCH: usize = 8;
@@ -31,6 +36,7 @@ pub(crate) struct Desk(Arc<Mutex<State>>);
 struct State {
     orders: VecDeque<Order>,
     clerks: usize,
+    trust: Trust,
 }
 
 /// A small file.
@@ -38,6 +44,8 @@ struct State {
 struct Order {
     dir: PathBuf,
     name: String,
+    /// Whether it is known that there is no `.part`.
+    is_bare: bool,
     bytes: Vec<u8>,
     claims: Claims,
     told: oneshot::Sender<Result<Whole, Failure>>,
@@ -54,11 +62,17 @@ impl Desk {
     ///
     /// # Cancel safety
     /// If the future is dropped, the file may still be created.
-    pub(crate) async fn file(&self, dir: PathBuf, name: String, claims: Claims, bytes: Vec<u8>) -> Result<Whole, Failure> {
+    pub(crate) async fn file(&self, dir: PathBuf, name: String, is_bare: bool, claims: Claims, bytes: Vec<u8>) -> Result<Whole, Failure> {
+        if lock(&self.0).trust.is_quick() {
+            let start = Instant::now();
+            let result = create_whole(&dir, &name, is_bare, &claims, bytes);
+            lock(&self.0).trust.learn(start.elapsed());
+            return result;
+        }
         let (told, answer) = oneshot::channel();
         let is_clerk_needed = {
             let mut state = lock(&self.0);
-            state.orders.push_back(Order { dir, name, bytes, claims, told });
+            state.orders.push_back(Order { dir, name, is_bare, bytes, claims, told });
             let needed = state.clerks < CLERKS && state.orders.len() > state.clerks * BATCH;
             state.clerks += usize::from(needed);
             needed
@@ -75,9 +89,15 @@ impl Clerk {
     fn work(mut self) {
         let mut done = Vec::with_capacity(BATCH);
         while let Some(orders) = self.take() {
-            for order in orders {
-                done.push((order.told, create_whole(&order.dir, &order.name, &order.claims, order.bytes)));
+            let mut times = [Duration::ZERO; BATCH];
+            for (order, took) in orders.into_iter().zip(&mut times) {
+                let start = Instant::now();
+                done.push((order.told, create_whole(&order.dir, &order.name, order.is_bare, &order.claims, order.bytes)));
+                *took = start.elapsed();
             }
+            let mut state = lock(&self.desk.0);
+            times[..done.len()].iter().for_each(|took| state.trust.learn(*took));
+            drop(state);
             // Those who waited are woken together, after the work.
             for (told, result) in done.drain(..) {
                 // Nobody may be waiting any more.

@@ -5,10 +5,11 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
-use rustix::fs::{CWD, FallocateFlags, RenameFlags, fallocate, renameat_with};
+use rustix::fs::{CWD, FallocateFlags, RenameFlags, StatFs, fallocate, fstatfs, renameat_with};
+use rustix::io::Errno;
 
 /// A disk. All of it blocks. What is not overridden is done as the system does it.
 pub trait Disk: fmt::Debug + Send + Sync {
@@ -44,12 +45,16 @@ pub trait Disk: fmt::Debug + Send + Sync {
         file.set_len(0)
     }
 
-    /// Makes sure that there is room for so many bytes.
+    /// Makes sure that there is room for so many bytes. In a file system that is in memory it is only looked for: reserving would make the system get and clear all
+    /// of it beforehand, which takes as long as the writing, and while nothing can be written.
     ///
     /// # Errors
     /// Those of the system; not every file system can.
     fn reserve(&self, file: &File, size: u64) -> io::Result<()> {
-        Ok(fallocate(file, FallocateFlags::KEEP_SIZE, 0, size)?)
+        match fstatfs(file) {
+            Ok(system) if system.f_type == TMPFS => has_room(file, size, &system),
+            _ => Ok(fallocate(file, FallocateFlags::KEEP_SIZE, 0, size)?),
+        }
     }
 
     /// Gives a file another name; unless `replace`, one that nothing has.
@@ -61,7 +66,7 @@ pub trait Disk: fmt::Debug + Send + Sync {
             return fs::rename(from, to);
         }
         match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::OPNOTSUPP) => {
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
                 // A file system without the flag: check first, which leaves a short moment for somebody else to create the file.
                 if fs::symlink_metadata(to).is_ok() {
                     return Err(io::ErrorKind::AlreadyExists.into());
@@ -71,6 +76,16 @@ pub trait Disk: fmt::Debug + Send + Sync {
             result => result.map_err(io::Error::from),
         }
     }
+}
+
+/// How the system calls a file system that is in memory.
+const TMPFS: rustix::fs::FsWord = 0x0102_1994;
+
+fn has_room(file: &File, size: u64, system: &StatFs) -> io::Result<()> {
+    let has = file.metadata()?.blocks() * 512;
+    let free = system.f_bavail * u64::try_from(system.f_bsize).unwrap_or(1);
+    // One without a limit says that it has no blocks at all.
+    if system.f_blocks > 0 && size.saturating_sub(has) > free { Err(Errno::NOSPC.into()) } else { Ok(()) }
 }
 
 /// The system's.

@@ -1,11 +1,13 @@
 //! One download: asks the plan what to do, does it, and tells it what came of that.
 //!
-//! The driver is the caller's task. Each ask is a task of its own ([`flow`]), which hands its bytes to the plan and to the sink by itself; the driver only hears of
-//! heads and ends. So bytes are never queued between tasks, and the driver's wake-ups do not grow with the size of the file.
+//! The driver is the caller's task. Each ask ([`flow`]) hands its bytes to the plan and to the sink by itself; the driver only hears of heads and ends. So bytes are
+//! never queued between tasks. The first ask flies in the driver's own task: most files need no other, and a task more for each small file costs as much as the file.
+//! Further ones are tasks, so that they have other processors.
 //!
-//! - D1: a flight's writes are done before its task ends, also when it is cancelled; so after all tasks were joined, everything that the plan counts is written.
+//! - D1: a flight's writes are done before it ends, also when it is cancelled; so after all have landed, everything that the plan counts is written.
 //! - D2: the name appears only after that, and after `written` was found to hold every byte.
 
+mod flight;
 mod flow;
 mod follower;
 mod mend;
@@ -24,10 +26,11 @@ use crate::engine::{Cause, Check, Complete, Job, Output, Shared, Stop, Unfinishe
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::journal::{Hash, Subject};
-use crate::plan::{Action, Id, Plan};
+use crate::plan::{Action, Plan};
 use crate::sink::{Sink, lock};
 use crate::slow::Wait;
 use crate::sum::Sum;
+use flight::{Flight, fly_own};
 use follower::Follower;
 pub use place::sum_of;
 
@@ -62,14 +65,10 @@ pub(crate) struct Transfer {
 #[derive(Debug, Default)]
 struct Told {
     name: String,
+    /// The name beside which there was no `.part` when the download began.
+    bare: Option<String>,
     sum: Option<Sum>,
     packing: String,
-}
-
-struct Flight {
-    id: Id,
-    cancel: CancellationToken,
-    task: JoinHandle<()>,
 }
 
 struct Driver {
@@ -159,7 +158,7 @@ impl Driver {
     /// Until all bytes are there, or never will be.
     async fn drive(&mut self) -> Result<(), Cause> {
         loop {
-            self.flights.retain(|flight| !flight.task.is_finished());
+            self.flights.retain(|flight| !flight.is_finished());
             if lock(&self.transfer.early).is_some() {
                 return Ok(());
             }
@@ -180,9 +179,10 @@ impl Driver {
                 Action::Ask(ask) => {
                     let cancel = CancellationToken::new();
                     let flow = flow::fly(Arc::clone(&self.transfer), ask.clone(), self.flights.len(), cancel.clone());
-                    self.flights.push(Flight { id: ask.id, cancel, task: crate::tasks::spawn(flow) });
+                    let is_first = self.flights.is_empty();
+                    self.flights.push(Flight::new(ask.id, cancel, flow, is_first));
                 }
-                Action::Cancel(id) => self.flights.iter().filter(|flight| flight.id == id).for_each(|flight| flight.cancel.cancel()),
+                Action::Cancel(id) => self.flights.iter().filter(|flight| flight.id == id).for_each(Flight::cancel),
                 Action::Restart(why) => self.start_over(why).await.map_err(Cause::Failed)?,
                 Action::Done => {
                     self.verify_prefix().await.map_err(Cause::Stopped)?;
@@ -229,6 +229,7 @@ impl Driver {
         cede::select! {
             biased;
             exit = self.stop.requested() => return Err(exit),
+            () = fly_own(&mut self.flights) => {}
             () = transfer.wake.notified() => {}
             () = async { match &sink { Some(sink) => sink.progress.notified().await, None => std::future::pending().await } } => {}
             result = async { match &mut self.claim { Some(claim) => claim.await, None => std::future::pending().await } } => {
@@ -339,11 +340,9 @@ impl Driver {
 
     /// Waits until nobody writes any more: flights and the claim under way.
     async fn land(&mut self) {
-        for flight in &self.flights {
-            flight.cancel.cancel();
-        }
+        self.flights.iter().for_each(Flight::cancel);
         for flight in self.flights.drain(..) {
-            drop(flight.task.await);
+            flight.land().await;
         }
         if let Some(claim) = self.claim.take() {
             let result = claim.await;

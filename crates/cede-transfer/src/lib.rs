@@ -6,6 +6,7 @@
 //! identity, head, extents, journal (its codec), ramp, backoff                             no I/O either
 //! ─────────────────────────────────────────────────────────────────────────────────────
 //! engine ─► download ─► flow ─► request ─► pool ─► connect        moves bytes
+//!              │          ├──► body ─► straight                     reads an answer
 //!              │          └──► sink (memory, file, spool)           keeps them, at their offsets
 //!              ├─► destination (the `.part`, its lock, its journal, the rename)
 //!              └─► follower (what wants them in order: a checksum, a pipe)
@@ -26,6 +27,7 @@
 
 #![forbid(unsafe_code)]
 
+mod body;
 mod connect;
 pub mod control;
 pub mod cookies;
@@ -58,8 +60,10 @@ pub mod repair;
 mod request;
 mod sink;
 pub mod slow;
+mod straight;
 pub mod sum;
 pub mod tasks;
+mod trust;
 pub mod units;
 pub mod upload;
 

@@ -1,11 +1,11 @@
 //! How long a connection was *starved*: this side looked, and nothing had come.
 //!
 //! That is the evidence for "somebody else limits this connection", and the opposite of "this machine is busy". A machine that is short of processors also waits,
-//! namely for its turn, and then finds much at once: it had been there all along. So a wait counts only if little is there at its end, or if it was longer than any
-//! scheduler makes a program wait.
+//! namely for its turn, and then finds much at once: it had been there all along. So a wait counts only if the read at its end leaves little, or if it was longer
+//! than any scheduler makes a program wait.
 //!
 //! ```text
-//! Pending ── wait ──► how much is there now?      the wait counts if that is < BACKLOG, or if the wait was >= LONG
+//! Pending ── wait ──► read ──► how much is left?      the wait counts if that is < BACKLOG, or if the wait was >= LONG
 //! ```
 
 use std::io;
@@ -20,8 +20,8 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use crate::connect::Connection;
 use crate::sink::lock;
 
-/// If so much is there after a wait, it had been there before this side looked.
-const BACKLOG: u64 = 512 * 1024;
+/// If so much is left by the read after a wait, it had been there before this side looked.
+const BACKLOG: u64 = 256 * 1024;
 /// What a scheduler does not make a program wait.
 const LONG: Duration = Duration::from_millis(40);
 
@@ -54,22 +54,14 @@ impl Meter {
         lock(&self.0).waiting.is_some()
     }
 
-    /// After a wait, `backlog` bytes are there.
+    /// After a wait something was read, and `backlog` bytes are left.
     pub(crate) fn came(&self, now: Instant, backlog: u64) {
         let mut state = lock(&self.0);
-        let Some(since) = state.waiting.take_if(|_| backlog > 0) else { return };
+        let Some(since) = state.waiting.take() else { return };
         let wait = now.saturating_duration_since(since);
         state.silent += wait;
         if backlog < BACKLOG || wait >= LONG {
             state.starved += wait;
-        }
-    }
-
-    /// A read was answered, by bytes that were [seen](Self::came) before, or by the end.
-    fn ended(&self) {
-        let mut state = lock(&self.0);
-        if let Some(since) = state.waiting.take() {
-            state.silent += since.elapsed();
         }
     }
 
@@ -91,19 +83,33 @@ impl Metered {
         let meter = Arc::new(Meter::default());
         (Self { connection, meter: Arc::clone(&meter) }, meter)
     }
+
+    /// Reads as much as there is and as fits; 0 only at the end.
+    pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        let result = self.connection.poll_fill(cx, buffer);
+        self.heard(result.is_ready());
+        result
+    }
+
+    /// See [`Connection::set_low_water`].
+    pub(crate) fn set_low_water(&self, bytes: usize) {
+        self.connection.set_low_water(bytes);
+    }
+
+    /// A read was answered, or found nothing. How much is left is asked only where it decides something, as that is a call of its own.
+    fn heard(&self, is_answered: bool) {
+        match (is_answered, self.meter.is_waiting()) {
+            (false, false) => self.meter.nothing_came(Instant::now()),
+            (true, true) => self.meter.came(Instant::now(), self.connection.backlog()),
+            (false, true) | (true, false) => {}
+        }
+    }
 }
 
 impl Read for Metered {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, cursor: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        if self.meter.is_waiting() {
-            self.meter.came(Instant::now(), self.connection.backlog());
-        }
         let result = Pin::new(&mut self.connection).poll_read(cx, cursor);
-        if result.is_pending() {
-            self.meter.nothing_came(Instant::now());
-        } else {
-            self.meter.ended();
-        }
+        self.heard(result.is_ready());
         result
     }
 }
@@ -138,7 +144,6 @@ mod tests {
         let start = Instant::now();
         meter.nothing_came(start);
         // Looking in between is no second wait.
-        meter.came(start + wait / 2, 0);
         meter.nothing_came(start + wait / 2);
         meter.came(start + wait, backlog);
         // What comes without a wait is no wait.

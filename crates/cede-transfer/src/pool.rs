@@ -4,10 +4,19 @@
 //! time. HTTP/2 carries many at once, but all on one flow: so the extra segments of a file get connections of their own (a *lane*), and small files share lane 0.
 //!
 //! Descriptors are counted: a [`Lease`] holds a permit, and so does an idle connection, until somebody else needs it.
+//!
+//! # Who moves the bytes
+//! An HTTP/1 connection carries one request at a time, so it has no task of its own: whoever waits for something on it polls it meanwhile ([`Line`]). With a task
+//! each, every head and every chunk would be handed from one task to another, often on another processor, and for small files that was most of the time.
+//! An idle connection is polled by nobody; whether it is still open is seen when it is leased. HTTP/2 has a task, because many wait on one connection.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Context;
 
+use bytes::Bytes;
 use cede::hyper::{CedeExecutor, CedeTimer};
 use cede::sync::{OwnedSemaphorePermit, Semaphore};
 use cede::time::{Duration, Instant};
@@ -21,6 +30,7 @@ use crate::failure::Setback;
 use crate::meter::{Meter, Metered};
 use crate::outgoing::Outgoing;
 use crate::request::broken;
+use crate::straight::Buffers;
 
 /// How long an idle connection is trusted; servers close theirs after a while.
 const TRUST: Duration = Duration::from_secs(15);
@@ -40,6 +50,15 @@ pub(crate) struct Pool {
     idle: Mutex<HashMap<Key, Vec<Idle>>>,
     shared: Mutex<HashMap<Key, Shared>>,
     permits: Arc<Semaphore>,
+    buffers: Buffers,
+}
+
+/// An HTTP/1 connection, as hyper speaks it. It moves only while somebody polls it.
+#[derive(Debug)]
+pub(crate) struct Line {
+    sender: http1::SendRequest<Outgoing>,
+    /// `None` when it has ended. Boxed, because it is large and goes from hand to hand.
+    connection: Option<Box<http1::Connection<Metered, Outgoing>>>,
 }
 
 /// An HTTP/2 connection, which carries many requests.
@@ -47,7 +66,7 @@ type Shared = (http2::SendRequest<Outgoing>, Arc<Meter>);
 
 #[derive(Debug)]
 struct Idle {
-    sender: http1::SendRequest<Outgoing>,
+    line: Line,
     meter: Arc<Meter>,
     since: Instant,
     permit: OwnedSemaphorePermit,
@@ -55,7 +74,7 @@ struct Idle {
 
 #[derive(Debug)]
 enum Sender {
-    One(http1::SendRequest<Outgoing>, OwnedSemaphorePermit),
+    One(Line, OwnedSemaphorePermit),
     Many(http2::SendRequest<Outgoing>),
 }
 
@@ -72,7 +91,13 @@ pub(crate) struct Lease {
 impl Pool {
     /// At most `most` connections at a time.
     pub(crate) fn new(connector: Connector, most: usize) -> Self {
-        Self { connector, idle: Mutex::default(), shared: Mutex::default(), permits: Arc::new(Semaphore::new(most.max(1))) }
+        Self {
+            connector,
+            idle: Mutex::default(),
+            shared: Mutex::default(),
+            permits: Arc::new(Semaphore::new(most.max(1))),
+            buffers: Buffers::default(),
+        }
     }
 
     pub(crate) fn connector(&self) -> &Connector {
@@ -92,9 +117,9 @@ impl Pool {
             if let Some((sender, meter)) = known {
                 return Ok(Lease { key, sender: Sender::Many(sender), meter, reused: true });
             }
-            while let Some(Idle { mut sender, meter, since, permit }) = self.take_idle(&plain) {
-                if since.elapsed() < TRUST && !sender.is_closed() && sender.ready().await.is_ok() {
-                    return Ok(Lease { key: plain, sender: Sender::One(sender, permit), meter, reused: true });
+            while let Some(Idle { mut line, meter, since, permit }) = self.take_idle(&plain) {
+                if since.elapsed() < TRUST && line.is_ready().await {
+                    return Ok(Lease { key: plain, sender: Sender::One(line, permit), meter, reused: true });
                 }
             }
         }
@@ -118,20 +143,22 @@ impl Pool {
             lock(&self.shared).insert(key.clone(), (sender.clone(), Arc::clone(&meter)));
             return Ok(Lease { key, sender: Sender::Many(sender), meter, reused: false });
         }
-        let handshake = http1::Builder::new().max_buf_size(READ).handshake(connection).await;
-        let (sender, driver) = handshake.map_err(|error| Setback::passing(broken(&error)))?;
-        // Errors of the connection also reach the request or the body, where they are reported.
-        crate::tasks::spawn(async move { drop(driver.await) });
-        Ok(Lease { key: plain, sender: Sender::One(sender, permit), meter, reused: false })
+        let line = Line::new(connection).await.map_err(|error| Setback::passing(broken(&error)))?;
+        Ok(Lease { key: plain, sender: Sender::One(line, permit), meter, reused: false })
+    }
+
+    /// Where bodies that come straight are read into.
+    pub(crate) fn buffers(&self) -> &Buffers {
+        &self.buffers
     }
 
     /// The answer was read to its end: the connection can carry another.
     pub(crate) fn give_back(&self, lease: Lease) {
-        let Sender::One(sender, permit) = lease.sender else { return };
+        let Sender::One(line, permit) = lease.sender else { return };
         let mut idle = lock(&self.idle);
         let known = idle.entry(lease.key).or_default();
-        if known.len() < IDLE && !sender.is_closed() {
-            known.push(Idle { sender, meter: lease.meter, since: Instant::now(), permit });
+        if known.len() < IDLE && line.connection.is_some() {
+            known.push(Idle { line, meter: lease.meter, since: Instant::now(), permit });
         }
     }
 
@@ -150,13 +177,45 @@ impl Pool {
     }
 }
 
+impl Line {
+    async fn new(connection: Metered) -> hyper::Result<Self> {
+        let (sender, connection) = http1::Builder::new().max_buf_size(READ).handshake(connection).await?;
+        Ok(Self { sender, connection: Some(Box::new(connection)) })
+    }
+
+    /// Whether it can take a request; one that the server has closed cannot.
+    async fn is_ready(&mut self) -> bool {
+        let sender = &mut self.sender;
+        drive(&mut self.connection, poll_fn(|cx| sender.poll_ready(cx))).await.is_ok()
+    }
+}
+
+/// Awaits what the connection is to bring, and moves the connection meanwhile.
+async fn drive<F: Future>(connection: &mut Option<Box<http1::Connection<Metered, Outgoing>>>, awaited: F) -> F::Output {
+    let mut awaited = pin!(awaited);
+    poll_fn(|cx| {
+        poll_connection(connection, cx);
+        awaited.as_mut().poll(cx)
+    })
+    .await
+}
+
+/// Its errors also reach the request or the body, where they are reported.
+fn poll_connection(connection: &mut Option<Box<http1::Connection<Metered, Outgoing>>>, cx: &mut Context<'_>) {
+    if let Some(line) = connection
+        && Pin::new(line.as_mut()).poll(cx).is_ready()
+    {
+        *connection = None;
+    }
+}
+
 impl Lease {
     pub(crate) fn is_reused(&self) -> bool {
         self.reused
     }
 
     /// How silent the line is.
-    pub(crate) fn meter(&self) -> &Meter {
+    pub(crate) fn meter(&self) -> &Arc<Meter> {
         &self.meter
     }
 
@@ -169,9 +228,35 @@ impl Lease {
         matches!(self.sender, Sender::Many(_))
     }
 
+    /// Moves what there is to move; for whoever waits for a body.
+    pub(crate) fn poll_line(&mut self, cx: &mut Context<'_>) {
+        if let Sender::One(line, _) = &mut self.sender {
+            poll_connection(&mut line.connection, cx);
+        }
+    }
+
+    /// Takes the connection out of hyper's hands, with what hyper has read ahead. `None`: it is HTTP/2, or has ended.
+    pub(crate) fn take_wire(&mut self) -> Option<(Metered, Bytes)> {
+        let Sender::One(line, _) = &mut self.sender else { return None };
+        let parts = line.connection.take()?.into_parts();
+        Some((parts.io, parts.read_buf))
+    }
+
+    /// Gives it back into hyper's hands, between an answer and the next request.
+    pub(crate) async fn put_wire(&mut self, wire: Metered) {
+        if let Sender::One(line, _) = &mut self.sender
+            && let Ok(new) = Line::new(wire).await
+        {
+            *line = new;
+        }
+    }
+
     pub(crate) async fn send(&mut self, request: Request<Outgoing>) -> hyper::Result<Response<Incoming>> {
         match &mut self.sender {
-            Sender::One(sender, _) => sender.send_request(request).await,
+            Sender::One(line, _) => {
+                let answer = line.sender.send_request(request);
+                drive(&mut line.connection, answer).await
+            }
             Sender::Many(sender) => {
                 sender.ready().await?;
                 sender.send_request(request).await

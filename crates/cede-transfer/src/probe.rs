@@ -100,7 +100,7 @@ async fn probe(shared: &Shared, url: &Url) -> Result<Facts, Failure> {
     lines.extend(text(CONTENT_TYPE).map(|kind| ("type", kind)));
     lines.extend(text(SERVER).map(|server| ("server", server)));
     let tls = if answer.url.scheme() == "https" { " with TLS" } else { "" };
-    lines.push(("protocol", format!("{}{tls}", if answer.lease.is_http2() { "HTTP/2" } else { "HTTP/1.1" })));
+    lines.push(("protocol", format!("{}{tls}", if answer.body.is_http2() { "HTTP/2" } else { "HTTP/1.1" })));
     let pieces = identity.total.filter(|_| head.status == 206).map_or(1, |total| (total / shared.settings.rules.min_split.max(1)).max(1));
     lines.push(("connections", format!("1 to {}", pieces.min(shared.settings.rules.segments as u64))));
     Ok(Facts(lines))

@@ -4,9 +4,10 @@ use std::error::Error;
 
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
-use hyper::{Request, Response};
+use hyper::{Request, Response, Version};
 use url::Url;
 
+use crate::body::Body;
 use crate::connect::authority;
 use crate::engine::Shared;
 use crate::exit::Exit;
@@ -26,9 +27,9 @@ pub(crate) struct Answer {
     /// How many redirects there were.
     pub(crate) hops: usize,
     pub(crate) status: u16,
+    pub(crate) version: Version,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Incoming,
-    pub(crate) lease: Lease,
+    pub(crate) body: Body,
 }
 
 /// Sends the ask and follows redirects. `sent` is called when the first request has a connection.
@@ -51,8 +52,8 @@ pub(crate) async fn exchange(shared: &Shared, first: &Url, ask: &Ask, lane: usiz
             hops += 1;
             continue;
         }
-        let (head, body) = response.into_parts();
-        return Ok(Answer { url, hops, status, headers: head.headers, body, lease });
+        let (head, body) = Body::of(response, lease);
+        return Ok(Answer { url, hops, status, version: head.version, headers: head.headers, body });
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::mpsc;
 use std::task::{Context, Waker};
 
-use super::{Claims, Desk, Whole};
+use super::{Claims, Desk, Trust, Whole};
 
 /// A directory that is removed at the end.
 struct Scratch(PathBuf);
@@ -33,7 +33,7 @@ fn each_order_is_filled_or_given_back() {
             .map(|n| {
                 let (desk, dir, claims) = (desk.clone(), scratch.0.clone(), claims.clone());
                 // Each name twice: at most one of the two is created.
-                cede::spawn(async move { (n, desk.file(dir, format!("{}", n % 50), claims, vec![n; 10]).await.unwrap()) })
+                cede::spawn(async move { (n, desk.file(dir, format!("{}", n % 50), false, claims, vec![n; 10]).await.unwrap()) })
             })
             .collect();
         for order in orders {
@@ -43,6 +43,20 @@ fn each_order_is_filled_or_given_back() {
             }
         }
     });
+}
+
+#[test]
+fn without_a_clerk_a_file_is_created_all_the_same_and_the_way_back_is_open() {
+    let scratch = Scratch::new("alone");
+    let (desk, claims) = (Desk::default(), Claims::default());
+    super::lock(&desk.0).trust = Trust::earned();
+    let file = |name: &str| cede::block_on(desk.file(scratch.0.clone(), name.to_owned(), false, claims.clone(), b"x".to_vec())).unwrap();
+    fs::write(scratch.0.join("theirs"), "theirs").unwrap();
+    assert!(matches!(file("theirs"), Whole::Back(bytes) if bytes == b"x"));
+    match file("mine") {
+        Whole::At(path) => assert_eq!(fs::read(path).unwrap(), b"x"),
+        Whole::Back(bytes) => assert_eq!(bytes, b"x"),
+    }
 }
 
 #[test]
@@ -58,13 +72,13 @@ fn nobody_waits_for_a_clerk_that_never_comes() {
         assert!(gate.recv().is_err());
     });
     at_gate.recv().unwrap();
-    let mut order = Box::pin(desk.file(scratch.0.clone(), "f".to_owned(), Claims::default(), b"x".to_vec()));
+    let mut order = Box::pin(desk.file(scratch.0.clone(), "f".to_owned(), false, Claims::default(), b"x".to_vec()));
     assert!(order.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     drop((entered, busy));
     runtime.shutdown_background();
     drop(open);
     // Whether the clerk came or not, there is an answer; and the desk is open for the next runtime.
     drop(cede::block_on(order));
-    let next = desk.file(scratch.0.clone(), "g".to_owned(), Claims::default(), b"y".to_vec());
+    let next = desk.file(scratch.0.clone(), "g".to_owned(), false, Claims::default(), b"y".to_vec());
     assert!(cede::block_on(next).is_ok());
 }

@@ -268,7 +268,7 @@ fn a_download_that_could_not_be_renamed_can_start_over() {
 }
 
 fn whole(dir: &Path, claims: &Claims) -> Option<PathBuf> {
-    match super::create_whole(dir, "f", claims, b"new".to_vec()).unwrap() {
+    match super::create_whole(dir, "f", false, claims, b"new".to_vec()).unwrap() {
         super::Whole::At(path) => Some(path),
         super::Whole::Back(bytes) => {
             assert_eq!(bytes, b"new");

@@ -15,6 +15,7 @@ use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, open};
+use rustix::io::Errno;
 
 use super::Claims;
 use crate::failure::Failure;
@@ -29,12 +30,12 @@ pub(crate) enum Whole {
     Back(Vec<u8>),
 }
 
-/// Creates `dir/name` with these bytes, or nothing.
-pub(crate) fn create(dir: &Path, name: &str, claims: &Claims, bytes: Vec<u8>) -> Result<Whole, Failure> {
+/// Creates `dir/name` with these bytes, or nothing. With `is_bare`, the caller has seen that there is no `.part`.
+pub(crate) fn create(dir: &Path, name: &str, is_bare: bool, claims: &Claims, bytes: Vec<u8>) -> Result<Whole, Failure> {
     let target = dir.join(name);
     let Some(claim) = claims.take(&target) else { return Ok(Whole::Back(bytes)) };
     // Somebody else's file, or what an earlier run left: the long way tells which.
-    if std::fs::symlink_metadata(dir.join(format!("{name}{}", name::SUFFIX))).is_ok() {
+    if !is_bare && std::fs::symlink_metadata(dir.join(format!("{name}{}", name::SUFFIX))).is_ok() {
         return Ok(Whole::Back(bytes));
     }
     let place = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
@@ -42,9 +43,20 @@ pub(crate) fn create(dir: &Path, name: &str, claims: &Claims, bytes: Vec<u8>) ->
     let Ok(file) = open(place, OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC, mode) else { return Ok(Whole::Back(bytes)) };
     let mut file = File::from(file);
     file.write_all(&bytes).map_err(|error| Failure::of_file("write", &target, &error))?;
-    if linkat(CWD, format!("/proc/self/fd/{}", file.as_raw_fd()), CWD, &target, AtFlags::SYMLINK_FOLLOW).is_err() {
+    if link(&file, &target).is_err() {
         return Ok(Whole::Back(bytes));
     }
     claim.keep();
     Ok(Whole::At(target))
+}
+
+/// Gives an open file without a name its name. Kernels before 6.10 want a privilege for the short way, and say that there is no such file; then it goes by the name
+/// that the open file has in `/proc`, which the system has to look up.
+fn link(file: &File, target: &Path) -> rustix::io::Result<()> {
+    match linkat(file, "", CWD, target, AtFlags::EMPTY_PATH) {
+        Err(Errno::NOENT | Errno::PERM | Errno::INVAL) => {
+            linkat(CWD, format!("/proc/self/fd/{}", file.as_raw_fd()), CWD, target, AtFlags::SYMLINK_FOLLOW)
+        }
+        result => result,
+    }
 }

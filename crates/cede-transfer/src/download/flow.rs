@@ -5,8 +5,6 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use cede::sync::CancellationToken;
-use http_body_util::BodyExt;
-use hyper::body::Body;
 
 use super::Transfer;
 use crate::connect::authority;
@@ -14,7 +12,7 @@ use crate::head::Head;
 use crate::host::{Load, Slot};
 use crate::plan::{Ask, Id, Trouble, Verdict};
 use crate::rate::GLANCE;
-use crate::request::{Answer, broken, exchange, is_early_end};
+use crate::request::{Answer, exchange};
 use crate::sink::{Sink, Writer};
 use crate::slow::Wait;
 
@@ -94,43 +92,43 @@ impl Transfer {
     }
 
     async fn receive(&self, id: Id, host: &str, answer: Answer, writer: &mut Writer) {
-        let Answer { mut body, lease, .. } = answer;
+        let Answer { mut body, version, headers, .. } = answer;
+        body.go_straight(version, &headers, &self.shared.pool);
+        drop(headers);
+        let meter = body.meter();
         let ledger = self.control().ledger();
         let mut paused = std::pin::pin!(self.control().paused());
         // The wait for the answer's head says nothing about the body.
-        lease.take_starved();
+        body.take_starved();
         loop {
             if !self.is_wanted_now(id).await {
                 return;
             }
             self.plan().handle_listening(self.now(), id);
-            let frame = cede::select! {
+            let chunk = cede::select! {
                 biased;
-                frame = ledger.wait_for_bytes(lease.meter(), body.frame()) => frame,
+                chunk = ledger.wait_for_bytes(&meter, body.chunk()) => chunk,
                 () = &mut paused => {
                     paused.set(self.control().paused());
                     continue;
                 }
             };
-            let data = match frame {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => data,
-                    Err(_) => continue,
-                },
-                Some(Err(error)) if is_early_end(&error) => return self.plan().handle_cut(self.now(), id),
-                Some(Err(error)) => return self.plan().handle_failure(self.now(), id, broken(&error), Trouble::Passing),
-                None => {
+            let data = match chunk {
+                Ok(Some(data)) => data,
+                Ok(None) => {
                     self.plan().handle_end(self.now(), id);
-                    return self.shared.pool.give_back(lease);
+                    return body.give_back(&self.shared.pool).await;
                 }
+                Err(error) if error.is_early_end() => return self.plan().handle_cut(self.now(), id),
+                Err(error) => return self.plan().handle_failure(self.now(), id, error.failure(), Trouble::Passing),
             };
             let count = data.len();
             ledger.came(count);
-            self.plan().handle_starved(self.now(), id, lease.take_starved());
+            self.plan().handle_starved(self.now(), id, body.take_starved());
             match ledger.wait(Wait::Disk, self.keep(id, data, writer)).await {
                 Err(error) => return self.fail_on_file("write", &error),
                 Ok(true) => {}
-                Ok(false) if body.is_end_stream() => return self.shared.pool.give_back(lease),
+                Ok(false) if body.is_at_end() => return body.give_back(&self.shared.pool).await,
                 Ok(false) => return,
             }
             self.pay(id, host, count).await;

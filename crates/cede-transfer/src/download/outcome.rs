@@ -181,7 +181,8 @@ async fn commit(transfer: &Transfer, sink: &Arc<Sink>, total: u64) -> Result<Com
     }
     let (dir, name) = place_of(transfer)?;
     let bytes = sink.take_memory().unwrap_or_default();
-    let bytes = match transfer.shared.desk.file(dir, name, transfer.shared.claims.clone(), bytes).await? {
+    let is_bare = lock(&transfer.told).bare.as_ref() == Some(&name);
+    let bytes = match transfer.shared.desk.file(dir, name, is_bare, transfer.shared.claims.clone(), bytes).await? {
         Whole::At(path) => return Ok(Committed::At(path)),
         Whole::Back(bytes) => bytes,
     };

@@ -36,8 +36,13 @@ impl Transfer {
             },
             Output::In { .. } | Output::Stdout | Output::Pipe(_) => return Ok(()),
         };
-        // A look that costs a microsecond, and saves the trip to another thread for all files that were never begun.
-        if self.shared.settings.resume == Resume::Never || !journal_of(&dir.join(format!("{name}{}", name::SUFFIX))).exists() {
+        // A look that costs a microsecond, and saves the trip to another thread for all files that were never begun; and a second look to those that are small.
+        let part = dir.join(format!("{name}{}", name::SUFFIX));
+        if std::fs::symlink_metadata(&part).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+            lock(&self.told).bare = Some(name);
+            return Ok(());
+        }
+        if self.shared.settings.resume == Resume::Never || !journal_of(&part).exists() {
             return Ok(());
         }
         if let Some((destination, journal)) = self.open(dir, name).await? {

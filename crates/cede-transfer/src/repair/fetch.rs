@@ -8,8 +8,6 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use http_body_util::BodyExt;
-use hyper::body::Body;
 use url::Url;
 
 use super::{Mended, listed};
@@ -23,7 +21,7 @@ use crate::identity::{Identity, Sameness};
 use crate::manifest::{Manifest, Pieces};
 use crate::plan::backoff::Backoff;
 use crate::plan::{Ask, Id, Trouble, refusal};
-use crate::request::{Answer, broken, exchange, is_early_end};
+use crate::request::{Answer, exchange};
 
 /// The longest range that is asked for at once.
 const RUN: u64 = 256 << 20;
@@ -219,17 +217,17 @@ impl<'a> Mender<'a> {
         source: &mut Source,
         missing: &mut Vec<usize>,
     ) -> Result<(), Setback> {
-        let Answer { mut body, lease, .. } = answer;
+        let Answer { mut body, .. } = answer;
         let (pieces, stall, host) = (self.pieces(), self.shared.settings.rules.stall, authority(url));
         let mut awaited = awaited.iter().copied().peekable();
         let mut buffer = Vec::new();
         while let Some(&index) = awaited.peek() {
             let range = pieces.range(index);
-            let frame = cede::time::timeout(stall, body.frame()).await.map_err(|_| self.silent())?;
-            let mut data = match frame {
-                Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
-                Some(Err(error)) if !is_early_end(&error) => return Err(Setback::passing(broken(&error))),
-                Some(Err(_)) | None => return Err(Setback::passing(Failure::new(Exit::Network, "the answer ended early"))),
+            let chunk = cede::time::timeout(stall, body.chunk()).await.map_err(|_| self.silent())?;
+            let mut data = match chunk {
+                Ok(Some(data)) => data,
+                Err(error) if !error.is_early_end() => return Err(Setback::passing(error.failure())),
+                Err(_) | Ok(None) => return Err(Setback::passing(Failure::new(Exit::Network, "the answer ended early"))),
             };
             self.pay(&host, data.len()).await;
             let mut range = range;
@@ -255,8 +253,8 @@ impl<'a> Mender<'a> {
                 }
             }
         }
-        if body.is_end_stream() {
-            self.shared.pool.give_back(lease);
+        if body.is_at_end() {
+            body.give_back(&self.shared.pool).await;
         }
         Ok(())
     }

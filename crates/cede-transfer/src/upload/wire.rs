@@ -10,6 +10,7 @@ use hyper::{Method, Request, Response};
 use url::Url;
 
 use super::plan::Answered;
+use crate::body::Body;
 use crate::connect::authority;
 use crate::engine::Shared;
 use crate::exit::Exit;
@@ -98,14 +99,14 @@ pub(super) async fn speak(
             200..=399 => slot.tell(Load::Fine),
             _ => {}
         }
-        let (head, body) = response.into_parts();
+        let (head, mut body) = Body::of(response, lease);
         let limit = shared.settings.rules.stall;
-        let read = cede::time::timeout(limit, Limited::new(body, MOST_TEXT).collect()).await;
+        let read = cede::time::timeout(limit, Limited::new(&mut body, MOST_TEXT).collect()).await;
         let text = match read {
             Ok(Ok(text)) => {
                 // An answer may come before the request is through; then the connection is of no more use.
                 if moved.is_done() {
-                    shared.pool.give_back(lease);
+                    body.give_back(&shared.pool).await;
                 }
                 text.to_bytes()
             }

@@ -93,8 +93,8 @@ impl Disk for Failing {
 }
 
 /// A case on a disk that fails, and its journal is written whenever it can be.
-fn on(name: &str, setup: Setup, disk: impl Disk + 'static) -> Case {
-    let mut case = Case::new(name, setup, vec![]);
+fn on(name: &str, setup: Setup, script: Vec<Fault>, disk: impl Disk + 'static) -> Case {
+    let mut case = Case::new(name, setup, script);
     case.settings.disk = Arc::new(disk);
     case.settings.claim_every = Duration::ZERO;
     case
@@ -104,8 +104,11 @@ fn on(name: &str, setup: Setup, disk: impl Disk + 'static) -> Case {
 #[track_caller]
 fn fails_once(name: &str, act: Act, nth: usize, errno: rustix::io::Errno, exit: Exit, said: &str) -> u64 {
     let setup = Setup { size: if act == Act::Reserve { 16 << 20 } else { 3_000_000 }, ..Setup::default() };
-    let mut case = on(name, setup, Failing::new(act, nth, errno));
+    // There is a claim of what comes before the gate, because nothing else comes.
+    let script = if act == Act::Append { vec![Fault::Gate(1_000_000)] } else { vec![] };
+    let mut case = on(name, setup, script, Failing::new(act, nth, errno));
     case.fails(exit, said);
+    case.origin.open();
     let sent = case.origin.sent();
     // With it goes the last handle on the file, and so the lock.
     case.settings.disk = Arc::new(System);

@@ -39,6 +39,17 @@ pub(crate) fn receive_from(socket: impl AsFd, memory: &mut [MaybeUninit<u8>], fl
     Ok((unsafe { slice::from_raw_parts_mut(memory.as_mut_ptr().cast(), count) }, sender))
 }
 
+/// From how many bytes on a socket counts as readable.
+pub(crate) fn set_low_water(socket: impl AsFd, bytes: usize) -> io::Result<()> {
+    let bytes = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
+    let size = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: [I1] the memory is a number, with its size, which the kernel reads.
+    let result = unsafe {
+        libc::setsockopt(socket.as_fd().as_raw_fd(), libc::SOL_SOCKET, libc::SO_RCVLOWAT, std::ptr::from_ref(&bytes).cast(), size)
+    };
+    checked(result).map(drop)
+}
+
 /// Takes a connection off the backlog, in non-blocking mode from the beginning; with the address of its peer.
 pub(crate) fn accept(listener: impl AsFd) -> io::Result<(OwnedFd, SockAddr)> {
     let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;

@@ -18,7 +18,7 @@ use crate::net::ToSocketAddrs;
 use crate::net::lookup::each_address;
 use crate::pollable::Pollable;
 use crate::sys::fill;
-use crate::sys::receive::receive;
+use crate::sys::receive::{receive, set_low_water};
 
 /// A connection between this machine and a peer, by TCP. Dropping it closes the connection.
 ///
@@ -132,6 +132,15 @@ impl TcpStream {
     /// If the system refuses.
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
         self.io.get_ref().set_nodelay(nodelay)
+    }
+
+    /// Wakes whoever reads only when so many bytes are there, or the end, or an error; usually 1. A fast connection costs one wake-up for all of them, instead of one
+    /// for each packet. Fewer than that are not lost: they are read with what comes next, or when this is set to 1 again. tokio has nothing like it.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn set_read_low_water(&self, bytes: usize) -> io::Result<()> {
+        set_low_water(self.io.get_ref(), bytes)
     }
 
     /// Whether [`TcpStream::set_nodelay`] is on.
