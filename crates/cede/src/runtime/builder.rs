@@ -22,6 +22,7 @@ use crate::rank::Usages;
 use crate::rank::policy::{OrderedQueue, Policy};
 use crate::record::{FlightRecorder, Recorder};
 
+type Make = fn(&mut Builder) -> io::Result<SchedulerHandle>;
 type ThreadName = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// Makes a [`Runtime`]. The names and defaults are tokio's.
@@ -37,6 +38,8 @@ type ThreadName = Arc<dyn Fn() -> String + Send + Sync>;
 /// ```
 pub struct Builder {
     flavor: Flavor,
+    /// Builds the scheduler. By this pointer alone, so that a program has the schedulers only that it builds.
+    make: Make,
     worker_threads: Option<usize>,
     max_blocking_threads: usize,
     thread_keep_alive: Duration,
@@ -81,18 +84,19 @@ impl Builder {
     /// A runtime whose tasks run on the thread that calls `block_on`; without sockets and timers until they are enabled.
     #[must_use]
     pub fn new_current_thread() -> Self {
-        Self::new(Flavor::CurrentThread)
+        Self::new(Flavor::CurrentThread, Self::build_current_thread)
     }
 
     /// A runtime with several workers, which steal tasks from each other; without sockets and timers until they are enabled.
     #[must_use]
     pub fn new_multi_thread() -> Self {
-        Self::new(Flavor::MultiThread)
+        Self::new(Flavor::MultiThread, Self::build_multi_thread)
     }
 
-    fn new(flavor: Flavor) -> Self {
+    fn new(flavor: Flavor, make: Make) -> Self {
         Self {
             flavor,
+            make,
             worker_threads: None,
             max_blocking_threads: 512,
             thread_keep_alive: Duration::from_secs(10),
@@ -376,17 +380,11 @@ impl Builder {
     #[track_caller]
     pub fn build(&mut self) -> io::Result<Runtime> {
         self.placement.check()?;
-        let scheduler = match self.flavor {
-            Flavor::CurrentThread => SchedulerHandle::Local(self.build_one_thread(None)?),
-            Flavor::MultiThread => {
-                assert!(
-                    self.policy.is_none(),
-                    "a policy orders the tasks of a `current_thread` runtime; on this one, give tasks priorities"
-                );
-                assert!(!self.start_paused, "`start_paused` requires the `current_thread` runtime flavor");
-                SchedulerHandle::Steal(self.build_work_stealing()?)
-            }
-        };
+        if self.flavor == Flavor::MultiThread {
+            assert!(self.policy.is_none(), "a policy orders the tasks of a `current_thread` runtime; on this one, give tasks priorities");
+            assert!(!self.start_paused, "`start_paused` requires the `current_thread` runtime flavor");
+        }
+        let scheduler = (self.make)(self)?;
         Ok(Runtime::from_handle(Handle::new(scheduler)))
     }
 
@@ -403,6 +401,14 @@ impl Builder {
         self.placement.check()?;
         let shared = self.build_one_thread(Some(std::thread::current().id()))?;
         Ok(LocalRuntime::from_runtime(Runtime::from_handle(Handle::new(SchedulerHandle::Local(shared)))))
+    }
+
+    fn build_current_thread(&mut self) -> io::Result<SchedulerHandle> {
+        self.build_one_thread(None).map(SchedulerHandle::Local)
+    }
+
+    fn build_multi_thread(&mut self) -> io::Result<SchedulerHandle> {
+        self.build_work_stealing().map(SchedulerHandle::Steal)
     }
 
     fn build_one_thread(&mut self, bound_to: Option<std::thread::ThreadId>) -> io::Result<Arc<local::Shared>> {

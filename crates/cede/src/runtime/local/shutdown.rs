@@ -16,7 +16,7 @@ impl Shared {
             idle.scheduler.take()
         };
         if let Some(scheduler) = scheduler {
-            self.finish(*scheduler);
+            self.finish(*scheduler.into_scheduler());
         }
     }
 

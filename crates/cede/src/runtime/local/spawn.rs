@@ -1,5 +1,6 @@
 //! How tasks of a one-thread runtime are made. Invariants are those of the parent module.
 
+use std::alloc::Layout;
 use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use super::home::LocalHome;
 use super::{Scheduler, Shared, with_active};
 use crate::inspect::age;
 use crate::record;
+use crate::runtime::outside::{self, Emplace, Push};
 use crate::task::spans::{self, Made};
 use crate::task::{Id, JoinError, JoinHandle};
 
@@ -34,7 +36,7 @@ pub(super) fn spawn_to<F, H>(
     id: Id,
     site: &'static Location<'static>,
     push_here: impl FnOnce(&Scheduler, TaskRef),
-    push_elsewhere: impl FnOnce(TaskRef) -> bool,
+    push_elsewhere: impl Fn(TaskRef) -> bool,
 ) -> JoinHandle<F::Output>
 where
     F: Future + 'static,
@@ -54,40 +56,24 @@ where
             push_here(scheduler, task);
             JoinHandle::new(join)
         }
-        _ => spawn_from_elsewhere::<F, H>(shared, future, id, site, push_elsewhere),
+        // SAFETY: [I3] the memory is new. A future that is not `Send` is only spawned by the thread that the scheduler is bound to.
+        _ => unsafe {
+            let make = &mut |layout, emplace: Emplace<'_>| (shared.linked.make_elsewhere)(shared, layout, emplace, &push_elsewhere);
+            outside::spawn::<F, H>(future, id, site, make)
+        },
     })
 }
 
-/// Starts a task that is not in the slab of the scheduler; `push` queues it, which succeeds unless the runtime ends.
-#[cold]
-fn spawn_from_elsewhere<F, H>(
-    shared: &Arc<Shared>,
-    future: F,
-    id: Id,
-    site: &'static Location<'static>,
-    push: impl FnOnce(TaskRef) -> bool,
-) -> JoinHandle<F::Output>
-where
-    F: Future + 'static,
-    F::Output: 'static,
-    H: Home<Failure = JoinError>,
-{
-    let layout = TaskCell::<F, H>::LAYOUT;
+/// Makes and queues a task that is not in the scheduler's own slab; `push` succeeds unless the runtime ends.
+pub(super) fn make_elsewhere(shared: &Arc<Shared>, layout: Layout, emplace: Emplace<'_>, push: Push<'_>) {
     let mut place = shared.foreign_slab.lock();
     let open = !shared.inbox.is_closed() && !shared.parts.refuses_spawn();
-    let Some(slab) = place.as_mut().filter(|_| open) else {
-        drop(place);
-        return crate::task::spawn_cancelled(future, id, site);
-    };
-    let memory = slab.allocate(layout);
-    let born = age::coarse(shared.parts.clock.now());
-    // SAFETY: [I3] the memory is new. A future that is not `Send` is only spawned by the thread that the scheduler is bound to. The slab is locked, so the walk of the shutdown sees the
-    // task whole or not at all.
-    let (task, join) = unsafe { TaskCell::<F, H>::emplace(memory, future, id.number(), site, born) };
+    let Some(slab) = place.as_mut().filter(|_| open) else { return };
+    // The slab is locked, so the walk of the shutdown sees the task whole or not at all.
+    let task = emplace(slab.allocate(layout), age::coarse(shared.parts.clock.now()));
     shared.foreign_stats.spawned_from_anywhere();
     let pushed = push(task);
     drop(place);
     debug_assert!(pushed, "the inbox is closed under the same lock");
     shared.timers.driver().unpark();
-    JoinHandle::new(join)
 }

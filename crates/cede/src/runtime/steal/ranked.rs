@@ -60,7 +60,7 @@ where
     let future = Ranked::new(future, id.number(), wanted, deadline, &shared.lanes, &shared.parts.groups);
     let rank = future.rank().clone();
     let now = shared.parts.clock.now();
-    spawn_from_elsewhere::<_, RankedHome>(shared, future, id, site, |task| {
+    spawn_from_elsewhere::<_, RankedHome>(shared, future, id, site, &|task| {
         if is_driven_here(shared) {
             record::spawns(task);
         } else {
