@@ -48,7 +48,13 @@ pub(crate) fn add(runtime: Weak<dyn Inspected>) {
 
 /// All runtimes that live.
 pub(crate) fn all() -> Vec<Arc<dyn Inspected>> {
-    runtimes().iter().filter_map(Weak::upgrade).collect()
+    let mut all = Vec::new();
+    for runtime in &*runtimes() {
+        if let Some(runtime) = runtime.upgrade() {
+            all.push(runtime);
+        }
+    }
+    all
 }
 
 /// The runtime with this number.

@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use cede_context::holder::Awaited;
 use cede_core::task::TaskRef;
 
-use super::{Lanes, Rank, Scheduler, Turns, inherit};
+use super::{CpuGroupMetrics, Lanes, Rank, Scheduler, Turns, Usages, inherit};
 
 /// A task, and whether it has a rank.
 type Next = Option<(TaskRef, bool)>;
@@ -24,6 +24,7 @@ struct Linked {
     begins: fn(Awaited, u64),
     ends: fn(Awaited, u64),
     released: fn(u64),
+    groups: fn(&Usages) -> Vec<CpuGroupMetrics>,
 }
 
 static LINKED: OnceLock<&'static Linked> = OnceLock::new();
@@ -39,6 +40,7 @@ pub(super) fn link() {
         begins: inherit::begins,
         ends: inherit::ends,
         released: inherit::released,
+        groups: Usages::all,
     };
     LINKED.get_or_init(|| &ALL);
 }
@@ -93,4 +95,8 @@ pub(crate) fn ends(what: Awaited, waiter: u64) {
     if let Some(linked) = LINKED.get() {
         (linked.ends)(what, waiter);
     }
+}
+
+pub(super) fn groups(usages: &Usages) -> Vec<CpuGroupMetrics> {
+    LINKED.get().map(|linked| (linked.groups)(usages)).unwrap_or_default()
 }

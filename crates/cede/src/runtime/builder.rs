@@ -12,7 +12,7 @@ use cede_sync::Notify;
 
 use super::handle::SchedulerHandle;
 use super::panics::{self, Panics, TaskPanic};
-use super::parts::{Hook, Hooks, Names, Parts, Rescue};
+use super::parts::{Hook, Hooks, Names, Parts, Rescue, RunsTasks};
 use super::placement::Placement;
 use super::{Handle, Id, LocalOptions, LocalRuntime, Ready, Runtime, local, steal};
 use crate::blocking::{Blocking, pool};
@@ -51,7 +51,7 @@ pub struct Builder {
     name: Option<Arc<str>>,
     unhandled_panic: UnhandledPanic,
     /// `None` until somebody says so.
-    block_on_runs_tasks: bool,
+    block_on_runs_tasks: Option<RunsTasks>,
     rescue: Rescue,
     reports: Reports,
     on_task_panic: Option<panics::Listener>,
@@ -107,7 +107,7 @@ impl Builder {
             hooks: Hooks::default(),
             name: None,
             unhandled_panic: UnhandledPanic::Ignore,
-            block_on_runs_tasks: false,
+            block_on_runs_tasks: None,
             rescue: Rescue::default(),
             reports: Reports::default(),
             on_task_panic: None,
@@ -274,7 +274,7 @@ impl Builder {
     /// `block_on`, which no other thread can go on with; a future that holds a lock of `std` over an `.await` may deadlock with a task that wants it, as both would on a one-thread runtime; and
     /// tasks run on a thread for which no hook was called.
     pub fn block_on_runs_tasks(&mut self, runs: bool) -> &mut Self {
-        self.block_on_runs_tasks = runs;
+        self.block_on_runs_tasks = runs.then_some(steal::Shared::run_as_guest);
         self
     }
 
@@ -351,13 +351,13 @@ impl Builder {
     /// # drop(runtime);
     /// ```
     pub fn thread_cpus(&mut self, cpus: impl IntoIterator<Item = usize>) -> &mut Self {
-        self.placement.cpus = Some(cpus.into_iter().collect());
+        self.placement.on_cpus(cpus.into_iter().collect());
         self
     }
 
     /// How nice the same threads are to others, from −20, which gets the most of the processors, to 19. To be less nice than the process takes a privilege; without it [`build`](Self::build) returns an error.
     pub fn thread_nice(&mut self, nice: i32) -> &mut Self {
-        self.placement.nice = Some(nice);
+        self.placement.with_nice(nice);
         self
     }
 

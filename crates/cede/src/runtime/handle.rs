@@ -13,9 +13,9 @@ use cede_driver::Handle as DriverHandle;
 
 use super::context::{self, EnterGuard};
 use super::parts::Parts;
+use super::run::Main;
 use super::stats::Stats;
 use super::{Id, Refusal, RuntimeMetrics};
-use super::run::Main;
 use super::{local, steal};
 use crate::inspect::Dump;
 use crate::rank::Wanted;

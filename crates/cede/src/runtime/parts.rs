@@ -15,12 +15,15 @@ use crate::order;
 use crate::rank::Usages;
 use crate::record::{self, Recorder};
 use crate::runtime::panics::{Panicked, Panics, Untold};
-use crate::runtime::run::shielded;
-use crate::runtime::{Id, context};
+use crate::runtime::run::{Main, shielded};
+use crate::runtime::{Id, context, steal};
 use crate::sim::{BlockedTask, Deadlock};
 
 /// A function of the user's that is called at certain moments.
 pub(crate) type Hook = Arc<dyn Fn() + Send + Sync>;
+
+/// Runs the main future, and tasks meanwhile; `false` if another thread does.
+pub(crate) type RunsTasks = fn(&Arc<steal::Shared>, Main<'_>) -> bool;
 
 /// The parts of a runtime that do not depend on its scheduler.
 pub(crate) struct Parts {
@@ -57,7 +60,7 @@ pub(crate) struct Parts {
     /// Those who want to know when that begins.
     pub(crate) drain_begins: Notify,
     /// Whether a thread in `block_on` of a work-stealing runtime is a guest worker.
-    pub(crate) block_on_runs_tasks: bool,
+    pub(crate) block_on_runs_tasks: Option<RunsTasks>,
 }
 
 /// When a worker is taken from a thread that is stuck in a task.

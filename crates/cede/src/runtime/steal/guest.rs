@@ -33,11 +33,19 @@ impl Shared {
         if nested {
             return with_active(|active| drive_nested(active.expect("just seen"), main));
         }
-        let guest = if self.parts.block_on_runs_tasks { self.guest.lock().enter() } else { None };
-        match guest {
-            Some(worker) => Guest::enter(worker).drive(main),
-            None => poll_only(self, main, &Signal::new(None), Who::Outsider),
+        if let Some(run) = self.parts.block_on_runs_tasks
+            && run(self, main)
+        {
+            return;
         }
+        poll_only(self, main, &Signal::new(None), Who::Outsider);
+    }
+
+    /// Runs the future as the guest, and tasks meanwhile; `false` if another thread is the guest. Reached by the setting in `Parts` only, so that just the programs have it that want it.
+    pub(crate) fn run_as_guest(self: &Arc<Self>, main: Main<'_>) -> bool {
+        let Some(worker) = self.guest.lock().enter() else { return false };
+        Guest::enter(worker).drive(main);
+        true
     }
 
     /// The runtime ends: the guest's worker stops, at once if nobody has it, else when its thread comes round.
@@ -154,9 +162,7 @@ impl Guest {
         let mut cx = Context::from_waker(&waker);
         loop {
             record::polls_main();
-            if signal.take()
-                && budget::with_initial(|| main(&mut cx)).is_ready()
-            {
+            if signal.take() && budget::with_initial(|| main(&mut cx)).is_ready() {
                 return;
             }
             if is_closing() {
@@ -167,7 +173,7 @@ impl Guest {
             }
             if shared.idle.parked_count() == 0 {
                 worker.give_away();
-            } else if worker.tick_until(|| signal.woken.load(Ordering::Relaxed) || is_closing()).polled > 0 {
+            } else if worker.tick_until(&|| signal.woken.load(Ordering::Relaxed) || is_closing()).polled > 0 {
                 continue;
             }
             if !signal.is_set() && !is_closing() {
@@ -216,9 +222,7 @@ fn poll_only(shared: &Shared, main: Main<'_>, signal: &Arc<Signal>, who: Who) {
     let waker = Waker::from(signal.clone());
     let mut cx = Context::from_waker(&waker);
     loop {
-        if signal.take()
-            && budget::with_initial(|| main(&mut cx)).is_ready()
-        {
+        if signal.take() && budget::with_initial(|| main(&mut cx)).is_ready() {
             return;
         }
         if !signal.is_set() {
@@ -251,7 +255,8 @@ fn drive_nested(worker: &Worker, main: Main<'_>) {
         }
         record::polls_main();
         if signal.take()
-            && desk::with_current(|desk| desk.expect("a worker is run at a desk").turn(|| budget::with_initial(|| main(&mut cx)))).is_ready()
+            && desk::with_current(|desk| desk.expect("a worker is run at a desk").turn(|| budget::with_initial(|| main(&mut cx))))
+                .is_ready()
         {
             record::resumes();
             return;
@@ -261,7 +266,7 @@ fn drive_nested(worker: &Worker, main: Main<'_>) {
         }
         // As a poll of a task. What the future asks for may be what only the driver can bring.
         worker.polled_future();
-        if posts::aside(|| worker.tick_until(|| signal.woken.load(Ordering::Relaxed))).polled > 0 || signal.is_set() {
+        if posts::aside(|| worker.tick_until(&|| signal.woken.load(Ordering::Relaxed))).polled > 0 || signal.is_set() {
             continue;
         }
         assert!(!shared.closing.load(Ordering::SeqCst), "{ENDED_WHILE_NESTED}");
