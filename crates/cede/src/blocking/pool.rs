@@ -106,7 +106,7 @@ pub(crate) struct Config {
     pub(crate) on_start: Option<Hook>,
     /// Called by each thread after its last job.
     pub(crate) on_stop: Option<Hook>,
-    pub(crate) placement: Placement,
+    pub(crate) placement: Arc<Placement>,
     /// Creates threads; by default, [`thread::Builder::spawn`].
     pub(crate) spawner: Spawner,
 }
@@ -121,7 +121,7 @@ impl Default for Config {
             name: Arc::new(|| "cede-blocking".to_owned()),
             on_start: None,
             on_stop: None,
-            placement: Placement::default(),
+            placement: Arc::default(),
             spawner: Arc::new(sys::thread::spawn),
         }
     }
@@ -290,6 +290,7 @@ impl<J: Job> Pool<J> {
 }
 
 impl<J: Job> Shared<J> {
+    #[inline(never)]
     fn lock(&self) -> MutexGuard<'_, State<J>> {
         // [I3] nothing panics under the lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -33,6 +33,7 @@ pub(crate) trait Inspected: Send + Sync {
 
 static RUNTIMES: Mutex<Vec<Weak<dyn Inspected>>> = Mutex::new(Vec::new());
 
+#[inline(never)]
 fn runtimes() -> MutexGuard<'static, Vec<Weak<dyn Inspected>>> {
     RUNTIMES.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -47,20 +47,20 @@ pub struct Builder {
     thread_name: ThreadName,
     event_interval: u32,
     start_paused: bool,
-    hooks: Hooks,
+    hooks: Arc<Hooks>,
     name: Option<Arc<str>>,
     unhandled_panic: UnhandledPanic,
     /// `None` until somebody says so.
     block_on_runs_tasks: Option<RunsTasks>,
     rescue: Rescue,
-    reports: Reports,
+    reports: Arc<Reports>,
     on_task_panic: Option<panics::Listener>,
     pub(crate) flight_recorder: FlightRecorder,
     descriptors: bool,
     timers: bool,
     /// In a lock, so that a builder can be looked at from several threads.
     policy: Option<Mutex<(Box<dyn Policy>, Ready)>>,
-    placement: Placement,
+    placement: Arc<Placement>,
 }
 
 /// What a runtime does when a task panics.
@@ -104,18 +104,18 @@ impl Builder {
             thread_name: Arc::new(|| "cede-worker".into()),
             event_interval: 61,
             start_paused: false,
-            hooks: Hooks::default(),
+            hooks: Arc::default(),
             name: None,
             unhandled_panic: UnhandledPanic::Ignore,
             block_on_runs_tasks: None,
             rescue: Rescue::default(),
-            reports: Reports::default(),
+            reports: Arc::default(),
             on_task_panic: None,
             flight_recorder: FlightRecorder::off(),
             descriptors: false,
             timers: false,
             policy: None,
-            placement: Placement::default(),
+            placement: Arc::default(),
         }
     }
 
@@ -187,25 +187,25 @@ impl Builder {
 
     /// Called on each thread of the runtime when it starts.
     pub fn on_thread_start<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
-        self.hooks.thread_start = Some(Arc::new(hook));
+        Arc::make_mut(&mut self.hooks).thread_start = Some(Arc::new(hook));
         self
     }
 
     /// Called on each thread of the runtime before it ends.
     pub fn on_thread_stop<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
-        self.hooks.thread_stop = Some(Arc::new(hook));
+        Arc::make_mut(&mut self.hooks).thread_stop = Some(Arc::new(hook));
         self
     }
 
     /// Called when a worker has nothing to do, before it sleeps.
     pub fn on_thread_park<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
-        self.hooks.thread_park = Some(Arc::new(hook));
+        Arc::make_mut(&mut self.hooks).thread_park = Some(Arc::new(hook));
         self
     }
 
     /// Called when a worker has been woken.
     pub fn on_thread_unpark<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
-        self.hooks.thread_unpark = Some(Arc::new(hook));
+        Arc::make_mut(&mut self.hooks).thread_unpark = Some(Arc::new(hook));
         self
     }
 
@@ -290,8 +290,8 @@ impl Builder {
     /// How long a poll may take before something is said about it, 100 ms by default; see [`Stall`](super::Stall). What runs on a one-thread runtime is watched after five seconds, so that short
     /// programs get no second thread; from the beginning if this or [`Builder::on_stall`] was called.
     pub fn stall_after(&mut self, after: Duration) -> &mut Self {
-        self.reports.stall_after = after;
-        self.reports.asked_for = true;
+        self.reports_mut().stall_after = after;
+        self.reports_mut().asked_for = true;
         self
     }
 
@@ -302,8 +302,8 @@ impl Builder {
     where
         F: Fn(&Stall) + Send + Sync + 'static,
     {
-        self.reports.on_stall = Some(Arc::new(report));
-        self.reports.asked_for = true;
+        self.reports_mut().on_stall = Some(Arc::new(report));
+        self.reports_mut().asked_for = true;
         self
     }
 
@@ -315,8 +315,8 @@ impl Builder {
     where
         F: Fn(&Deadlock) + Send + Sync + 'static,
     {
-        self.reports.on_deadlock = Some(Arc::new(report));
-        self.reports.asked_for = true;
+        self.reports_mut().on_deadlock = Some(Arc::new(report));
+        self.reports_mut().asked_for = true;
         self
     }
 
@@ -351,13 +351,13 @@ impl Builder {
     /// # drop(runtime);
     /// ```
     pub fn thread_cpus(&mut self, cpus: impl IntoIterator<Item = usize>) -> &mut Self {
-        self.placement.on_cpus(cpus.into_iter().collect());
+        Arc::make_mut(&mut self.placement).on_cpus(cpus.into_iter().collect());
         self
     }
 
     /// How nice the same threads are to others, from −20, which gets the most of the processors, to 19. To be less nice than the process takes a privilege; without it [`build`](Self::build) returns an error.
     pub fn thread_nice(&mut self, nice: i32) -> &mut Self {
-        self.placement.with_nice(nice);
+        Arc::make_mut(&mut self.placement).with_nice(nice);
         self
     }
 
@@ -401,6 +401,10 @@ impl Builder {
         self.placement.check()?;
         let shared = self.build_one_thread(Some(std::thread::current().id()))?;
         Ok(LocalRuntime::from_runtime(Runtime::from_handle(Handle::new(SchedulerHandle::Local(shared)))))
+    }
+
+    fn reports_mut(&mut self) -> &mut Reports {
+        Arc::make_mut(&mut self.reports)
     }
 
     fn build_current_thread(&mut self) -> io::Result<SchedulerHandle> {

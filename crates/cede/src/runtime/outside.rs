@@ -1,11 +1,10 @@
 //! Spawning from threads that run no worker of the runtime. What depends on the type of the future is as little as can be: everything else is compiled once.
 
-use std::alloc::Layout;
 use std::future::Future;
 use std::panic::Location;
 use std::ptr::NonNull;
 
-use cede_core::task::{Cell, Home, TaskRef};
+use cede_core::task::{Join, TaskRef};
 
 use crate::task::{Id, JoinError, JoinHandle};
 
@@ -15,28 +14,32 @@ pub(crate) type Emplace<'a> = &'a mut dyn FnMut(NonNull<u8>, u32) -> TaskRef;
 /// Queues a new task; says whether that was possible.
 pub(crate) type Push<'a> = &'a dyn Fn(TaskRef) -> bool;
 
+/// [`Cell::emplace`](cede_core::task::Cell::emplace) for a home.
+pub(crate) type EmplaceOf<F> =
+    unsafe fn(NonNull<u8>, F, u64, &'static Location<'static>, u32) -> (TaskRef, Join<<F as Future>::Output, JoinError>);
+
 /// Starts a task for which `make` finds memory and a queue, unless the runtime ends: then it is cancelled.
 ///
 /// # Safety
-/// The memory that `make` gives is as [`Cell::emplace`] wants it, and `make` queues what it gets for it. A future that is not `Send` is spawned by the thread that will run it.
+/// The memory that `make` gives is as `emplace_of` wants it, and `make` queues what it gets for it. A future that is not `Send` is spawned by the thread that will run it.
 #[cold]
-pub(crate) unsafe fn spawn<F, H>(
+pub(crate) unsafe fn spawn<F>(
     future: F,
     id: Id,
     site: &'static Location<'static>,
-    make: &mut dyn FnMut(Layout, Emplace<'_>),
+    emplace_of: EmplaceOf<F>,
+    make: &mut dyn FnMut(Emplace<'_>),
 ) -> JoinHandle<F::Output>
 where
     F: Future + 'static,
     F::Output: 'static,
-    H: Home<Failure = JoinError>,
 {
     let mut future = Some(future);
     let mut join = None;
-    make(Cell::<F, H>::LAYOUT, &mut |memory, born| {
+    make(&mut |memory, born| {
         let future = future.take().expect("a task is made once");
         // SAFETY: the caller's contract.
-        let (task, made) = unsafe { Cell::<F, H>::emplace(memory, future, id.number(), site, born) };
+        let (task, made) = unsafe { emplace_of(memory, future, id.number(), site, born) };
         join = Some(made);
         task
     });

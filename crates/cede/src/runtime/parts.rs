@@ -34,7 +34,7 @@ pub(crate) struct Parts {
     pub(crate) event_interval: u32,
     /// But not more often than this while tasks are running.
     pub(crate) driver_interval_ns: u64,
-    pub(crate) hooks: Hooks,
+    pub(crate) hooks: Arc<Hooks>,
     pub(crate) names: Names,
     pub(crate) simulated: bool,
     /// Whether sockets, pipes, processes and signals may be used.
@@ -50,7 +50,7 @@ pub(crate) struct Parts {
     pub(crate) panic_ends_it: Notify,
     pub(crate) panics: Panics,
     pub(crate) rescue: Rescue,
-    pub(crate) reports: Reports,
+    pub(crate) reports: Arc<Reports>,
     pub(crate) reported: Reported,
     pub(crate) recorder: Arc<Recorder>,
     /// What the groups of tasks had of its time.

@@ -332,8 +332,12 @@ where
     F::Output: Send + 'static,
     H: Home<Failure = JoinError>,
 {
+    let layout = TaskCell::<F, H>::LAYOUT;
     // SAFETY: the memory is new, and the future is `Send`.
-    unsafe { outside::spawn::<F, H>(future, id, site, &mut |layout, emplace: Emplace<'_>| shared.make_elsewhere(layout, emplace, push)) }
+    unsafe {
+        let make = &mut |emplace: Emplace<'_>| shared.make_elsewhere(layout, emplace, push);
+        outside::spawn::<F>(future, id, site, TaskCell::<F, H>::emplace, make)
+    }
 }
 
 impl Shared {

@@ -418,6 +418,7 @@ impl<S: Shared> Slab<S> {
     }
 
     /// A live task's reference by its place, for walks during which tasks come and go. `None` ends the chunk, then the slab.
+    #[inline(never)]
     fn cell(&self, chunk: usize, index: usize) -> Option<Option<TaskRef>> {
         let pointer = *self.census.chunks().get(chunk)?;
         // SAFETY: [I2] we own the slab and so its chunks.

@@ -86,7 +86,7 @@ where
 impl Shared {
     /// Fails if the runtime ends, which will drop the future itself.
     fn push_ranked(&self, task: TaskRef, rank: &Arc<Rank>) -> bool {
-        self.lanes.push(task, rank, self.parts.clock.now()).is_ok()
+        linked::push(&self.lanes, task, rank, self.parts.clock.now()).is_ok()
     }
 }
 

@@ -58,8 +58,8 @@ where
         }
         // SAFETY: [I3] the memory is new. A future that is not `Send` is only spawned by the thread that the scheduler is bound to.
         _ => unsafe {
-            let make = &mut |layout, emplace: Emplace<'_>| (shared.linked.make_elsewhere)(shared, layout, emplace, &push_elsewhere);
-            outside::spawn::<F, H>(future, id, site, make)
+            let make = &mut |emplace: Emplace<'_>| (shared.linked.make_elsewhere)(shared, layout, emplace, &push_elsewhere);
+            outside::spawn::<F>(future, id, site, TaskCell::<F, H>::emplace, make)
         },
     })
 }

@@ -24,6 +24,7 @@ use cede_core::task::{Header, Sighting};
 /// All censuses of the process.
 static ALL: Mutex<Vec<Weak<Census>>> = Mutex::new(Vec::new());
 
+#[inline(never)]
 fn all() -> MutexGuard<'static, Vec<Weak<Census>>> {
     ALL.lock().unwrap_or_else(PoisonError::into_inner)
 }
