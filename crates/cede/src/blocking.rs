@@ -166,7 +166,7 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    handle.spawn_at(Once(Some(job)), site)
+    handle.spawn_rarely_at(Once(Some(job)), site)
 }
 
 /// Ends a task before it began, because its runtime is being shut down.
@@ -244,7 +244,7 @@ pub(crate) struct BlockingJob {
     /// Set if shutting the runtime down runs it, instead of cancelling it.
     promised: Option<Promised>,
     /// Dropped after the closure's result has been published.
-    _hold: Option<PausedClock>,
+    _hold: Option<Box<PausedClock>>,
 }
 
 /// While a closure is under way, a paused clock does not run away from it. Then the runtime, which sleeps for as long as that takes, is woken to look at the clock again.
@@ -290,7 +290,7 @@ impl pool::Job for BlockingJob {
 impl BlockingJob {
     fn new(task: TaskRef, handle: &Handle, promised: Option<Promised>) -> Self {
         let clock = &handle.parts().clock;
-        let hold = clock.is_paused().then(|| PausedClock { hold: Some(clock.hold()), driver: handle.driver() });
+        let hold = clock.is_paused().then(|| Box::new(PausedClock { hold: Some(clock.hold()), driver: handle.driver() }));
         Self { task, handle: handle.clone(), promised, _hold: hold }
     }
 

@@ -64,6 +64,7 @@ mod worker;
 mod tests;
 
 use crate::runtime::placement::Placement;
+use crate::runtime::run::shielded;
 use crate::sys;
 use state::{Act, State, Worker};
 
@@ -378,13 +379,7 @@ impl<J: Job> Shared<J> {
 
 /// Runs user code, whose panic ends nothing of ours. (I3)
 fn contain(code: impl FnOnce()) {
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(code)) {
-        // A payload whose drop panics gives another payload; that one is leaked.
-        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            std::mem::forget(again);
-        }
-    }
+    let _panicked = shielded(code);
 }
 
 impl<J: Job> Clone for Pool<J> {

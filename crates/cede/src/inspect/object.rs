@@ -33,31 +33,49 @@ pub(super) fn peer_of(wait: Wait) -> Option<u64> {
 /// `now` is the time of the task's runtime, in nanoseconds.
 pub(super) fn describe(wait: Wait, now: Option<u64>) -> String {
     let object = wait.object;
-    let what = match wait.kind {
-        WaitKind::Yield => return "its next turn: it gave way to others".to_owned(),
-        WaitKind::Budget => return "its next turn: its budget was spent".to_owned(),
+    let (what, said) = match wait.kind {
+        WaitKind::Yield => ("its next turn: it gave way to others", Said::Alone),
+        WaitKind::Budget => ("its next turn: its budget was spent", Said::Alone),
         WaitKind::Timer => return timer(object, now),
-        WaitKind::Read => return descriptor::describe(object) + " to become readable",
-        WaitKind::Write => return descriptor::describe(object) + " to become writable",
-        WaitKind::Join if object == 0 => return "any of its children to end".to_owned(),
-        WaitKind::Join => return numbered("task", object, " to end"),
-        WaitKind::Blocking => return numbered("closure", object, " on a blocking thread"),
-        WaitKind::Process => return numbered("child process", object, " to end"),
-        WaitKind::Signal => return numbered("signal", object, ""),
-        WaitKind::Mutex => "mutex",
-        WaitKind::RwLock => "read-write lock",
-        WaitKind::Once => "once cell",
-        WaitKind::Semaphore => "permits of semaphore",
-        WaitKind::Notify => "a notification of",
-        WaitKind::Oneshot => "the value of oneshot channel",
-        WaitKind::Receive => "a message of channel",
-        WaitKind::Send => "room in channel",
-        WaitKind::Watch => "a new value in watch channel",
-        WaitKind::Pipe => "the other side of in-memory pipe",
-        WaitKind::Barrier => "the others at barrier",
-        WaitKind::Cancellation => "the cancellation of token",
-        _ => return "something that is not cede's".to_owned(),
+        WaitKind::Read | WaitKind::Write => {
+            return descriptor::describe(object) + if wait.kind == WaitKind::Read { " to become readable" } else { " to become writable" };
+        }
+        WaitKind::Join if object == 0 => ("any of its children to end", Said::Alone),
+        WaitKind::Join => ("task", Said::Number(" to end")),
+        WaitKind::Blocking => ("closure", Said::Number(" on a blocking thread")),
+        WaitKind::Process => ("child process", Said::Number(" to end")),
+        WaitKind::Signal => ("signal", Said::Number("")),
+        WaitKind::Mutex => ("mutex", Said::Object),
+        WaitKind::RwLock => ("read-write lock", Said::Object),
+        WaitKind::Once => ("once cell", Said::Object),
+        WaitKind::Semaphore => ("permits of semaphore", Said::Object),
+        WaitKind::Notify => ("a notification of", Said::Object),
+        WaitKind::Oneshot => ("the value of oneshot channel", Said::Object),
+        WaitKind::Receive => ("a message of channel", Said::Object),
+        WaitKind::Send => ("room in channel", Said::Object),
+        WaitKind::Watch => ("a new value in watch channel", Said::Object),
+        WaitKind::Pipe => ("the other side of in-memory pipe", Said::Object),
+        WaitKind::Barrier => ("the others at barrier", Said::Object),
+        WaitKind::Cancellation => ("the cancellation of token", Said::Object),
+        _ => ("something that is not cede's", Said::Alone),
     };
+    match said {
+        Said::Alone => what.to_owned(),
+        Said::Number(after) => numbered(what, object, after),
+        Said::Object => shared(what, wait),
+    }
+}
+
+/// What follows the name of the thing that a task waits for.
+enum Said {
+    Alone,
+    Number(&'static str),
+    Object,
+}
+
+/// An object that tasks share, and who else is known to have to do with it.
+fn shared(what: &str, wait: Wait) -> String {
+    let object = wait.object;
     let mut text = format!("{what} {object:#x}");
     if let Some(task) = holder_of(wait) {
         text += &numbered(", held by task", task, "");
@@ -73,6 +91,7 @@ pub(super) fn describe(wait: Wait, now: Option<u64>) -> String {
     text
 }
 
+#[inline(never)]
 fn numbered(before: &str, number: u64, after: &str) -> String {
     format!("{before} {number}{after}")
 }

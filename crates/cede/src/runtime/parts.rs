@@ -1,8 +1,9 @@
 //! What all schedulers have.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::fmt::Debug;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use cede_core::lock::Lock;
@@ -146,19 +147,43 @@ impl Parts {
 
 /// The names of the tasks that have one. Few tasks do, so the others pay nothing for it.
 #[derive(Debug, Default)]
-pub(crate) struct Names(Lock<HashMap<u64, Arc<str>>>);
+pub(crate) struct Names(OnceLock<Box<dyn Named>>);
 
 impl Names {
     pub(crate) fn set(&self, id: u64, name: Arc<str>) {
+        self.0.get_or_init(|| Box::new(Table::default())).set(id, name);
+    }
+
+    pub(crate) fn get(&self, id: u64) -> Option<Arc<str>> {
+        self.0.get()?.get(id)
+    }
+
+    pub(crate) fn remove(&self, id: u64) -> Option<Arc<str>> {
+        self.0.get()?.remove(id)
+    }
+}
+
+/// The names, where there are some: programs that give none have no table.
+trait Named: Debug + Send + Sync {
+    fn set(&self, id: u64, name: Arc<str>);
+    fn get(&self, id: u64) -> Option<Arc<str>>;
+    fn remove(&self, id: u64) -> Option<Arc<str>>;
+}
+
+#[derive(Debug, Default)]
+struct Table(Lock<HashMap<u64, Arc<str>>>);
+
+impl Named for Table {
+    fn set(&self, id: u64, name: Arc<str>) {
         let before = self.0.lock().insert(id, name);
         drop(before);
     }
 
-    pub(crate) fn get(&self, id: u64) -> Option<Arc<str>> {
+    fn get(&self, id: u64) -> Option<Arc<str>> {
         self.0.lock().get(&id).cloned()
     }
 
-    pub(crate) fn remove(&self, id: u64) -> Option<Arc<str>> {
+    fn remove(&self, id: u64) -> Option<Arc<str>> {
         self.0.lock().remove(&id)
     }
 }

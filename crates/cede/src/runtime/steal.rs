@@ -318,6 +318,22 @@ where
     }
 }
 
+/// The same for what is spawned rarely: but for the future itself, it is compiled once.
+pub(crate) fn spawn_rarely<F>(shared: &Arc<Shared>, future: F, site: &'static Location<'static>) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let layout = TaskCell::<F, StealHome>::LAYOUT;
+    let id = Id::next();
+    spans::spawns::<F>(id, site, layout.size(), Made::Task);
+    // SAFETY: the memory is new, and the future is `Send`.
+    unsafe {
+        let make = &mut |emplace: Emplace<'_>| shared.make(layout, emplace);
+        outside::spawn::<F>(future, id, site, TaskCell::<F, StealHome>::emplace, make)
+    }
+}
+
 /// Starts a task that is not in the slab of a worker; `push` queues it, which succeeds unless the runtime ends.
 #[cold]
 fn spawn_from_elsewhere<F, H>(
@@ -386,6 +402,26 @@ impl Shared {
     /// How often a sleeping worker had to be interrupted.
     pub(crate) fn interrupts(&self) -> u64 {
         self.remotes.iter().filter_map(|remote| remote.timers.as_ref()).map(|timers| timers.driver().interrupts()).sum()
+    }
+
+    /// Makes and queues a task where this thread may.
+    fn make(self: &Arc<Self>, layout: Layout, emplace: Emplace<'_>) {
+        let here = with_active(|active| {
+            let own = |worker: &&Worker| worker.is_of(self) && !worker.slab(|slab| slab.is_frozen());
+            let Some(worker) = active.filter(own) else { return false };
+            let memory = worker.slab(|slab| slab.allocate(layout));
+            let task = emplace(memory, age::coarse(worker.polled_at()));
+            worker.stats().spawned();
+            record::spawns(task);
+            worker.push_woken(task);
+            true
+        });
+        if !here {
+            self.make_elsewhere(layout, emplace, &|task| {
+                record::spawns_outside(&self.parts, &self.foreign_stats.samples, task);
+                self.inject.push(task).is_ok()
+            });
+        }
     }
 
     /// Makes and queues a task that is not in the slab of a worker.

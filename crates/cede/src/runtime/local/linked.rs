@@ -17,6 +17,7 @@ pub(crate) struct Linked {
     pub(super) schedule: fn(&Arc<Shared>, TaskRef),
     pub(super) wake_and_release: home::OfReference,
     pub(super) free: home::OfReference,
+    pub(super) make: fn(&Arc<Shared>, Layout, Emplace<'_>),
     pub(super) make_elsewhere: fn(&Arc<Shared>, Layout, Emplace<'_>, Push<'_>),
     pub(super) push_by_policy: fn(&Scheduler, TaskRef),
 }
@@ -27,6 +28,7 @@ pub(super) static LINKED: Linked = Linked {
     schedule: home::schedule,
     wake_and_release: home::wake_and_release,
     free: home::free,
+    make: spawn::make,
     make_elsewhere: spawn::make_elsewhere,
     push_by_policy: Scheduler::rank_and_push,
 };

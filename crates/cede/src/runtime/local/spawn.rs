@@ -64,6 +64,42 @@ where
     })
 }
 
+/// The same for what is spawned rarely: but for the future itself, it is compiled once.
+pub(crate) fn spawn_rarely<F>(shared: &Arc<Shared>, future: F, site: &'static Location<'static>) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let layout = TaskCell::<F, LocalHome>::LAYOUT;
+    let id = Id::next();
+    spans::spawns::<F>(id, site, layout.size(), Made::Task);
+    // SAFETY: [I3] the memory is new. A future that is not `Send` is only spawned by the thread that the scheduler is bound to.
+    unsafe {
+        let make = &mut |emplace: Emplace<'_>| (shared.linked.make)(shared, layout, emplace);
+        outside::spawn::<F>(future, id, site, TaskCell::<F, LocalHome>::emplace, make)
+    }
+}
+
+/// Makes and queues a task where this thread may.
+pub(super) fn make(shared: &Arc<Shared>, layout: Layout, emplace: Emplace<'_>) {
+    let here = with_active(|active| {
+        let own = |scheduler: &&Scheduler| Arc::ptr_eq(&scheduler.shared, shared) && !scheduler.slab(|slab| slab.is_frozen());
+        let Some(scheduler) = active.filter(own) else { return false };
+        let memory = scheduler.slab(|slab| slab.allocate(layout));
+        let task = emplace(memory, age::coarse(scheduler.seen_at.get()));
+        shared.stats.spawned();
+        record::spawns(task);
+        scheduler.push(task);
+        true
+    });
+    if !here {
+        make_elsewhere(shared, layout, emplace, &|task| {
+            record::spawns_outside(&shared.parts, &shared.foreign_stats.samples, task);
+            shared.push_to_inbox(task)
+        });
+    }
+}
+
 /// Makes and queues a task that is not in the scheduler's own slab; `push` succeeds unless the runtime ends.
 pub(super) fn make_elsewhere(shared: &Arc<Shared>, layout: Layout, emplace: Emplace<'_>, push: Push<'_>) {
     let mut place = shared.foreign_slab.lock();
