@@ -116,7 +116,7 @@ where
         return Ok(spawn_simulated(handle, job, site));
     }
     // If the runtime has ended, the handle gives a cancelled error.
-    Ok(submit(&handle.parts().blocking.pool, handle, job, site, false)?.0)
+    Ok(submit(&handle.parts().blocking.pool, handle, job, site, None)?.0)
 }
 
 /// Gives a job to a pool; says whether it was accepted, which it is not by a pool that is shut down.
@@ -125,31 +125,39 @@ fn submit<F, R>(
     handle: &Handle,
     job: F,
     site: &'static Location<'static>,
-    mandatory: bool,
+    promised: Option<Promised>,
 ) -> io::Result<(JoinHandle<R>, bool)>
 where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let (job, join) = prepare(handle, job, site, mandatory);
-    let Err(refused) = pool.submit(job) else { return Ok((join, true)) };
+    let (job, join) = prepare(handle, job, site, promised);
+    Ok((join, hand_in(pool, job)?))
+}
+
+/// Whether the pool has accepted it.
+fn hand_in(pool: &pool::Pool<BlockingJob>, job: BlockingJob) -> io::Result<bool> {
+    let Err(refused) = pool.submit(job) else { return Ok(true) };
     let (job, no_thread) = refused.into_parts();
     job.abandon();
-    no_thread.map_or(Ok((join, false)), Err)
+    no_thread.map_or(Ok(false), Err)
 }
 
 /// A closure as a job that some thread shall run, and the handle on it.
-pub(crate) fn prepare<F, R>(handle: &Handle, job: F, site: &'static Location<'static>, mandatory: bool) -> (BlockingJob, JoinHandle<R>)
+pub(crate) fn prepare<F, R>(
+    handle: &Handle,
+    job: F,
+    site: &'static Location<'static>,
+    promised: Option<Promised>,
+) -> (BlockingJob, JoinHandle<R>)
 where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let parts = handle.parts();
-    let hold = parts.clock.is_paused().then(|| PausedClock { hold: Some(parts.clock.hold()), driver: handle.driver() });
     let id = Id::next();
     spans::spawns::<F>(id, site, size_of::<F>(), Made::Blocking);
     let (task, join) = emplace(Once(Some(job)), id, site);
-    (BlockingJob { task, handle: handle.clone(), mandatory, _hold: hold }, JoinHandle::new(join))
+    (BlockingJob::new(task, handle, promised), JoinHandle::new(join))
 }
 
 /// Runs a closure as a task of a simulated runtime, which has no threads.
@@ -158,7 +166,7 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    handle.spawn_at(Once(Some(job)), site)
+    handle.spawn_rarely_at(Once(Some(job)), site)
 }
 
 /// Ends a task before it began, because its runtime is being shut down.
@@ -226,15 +234,17 @@ impl<F: FnOnce() -> R, R> Future for Once<F> {
     }
 }
 
+type Promised = pool::RunPromised<BlockingJob>;
+
 /// What the pool runs.
 #[derive(Debug)]
 pub(crate) struct BlockingJob {
     task: TaskRef,
     handle: Handle,
-    /// Whether shutting the runtime down runs it, instead of cancelling it.
-    mandatory: bool,
+    /// Set if shutting the runtime down runs it, instead of cancelling it.
+    promised: Option<Promised>,
     /// Dropped after the closure's result has been published.
-    _hold: Option<PausedClock>,
+    _hold: Option<Box<PausedClock>>,
 }
 
 /// While a closure is under way, a paused clock does not run away from it. Then the runtime, which sleeps for as long as that takes, is woken to look at the clock again.
@@ -269,15 +279,21 @@ impl pool::Job for BlockingJob {
     }
 
     fn cancel(self) {
-        if self.mandatory { pool::Job::run(self) } else { self.abandon() }
+        if self.promised.is_some() { pool::Job::run(self) } else { self.abandon() }
     }
 
-    fn is_promised(&self) -> bool {
-        self.mandatory
+    fn promised(&self) -> Option<Promised> {
+        self.promised
     }
 }
 
 impl BlockingJob {
+    fn new(task: TaskRef, handle: &Handle, promised: Option<Promised>) -> Self {
+        let clock = &handle.parts().clock;
+        let hold = clock.is_paused().then(|| Box::new(PausedClock { hold: Some(clock.hold()), driver: handle.driver() }));
+        Self { task, handle: handle.clone(), promised, _hold: hold }
+    }
+
     /// It will never run.
     fn abandon(self) {
         // SAFETY: as in `run`: this is the job's one turn.

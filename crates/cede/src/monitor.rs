@@ -116,6 +116,7 @@ impl Drop for Presence {
     }
 }
 
+#[inline(never)]
 fn state() -> MutexGuard<'static, State> {
     STATE.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -334,7 +334,7 @@ pub(crate) fn trace(parts: &Parts) -> Option<Trace> {
     }
     // Tasks of local sets may be anybody's.
     for census in census::of_all().into_iter().filter(|census| census.runtime().is_none() || census.runtime() == number) {
-        census.visit(|seen| {
+        census.visit(&mut |seen| {
             if let Some(task) = trace.tasks_mut().get_mut(&seen.id) {
                 task.spawned_at = Some(seen.site);
                 task.future = Some(plain_type(seen.future_type));

@@ -15,6 +15,7 @@ mod id;
 pub(crate) mod local;
 mod local_runtime;
 mod metrics;
+pub(crate) mod outside;
 mod pace;
 pub(crate) mod panics;
 pub(crate) mod parts;

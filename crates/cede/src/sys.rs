@@ -16,6 +16,7 @@ pub(crate) mod pid_fd;
 #[cfg(feature = "net")]
 pub(crate) mod pipe;
 pub(crate) mod priority;
+pub(crate) mod proc_file;
 #[cfg(feature = "net")]
 pub(crate) mod receive;
 pub(crate) mod thread;

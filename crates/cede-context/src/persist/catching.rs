@@ -8,7 +8,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 ///
 /// # Panics
 /// With the first panic of `step`, after the last call; with none if the thread unwinds already, because that would abort.
+#[inline]
 pub fn persist(mut step: impl FnMut() -> bool) {
+    call(&mut step);
+}
+
+/// The same, compiled once.
+fn call(step: &mut dyn FnMut() -> bool) {
     let mut first: Option<Box<dyn Any + Send>> = None;
     while let Err(panic) = catch_unwind(AssertUnwindSafe(|| while step() {})) {
         match first {

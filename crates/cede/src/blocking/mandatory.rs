@@ -3,6 +3,7 @@
 use std::io;
 use std::panic::Location;
 
+use super::pool::promised;
 use super::submit;
 use crate::runtime::Handle;
 use crate::task::JoinHandle;
@@ -17,6 +18,6 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let (join, accepted) = submit(&handle.parts().blocking.pool, handle, job, site, true)?;
+    let (join, accepted) = submit(&handle.parts().blocking.pool, handle, job, site, Some(promised::run))?;
     Ok(accepted.then_some(join))
 }

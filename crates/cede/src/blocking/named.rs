@@ -125,7 +125,7 @@ impl BlockingPool {
         if handle.parts().simulated {
             return Ok(super::spawn_simulated(&handle, job, site));
         }
-        match super::submit(&self.pool, &handle, job, site, false) {
+        match super::submit(&self.pool, &handle, job, site, None) {
             Ok((join, true)) => Ok(join),
             Ok((_, false)) => Err(SpawnError::Closed),
             Err(error) => Err(SpawnError::NoThread(error)),

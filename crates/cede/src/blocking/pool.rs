@@ -55,6 +55,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[cfg(any(feature = "fs", feature = "io-std"))]
+pub(super) mod promised;
 mod state;
 mod worker;
 
@@ -62,6 +64,7 @@ mod worker;
 mod tests;
 
 use crate::runtime::placement::Placement;
+use crate::runtime::run::shielded;
 use crate::sys;
 use state::{Act, State, Worker};
 
@@ -71,11 +74,17 @@ pub(crate) trait Job: Send + 'static {
     fn run(self);
     /// Called instead of `run` when the job will never run; on whichever thread found that out.
     fn cancel(self);
-    /// Whether somebody was told that it will run. Then `cancel` runs it too, and shutdown gives it a thread as long as there is time.
-    fn is_promised(&self) -> bool {
-        false
+    /// Set if somebody was told that it will run. Then `cancel` runs it too, and shutdown gives it a thread as long as there is time.
+    fn promised(&self) -> Option<RunPromised<Self>>
+    where
+        Self: Sized,
+    {
+        None
     }
 }
+
+/// Runs the promised jobs that are left at shutdown, until the time is over. Each of them brings this, so that only programs that promise something have it.
+pub(crate) type RunPromised<J> = fn(Vec<J>, Option<Instant>);
 
 /// A hook that threads of the pool call.
 pub(crate) type Hook = Arc<dyn Fn() + Send + Sync>;
@@ -98,7 +107,7 @@ pub(crate) struct Config {
     pub(crate) on_start: Option<Hook>,
     /// Called by each thread after its last job.
     pub(crate) on_stop: Option<Hook>,
-    pub(crate) placement: Placement,
+    pub(crate) placement: Arc<Placement>,
     /// Creates threads; by default, [`thread::Builder::spawn`].
     pub(crate) spawner: Spawner,
 }
@@ -113,7 +122,7 @@ impl Default for Config {
             name: Arc::new(|| "cede-blocking".to_owned()),
             on_start: None,
             on_stop: None,
-            placement: Placement::default(),
+            placement: Arc::default(),
             spawner: Arc::new(sys::thread::spawn),
         }
     }
@@ -248,11 +257,20 @@ impl<J: Job> Pool<J> {
         for worker in idle {
             worker.unpark();
         }
-        let (promised, others): (Vec<J>, Vec<J>) = queue.into_iter().partition(J::is_promised);
-        for job in others {
-            contain(|| job.cancel());
+        let mut promised = Vec::new();
+        let mut run_promised = None;
+        for job in queue {
+            match job.promised() {
+                Some(run) => {
+                    run_promised = Some(run);
+                    promised.push(job);
+                }
+                None => contain(|| job.cancel()),
+            }
         }
-        run_promised(promised, deadline);
+        if let Some(run) = run_promised {
+            run(promised, deadline);
+        }
         let joined = self.shared.wait_for_end(deadline);
         if let Some(handles) = joined {
             // Without a time limit, wait for destructors of thread-locals too.
@@ -272,29 +290,8 @@ impl<J: Job> Pool<J> {
     }
 }
 
-/// Runs the jobs that are left after shutdown. With a time limit on a thread of their own, which goes on when the time is over.
-fn run_promised<J: Job>(jobs: Vec<J>, deadline: Option<Instant>) {
-    let run = |jobs: Vec<J>| jobs.into_iter().for_each(|job| contain(|| job.run()));
-    let Some(deadline) = deadline.filter(|_| !jobs.is_empty()) else { return run(jobs) };
-    let left = Arc::new((Mutex::new(Some(jobs)), Condvar::new()));
-    let take = |left: &Mutex<Option<Vec<J>>>| left.lock().unwrap_or_else(PoisonError::into_inner).replace(Vec::new()).unwrap_or_default();
-    let theirs = left.clone();
-    let last_writes = move || {
-        run(take(&theirs.0));
-        // `None`: they are done.
-        *theirs.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        theirs.1.notify_one();
-    };
-    let thread = sys::thread::spawn(thread::Builder::new().name("cede-last-writes".to_owned()), Box::new(last_writes));
-    if thread.is_err() {
-        return run(take(&left.0));
-    }
-    let jobs = left.0.lock().unwrap_or_else(PoisonError::into_inner);
-    let patience = deadline.saturating_duration_since(Instant::now());
-    drop(left.1.wait_timeout_while(jobs, patience, |jobs| jobs.is_some()));
-}
-
 impl<J: Job> Shared<J> {
+    #[inline(never)]
     fn lock(&self) -> MutexGuard<'_, State<J>> {
         // [I3] nothing panics under the lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -382,13 +379,7 @@ impl<J: Job> Shared<J> {
 
 /// Runs user code, whose panic ends nothing of ours. (I3)
 fn contain(code: impl FnOnce()) {
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(code)) {
-        // A payload whose drop panics gives another payload; that one is leaked.
-        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            std::mem::forget(again);
-        }
-    }
+    let _panicked = shielded(code);
 }
 
 impl<J: Job> Clone for Pool<J> {

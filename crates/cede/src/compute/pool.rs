@@ -59,7 +59,7 @@ impl ComputePool {
         let join = if runtime.parts().simulated {
             blocking::spawn_simulated(&runtime, job, site)
         } else {
-            let (job, join) = blocking::prepare(&runtime, job, site, false);
+            let (job, join) = blocking::prepare(&runtime, job, site, None);
             self.threads.spawn(move || job.run());
             join
         };

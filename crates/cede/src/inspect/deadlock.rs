@@ -15,10 +15,8 @@ use std::time::{Duration, Instant};
 
 use cede_core::task::Sighting;
 
-use super::dump::Describer;
+use super::dump::{Describer, Seen, sightings};
 use super::{TaskDump, object};
-use crate::order;
-use crate::task::slab::census;
 
 /// A circle that is the same for so long will stay.
 const CONFIRM: Duration = Duration::from_millis(200);
@@ -84,39 +82,55 @@ impl fmt::Display for Deadlock {
     }
 }
 
-/// The circles among these tasks, each beginning with its smallest number.
-pub(super) fn circles(tasks: impl Iterator<Item = Sighting>, edge: impl Fn(&Sighting) -> Option<u64>) -> Vec<Vec<u64>> {
-    circles_of(tasks.filter_map(|task| Some((task.id, edge(&task)?))).collect())
-}
-
-/// The circles of edges from task to task, of which each task has one at most.
-fn circles_of(edges: Vec<(u64, u64)>) -> Vec<Vec<u64>> {
-    let edges = order::by_number(edges, |(task, _)| *task);
-    let place_of = |task: u64| edges.binary_search_by_key(&task, |(task, _)| *task).ok();
-    let mut circles = Vec::new();
+/// The circles among these tasks, which are in the order of their numbers, as places: each begins with the smallest. Of each task goes one edge at most.
+pub(super) fn circles(tasks: &[Seen], edge: fn(&Sighting) -> Option<u64>) -> Vec<Vec<usize>> {
+    // Asked once, because it changes meanwhile.
+    let mut next = Vec::with_capacity(tasks.len());
+    for (task, _) in tasks {
+        next.push(edge(task).and_then(|other| tasks.binary_search_by_key(&other, |(task, _)| task.id).ok()));
+    }
+    let mut circles: Vec<Vec<usize>> = Vec::new();
     // In which walk a task was met first.
-    let mut met = vec![None; edges.len()];
-    for start in 0..edges.len() {
+    let mut met = vec![None; tasks.len()];
+    for start in 0..tasks.len() {
         let mut at = Some(start);
         while let Some(place) = at
             && met[place].is_none()
         {
             met[place] = Some(start);
-            at = place_of(edges[place].1);
+            at = next[place];
         }
         if let Some(place) = at
             && met[place] == Some(start)
         {
-            let next = |task: &u64| place_of(*task).map(|place| edges[place].1);
-            let first = edges[place].0;
-            let rest = std::iter::successors(next(&first), next).take_while(|task| *task != first);
-            let mut circle: Vec<u64> = std::iter::once(first).chain(rest).collect();
-            let smallest = circle.iter().enumerate().min_by_key(|(_, id)| **id).map_or(0, |(index, _)| index);
-            circle.rotate_left(smallest);
-            circles.push(circle);
+            let circle = circle_of(&next, place);
+            let before = circles.iter().take_while(|other| other[0] < circle[0]).count();
+            circles.insert(before, circle);
         }
     }
-    order::by_number(circles, |circle| circle[0])
+    circles
+}
+
+/// The circle that a place is in.
+fn circle_of(next: &[Option<usize>], place: usize) -> Vec<usize> {
+    let mut circle = Vec::new();
+    let mut first = place;
+    let mut at = next[place];
+    while let Some(other) = at
+        && other != place
+    {
+        first = first.min(other);
+        at = next[other];
+    }
+    circle.push(first);
+    at = next[first];
+    while let Some(other) = at
+        && other != first
+    {
+        circle.push(other);
+        at = next[other];
+    }
+    circle
 }
 
 /// The task that this one waits for, perhaps among others.
@@ -133,12 +147,12 @@ fn waits_only_for(task: &Sighting) -> Option<u64> {
 /// Looks for deadlocks from time to time.
 #[derive(Default)]
 pub(crate) struct Search {
-    seen: Vec<Seen>,
+    seen: Vec<Suspect>,
     next: Option<Instant>,
 }
 
 /// A circle that was seen.
-struct Seen {
+struct Suspect {
     /// With how often each party had been polled.
     circle: Vec<(u64, u32)>,
     since: Instant,
@@ -158,31 +172,25 @@ impl Search {
 
     /// Looks at all tasks; returns the deadlocks that are new and certain, with the number of the first party's runtime.
     pub(crate) fn look(&mut self, now: Instant) -> Vec<(Deadlock, Option<u64>)> {
-        let mut tasks = Vec::new();
-        for census in census::of_all() {
-            census.visit(|task| {
-                // Few wait for a task.
-                if waits_only_for(&task).is_some() {
-                    tasks.push((task, census.runtime()));
-                }
-            });
-        }
-        // A walk may meet a task twice.
-        let mut tasks = order::by_number(tasks, |(task, _)| task.id);
-        tasks.dedup_by_key(|(task, _)| task.id);
-        let party = |id: &u64| tasks.binary_search_by_key(id, |(task, _)| task.id).ok().map(|place| tasks[place]);
+        // Few wait for a task.
+        let tasks = sightings(&|task, _| waits_only_for(task).is_some());
         let mut certain = Vec::new();
         let mut still = Vec::new();
-        for circle in circles(tasks.iter().map(|(task, _)| *task), waits_only_for) {
-            let parties: Vec<(Sighting, Option<u64>)> = circle.iter().filter_map(party).collect();
-            let circle: Vec<_> = parties.iter().map(|(task, _)| (task.id, task.polls)).collect();
+        for places in circles(&tasks, waits_only_for) {
+            let mut parties = Vec::with_capacity(places.len());
+            let mut circle = Vec::with_capacity(places.len());
+            for place in places {
+                let (task, _) = tasks[place];
+                parties.push(tasks[place]);
+                circle.push((task.id, task.polls));
+            }
             let before = self.seen.iter().find(|seen| seen.circle == circle);
             let (since, reported) = before.map_or((now, false), |seen| (seen.since, seen.reported));
             let is_certain = now.saturating_duration_since(since) >= CONFIRM;
             if is_certain && !reported {
                 certain.push(parties);
             }
-            still.push(Seen { circle, since, reported: is_certain || reported });
+            still.push(Suspect { circle, since, reported: is_certain || reported });
         }
         self.seen = still;
         let took = now.elapsed();
@@ -192,10 +200,15 @@ impl Search {
             return Vec::new();
         }
         let describer = Describer::new();
-        let describe = |parties: Vec<(Sighting, Option<u64>)>| {
+        let mut found = Vec::with_capacity(certain.len());
+        for parties in certain {
             let runtime = parties.first().and_then(|(_, runtime)| *runtime);
-            (Deadlock::of(parties.into_iter().map(|(task, runtime)| describer.describe(task, runtime)).collect()), runtime)
-        };
-        certain.into_iter().map(describe).collect()
+            let mut described = Vec::with_capacity(parties.len());
+            for (task, runtime) in parties {
+                described.push(describer.describe(task, runtime));
+            }
+            found.push((Deadlock::of(described), runtime));
+        }
+        found
     }
 }

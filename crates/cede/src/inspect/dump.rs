@@ -47,23 +47,23 @@ pub fn dump() -> Dump {
 impl Dump {
     /// Of one runtime, or of all.
     pub(crate) fn of(only: Option<u64>) -> Self {
-        let mut seen = Vec::new();
-        for census in census::of_all() {
-            if only.is_none() || census.runtime() == only {
-                census.visit(|task| seen.push((task, census.runtime())));
-            }
-        }
-        // A walk may meet a task twice.
-        let mut seen = order::by_number(seen, |(task, _)| task.id);
-        seen.dedup_by_key(|(task, _)| task.id);
+        let seen = sightings(&|_, runtime| only.is_none() || runtime == only);
         let describer = Describer::new();
-        let mut tasks: Vec<_> = seen.iter().map(|&(task, runtime)| describer.describe(task, runtime)).collect();
+        let mut tasks = Vec::with_capacity(seen.len());
+        for &(task, runtime) in &seen {
+            tasks.push(describer.describe(task, runtime));
+        }
         object::pair(&mut tasks);
         chain::add_to(&mut tasks);
-        tasks.extend(describer.blocking(only));
-        let circles = deadlock::circles(seen.iter().map(|&(task, _)| task), deadlock::waits_for);
-        let party = |id: &u64| seen.binary_search_by_key(id, |(task, _)| task.id).ok().map(|index| tasks[index].clone());
-        let suspected = circles.iter().map(|circle| Deadlock::of(circle.iter().filter_map(party).collect())).collect();
+        let mut suspected = Vec::new();
+        for circle in deadlock::circles(&seen, deadlock::waits_for) {
+            let mut parties = Vec::with_capacity(circle.len());
+            for place in circle {
+                parties.push(tasks[place].clone());
+            }
+            suspected.push(Deadlock::of(parties));
+        }
+        describer.add_blocking(only, &mut tasks);
         Self { tasks, runtimes: describer.runtimes(), groups: describer.groups(only), suspected }
     }
 
@@ -84,6 +84,26 @@ impl Dump {
     pub fn groups(&self) -> impl Iterator<Item = (u64, &CpuGroupMetrics)> {
         self.groups.iter().map(|(runtime, group)| (*runtime, group))
     }
+}
+
+/// A task, and its runtime.
+pub(super) type Seen = (Sighting, Option<u64>);
+
+/// The tasks of this process that are wanted, by their numbers.
+pub(super) fn sightings(wanted: &dyn Fn(&Sighting, Option<u64>) -> bool) -> Vec<Seen> {
+    let mut seen = Vec::new();
+    for census in census::of_all() {
+        let runtime = census.runtime();
+        census.visit(&mut |task| {
+            if wanted(&task, runtime) {
+                seen.push((task, runtime));
+            }
+        });
+    }
+    // A walk may meet a task twice.
+    let mut seen = order::by_number(seen, |(task, _)| task.id);
+    seen.dedup_by_key(|(task, _)| task.id);
+    seen
 }
 
 impl fmt::Display for Dump {
@@ -127,11 +147,13 @@ pub(super) struct Describer {
 
 impl Describer {
     pub(super) fn new() -> Self {
-        let polled = posts::look().into_iter().filter_map(|polls| {
-            let task = posts::see(polls.task?)?;
-            Some((task.id, polls.thread.name().map(str::to_owned)))
-        });
-        Self { running: polled.collect(), runtimes: registry::all() }
+        let mut running = Vec::new();
+        for polls in posts::look() {
+            if let Some(task) = polls.task.and_then(posts::see) {
+                running.push((task.id, polls.thread.name().map(str::to_owned)));
+            }
+        }
+        Self { running, runtimes: registry::all() }
     }
 
     pub(super) fn describe(&self, task: Sighting, runtime: Option<u64>) -> TaskDump {
@@ -165,7 +187,8 @@ impl Describer {
     }
 
     fn runtimes(&self) -> Vec<(u64, String)> {
-        let describe = |runtime: &Arc<dyn Inspected>| {
+        let mut described = Vec::with_capacity(self.runtimes.len());
+        for runtime in &self.runtimes {
             let parts = runtime.parts();
             let name = parts.name.as_ref().map(|name| format!(" \"{name}\"")).unwrap_or_default();
             let kind = match runtime.workers() {
@@ -174,16 +197,23 @@ impl Describer {
             };
             let simulated = if parts.simulated { ", simulated" } else { "" };
             let times = record::times_of(&**runtime);
-            (parts.id.number(), format!("runtime {}{name}, {kind}{simulated}{times}", parts.id))
-        };
-        self.runtimes.iter().map(describe).collect()
+            described.push((parts.id.number(), format!("runtime {}{name}, {kind}{simulated}{times}", parts.id)));
+        }
+        described
     }
 
     /// What groups did, and on which runtime.
     fn groups(&self, only: Option<u64>) -> Vec<(u64, CpuGroupMetrics)> {
-        let numbered = self.runtimes.iter().map(|runtime| (runtime.parts().id.number(), runtime.parts()));
-        let wanted = numbered.filter(|(number, _)| only.is_none_or(|only| *number == only));
-        wanted.flat_map(|(number, parts)| parts.groups.metrics().into_iter().map(move |group| (number, group))).collect()
+        let mut groups = Vec::new();
+        for parts in self.runtimes.iter().map(|runtime| runtime.parts()) {
+            let number = parts.id.number();
+            if only.is_none_or(|only| number == only) {
+                for group in parts.groups.metrics() {
+                    groups.push((number, group));
+                }
+            }
+        }
+        groups
     }
 
     /// A task is named in the runtime that it runs on; one of a local set, in any.
@@ -192,29 +222,33 @@ impl Describer {
     }
 
     /// The closures that run on blocking threads.
-    fn blocking(&self, only: Option<u64>) -> impl Iterator<Item = TaskDump> + use<'_> {
-        let runtimes = self.runtimes.iter().filter(move |own| only.is_none_or(|only| own.parts().id.number() == only));
-        runtimes.flat_map(move |runtime| {
-            let number = runtime.parts().id.number();
-            runtime.parts().blocking.running().into_iter().map(move |(id, site)| TaskDump {
-                id,
-                name: self.name_of(id),
-                runtime: Some(number),
-                spawned_at: site,
-                future: "a closure",
-                priority: Priority::Normal,
-                group: None,
-                state: State::Blocking,
-                aborted: false,
-                wait: Wait::NONE,
-                peer: None,
-                awaits: Vec::new(),
-                waits_for: String::new(),
-                waits_for_task: None,
-                other_wakers: 0,
-                polls: 0,
-                age: None,
-            })
-        })
+    fn add_blocking(&self, only: Option<u64>, tasks: &mut Vec<TaskDump>) {
+        for parts in self.runtimes.iter().map(|runtime| runtime.parts()) {
+            let number = parts.id.number();
+            if only.is_some_and(|only| number != only) {
+                continue;
+            }
+            for (id, site) in parts.blocking.running() {
+                tasks.push(TaskDump {
+                    id,
+                    name: self.name_of(id),
+                    runtime: Some(number),
+                    spawned_at: site,
+                    future: "a closure",
+                    priority: Priority::Normal,
+                    group: None,
+                    state: State::Blocking,
+                    aborted: false,
+                    wait: Wait::NONE,
+                    peer: None,
+                    awaits: Vec::new(),
+                    waits_for: String::new(),
+                    waits_for_task: None,
+                    other_wakers: 0,
+                    polls: 0,
+                    age: None,
+                });
+            }
+        }
     }
 }

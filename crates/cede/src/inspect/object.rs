@@ -2,13 +2,13 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use cede_context::holder::End;
 use cede_context::wait::{Wait, WaitKind};
 
 use super::{State, TaskDump, descriptor, holders};
+use crate::order;
 
 /// The task that has to do something before one that waits so can go on, where that is known.
 pub(super) fn holder_of(wait: Wait) -> Option<u64> {
@@ -33,29 +33,67 @@ pub(super) fn peer_of(wait: Wait) -> Option<u64> {
 /// `now` is the time of the task's runtime, in nanoseconds.
 pub(super) fn describe(wait: Wait, now: Option<u64>) -> String {
     let object = wait.object;
-    match wait.kind {
-        WaitKind::Yield => "its next turn: it gave way to others".to_owned(),
-        WaitKind::Budget => "its next turn: its budget was spent".to_owned(),
-        WaitKind::Timer => timer(object, now),
-        WaitKind::Read => format!("{} to become readable", descriptor::describe(object)),
-        WaitKind::Write => format!("{} to become writable", descriptor::describe(object)),
-        WaitKind::Join if object == 0 => "any of its children to end".to_owned(),
-        WaitKind::Join => format!("task {object} to end"),
-        WaitKind::Blocking => format!("closure {object} on a blocking thread"),
-        WaitKind::Process => format!("child process {object} to end"),
-        WaitKind::Signal => format!("signal {object}"),
-        WaitKind::Mutex | WaitKind::RwLock | WaitKind::Once => lock(wait),
-        WaitKind::Semaphore => format!("permits of semaphore {object:#x}"),
-        WaitKind::Notify => format!("a notification of {object:#x}"),
-        WaitKind::Oneshot => format!("the value of oneshot channel {object:#x}"),
-        WaitKind::Receive => known(format!("a message of channel {object:#x}"), ", to which task", peer_of(wait), " sent last"),
-        WaitKind::Send => known(format!("room in channel {object:#x}"), ", from which task", peer_of(wait), " receives"),
-        WaitKind::Watch => known(format!("a new value in watch channel {object:#x}"), ", to which task", peer_of(wait), " sent last"),
-        WaitKind::Pipe => format!("the other side of in-memory pipe {object:#x}"),
-        WaitKind::Barrier => format!("the others at barrier {object:#x}"),
-        WaitKind::Cancellation => format!("the cancellation of token {object:#x}"),
-        _ => "something that is not cede's".to_owned(),
+    let (what, said) = match wait.kind {
+        WaitKind::Yield => ("its next turn: it gave way to others", Said::Alone),
+        WaitKind::Budget => ("its next turn: its budget was spent", Said::Alone),
+        WaitKind::Timer => return timer(object, now),
+        WaitKind::Read | WaitKind::Write => {
+            return descriptor::describe(object) + if wait.kind == WaitKind::Read { " to become readable" } else { " to become writable" };
+        }
+        WaitKind::Join if object == 0 => ("any of its children to end", Said::Alone),
+        WaitKind::Join => ("task", Said::Number(" to end")),
+        WaitKind::Blocking => ("closure", Said::Number(" on a blocking thread")),
+        WaitKind::Process => ("child process", Said::Number(" to end")),
+        WaitKind::Signal => ("signal", Said::Number("")),
+        WaitKind::Mutex => ("mutex", Said::Object),
+        WaitKind::RwLock => ("read-write lock", Said::Object),
+        WaitKind::Once => ("once cell", Said::Object),
+        WaitKind::Semaphore => ("permits of semaphore", Said::Object),
+        WaitKind::Notify => ("a notification of", Said::Object),
+        WaitKind::Oneshot => ("the value of oneshot channel", Said::Object),
+        WaitKind::Receive => ("a message of channel", Said::Object),
+        WaitKind::Send => ("room in channel", Said::Object),
+        WaitKind::Watch => ("a new value in watch channel", Said::Object),
+        WaitKind::Pipe => ("the other side of in-memory pipe", Said::Object),
+        WaitKind::Barrier => ("the others at barrier", Said::Object),
+        WaitKind::Cancellation => ("the cancellation of token", Said::Object),
+        _ => ("something that is not cede's", Said::Alone),
+    };
+    match said {
+        Said::Alone => what.to_owned(),
+        Said::Number(after) => numbered(what, object, after),
+        Said::Object => shared(what, wait),
     }
+}
+
+/// What follows the name of the thing that a task waits for.
+enum Said {
+    Alone,
+    Number(&'static str),
+    Object,
+}
+
+/// An object that tasks share, and who else is known to have to do with it.
+fn shared(what: &str, wait: Wait) -> String {
+    let object = wait.object;
+    let mut text = format!("{what} {object:#x}");
+    if let Some(task) = holder_of(wait) {
+        text += &numbered(", held by task", task, "");
+    }
+    let (before, after) = match wait.kind {
+        WaitKind::Send => (", from which task", " receives"),
+        WaitKind::Receive | WaitKind::Watch => (", to which task", " sent last"),
+        _ => (", taken last by task", ", which may have passed it on"),
+    };
+    if let Some(task) = peer_of(wait) {
+        text += &numbered(before, task, after);
+    }
+    text
+}
+
+#[inline(never)]
+fn numbered(before: &str, number: u64, after: &str) -> String {
+    format!("{before} {number}{after}")
 }
 
 fn timer(deadline: u64, now: Option<u64>) -> String {
@@ -67,37 +105,21 @@ fn timer(deadline: u64, now: Option<u64>) -> String {
     }
 }
 
-fn lock(wait: Wait) -> String {
-    let what = match wait.kind {
-        WaitKind::Mutex => "mutex",
-        WaitKind::RwLock => "read-write lock",
-        _ => "once cell",
-    };
-    let what = known(format!("{what} {:#x}", wait.object), ", held by task", holder_of(wait), "");
-    known(what, ", taken last by task", peer_of(wait), ", which may have passed it on")
-}
-
 /// Puts the two ends of oneshot channels together: a receiver that waits for the value, and a sender that waits for nobody to want it any more.
 pub(super) fn pair(tasks: &mut [TaskDump]) {
-    let mut ends = HashMap::<u64, Vec<usize>>::new();
+    let mut ends = Vec::new();
     for (index, task) in tasks.iter().enumerate() {
         if task.state == State::Waiting && task.wait.kind == WaitKind::Oneshot {
-            ends.entry(task.wait.object).or_default().push(index);
+            ends.push((task.wait.object, index));
         }
     }
-    for pair in ends.into_values() {
-        let [one, other] = pair[..] else { continue };
+    let ends = order::by_number(ends, |(channel, _)| *channel);
+    for pair in ends.chunk_by(|one, other| one.0 == other.0) {
+        let [(_, one), (_, other)] = *pair else { continue };
         for (index, peer) in [(one, tasks[other].id), (other, tasks[one].id)] {
             tasks[index].peer = Some(peer);
-            tasks[index].waits_for.push_str(&format!(", at the other end of which is task {peer}"));
+            tasks[index].waits_for += &numbered(", at the other end of which is task", peer, "");
         }
-    }
-}
-
-fn known(what: String, before: &str, task: Option<u64>, after: &str) -> String {
-    match task {
-        Some(task) => format!("{what}{before} {task}{after}"),
-        None => what,
     }
 }
 

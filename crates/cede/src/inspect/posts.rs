@@ -67,6 +67,7 @@ thread_local! {
     static LISTED: Listed = Listed::add();
 }
 
+#[inline(never)]
 fn posts() -> MutexGuard<'static, Vec<Post>> {
     POSTS.lock().unwrap_or_else(PoisonError::into_inner)
 }

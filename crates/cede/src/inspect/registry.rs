@@ -33,6 +33,7 @@ pub(crate) trait Inspected: Send + Sync {
 
 static RUNTIMES: Mutex<Vec<Weak<dyn Inspected>>> = Mutex::new(Vec::new());
 
+#[inline(never)]
 fn runtimes() -> MutexGuard<'static, Vec<Weak<dyn Inspected>>> {
     RUNTIMES.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -48,7 +49,13 @@ pub(crate) fn add(runtime: Weak<dyn Inspected>) {
 
 /// All runtimes that live.
 pub(crate) fn all() -> Vec<Arc<dyn Inspected>> {
-    runtimes().iter().filter_map(Weak::upgrade).collect()
+    let mut all = Vec::new();
+    for runtime in &*runtimes() {
+        if let Some(runtime) = runtime.upgrade() {
+            all.push(runtime);
+        }
+    }
+    all
 }
 
 /// The runtime with this number.

@@ -197,3 +197,10 @@ impl Stack {
         frames
     }
 }
+
+/// The innermost function that is the program's own, and the one that it called and that did not return, if that is another one's.
+pub(super) fn blocking(frames: &[StallFrame]) -> Option<(&StallFrame, Option<&StallFrame>)> {
+    let own = frames.iter().position(StallFrame::is_users)?;
+    let called = own.checked_sub(1).map(|index| &frames[index]);
+    Some((&frames[own], called))
+}

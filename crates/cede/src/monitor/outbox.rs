@@ -34,6 +34,7 @@ struct State {
 }
 
 impl Outbox {
+    #[inline(never)]
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

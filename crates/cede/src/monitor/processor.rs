@@ -1,8 +1,8 @@
 //! Whether a thread had a processor.
 
-use std::fs;
 use std::time::Duration;
 
+use crate::sys::proc_file;
 use crate::sys::thread::Pid;
 
 /// What the kernel says of a thread.
@@ -17,11 +17,13 @@ pub(super) struct Had {
 /// Asks about a thread of this process. Where the kernel does not say, it counts as waiting for something.
 pub(super) fn had(thread: Pid) -> Had {
     let number = thread.as_raw_nonzero();
-    let read = |name: &str| fs::read_to_string(format!("/proc/self/task/{number}/{name}")).unwrap_or_default();
+    let mut buffer = [0; 256];
+    let path = |name: &str| format!("/proc/self/task/{number}/{name}");
     // Nanoseconds on the processor, waiting for it, and how often it got it.
-    let time = read("schedstat").split_ascii_whitespace().next().and_then(|nanos| nanos.parse().ok()).map(Duration::from_nanos);
+    let time = proc_file::number(proc_file::read(&path("schedstat"), &mut buffer)).map(Duration::from_nanos);
     // The state comes after the name, which is in parentheses and may contain some.
-    let runnable = read("stat").rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('R'));
+    let state = proc_file::read(&path("stat"), &mut buffer).rsplit(|&byte| byte == b')').next();
+    let runnable = state.is_some_and(|state| state.starts_with(b" R"));
     Had { time: time.unwrap_or_default(), runnable: runnable && time.is_some() }
 }
 

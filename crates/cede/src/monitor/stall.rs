@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::frames;
+
 /// A task has kept its thread for longer than [`Builder::stall_after`](crate::runtime::Builder::stall_after) in one poll: it computes, blocks in a system call, or waits for a lock of `std`.
 ///
 /// ```
@@ -88,7 +90,8 @@ impl StallFrame {
     }
 
     /// Whether this is code of the program, as far as its name and file say.
-    fn is_users(&self) -> bool {
+    #[cfg(feature = "backtrace")]
+    pub(super) fn is_users(&self) -> bool {
         const LIBRARIES: [&str; 8] = ["std::", "core::", "alloc::", "<std::", "<core::", "<alloc::", "cede", "<cede"];
         let of_rust = self.file.as_ref().is_some_and(|file| file.starts_with("/rustc"));
         let is_rust = self.file.as_ref().is_some_and(|file| file.extension().is_some_and(|extension| extension == "rs"));
@@ -115,13 +118,6 @@ impl Stall {
     #[must_use]
     pub fn frames(&self) -> &[StallFrame] {
         &self.frames
-    }
-
-    /// The innermost function that is the program's own, and the one that it called and that did not return, if that is another one's.
-    fn blocking_frame(&self) -> Option<(&StallFrame, Option<&StallFrame>)> {
-        let own = self.frames.iter().position(StallFrame::is_users)?;
-        let called = own.checked_sub(1).map(|index| &self.frames[index]);
-        Some((&self.frames[own], called))
     }
 
     /// The task's number, as its [`Id`](crate::task::Id) prints it.
@@ -169,7 +165,7 @@ impl fmt::Display for Stall {
         }
         let thread = self.thread.as_deref().unwrap_or("without a name");
         write!(f, ", spawned at {}, has not awaited for {} ms; it blocks thread {thread}", self.spawned_at, self.lasts.as_millis())?;
-        match self.blocking_frame() {
+        match frames::blocking(&self.frames) {
             Some((own, Some(called))) => write!(f, " in {own}, which called {}", called.function)?,
             Some((own, None)) => write!(f, " in {own}")?,
             None => {}

@@ -62,6 +62,7 @@ impl Watch {
         self.taken_last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    #[inline(never)]
     fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }

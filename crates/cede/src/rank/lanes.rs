@@ -225,6 +225,11 @@ impl<T> Lanes<T> {
         }
     }
 
+    /// Nothing is queued from now on.
+    pub(super) fn refuse(&self) {
+        self.state().closed = true;
+    }
+
     /// Accepts nothing more, and forgets what is queued: the runtime ends and finds the tasks in their slabs.
     pub(crate) fn close(&self) {
         let mut state = self.state();

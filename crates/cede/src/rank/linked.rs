@@ -10,7 +10,8 @@ use std::sync::{Arc, OnceLock};
 use cede_context::holder::Awaited;
 use cede_core::task::TaskRef;
 
-use super::{Lanes, Rank, Scheduler, Turns, inherit};
+use super::lanes::Closed;
+use super::{CpuGroupMetrics, Lanes, Priority, Rank, Scheduler, Turns, Usages, inherit};
 
 /// A task, and whether it has a rank.
 type Next = Option<(TaskRef, bool)>;
@@ -24,6 +25,9 @@ struct Linked {
     begins: fn(Awaited, u64),
     ends: fn(Awaited, u64),
     released: fn(u64),
+    push: fn(&Lanes, TaskRef, &Arc<Rank>, u64) -> Result<Priority, Closed>,
+    close: fn(&Lanes),
+    groups: fn(&Usages) -> Vec<CpuGroupMetrics>,
 }
 
 static LINKED: OnceLock<&'static Linked> = OnceLock::new();
@@ -39,6 +43,9 @@ pub(super) fn link() {
         begins: inherit::begins,
         ends: inherit::ends,
         released: inherit::released,
+        push: Lanes::push,
+        close: Lanes::close,
+        groups: Usages::all,
     };
     LINKED.get_or_init(|| &ALL);
 }
@@ -92,5 +99,22 @@ pub(crate) fn released(task: u64) {
 pub(crate) fn ends(what: Awaited, waiter: u64) {
     if let Some(linked) = LINKED.get() {
         (linked.ends)(what, waiter);
+    }
+}
+
+pub(super) fn groups(usages: &Usages) -> Vec<CpuGroupMetrics> {
+    LINKED.get().map(|linked| (linked.groups)(usages)).unwrap_or_default()
+}
+
+/// Queues a task that has a rank: its future has linked all this.
+pub(crate) fn push(lanes: &Lanes, task: TaskRef, rank: &Arc<Rank>, now: u64) -> Result<Priority, Closed> {
+    LINKED.get().map_or(Err(Closed), |linked| (linked.push)(lanes, task, rank, now))
+}
+
+/// Nothing is queued from now on, and what was is forgotten.
+pub(crate) fn close(lanes: &Lanes) {
+    lanes.refuse();
+    if let Some(linked) = LINKED.get() {
+        (linked.close)(lanes);
     }
 }

@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::CpuGroup;
 use super::group::WeakGroup;
+use super::{CpuGroup, linked};
+use crate::order;
 
 /// The groups that have, or had, tasks on a runtime.
 #[derive(Debug, Default)]
@@ -63,6 +64,7 @@ impl Usages {
 
     /// The entry of a group; those of groups that nobody has any more are taken out now and then.
     pub(super) fn of(&self, group: &CpuGroup) -> Arc<Usage> {
+        linked::link();
         let mut entries = self.entries();
         if let Some(own) = entries.by_group.get(&group.address()) {
             return own.clone();
@@ -79,8 +81,12 @@ impl Usages {
 
     /// As they are now, in the order in which the groups came.
     pub(crate) fn metrics(&self) -> Vec<CpuGroupMetrics> {
-        let mut usages: Vec<_> = self.entries().by_group.values().cloned().collect();
-        usages.sort_by_key(|usage| usage.number);
+        linked::groups(self)
+    }
+
+    pub(super) fn all(&self) -> Vec<CpuGroupMetrics> {
+        let usages: Vec<_> = self.entries().by_group.values().cloned().collect();
+        let usages = order::by_number(usages, |usage| usage.number);
         usages.iter().filter_map(|usage| usage.metrics()).collect()
     }
 }

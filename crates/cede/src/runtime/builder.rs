@@ -12,7 +12,7 @@ use cede_sync::Notify;
 
 use super::handle::SchedulerHandle;
 use super::panics::{self, Panics, TaskPanic};
-use super::parts::{Hook, Hooks, Names, Parts, Rescue};
+use super::parts::{Hook, Hooks, Names, Parts, Rescue, RunsTasks};
 use super::placement::Placement;
 use super::{Handle, Id, LocalOptions, LocalRuntime, Ready, Runtime, local, steal};
 use crate::blocking::{Blocking, pool};
@@ -22,6 +22,7 @@ use crate::rank::Usages;
 use crate::rank::policy::{OrderedQueue, Policy};
 use crate::record::{FlightRecorder, Recorder};
 
+type Make = fn(&mut Builder) -> io::Result<SchedulerHandle>;
 type ThreadName = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// Makes a [`Runtime`]. The names and defaults are tokio's.
@@ -37,6 +38,8 @@ type ThreadName = Arc<dyn Fn() -> String + Send + Sync>;
 /// ```
 pub struct Builder {
     flavor: Flavor,
+    /// Builds the scheduler. By this pointer alone, so that a program has the schedulers only that it builds.
+    make: Make,
     worker_threads: Option<usize>,
     max_blocking_threads: usize,
     thread_keep_alive: Duration,
@@ -44,20 +47,20 @@ pub struct Builder {
     thread_name: ThreadName,
     event_interval: u32,
     start_paused: bool,
-    hooks: Hooks,
+    hooks: Arc<Hooks>,
     name: Option<Arc<str>>,
     unhandled_panic: UnhandledPanic,
     /// `None` until somebody says so.
-    block_on_runs_tasks: bool,
+    block_on_runs_tasks: Option<RunsTasks>,
     rescue: Rescue,
-    reports: Reports,
+    reports: Arc<Reports>,
     on_task_panic: Option<panics::Listener>,
     pub(crate) flight_recorder: FlightRecorder,
     descriptors: bool,
     timers: bool,
     /// In a lock, so that a builder can be looked at from several threads.
     policy: Option<Mutex<(Box<dyn Policy>, Ready)>>,
-    placement: Placement,
+    placement: Arc<Placement>,
 }
 
 /// What a runtime does when a task panics.
@@ -81,18 +84,19 @@ impl Builder {
     /// A runtime whose tasks run on the thread that calls `block_on`; without sockets and timers until they are enabled.
     #[must_use]
     pub fn new_current_thread() -> Self {
-        Self::new(Flavor::CurrentThread)
+        Self::new(Flavor::CurrentThread, Self::build_current_thread)
     }
 
     /// A runtime with several workers, which steal tasks from each other; without sockets and timers until they are enabled.
     #[must_use]
     pub fn new_multi_thread() -> Self {
-        Self::new(Flavor::MultiThread)
+        Self::new(Flavor::MultiThread, Self::build_multi_thread)
     }
 
-    fn new(flavor: Flavor) -> Self {
+    fn new(flavor: Flavor, make: Make) -> Self {
         Self {
             flavor,
+            make,
             worker_threads: None,
             max_blocking_threads: 512,
             thread_keep_alive: Duration::from_secs(10),
@@ -100,18 +104,18 @@ impl Builder {
             thread_name: Arc::new(|| "cede-worker".into()),
             event_interval: 61,
             start_paused: false,
-            hooks: Hooks::default(),
+            hooks: Arc::default(),
             name: None,
             unhandled_panic: UnhandledPanic::Ignore,
-            block_on_runs_tasks: false,
+            block_on_runs_tasks: None,
             rescue: Rescue::default(),
-            reports: Reports::default(),
+            reports: Arc::default(),
             on_task_panic: None,
             flight_recorder: FlightRecorder::off(),
             descriptors: false,
             timers: false,
             policy: None,
-            placement: Placement::default(),
+            placement: Arc::default(),
         }
     }
 
@@ -183,25 +187,25 @@ impl Builder {
 
     /// Called on each thread of the runtime when it starts.
     pub fn on_thread_start<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
-        self.hooks.thread_start = Some(Arc::new(hook));
+        Arc::make_mut(&mut self.hooks).thread_start = Some(Arc::new(hook));
         self
     }
 
     /// Called on each thread of the runtime before it ends.
     pub fn on_thread_stop<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
-        self.hooks.thread_stop = Some(Arc::new(hook));
+        Arc::make_mut(&mut self.hooks).thread_stop = Some(Arc::new(hook));
         self
     }
 
     /// Called when a worker has nothing to do, before it sleeps.
     pub fn on_thread_park<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
-        self.hooks.thread_park = Some(Arc::new(hook));
+        Arc::make_mut(&mut self.hooks).thread_park = Some(Arc::new(hook));
         self
     }
 
     /// Called when a worker has been woken.
     pub fn on_thread_unpark<F: Fn() + Send + Sync + 'static>(&mut self, hook: F) -> &mut Self {
-        self.hooks.thread_unpark = Some(Arc::new(hook));
+        Arc::make_mut(&mut self.hooks).thread_unpark = Some(Arc::new(hook));
         self
     }
 
@@ -270,7 +274,7 @@ impl Builder {
     /// `block_on`, which no other thread can go on with; a future that holds a lock of `std` over an `.await` may deadlock with a task that wants it, as both would on a one-thread runtime; and
     /// tasks run on a thread for which no hook was called.
     pub fn block_on_runs_tasks(&mut self, runs: bool) -> &mut Self {
-        self.block_on_runs_tasks = runs;
+        self.block_on_runs_tasks = runs.then_some(steal::Shared::run_as_guest);
         self
     }
 
@@ -286,8 +290,8 @@ impl Builder {
     /// How long a poll may take before something is said about it, 100 ms by default; see [`Stall`](super::Stall). What runs on a one-thread runtime is watched after five seconds, so that short
     /// programs get no second thread; from the beginning if this or [`Builder::on_stall`] was called.
     pub fn stall_after(&mut self, after: Duration) -> &mut Self {
-        self.reports.stall_after = after;
-        self.reports.asked_for = true;
+        self.reports_mut().stall_after = after;
+        self.reports_mut().asked_for = true;
         self
     }
 
@@ -298,8 +302,8 @@ impl Builder {
     where
         F: Fn(&Stall) + Send + Sync + 'static,
     {
-        self.reports.on_stall = Some(Arc::new(report));
-        self.reports.asked_for = true;
+        self.reports_mut().on_stall = Some(Arc::new(report));
+        self.reports_mut().asked_for = true;
         self
     }
 
@@ -311,8 +315,8 @@ impl Builder {
     where
         F: Fn(&Deadlock) + Send + Sync + 'static,
     {
-        self.reports.on_deadlock = Some(Arc::new(report));
-        self.reports.asked_for = true;
+        self.reports_mut().on_deadlock = Some(Arc::new(report));
+        self.reports_mut().asked_for = true;
         self
     }
 
@@ -347,13 +351,13 @@ impl Builder {
     /// # drop(runtime);
     /// ```
     pub fn thread_cpus(&mut self, cpus: impl IntoIterator<Item = usize>) -> &mut Self {
-        self.placement.cpus = Some(cpus.into_iter().collect());
+        Arc::make_mut(&mut self.placement).on_cpus(cpus.into_iter().collect());
         self
     }
 
     /// How nice the same threads are to others, from −20, which gets the most of the processors, to 19. To be less nice than the process takes a privilege; without it [`build`](Self::build) returns an error.
     pub fn thread_nice(&mut self, nice: i32) -> &mut Self {
-        self.placement.nice = Some(nice);
+        Arc::make_mut(&mut self.placement).with_nice(nice);
         self
     }
 
@@ -376,17 +380,11 @@ impl Builder {
     #[track_caller]
     pub fn build(&mut self) -> io::Result<Runtime> {
         self.placement.check()?;
-        let scheduler = match self.flavor {
-            Flavor::CurrentThread => SchedulerHandle::Local(self.build_one_thread(None)?),
-            Flavor::MultiThread => {
-                assert!(
-                    self.policy.is_none(),
-                    "a policy orders the tasks of a `current_thread` runtime; on this one, give tasks priorities"
-                );
-                assert!(!self.start_paused, "`start_paused` requires the `current_thread` runtime flavor");
-                SchedulerHandle::Steal(self.build_work_stealing()?)
-            }
-        };
+        if self.flavor == Flavor::MultiThread {
+            assert!(self.policy.is_none(), "a policy orders the tasks of a `current_thread` runtime; on this one, give tasks priorities");
+            assert!(!self.start_paused, "`start_paused` requires the `current_thread` runtime flavor");
+        }
+        let scheduler = (self.make)(self)?;
         Ok(Runtime::from_handle(Handle::new(scheduler)))
     }
 
@@ -403,6 +401,18 @@ impl Builder {
         self.placement.check()?;
         let shared = self.build_one_thread(Some(std::thread::current().id()))?;
         Ok(LocalRuntime::from_runtime(Runtime::from_handle(Handle::new(SchedulerHandle::Local(shared)))))
+    }
+
+    fn reports_mut(&mut self) -> &mut Reports {
+        Arc::make_mut(&mut self.reports)
+    }
+
+    fn build_current_thread(&mut self) -> io::Result<SchedulerHandle> {
+        self.build_one_thread(None).map(SchedulerHandle::Local)
+    }
+
+    fn build_multi_thread(&mut self) -> io::Result<SchedulerHandle> {
+        self.build_work_stealing().map(SchedulerHandle::Steal)
     }
 
     fn build_one_thread(&mut self, bound_to: Option<std::thread::ThreadId>) -> io::Result<Arc<local::Shared>> {

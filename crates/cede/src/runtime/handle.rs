@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::pin::pin;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use cede_driver::Handle as DriverHandle;
 
 use super::context::{self, EnterGuard};
 use super::parts::Parts;
+use super::run::Main;
 use super::stats::Stats;
 use super::{Id, Refusal, RuntimeMetrics};
 use super::{local, steal};
@@ -120,6 +121,18 @@ impl Handle {
         }
     }
 
+    /// The same for what is spawned rarely, with less code for each type of future.
+    pub(crate) fn spawn_rarely_at<F>(&self, future: F, site: &'static Location<'static>) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        match &self.scheduler {
+            SchedulerHandle::Local(shared) => local::spawn_rarely(shared, future, site),
+            SchedulerHandle::Steal(shared) => steal::spawn_rarely(shared, future, site),
+        }
+    }
+
     /// Starts a task that has a rank.
     pub(crate) fn spawn_ranked_at<F>(&self, future: F, wanted: Wanted, site: &'static Location<'static>) -> JoinHandle<F::Output>
     where
@@ -194,27 +207,32 @@ impl Handle {
     /// Runs a future to its end on this thread.
     #[track_caller]
     pub(crate) fn run_to_end<F: Future>(&self, future: F) -> F::Output {
+        let mut output = None;
         let _inside = self.enter();
+        let mut future = pin!(future);
+        self.run_main(&mut |cx| future.as_mut().poll(cx).map(|value| output = Some(value)));
+        output.expect("a future that is run to its end has an output")
+    }
+
+    fn run_main(&self, main: Main<'_>) {
         match &self.scheduler {
-            SchedulerHandle::Local(shared) => shared.block_on(future),
-            SchedulerHandle::Steal(shared) if shared.parts.panics_end_it => shared.block_on(self.unless_a_task_panics(future)),
-            SchedulerHandle::Steal(shared) => shared.block_on(future),
+            SchedulerHandle::Local(shared) => (shared.linked.block_on)(shared, main),
+            SchedulerHandle::Steal(shared) if shared.parts.panics_end_it => self.run_unless_a_task_panics(shared, main),
+            SchedulerHandle::Steal(shared) => shared.block_on(main),
         }
     }
 
     /// # Panics
     /// When a task of the runtime has.
-    async fn unless_a_task_panics<F: Future>(&self, future: F) -> F::Output {
+    fn run_unless_a_task_panics(&self, shared: &Arc<steal::Shared>, main: Main<'_>) {
         let parts = self.parts();
-        let mut future = pin!(future);
         let mut panicked = pin!(parts.panic_ends_it.notified());
         // From here on it is told.
         panicked.as_mut().enable();
-        poll_fn(move |cx| {
+        shared.block_on(&mut |cx| {
             assert!(!(parts.panicked.load(Ordering::SeqCst) || panicked.as_mut().poll(cx).is_ready()), "{}", super::ENDED_BY_PANIC);
-            future.as_mut().poll(cx)
-        })
-        .await
+            main(cx)
+        });
     }
 
     /// The kind of runtime.
@@ -353,7 +371,7 @@ impl Handle {
         // One limit for both.
         let left = match &self.scheduler {
             SchedulerHandle::Local(shared) => {
-                shared.shut_down();
+                (shared.linked.shut_down)(shared);
                 timeout
             }
             SchedulerHandle::Steal(shared) => shared.shut_down(timeout),

@@ -22,6 +22,7 @@
 
 mod attention;
 mod home;
+mod linked;
 mod parking;
 mod ranked;
 mod report;
@@ -30,12 +31,10 @@ mod signal;
 mod spawn;
 
 use std::cell::{Cell, RefCell, UnsafeCell};
-use std::future::Future;
-use std::pin::Pin;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::thread::{self, Thread, ThreadId};
 
 use cede_context::budget;
@@ -49,7 +48,7 @@ use super::context;
 use super::pace::Pace;
 use super::parts::Parts;
 use super::ready::Ready;
-use super::run::{self, Outcome};
+use super::run::{self, Main, Outcome};
 use super::stats::Stats;
 use super::tick::Tick;
 use crate::inspect::posts;
@@ -60,9 +59,10 @@ use crate::record;
 use crate::task::slab::{self, Slab};
 use crate::time::timers::Lease;
 use attention::Attention;
+use linked::{Keep, LINKED, Linked};
 pub(crate) use ranked::spawn_ranked;
 use signal::{MainSignal, ThreadSignal};
-pub(crate) use spawn::spawn;
+pub(crate) use spawn::{spawn, spawn_rarely};
 
 /// The slab that the driving thread allocates from, and the one for spawns from elsewhere.
 const OWN_SLAB: usize = 0;
@@ -70,6 +70,7 @@ const FOREIGN_SLAB: usize = 1;
 
 /// What every thread may use.
 pub(crate) struct Shared {
+    pub(crate) linked: &'static Linked,
     pub(crate) parts: Parts,
     pub(crate) timers: Lease,
     pub(crate) stats: Stats,
@@ -91,7 +92,7 @@ pub(crate) struct Shared {
 }
 
 struct Idle {
-    scheduler: Option<Box<Scheduler>>,
+    scheduler: Option<Box<dyn Keep>>,
     /// The runtime has been shut down: whoever brings the scheduler back ends it.
     ended: bool,
     waiting: Vec<Thread>,
@@ -139,6 +140,7 @@ pub(crate) fn build(
 ) -> Arc<Shared> {
     let handle = driver.handle().clone();
     let shared = Arc::new(Shared {
+        linked: &LINKED,
         timers: Lease::new(handle.clone()),
         parts,
         stats: Stats::default(),
@@ -191,19 +193,18 @@ pub(crate) fn is_driven_here(shared: &Arc<Shared>) -> bool {
 
 impl Shared {
     /// Runs a future to its end, and the tasks meanwhile.
-    pub(crate) fn block_on<F: Future>(self: &Arc<Self>, future: F) -> F::Output {
-        let mut future = std::pin::pin!(future);
+    fn block_on(self: &Arc<Self>, main: Main<'_>) {
         if is_driven_here(self) {
             let signal = Arc::new(MainSignal { woken: AtomicBool::new(true), driver: self.timers.driver().clone() });
-            return with_active(|active| active.expect("just seen").drive(future.as_mut(), &signal));
+            return with_active(|active| active.expect("just seen").drive(main, &signal));
         }
         loop {
             if let Some(driving) = Driving::take(self) {
                 self.stats.awake(self.parts.clock.now());
-                return driving.scheduler().drive(future.as_mut(), &self.main);
+                return driving.scheduler().drive(main, &self.main);
             }
-            if let Some(output) = self.wait_for_turn(future.as_mut()) {
-                return output;
+            if self.wait_for_turn(main) {
+                return;
             }
         }
     }
@@ -261,7 +262,7 @@ impl Shared {
 
     /// Another thread drives: polls the future only, until it is done or the scheduler is free.
     #[cold]
-    fn wait_for_turn<F: Future>(&self, mut future: Pin<&mut F>) -> Option<F::Output> {
+    fn wait_for_turn(&self, main: Main<'_>) -> bool {
         let _driving = context::drive(context::Drive::OneThread);
         let signal = Arc::new(ThreadSignal { woken: AtomicBool::new(true), thread: thread::current() });
         let waker = Waker::from(signal.clone());
@@ -270,7 +271,7 @@ impl Shared {
             {
                 let mut idle = self.idle.lock();
                 if idle.scheduler.is_some() && self.may_drive() {
-                    return None;
+                    return false;
                 }
                 if idle.waiting.iter().all(|thread| thread.id() != signal.thread.id()) {
                     idle.waiting.push(signal.thread.clone());
@@ -279,8 +280,8 @@ impl Shared {
             // The token of `park` may be taken by what the future does, so it only counts between this look and the park.
             if !signal.woken.swap(false, Ordering::SeqCst) {
                 thread::park();
-            } else if let Poll::Ready(output) = budget::with_initial(|| future.as_mut().poll(&mut cx)) {
-                return Some(output);
+            } else if budget::with_initial(|| main(&mut cx)).is_ready() {
+                return true;
             }
         }
     }
@@ -297,7 +298,7 @@ impl Driving {
         if !shared.may_drive() {
             return None;
         }
-        let scheduler = shared.idle.lock().scheduler.take()?;
+        let scheduler = shared.idle.lock().scheduler.take()?.into_scheduler();
         let previous = ACTIVE.replace(&raw const *scheduler);
         Some(Self { scheduler: Some(scheduler), previous })
     }
@@ -352,6 +353,10 @@ impl Scheduler {
 
     #[cold]
     fn push_by_policy(&self, task: TaskRef) {
+        (self.shared.linked.push_by_policy)(self, task);
+    }
+
+    fn rank_and_push(&self, task: TaskRef) {
         let ask = |policy: &RefCell<Box<dyn Policy>>| {
             // It is being asked, and wakes this task by what it does.
             let Ok(mut policy) = policy.try_borrow_mut() else { return 0 };
@@ -382,7 +387,7 @@ impl Scheduler {
     }
 
     /// The run loop: `future` in turns with the tasks.
-    fn drive<F: Future>(&self, mut future: Pin<&mut F>, signal: &Arc<MainSignal>) -> F::Output {
+    fn drive(&self, main: Main<'_>, signal: &Arc<MainSignal>) {
         let _driving = context::drive(context::Drive::OneThread);
         let _attending = record::attend(&self.shared.parts.recorder, &self.shared.stats.samples, Some(0));
         self.seen_at.set(self.shared.parts.clock.now());
@@ -395,8 +400,8 @@ impl Scheduler {
             if signal.woken.load(Ordering::Relaxed) && signal.woken.swap(false, Ordering::Acquire) {
                 self.pace.polled();
                 record::polls_main();
-                if let Poll::Ready(output) = budget::with_initial(|| future.as_mut().poll(&mut cx)) {
-                    return output;
+                if budget::with_initial(|| main(&mut cx)).is_ready() {
+                    return;
                 }
                 // The monitor may have gone to sleep while the future computed.
                 self.attention.stir();

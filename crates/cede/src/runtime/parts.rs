@@ -1,8 +1,9 @@
 //! What all schedulers have.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::fmt::Debug;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use cede_core::lock::Lock;
@@ -15,12 +16,15 @@ use crate::order;
 use crate::rank::Usages;
 use crate::record::{self, Recorder};
 use crate::runtime::panics::{Panicked, Panics, Untold};
-use crate::runtime::run::shielded;
-use crate::runtime::{Id, context};
+use crate::runtime::run::{Main, shielded};
+use crate::runtime::{Id, context, steal};
 use crate::sim::{BlockedTask, Deadlock};
 
 /// A function of the user's that is called at certain moments.
 pub(crate) type Hook = Arc<dyn Fn() + Send + Sync>;
+
+/// Runs the main future, and tasks meanwhile; `false` if another thread does.
+pub(crate) type RunsTasks = fn(&Arc<steal::Shared>, Main<'_>) -> bool;
 
 /// The parts of a runtime that do not depend on its scheduler.
 pub(crate) struct Parts {
@@ -31,7 +35,7 @@ pub(crate) struct Parts {
     pub(crate) event_interval: u32,
     /// But not more often than this while tasks are running.
     pub(crate) driver_interval_ns: u64,
-    pub(crate) hooks: Hooks,
+    pub(crate) hooks: Arc<Hooks>,
     pub(crate) names: Names,
     pub(crate) simulated: bool,
     /// Whether sockets, pipes, processes and signals may be used.
@@ -47,7 +51,7 @@ pub(crate) struct Parts {
     pub(crate) panic_ends_it: Notify,
     pub(crate) panics: Panics,
     pub(crate) rescue: Rescue,
-    pub(crate) reports: Reports,
+    pub(crate) reports: Arc<Reports>,
     pub(crate) reported: Reported,
     pub(crate) recorder: Arc<Recorder>,
     /// What the groups of tasks had of its time.
@@ -57,7 +61,7 @@ pub(crate) struct Parts {
     /// Those who want to know when that begins.
     pub(crate) drain_begins: Notify,
     /// Whether a thread in `block_on` of a work-stealing runtime is a guest worker.
-    pub(crate) block_on_runs_tasks: bool,
+    pub(crate) block_on_runs_tasks: Option<RunsTasks>,
 }
 
 /// When a worker is taken from a thread that is stuck in a task.
@@ -143,19 +147,43 @@ impl Parts {
 
 /// The names of the tasks that have one. Few tasks do, so the others pay nothing for it.
 #[derive(Debug, Default)]
-pub(crate) struct Names(Lock<HashMap<u64, Arc<str>>>);
+pub(crate) struct Names(OnceLock<Box<dyn Named>>);
 
 impl Names {
     pub(crate) fn set(&self, id: u64, name: Arc<str>) {
+        self.0.get_or_init(|| Box::new(Table::default())).set(id, name);
+    }
+
+    pub(crate) fn get(&self, id: u64) -> Option<Arc<str>> {
+        self.0.get()?.get(id)
+    }
+
+    pub(crate) fn remove(&self, id: u64) -> Option<Arc<str>> {
+        self.0.get()?.remove(id)
+    }
+}
+
+/// The names, where there are some: programs that give none have no table.
+trait Named: Debug + Send + Sync {
+    fn set(&self, id: u64, name: Arc<str>);
+    fn get(&self, id: u64) -> Option<Arc<str>>;
+    fn remove(&self, id: u64) -> Option<Arc<str>>;
+}
+
+#[derive(Debug, Default)]
+struct Table(Lock<HashMap<u64, Arc<str>>>);
+
+impl Named for Table {
+    fn set(&self, id: u64, name: Arc<str>) {
         let before = self.0.lock().insert(id, name);
         drop(before);
     }
 
-    pub(crate) fn get(&self, id: u64) -> Option<Arc<str>> {
+    fn get(&self, id: u64) -> Option<Arc<str>> {
         self.0.lock().get(&id).cloned()
     }
 
-    pub(crate) fn remove(&self, id: u64) -> Option<Arc<str>> {
+    fn remove(&self, id: u64) -> Option<Arc<str>> {
         self.0.lock().remove(&id)
     }
 }

@@ -13,16 +13,39 @@ use crate::sys::thread::{set_affinity, spawn};
 /// See the builder's functions `thread_cpus` and `thread_nice`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Placement {
-    pub(crate) cpus: Option<Vec<usize>>,
-    pub(crate) nice: Option<i32>,
+    cpus: Option<Vec<usize>>,
+    nice: Option<i32>,
+    /// Only programs that wish for something have the code for it.
+    linked: Option<&'static Linked>,
 }
 
+#[derive(Debug)]
+struct Linked {
+    check: fn(&Placement) -> io::Result<()>,
+    set: fn(&Placement) -> io::Result<()>,
+}
+
+static LINKED: Linked = Linked { check: Placement::try_on_a_thread, set: Placement::set_all };
+
 impl Placement {
+    pub(crate) fn on_cpus(&mut self, cpus: Vec<usize>) {
+        (self.cpus, self.linked) = (Some(cpus), Some(&LINKED));
+    }
+
+    pub(crate) fn with_nice(&mut self, nice: i32) {
+        (self.nice, self.linked) = (Some(nice), Some(&LINKED));
+    }
+
     /// Whether the system lets a thread of this process be so.
     pub(crate) fn check(&self) -> io::Result<()> {
-        if self.cpus.is_none() && self.nice.is_none() {
-            return Ok(());
-        }
+        self.linked.map_or(Ok(()), |linked| (linked.check)(self))
+    }
+
+    fn set(&self) -> io::Result<()> {
+        self.linked.map_or(Ok(()), |linked| (linked.set)(self))
+    }
+
+    fn try_on_a_thread(&self) -> io::Result<()> {
         let placement = self.clone();
         // A channel of std would be ten kilobytes of code.
         let outcome = Arc::new(Mutex::new(None));
@@ -50,7 +73,7 @@ impl Placement {
         }
     }
 
-    fn set(&self) -> io::Result<()> {
+    fn set_all(&self) -> io::Result<()> {
         if let Some(cpus) = &self.cpus {
             let explain =
                 |error| io::Error::new(io::Error::kind(&error), format!("no thread can be bound to the processors {cpus:?}: {error}"));

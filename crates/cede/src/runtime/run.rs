@@ -13,6 +13,9 @@ use crate::inspect::chain;
 use crate::record;
 use crate::task::{Id, JoinError, spans};
 
+/// The future of a `block_on`, without its type, so that what drives it is compiled once. It keeps its output to itself, and is not called again after that.
+pub(crate) type Main<'a> = &'a mut dyn FnMut(&mut Context<'_>) -> Poll<()>;
+
 /// What became of a task at its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]

@@ -53,6 +53,7 @@ use cede_core::task::{Cell as TaskCell, Home, TaskRef};
 use cede_core::transfer_stack::TransferStack;
 use cede_driver::Driver;
 
+use super::outside::{self, Emplace, Push};
 use super::parts::Parts;
 use super::stats::Stats;
 use crate::inspect::age;
@@ -218,7 +219,6 @@ struct StealHome;
 impl Home for StealHome {
     type Failure = JoinError;
 
-    #[inline]
     fn schedule(task: TaskRef) {
         record::wakes(task);
         // SAFETY: [I4] and the task is alive.
@@ -311,10 +311,26 @@ where
             worker.push_woken(task);
             JoinHandle::new(join)
         }
-        _ => spawn_from_elsewhere::<F, StealHome>(shared, future, id, site, |task| {
+        _ => spawn_from_elsewhere::<F, StealHome>(shared, future, id, site, &|task| {
             record::spawns_outside(&shared.parts, &shared.foreign_stats.samples, task);
             shared.inject.push(task).is_ok()
         }),
+    }
+}
+
+/// The same for what is spawned rarely: but for the future itself, it is compiled once.
+pub(crate) fn spawn_rarely<F>(shared: &Arc<Shared>, future: F, site: &'static Location<'static>) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let layout = TaskCell::<F, StealHome>::LAYOUT;
+    let id = Id::next();
+    spans::spawns::<F>(id, site, layout.size(), Made::Task);
+    // SAFETY: the memory is new, and the future is `Send`.
+    unsafe {
+        let make = &mut |emplace: Emplace<'_>| shared.make(layout, emplace);
+        outside::spawn::<F>(future, id, site, TaskCell::<F, StealHome>::emplace, make)
     }
 }
 
@@ -325,7 +341,7 @@ fn spawn_from_elsewhere<F, H>(
     future: F,
     id: Id,
     site: &'static Location<'static>,
-    push: impl FnOnce(TaskRef) -> bool,
+    push: Push<'_>,
 ) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,
@@ -333,23 +349,11 @@ where
     H: Home<Failure = JoinError>,
 {
     let layout = TaskCell::<F, H>::LAYOUT;
-    let mut place = shared.foreign_slab.lock();
-    let open = !shared.inject.is_closed() && !shared.parts.refuses_spawn();
-    let Some(slab) = place.as_mut().filter(|_| open) else {
-        drop(place);
-        return crate::task::spawn_cancelled(future, id, site);
-    };
-    let memory = slab.allocate(layout);
-    let born = age::coarse(shared.parts.clock.about_now());
-    // SAFETY: the memory is new, and the future is `Send`. The slab is locked, so the walk of the shutdown sees the task whole or not at all.
-    let (task, join) = unsafe { TaskCell::<F, H>::emplace(memory, future, id.number(), site, born) };
-    // Whoever counts has the slab.
-    shared.foreign_stats.spawned();
-    let pushed = push(task);
-    drop(place);
-    debug_assert!(pushed, "the queue is closed under the same lock");
-    shared.wake_for_foreign_push();
-    JoinHandle::new(join)
+    // SAFETY: the memory is new, and the future is `Send`.
+    unsafe {
+        let make = &mut |emplace: Emplace<'_>| shared.make_elsewhere(layout, emplace, push);
+        outside::spawn::<F>(future, id, site, TaskCell::<F, H>::emplace, make)
+    }
 }
 
 impl Shared {
@@ -398,6 +402,41 @@ impl Shared {
     /// How often a sleeping worker had to be interrupted.
     pub(crate) fn interrupts(&self) -> u64 {
         self.remotes.iter().filter_map(|remote| remote.timers.as_ref()).map(|timers| timers.driver().interrupts()).sum()
+    }
+
+    /// Makes and queues a task where this thread may.
+    fn make(self: &Arc<Self>, layout: Layout, emplace: Emplace<'_>) {
+        let here = with_active(|active| {
+            let own = |worker: &&Worker| worker.is_of(self) && !worker.slab(|slab| slab.is_frozen());
+            let Some(worker) = active.filter(own) else { return false };
+            let memory = worker.slab(|slab| slab.allocate(layout));
+            let task = emplace(memory, age::coarse(worker.polled_at()));
+            worker.stats().spawned();
+            record::spawns(task);
+            worker.push_woken(task);
+            true
+        });
+        if !here {
+            self.make_elsewhere(layout, emplace, &|task| {
+                record::spawns_outside(&self.parts, &self.foreign_stats.samples, task);
+                self.inject.push(task).is_ok()
+            });
+        }
+    }
+
+    /// Makes and queues a task that is not in the slab of a worker.
+    fn make_elsewhere(&self, layout: Layout, emplace: Emplace<'_>, push: Push<'_>) {
+        let mut place = self.foreign_slab.lock();
+        let open = !self.inject.is_closed() && !self.parts.refuses_spawn();
+        let Some(slab) = place.as_mut().filter(|_| open) else { return };
+        // The slab is locked, so the walk of the shutdown sees the task whole or not at all.
+        let task = emplace(slab.allocate(layout), age::coarse(self.parts.clock.about_now()));
+        // Whoever counts has the slab.
+        self.foreign_stats.spawned();
+        let pushed = push(task);
+        drop(place);
+        debug_assert!(pushed, "the queue is closed under the same lock");
+        self.wake_for_foreign_push();
     }
 
     #[cold]

@@ -62,6 +62,12 @@ const fn class_table() -> [u8; SIZE_MAX / 64] {
     table
 }
 
+/// The size class; none for what needs a chunk of its own.
+#[inline(always)]
+fn class_of(layout: Layout) -> Option<usize> {
+    (layout.size() <= SIZE_MAX && layout.align() <= 64).then(|| usize::from(CLASS_OF[(layout.size() - 1) / 64]))
+}
+
 /// The part of a scheduler that its tasks keep alive and other threads reach.
 pub(crate) trait Shared: Send + Sync + Sized + 'static {
     /// The inbox of freed cells of the slab with this number.
@@ -81,6 +87,8 @@ pub(crate) struct Slab<S: Shared> {
     census: Arc<Census>,
     spares: Vec<NonNull<u8>>,
     closed: bool,
+    /// [`Slab::allocate_slowly`], not by its name: a crate that spawns compiles what is generic and named.
+    slow: fn(&mut Self, Layout) -> NonNull<u8>,
 }
 
 // SAFETY: [I2] the slab owns its chunks; whoever owns the slab is the owner that the module speaks of.
@@ -205,6 +213,7 @@ impl<S: Shared> Slab<S> {
             partial: [None; SIZES.len()],
             spares: Vec::new(),
             closed: false,
+            slow: Self::allocate_slowly,
         }
     }
 
@@ -218,21 +227,19 @@ impl<S: Shared> Slab<S> {
     #[inline]
     pub(crate) fn allocate(&mut self, layout: Layout) -> NonNull<u8> {
         debug_assert!(!self.closed);
-        if layout.size() > SIZE_MAX || layout.align() > 64 {
-            return self.allocate_large(layout);
+        // SAFETY: [I2] we own the slab and so its chunks.
+        if let Some(class) = class_of(layout)
+            && let Some(chunk) = self.current[class]
+            && let Some(cell) = unsafe { take(chunk) }
+        {
+            return cell;
         }
-        let class = usize::from(CLASS_OF[(layout.size() - 1) / 64]);
-        if let Some(chunk) = self.current[class] {
-            // SAFETY: [I2] we own the slab and so its chunks.
-            if let Some(cell) = unsafe { take(chunk) } {
-                return cell;
-            }
-        }
-        self.allocate_slowly(class)
+        (self.slow)(self, layout)
     }
 
     #[cold]
-    fn allocate_slowly(&mut self, class: usize) -> NonNull<u8> {
+    fn allocate_slowly(&mut self, layout: Layout) -> NonNull<u8> {
+        let Some(class) = class_of(layout) else { return self.allocate_large(layout) };
         self.collect();
         // What came back may be the current chunk's. It must not be left behind: only chunks that are full are in no list.
         // SAFETY: [I2] we own the slab and so its chunks.
@@ -261,7 +268,6 @@ impl<S: Shared> Slab<S> {
         self.adopt(memory, layout, class, CHUNK_HEADER_BYTES + shift, cell_bytes, room / cell_bytes)
     }
 
-    #[cold]
     fn allocate_large(&mut self, layout: Layout) -> NonNull<u8> {
         assert!(layout.align() < CHUNK_BYTES, "a future aligned to 64 KiB or more must be boxed before it is spawned");
         // The cell starts within the first 64 KiB, so that masking its address finds the chunk.
@@ -412,6 +418,7 @@ impl<S: Shared> Slab<S> {
     }
 
     /// A live task's reference by its place, for walks during which tasks come and go. `None` ends the chunk, then the slab.
+    #[inline(never)]
     fn cell(&self, chunk: usize, index: usize) -> Option<Option<TaskRef>> {
         let pointer = *self.census.chunks().get(chunk)?;
         // SAFETY: [I2] we own the slab and so its chunks.

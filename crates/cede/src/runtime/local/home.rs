@@ -18,47 +18,70 @@ impl Home for LocalHome {
     type Failure = JoinError;
 
     fn schedule(task: TaskRef) {
-        record::wakes(task);
-        schedule(task);
+        // SAFETY: [I4] and the task is alive.
+        let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
+        (shared.linked.schedule)(shared, task);
     }
 
     unsafe fn wake_and_release(task: TaskRef) {
         // SAFETY: [I4] and the caller's reference keeps the task.
         let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
-        with_active(|active| match active {
-            Some(scheduler) if Arc::ptr_eq(&scheduler.shared, shared) => {
-                // SAFETY: [I4] the scheduler does not end meanwhile; the rest is the caller's contract.
-                unsafe {
-                    task.wake_and_release_into(|task| {
-                        record::wakes(task);
-                        scheduler.push(task);
-                    });
-                }
-            }
-            // SAFETY: [I2 of `cede_core::task`] the caller's reference.
-            _ => unsafe { task.wake_and_release() },
-        });
+        // SAFETY: the caller's contract.
+        unsafe { (shared.linked.wake_and_release)(shared, task) };
     }
 
     unsafe fn free(task: TaskRef, _layout: Layout) {
         // SAFETY: [I4] the last reference is gone, and the chunk is alive until the cell is given back.
-        let (shared, number) = unsafe { slab::owner_of::<Shared>(task) };
-        with_active(|active| match active {
-            Some(scheduler) if scheduler.slab(|slab| slab.owns(shared, number)) => {
-                // SAFETY: [I4] the last reference is gone, and the slab is the one that owns the cell.
-                scheduler.slab(|slab| unsafe { slab.free(task) });
-            }
-            // SAFETY: [I4] as above.
-            _ => unsafe { slab::free_elsewhere::<Shared>(task) },
-        });
+        let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
+        // SAFETY: the caller's contract.
+        unsafe { (shared.linked.free)(shared, task) };
     }
 }
 
-/// Queues a task that was woken.
-#[inline]
-pub(super) fn schedule(task: TaskRef) {
-    // SAFETY: [I4] and the task is alive.
-    let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
+/// What is done to a task of this scheduler by whoever has a reference, or had the last one.
+pub(super) type OfReference = unsafe fn(&Arc<Shared>, TaskRef);
+
+/// # Safety
+/// As [`Home::wake_and_release`]; the task is of this scheduler.
+pub(super) unsafe fn wake_and_release(shared: &Arc<Shared>, task: TaskRef) {
+    with_active(|active| match active {
+        Some(scheduler) if Arc::ptr_eq(&scheduler.shared, shared) => {
+            // SAFETY: [I4] the scheduler does not end meanwhile; the rest is the caller's contract.
+            unsafe {
+                task.wake_and_release_into(|task| {
+                    record::wakes(task);
+                    scheduler.push(task);
+                });
+            }
+        }
+        // SAFETY: [I2 of `cede_core::task`] the caller's reference.
+        _ => unsafe { task.wake_and_release() },
+    });
+}
+
+/// # Safety
+/// As [`Home::free`]; the task is of this scheduler.
+pub(super) unsafe fn free(shared: &Arc<Shared>, task: TaskRef) {
+    // SAFETY: [I4] the last reference is gone, and the chunk is alive until the cell is given back.
+    let (_, number) = unsafe { slab::owner_of::<Shared>(task) };
+    with_active(|active| match active {
+        Some(scheduler) if scheduler.slab(|slab| slab.owns(shared, number)) => {
+            // SAFETY: [I4] the last reference is gone, and the slab is the one that owns the cell.
+            scheduler.slab(|slab| unsafe { slab.free(task) });
+        }
+        // SAFETY: [I4] as above.
+        _ => unsafe { slab::free_elsewhere::<Shared>(task) },
+    });
+}
+
+/// To the queue of the thread that drives the scheduler: directly if that is this one.
+pub(super) fn schedule(shared: &Arc<Shared>, task: TaskRef) {
+    record::wakes(task);
+    queue(shared, task);
+}
+
+/// The same of a task whose wake is recorded.
+pub(super) fn queue(shared: &Arc<Shared>, task: TaskRef) {
     with_active(|active| match active {
         Some(scheduler) if Arc::ptr_eq(&scheduler.shared, shared) => scheduler.push(task),
         _ => {

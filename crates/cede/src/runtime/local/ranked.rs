@@ -34,7 +34,7 @@ impl Home for RankedHome {
         // SAFETY: [I1] and the task is alive.
         let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
         if shared.ordered {
-            return super::home::schedule(task);
+            return super::home::queue(shared, task);
         }
         // Its future is there, and so is the entry of that: the caller has the right to poll it, which goes to the lanes.
         let rank = rank::of(task.id());
@@ -86,7 +86,7 @@ where
 impl Shared {
     /// Fails if the runtime ends, which will drop the future itself.
     fn push_ranked(&self, task: TaskRef, rank: &Arc<Rank>) -> bool {
-        self.lanes.push(task, rank, self.parts.clock.now()).is_ok()
+        linked::push(&self.lanes, task, rank, self.parts.clock.now()).is_ok()
     }
 }
 

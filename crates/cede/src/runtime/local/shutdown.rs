@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Scheduler, Shared};
+use crate::rank::linked;
 use crate::runtime::handle::{Handle, SchedulerHandle};
 use crate::runtime::{context, run};
 use crate::task::slab::Slab;
@@ -16,7 +17,7 @@ impl Shared {
             idle.scheduler.take()
         };
         if let Some(scheduler) = scheduler {
-            self.finish(*scheduler);
+            self.finish(*scheduler.into_scheduler());
         }
     }
 
@@ -26,7 +27,7 @@ impl Shared {
             // Under the lock of the slab, so that a task of another thread is either pushed before, or not made there at all.
             let _no_spawns = self.foreign_slab.lock();
             self.inbox.close();
-            self.lanes.close();
+            linked::close(&self.lanes);
         }
         let Scheduler { ready, slab, driver, policy, .. } = scheduler;
         ready.into_inner().clear();

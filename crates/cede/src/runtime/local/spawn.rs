@@ -1,5 +1,6 @@
 //! How tasks of a one-thread runtime are made. Invariants are those of the parent module.
 
+use std::alloc::Layout;
 use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use super::home::LocalHome;
 use super::{Scheduler, Shared, with_active};
 use crate::inspect::age;
 use crate::record;
+use crate::runtime::outside::{self, Emplace, Push};
 use crate::task::spans::{self, Made};
 use crate::task::{Id, JoinError, JoinHandle};
 
@@ -34,7 +36,7 @@ pub(super) fn spawn_to<F, H>(
     id: Id,
     site: &'static Location<'static>,
     push_here: impl FnOnce(&Scheduler, TaskRef),
-    push_elsewhere: impl FnOnce(TaskRef) -> bool,
+    push_elsewhere: impl Fn(TaskRef) -> bool,
 ) -> JoinHandle<F::Output>
 where
     F: Future + 'static,
@@ -54,41 +56,61 @@ where
             push_here(scheduler, task);
             JoinHandle::new(join)
         }
-        _ => spawn_from_elsewhere::<F, H>(shared, future, id, site, push_elsewhere),
+        // SAFETY: [I3] the memory is new. A future that is not `Send` is only spawned by the thread that the scheduler is bound to.
+        _ => unsafe {
+            let make = &mut |emplace: Emplace<'_>| (shared.linked.make_elsewhere)(shared, layout, emplace, &push_elsewhere);
+            outside::spawn::<F>(future, id, site, TaskCell::<F, H>::emplace, make)
+        },
     })
 }
 
-/// Starts a task that is not in the slab of the scheduler; `push` queues it, which succeeds unless the runtime ends.
-#[cold]
-fn spawn_from_elsewhere<F, H>(
-    shared: &Arc<Shared>,
-    future: F,
-    id: Id,
-    site: &'static Location<'static>,
-    push: impl FnOnce(TaskRef) -> bool,
-) -> JoinHandle<F::Output>
+/// The same for what is spawned rarely: but for the future itself, it is compiled once.
+pub(crate) fn spawn_rarely<F>(shared: &Arc<Shared>, future: F, site: &'static Location<'static>) -> JoinHandle<F::Output>
 where
     F: Future + 'static,
     F::Output: 'static,
-    H: Home<Failure = JoinError>,
 {
-    let layout = TaskCell::<F, H>::LAYOUT;
+    let layout = TaskCell::<F, LocalHome>::LAYOUT;
+    let id = Id::next();
+    spans::spawns::<F>(id, site, layout.size(), Made::Task);
+    // SAFETY: [I3] the memory is new. A future that is not `Send` is only spawned by the thread that the scheduler is bound to.
+    unsafe {
+        let make = &mut |emplace: Emplace<'_>| (shared.linked.make)(shared, layout, emplace);
+        outside::spawn::<F>(future, id, site, TaskCell::<F, LocalHome>::emplace, make)
+    }
+}
+
+/// Makes and queues a task where this thread may.
+pub(super) fn make(shared: &Arc<Shared>, layout: Layout, emplace: Emplace<'_>) {
+    let here = with_active(|active| {
+        let own = |scheduler: &&Scheduler| Arc::ptr_eq(&scheduler.shared, shared) && !scheduler.slab(|slab| slab.is_frozen());
+        let Some(scheduler) = active.filter(own) else { return false };
+        let memory = scheduler.slab(|slab| slab.allocate(layout));
+        let task = emplace(memory, age::coarse(scheduler.seen_at.get()));
+        shared.stats.spawned();
+        record::spawns(task);
+        scheduler.push(task);
+        true
+    });
+    if !here {
+        make_elsewhere(shared, layout, emplace, &|task| {
+            record::spawns_outside(&shared.parts, &shared.foreign_stats.samples, task);
+            shared.push_to_inbox(task)
+        });
+    }
+}
+
+/// Makes and queues a task that is not in the scheduler's own slab; `push` succeeds unless the runtime ends.
+pub(super) fn make_elsewhere(shared: &Arc<Shared>, layout: Layout, emplace: Emplace<'_>, push: Push<'_>) {
     let mut place = shared.foreign_slab.lock();
     let open = !shared.inbox.is_closed() && !shared.parts.refuses_spawn();
-    let Some(slab) = place.as_mut().filter(|_| open) else {
-        drop(place);
-        return crate::task::spawn_cancelled(future, id, site);
-    };
-    let memory = slab.allocate(layout);
-    let born = age::coarse(shared.parts.clock.about_now());
-    // SAFETY: [I3] the memory is new. A future that is not `Send` is only spawned by the thread that the scheduler is bound to. The slab is locked, so the walk of the shutdown sees the
-    // task whole or not at all.
-    let (task, join) = unsafe { TaskCell::<F, H>::emplace(memory, future, id.number(), site, born) };
+    let Some(slab) = place.as_mut().filter(|_| open) else { return };
+    // The slab is locked, so the walk of the shutdown sees the task whole or not at all.
+    let task = emplace(slab.allocate(layout), age::coarse(shared.parts.clock.about_now()));
     // Whoever counts has the slab.
     shared.foreign_stats.spawned();
     let pushed = push(task);
     drop(place);
     debug_assert!(pushed, "the inbox is closed under the same lock");
     shared.timers.driver().unpark();
-    JoinHandle::new(join)
 }

@@ -10,11 +10,9 @@
 //! When the runtime ends, the guest's worker stops like the others and the shutdown waits for it, because it may be in the middle of a poll of any task. The thread then goes on
 //! with its future alone.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Wake, Waker};
 use std::thread::{self, Thread};
 
 use cede_context::budget;
@@ -25,21 +23,29 @@ use super::worker::Worker;
 use crate::inspect::posts;
 use crate::monitor;
 use crate::record;
+use crate::runtime::run::Main;
 use crate::runtime::{context, desk};
 
 impl Shared {
     /// Runs a future to its end on this thread.
-    pub(crate) fn block_on<F: Future>(self: &Arc<Self>, future: F) -> F::Output {
-        let mut future = std::pin::pin!(future);
+    pub(crate) fn block_on(self: &Arc<Self>, main: Main<'_>) {
         let nested = with_active(|active| active.is_some_and(|worker| worker.is_of(self)));
         if nested {
-            return with_active(|active| drive_nested(active.expect("just seen"), future.as_mut()));
+            return with_active(|active| drive_nested(active.expect("just seen"), main));
         }
-        let guest = if self.parts.block_on_runs_tasks { self.guest.lock().enter() } else { None };
-        match guest {
-            Some(worker) => Guest::enter(worker).drive(future.as_mut()),
-            None => poll_only(self, future.as_mut(), &Signal::new(None), Who::Outsider),
+        if let Some(run) = self.parts.block_on_runs_tasks
+            && run(self, main)
+        {
+            return;
         }
+        poll_only(self, main, &Signal::new(None), Who::Outsider);
+    }
+
+    /// Runs the future as the guest, and tasks meanwhile; `false` if another thread is the guest. Reached by the setting in `Parts` only, so that just the programs have it that want it.
+    pub(crate) fn run_as_guest(self: &Arc<Self>, main: Main<'_>) -> bool {
+        let Some(worker) = self.guest.lock().enter() else { return false };
+        Guest::enter(worker).drive(main);
+        true
     }
 
     /// The runtime ends: the guest's worker stops, at once if nobody has it, else when its thread comes round.
@@ -145,7 +151,7 @@ impl Guest {
         Self { worker: Some(worker), active: Some(active) }
     }
 
-    fn drive<F: Future>(self, mut future: Pin<&mut F>) -> F::Output {
+    fn drive(self, main: Main<'_>) {
         let worker = self.worker.as_deref().expect("is only taken on drop");
         let shared = worker.shared();
         let driving = context::drive(context::Drive::Stealing);
@@ -156,20 +162,18 @@ impl Guest {
         let mut cx = Context::from_waker(&waker);
         loop {
             record::polls_main();
-            if signal.take()
-                && let Poll::Ready(output) = budget::with_initial(|| future.as_mut().poll(&mut cx))
-            {
-                return output;
+            if signal.take() && budget::with_initial(|| main(&mut cx)).is_ready() {
+                return;
             }
             if is_closing() {
                 let shared = shared.clone();
                 drop((attending, driving));
                 drop(self);
-                return poll_only(&shared, future, &signal, Who::Outsider);
+                return poll_only(&shared, main, &signal, Who::Outsider);
             }
             if shared.idle.parked_count() == 0 {
                 worker.give_away();
-            } else if worker.tick_until(|| signal.woken.load(Ordering::Relaxed) || is_closing()).polled > 0 {
+            } else if worker.tick_until(&|| signal.woken.load(Ordering::Relaxed) || is_closing()).polled > 0 {
                 continue;
             }
             if !signal.is_set() && !is_closing() {
@@ -213,15 +217,13 @@ enum Who {
 }
 
 /// Another thread is the guest, or the runtime has ended: this one polls its future only.
-fn poll_only<F: Future>(shared: &Shared, mut future: Pin<&mut F>, signal: &Arc<Signal>, who: Who) -> F::Output {
+fn poll_only(shared: &Shared, main: Main<'_>, signal: &Arc<Signal>, who: Who) {
     let _driving = context::drive(context::Drive::Stealing);
     let waker = Waker::from(signal.clone());
     let mut cx = Context::from_waker(&waker);
     loop {
-        if signal.take()
-            && let Poll::Ready(output) = budget::with_initial(|| future.as_mut().poll(&mut cx))
-        {
-            return output;
+        if signal.take() && budget::with_initial(|| main(&mut cx)).is_ready() {
+            return;
         }
         if !signal.is_set() {
             // The end of the runtime waits for this thread, and would wait for ever. (H4 of `hand_over`)
@@ -240,7 +242,7 @@ const ENDED_WHILE_NESTED: &str =
     "the runtime was shut down while a task of it waited in a nested `block_on`: nothing that it waits for will happen";
 
 /// `block_on` inside a task of this runtime: the worker goes on running tasks while the future waits.
-fn drive_nested<F: Future>(worker: &Worker, mut future: Pin<&mut F>) -> F::Output {
+fn drive_nested(worker: &Worker, main: Main<'_>) {
     let shared = worker.shared().clone();
     let driver = shared.remotes[worker.index()].timers.as_ref().map(|timers| timers.driver().clone());
     let signal = Signal::new(driver.clone());
@@ -249,23 +251,22 @@ fn drive_nested<F: Future>(worker: &Worker, mut future: Pin<&mut F>) -> F::Outpu
     loop {
         if is_stray() {
             // The worker went to another thread; its driver does not wake this one any more.
-            return poll_only(&shared, future, &Signal::new(None), Who::Stray);
+            return poll_only(&shared, main, &Signal::new(None), Who::Stray);
         }
         record::polls_main();
         if signal.take()
-            && let Poll::Ready(output) = desk::with_current(|desk| {
-                desk.expect("a worker is run at a desk").turn(|| budget::with_initial(|| future.as_mut().poll(&mut cx)))
-            })
+            && desk::with_current(|desk| desk.expect("a worker is run at a desk").turn(|| budget::with_initial(|| main(&mut cx))))
+                .is_ready()
         {
             record::resumes();
-            return output;
+            return;
         }
         if is_stray() {
             continue;
         }
         // As a poll of a task. What the future asks for may be what only the driver can bring.
         worker.polled_future();
-        if posts::aside(|| worker.tick_until(|| signal.woken.load(Ordering::Relaxed))).polled > 0 || signal.is_set() {
+        if posts::aside(|| worker.tick_until(&|| signal.woken.load(Ordering::Relaxed))).polled > 0 || signal.is_set() {
             continue;
         }
         assert!(!shared.closing.load(Ordering::SeqCst), "{ENDED_WHILE_NESTED}");

@@ -7,11 +7,11 @@
 
 #![forbid(unsafe_code)]
 
-use std::fs;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::sys::priority::{nice as sys_nice, nice_limit, set_nice};
+use crate::sys::proc_file;
 use crate::sys::thread::Pid;
 
 /// How much nicer a thread is made, of at most 19 in all. A thread that is nicer by ten gets about a tenth.
@@ -33,8 +33,10 @@ fn normal() -> Option<i32> {
 }
 
 fn may_go_back_to(nice: i32) -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:")).and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
+    let mut buffer = [0; 4096];
+    let mut lines = proc_file::read("/proc/self/status", &mut buffer).split(|&byte| byte == b'\n');
+    let effective = lines.find_map(|line| line.strip_prefix(b"CapEff:")).and_then(|set| std::str::from_utf8(set).ok());
+    let effective = effective.and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
     let ceiling = nice_limit().map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
     effective.unwrap_or(0) >> CAP_SYS_NICE & 1 == 1 || 20 - i64::from(nice) <= ceiling
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use cede_core::task::{Home, TaskRef};
 
 use super::{Shared, StealHome, is_driven_here, spawn_from_elsewhere};
-use crate::rank::{self, Priority, Rank, Ranked, Wanted};
+use crate::rank::{self, Priority, Rank, Ranked, Wanted, linked};
 use crate::record;
 use crate::task::slab;
 use crate::task::spans::{self, Made};
@@ -60,7 +60,7 @@ where
     let future = Ranked::new(future, id.number(), wanted, deadline, &shared.lanes, &shared.parts.groups);
     let rank = future.rank().clone();
     let now = shared.parts.clock.now();
-    spawn_from_elsewhere::<_, RankedHome>(shared, future, id, site, |task| {
+    spawn_from_elsewhere::<_, RankedHome>(shared, future, id, site, &|task| {
         if is_driven_here(shared) {
             record::spawns(task);
         } else {
@@ -80,7 +80,7 @@ impl Shared {
 
     fn push_ranked(self: &Arc<Self>, task: TaskRef, rank: &Arc<Rank>) {
         // Closed lanes mean that the runtime ends and will drop the future itself.
-        let Ok(class) = self.lanes.push(task, rank, self.parts.clock.now()) else { return };
+        let Ok(class) = linked::push(&self.lanes, task, rank, self.parts.clock.now()) else { return };
         // A worker comes back to the lanes after its poll; what is more urgent than usual does not wait for that if somebody sleeps.
         let patient = class <= Priority::Normal && is_driven_here(self);
         let wake = if patient { self.idle.should_wake_for_push(|| 0) } else { self.idle.should_wake_for_foreign_push() };

@@ -29,6 +29,7 @@ use super::seat::{Seat, with_active};
 use super::worker::Worker;
 use crate::inspect::posts;
 use crate::order;
+use crate::rank::linked;
 use crate::runtime::handle::{Handle, SchedulerHandle};
 use crate::runtime::stats::TaskSite;
 use crate::runtime::{context, run};
@@ -71,6 +72,7 @@ impl Shutdown {
         }
     }
 
+    #[inline(never)]
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -164,7 +166,7 @@ impl Shared {
     pub(super) fn close_queue(&self) {
         let _no_spawns = self.foreign_slab.lock();
         self.inject.close();
-        self.lanes.close();
+        linked::close(&self.lanes);
     }
 
     pub(super) fn worker_stopped(self: &Arc<Self>, seat: Seat) {
@@ -203,26 +205,28 @@ impl Shared {
             let worker = seat.worker();
             worker.slab(Slab::freeze);
             let chunks = worker.slab(|slab| slab.chunk_count());
-            self.end_each(chunks, |chunk, index| worker.slab(|slab| slab.task_at(chunk, index)));
+            self.end_each(chunks, &|chunk, index| worker.slab(|slab| slab.task_at(chunk, index)), TaskRef::claim_asleep_for_shutdown);
         }
         let mut foreign = self.foreign_slab.lock().take();
         if let Some(slab) = &mut foreign {
             slab.freeze();
-            self.end_each(slab.chunk_count(), |chunk, index| slab.task_at(chunk, index));
+            self.end_each(slab.chunk_count(), &|chunk, index| slab.task_at(chunk, index), TaskRef::claim_asleep_for_shutdown);
         }
         *self.foreign_slab.lock() = foreign;
     }
 
-    fn end_each(&self, chunks: usize, task_at: impl Fn(usize, usize) -> Option<Option<TaskRef>>) {
+    /// Ends tasks of a slab, whose places are `task_at`; those that `claim` gives this thread the right to poll.
+    #[inline(never)]
+    fn end_each(&self, chunks: usize, task_at: &dyn Fn(usize, usize) -> Option<Option<TaskRef>>, claim: unsafe fn(TaskRef) -> bool) {
         for chunk in 0..chunks {
             let mut index = 0;
             while let Some(place) = task_at(chunk, index) {
                 index += 1;
-                // SAFETY: [I2 of the parent module] all workers and the guest have stopped, so what is woken stays in queues that nobody takes from; a task that was asleep is this
-                // thread's from here on.
+                // SAFETY: [I2 of the parent module] all workers and the guest have stopped, so what is woken stays in queues that nobody takes from, and this thread has the right to poll each task that is
+                // not complete. If other threads are away, then only to one that was asleep, which is what is claimed.
                 unsafe {
                     if let Some(task) = place
-                        && task.claim_asleep_for_shutdown()
+                        && claim(task)
                     {
                         run::cancel(task);
                         self.foreign_stats.completed_anywhere();
@@ -248,7 +252,9 @@ impl Shared {
         let foreign = self.foreign_slab.lock().take();
         slabs.extend(foreign);
         slabs.iter_mut().for_each(Slab::freeze);
-        slabs.iter().for_each(|slab| self.end_all(slab));
+        for slab in &slabs {
+            self.end_each(slab.chunk_count(), &|chunk, index| slab.task_at(chunk, index), TaskRef::claim_for_shutdown);
+        }
         // A round that is ended by a waker's panic has made progress.
         let timers = self.remotes.iter().filter_map(|remote| remote.timers.as_ref());
         timers.for_each(|timers| while run::shielded(|| timers.shut_down()).is_none() {});
@@ -258,25 +264,6 @@ impl Shared {
         slabs.into_iter().for_each(Slab::close);
         self.shutdown.state().done = true;
         self.shutdown.ended.notify_all();
-    }
-
-    /// Drops the futures of all tasks of a slab.
-    fn end_all(&self, slab: &Slab<Shared>) {
-        for chunk in 0..slab.chunk_count() {
-            let mut index = 0;
-            while let Some(place) = slab.task_at(chunk, index) {
-                index += 1;
-                // SAFETY: [I2 of the parent module] all workers and the guest have stopped: this thread has the right to poll each task that is not complete.
-                unsafe {
-                    if let Some(task) = place
-                        && task.claim_for_shutdown()
-                    {
-                        run::cancel(task);
-                        self.foreign_stats.completed_anywhere();
-                    }
-                }
-            }
-        }
     }
 
     /// The tasks whose polls the end of the runtime is waiting for.

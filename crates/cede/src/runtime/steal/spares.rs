@@ -29,7 +29,7 @@ pub(crate) struct Threads {
     pub(crate) stack_size: Option<usize>,
     /// How long a spare thread stays.
     pub(crate) keep_alive: Duration,
-    pub(crate) placement: Placement,
+    pub(crate) placement: Arc<Placement>,
 }
 
 impl Threads {
@@ -76,6 +76,7 @@ impl Spares {
         Self { state: Mutex::new(State::default()), changed: Condvar::new(), keep_alive }
     }
 
+    #[inline(never)]
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -98,7 +98,7 @@ impl Stepper {
         let _attending = record::attend(&self.shared.parts.recorder, &worker.stats().samples, Some(index));
         match place.phase.get() {
             Phase::Running => {
-                if worker.tick_until(|| true).polled > 0 {
+                if worker.tick_until(&|| true).polled > 0 {
                     return Progress::Polled;
                 }
                 place.phase.set(Phase::Announced(worker.begin_park()));

@@ -216,12 +216,18 @@ impl Worker {
 
     /// Runs tasks until none can be found or it is time to look whether the runtime ends.
     pub(super) fn tick(&self) -> Tick {
-        self.tick_until(|| self.shared.closing.load(Ordering::Relaxed))
+        self.turns_until(|| self.shared.closing.load(Ordering::Relaxed))
+    }
+
+    /// The same of a thread that also has a future of its own: until `stop` says so.
+    #[inline(never)]
+    pub(super) fn tick_until(&self, stop: &dyn Fn() -> bool) -> Tick {
+        self.turns_until(stop)
     }
 
     /// Runs tasks until none can be found or `stop` says so, or until this worker is another thread's.
     #[inline]
-    pub(super) fn tick_until(&self, stop: impl Fn() -> bool) -> Tick {
+    fn turns_until(&self, stop: impl Fn() -> bool) -> Tick {
         let mut tick = Tick::default();
         // SAFETY: [I1] the desk of a worker is not left in a function of the worker.
         let desk = unsafe { desk::current() }.expect("a worker is run at a desk");

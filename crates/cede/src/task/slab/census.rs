@@ -24,13 +24,20 @@ use cede_core::task::{Header, Sighting};
 /// All censuses of the process.
 static ALL: Mutex<Vec<Weak<Census>>> = Mutex::new(Vec::new());
 
+#[inline(never)]
 fn all() -> MutexGuard<'static, Vec<Weak<Census>>> {
     ALL.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The censuses of all slabs of the process.
 pub(crate) fn of_all() -> Vec<Arc<Census>> {
-    all().iter().filter_map(Weak::upgrade).collect()
+    let mut living = Vec::new();
+    for census in &*all() {
+        if let Some(census) = census.upgrade() {
+            living.push(census);
+        }
+    }
+    living
 }
 
 /// The task at an address, if there is one. Allocates nothing: the monitor asks often.
@@ -96,13 +103,18 @@ impl Census {
     }
 
     /// Calls `visit` with each task that has not ended, with no lock held.
-    pub(crate) fn visit(&self, mut visit: impl FnMut(Sighting)) {
+    pub(crate) fn visit(&self, visit: &mut dyn FnMut(Sighting)) {
         let mut seen = Vec::new();
         let mut next = self.chunks().len();
         while next > 0 {
             next -= 1;
             self.look_at_chunk(next, &mut seen);
-            seen.drain(..).filter(|task| !task.state.is_complete()).for_each(&mut visit);
+            for task in &seen {
+                if !task.state.is_complete() {
+                    visit(*task);
+                }
+            }
+            seen.clear();
         }
     }
 
