@@ -53,8 +53,8 @@ use cede_core::task::{Cell as TaskCell, Home, TaskRef};
 use cede_core::transfer_stack::TransferStack;
 use cede_driver::Driver;
 
-use super::outside::{self, Emplace, Push};
 use super::parts::Parts;
+use super::reserved::{Push, Reserved};
 use super::stats::Stats;
 use crate::inspect::age;
 use crate::inspect::registry::{self, Inspected};
@@ -311,10 +311,7 @@ where
             worker.push_woken(task);
             JoinHandle::new(join)
         }
-        _ => spawn_from_elsewhere::<F, StealHome>(shared, future, id, site, &|task| {
-            record::spawns_outside(&shared.parts, &shared.foreign_stats.samples, task);
-            shared.inject.push(task).is_ok()
-        }),
+        _ => spawn_from_elsewhere::<F, StealHome>(shared, future, id, site, &|task| shared.push_outside(task)),
     }
 }
 
@@ -327,11 +324,11 @@ where
     let layout = TaskCell::<F, StealHome>::LAYOUT;
     let id = Id::next();
     spans::spawns::<F>(id, site, layout.size(), Made::Task);
+    let Some(reserved) = shared.reserve(layout) else { return crate::task::spawn_cancelled(future, id, site) };
     // SAFETY: the memory is new, and the future is `Send`.
-    unsafe {
-        let make = &mut |emplace: Emplace<'_>| shared.make(layout, emplace);
-        outside::spawn::<F>(future, id, site, TaskCell::<F, StealHome>::emplace, make)
-    }
+    let (task, join) = unsafe { TaskCell::<F, StealHome>::emplace(reserved.memory, future, id.number(), site, reserved.born) };
+    shared.admit(reserved, task);
+    JoinHandle::new(join)
 }
 
 /// Starts a task that is not in the slab of a worker; `push` queues it, which succeeds unless the runtime ends.
@@ -349,11 +346,11 @@ where
     H: Home<Failure = JoinError>,
 {
     let layout = TaskCell::<F, H>::LAYOUT;
+    let Some(reserved) = shared.reserve_elsewhere(layout) else { return crate::task::spawn_cancelled(future, id, site) };
     // SAFETY: the memory is new, and the future is `Send`.
-    unsafe {
-        let make = &mut |emplace: Emplace<'_>| shared.make_elsewhere(layout, emplace, push);
-        outside::spawn::<F>(future, id, site, TaskCell::<F, H>::emplace, make)
-    }
+    let (task, join) = unsafe { TaskCell::<F, H>::emplace(reserved.memory, future, id.number(), site, reserved.born) };
+    shared.admit_elsewhere(reserved, task, push);
+    JoinHandle::new(join)
 }
 
 impl Shared {
@@ -404,39 +401,50 @@ impl Shared {
         self.remotes.iter().filter_map(|remote| remote.timers.as_ref()).map(|timers| timers.driver().interrupts()).sum()
     }
 
-    /// Makes and queues a task where this thread may.
-    fn make(self: &Arc<Self>, layout: Layout, emplace: Emplace<'_>) {
-        let here = with_active(|active| {
-            let own = |worker: &&Worker| worker.is_of(self) && !worker.slab(|slab| slab.is_frozen());
-            let Some(worker) = active.filter(own) else { return false };
-            let memory = worker.slab(|slab| slab.allocate(layout));
-            let task = emplace(memory, age::coarse(worker.polled_at()));
+    /// Memory for a task where this thread may have it; `None` if the runtime ends.
+    fn reserve(self: &Arc<Self>, layout: Layout) -> Option<Reserved<'_, Self>> {
+        let own = with_active(|active| {
+            let worker = active.filter(|worker| worker.is_of(self) && !worker.slab(|slab| slab.is_frozen()))?;
+            Some(Reserved { memory: worker.slab(|slab| slab.allocate(layout)), born: age::coarse(worker.polled_at()), foreign: None })
+        });
+        own.or_else(|| self.reserve_elsewhere(layout))
+    }
+
+    /// Queues what was made of that.
+    fn admit(&self, reserved: Reserved<'_, Self>, task: TaskRef) {
+        if reserved.foreign.is_some() {
+            return self.admit_elsewhere(reserved, task, &|task| self.push_outside(task));
+        }
+        with_active(|active| {
+            let worker = active.expect("it was reserved on this thread");
             worker.stats().spawned();
             record::spawns(task);
             worker.push_woken(task);
-            true
         });
-        if !here {
-            self.make_elsewhere(layout, emplace, &|task| {
-                record::spawns_outside(&self.parts, &self.foreign_stats.samples, task);
-                self.inject.push(task).is_ok()
-            });
-        }
     }
 
-    /// Makes and queues a task that is not in the slab of a worker.
-    fn make_elsewhere(&self, layout: Layout, emplace: Emplace<'_>, push: Push<'_>) {
-        let mut place = self.foreign_slab.lock();
+    /// Memory for a task that is not in the slab of a worker; `None` if the runtime ends.
+    fn reserve_elsewhere(&self, layout: Layout) -> Option<Reserved<'_, Self>> {
+        let mut foreign = self.foreign_slab.lock();
         let open = !self.inject.is_closed() && !self.parts.refuses_spawn();
-        let Some(slab) = place.as_mut().filter(|_| open) else { return };
-        // The slab is locked, so the walk of the shutdown sees the task whole or not at all.
-        let task = emplace(slab.allocate(layout), age::coarse(self.parts.clock.about_now()));
+        let memory = foreign.as_mut().filter(|_| open)?.allocate(layout);
+        Some(Reserved { memory, born: age::coarse(self.parts.clock.about_now()), foreign: Some(foreign) })
+    }
+
+    /// Queues what was made of that.
+    fn admit_elsewhere(&self, reserved: Reserved<'_, Self>, task: TaskRef, push: Push<'_>) {
         // Whoever counts has the slab.
         self.foreign_stats.spawned();
         let pushed = push(task);
-        drop(place);
+        drop(reserved);
         debug_assert!(pushed, "the queue is closed under the same lock");
         self.wake_for_foreign_push();
+    }
+
+    /// Fails if the runtime ends.
+    fn push_outside(&self, task: TaskRef) -> bool {
+        record::spawns_outside(&self.parts, &self.foreign_stats.samples, task);
+        self.inject.push(task).is_ok()
     }
 
     #[cold]

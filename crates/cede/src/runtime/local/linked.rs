@@ -8,7 +8,7 @@ use std::sync::Arc;
 use cede_core::task::TaskRef;
 
 use super::{Scheduler, Shared, home, spawn};
-use crate::runtime::outside::{Emplace, Push};
+use crate::runtime::reserved::{Push, Reserved};
 use crate::runtime::run::Main;
 
 pub(crate) struct Linked {
@@ -17,8 +17,10 @@ pub(crate) struct Linked {
     pub(super) schedule: fn(&Arc<Shared>, TaskRef),
     pub(super) wake_and_release: home::OfReference,
     pub(super) free: home::OfReference,
-    pub(super) make: fn(&Arc<Shared>, Layout, Emplace<'_>),
-    pub(super) make_elsewhere: fn(&Arc<Shared>, Layout, Emplace<'_>, Push<'_>),
+    pub(super) reserve: for<'a> fn(&'a Arc<Shared>, Layout) -> Option<Reserved<'a, Shared>>,
+    pub(super) admit: fn(&Arc<Shared>, Reserved<'_, Shared>, TaskRef),
+    pub(super) reserve_elsewhere: for<'a> fn(&'a Arc<Shared>, Layout) -> Option<Reserved<'a, Shared>>,
+    pub(super) admit_elsewhere: fn(&Arc<Shared>, Reserved<'_, Shared>, TaskRef, Push<'_>),
     pub(super) push_by_policy: fn(&Scheduler, TaskRef),
 }
 
@@ -28,8 +30,10 @@ pub(super) static LINKED: Linked = Linked {
     schedule: home::schedule,
     wake_and_release: home::wake_and_release,
     free: home::free,
-    make: spawn::make,
-    make_elsewhere: spawn::make_elsewhere,
+    reserve: spawn::reserve,
+    admit: spawn::admit,
+    reserve_elsewhere: spawn::reserve_elsewhere,
+    admit_elsewhere: spawn::admit_elsewhere,
     push_by_policy: Scheduler::rank_and_push,
 };
 

@@ -11,7 +11,7 @@ use super::home::LocalHome;
 use super::{Scheduler, Shared, with_active};
 use crate::inspect::age;
 use crate::record;
-use crate::runtime::outside::{self, Emplace, Push};
+use crate::runtime::reserved::{Push, Reserved};
 use crate::task::spans::{self, Made};
 use crate::task::{Id, JoinError, JoinHandle};
 
@@ -22,10 +22,7 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    spawn_to::<F, LocalHome>(shared, future, Id::next(), site, Scheduler::push, |task| {
-        record::spawns_outside(&shared.parts, &shared.foreign_stats.samples, task);
-        shared.push_to_inbox(task)
-    })
+    spawn_to::<F, LocalHome>(shared, future, Id::next(), site, Scheduler::push, |task| push_outside(shared, task))
 }
 
 /// Starts a task that one of the two functions queues: here, or where another thread drives; that succeeds unless the runtime ends.
@@ -56,11 +53,15 @@ where
             push_here(scheduler, task);
             JoinHandle::new(join)
         }
-        // SAFETY: [I3] the memory is new. A future that is not `Send` is only spawned by the thread that the scheduler is bound to.
-        _ => unsafe {
-            let make = &mut |emplace: Emplace<'_>| (shared.linked.make_elsewhere)(shared, layout, emplace, &push_elsewhere);
-            outside::spawn::<F>(future, id, site, TaskCell::<F, H>::emplace, make)
-        },
+        _ => {
+            let Some(reserved) = (shared.linked.reserve_elsewhere)(shared, layout) else {
+                return crate::task::spawn_cancelled(future, id, site);
+            };
+            // SAFETY: [I3] the memory is new. A future that is not `Send` is only spawned by the thread that the scheduler is bound to.
+            let (task, join) = unsafe { TaskCell::<F, H>::emplace(reserved.memory, future, id.number(), site, reserved.born) };
+            (shared.linked.admit_elsewhere)(shared, reserved, task, &push_elsewhere);
+            JoinHandle::new(join)
+        }
     })
 }
 
@@ -73,44 +74,55 @@ where
     let layout = TaskCell::<F, LocalHome>::LAYOUT;
     let id = Id::next();
     spans::spawns::<F>(id, site, layout.size(), Made::Task);
+    let Some(reserved) = (shared.linked.reserve)(shared, layout) else { return crate::task::spawn_cancelled(future, id, site) };
     // SAFETY: [I3] the memory is new. A future that is not `Send` is only spawned by the thread that the scheduler is bound to.
-    unsafe {
-        let make = &mut |emplace: Emplace<'_>| (shared.linked.make)(shared, layout, emplace);
-        outside::spawn::<F>(future, id, site, TaskCell::<F, LocalHome>::emplace, make)
-    }
+    let (task, join) = unsafe { TaskCell::<F, LocalHome>::emplace(reserved.memory, future, id.number(), site, reserved.born) };
+    (shared.linked.admit)(shared, reserved, task);
+    JoinHandle::new(join)
 }
 
-/// Makes and queues a task where this thread may.
-pub(super) fn make(shared: &Arc<Shared>, layout: Layout, emplace: Emplace<'_>) {
-    let here = with_active(|active| {
-        let own = |scheduler: &&Scheduler| Arc::ptr_eq(&scheduler.shared, shared) && !scheduler.slab(|slab| slab.is_frozen());
-        let Some(scheduler) = active.filter(own) else { return false };
-        let memory = scheduler.slab(|slab| slab.allocate(layout));
-        let task = emplace(memory, age::coarse(scheduler.seen_at.get()));
+/// Memory for a task where this thread may have it; `None` if the runtime ends.
+pub(super) fn reserve(shared: &Arc<Shared>, layout: Layout) -> Option<Reserved<'_, Shared>> {
+    let own = with_active(|active| {
+        let scheduler = active.filter(|scheduler| Arc::ptr_eq(&scheduler.shared, shared) && !scheduler.slab(|slab| slab.is_frozen()))?;
+        Some(Reserved { memory: scheduler.slab(|slab| slab.allocate(layout)), born: age::coarse(scheduler.seen_at.get()), foreign: None })
+    });
+    own.or_else(|| reserve_elsewhere(shared, layout))
+}
+
+/// Queues what was made of that.
+pub(super) fn admit(shared: &Arc<Shared>, reserved: Reserved<'_, Shared>, task: TaskRef) {
+    if reserved.foreign.is_some() {
+        return admit_elsewhere(shared, reserved, task, &|task| push_outside(shared, task));
+    }
+    with_active(|active| {
+        let scheduler = active.expect("it was reserved on this thread");
         shared.stats.spawned();
         record::spawns(task);
         scheduler.push(task);
-        true
     });
-    if !here {
-        make_elsewhere(shared, layout, emplace, &|task| {
-            record::spawns_outside(&shared.parts, &shared.foreign_stats.samples, task);
-            shared.push_to_inbox(task)
-        });
-    }
 }
 
-/// Makes and queues a task that is not in the scheduler's own slab; `push` succeeds unless the runtime ends.
-pub(super) fn make_elsewhere(shared: &Arc<Shared>, layout: Layout, emplace: Emplace<'_>, push: Push<'_>) {
-    let mut place = shared.foreign_slab.lock();
+/// Memory for a task that is not in the scheduler's own slab; `None` if the runtime ends.
+pub(super) fn reserve_elsewhere(shared: &Arc<Shared>, layout: Layout) -> Option<Reserved<'_, Shared>> {
+    let mut foreign = shared.foreign_slab.lock();
     let open = !shared.inbox.is_closed() && !shared.parts.refuses_spawn();
-    let Some(slab) = place.as_mut().filter(|_| open) else { return };
-    // The slab is locked, so the walk of the shutdown sees the task whole or not at all.
-    let task = emplace(slab.allocate(layout), age::coarse(shared.parts.clock.about_now()));
+    let memory = foreign.as_mut().filter(|_| open)?.allocate(layout);
+    Some(Reserved { memory, born: age::coarse(shared.parts.clock.about_now()), foreign: Some(foreign) })
+}
+
+/// Queues what was made of that.
+pub(super) fn admit_elsewhere(shared: &Arc<Shared>, reserved: Reserved<'_, Shared>, task: TaskRef, push: Push<'_>) {
     // Whoever counts has the slab.
     shared.foreign_stats.spawned();
     let pushed = push(task);
-    drop(place);
+    drop(reserved);
     debug_assert!(pushed, "the inbox is closed under the same lock");
     shared.timers.driver().unpark();
+}
+
+/// Fails if the runtime ends.
+fn push_outside(shared: &Shared, task: TaskRef) -> bool {
+    record::spawns_outside(&shared.parts, &shared.foreign_stats.samples, task);
+    shared.push_to_inbox(task)
 }
