@@ -251,19 +251,19 @@ impl Home for StealHome {
     }
 
     unsafe fn free(task: TaskRef, _layout: Layout) {
-        // SAFETY: the last reference is gone, and the chunk is alive until the cell is given back.
+        // SAFETY: [I4] the last reference is gone, and the chunk is alive until the cell is given back.
         let (shared, number) = unsafe { slab::owner_of::<Shared>(task) };
         with_active(|active| match active {
             Some(worker) if worker.slab(|slab| slab.owns(shared, number)) => {
-                // SAFETY: the last reference is gone, and the slab is the one that owns the cell.
+                // SAFETY: [I4] the last reference is gone, and the slab is the one that owns the cell.
                 worker.slab(|slab| unsafe { slab.free(task) });
             }
             Some(worker) if worker.is_of(shared) => {
-                // SAFETY: as above.
+                // SAFETY: [I4] as above.
                 unsafe { slab::free_elsewhere::<Shared>(task) };
                 worker.shared().remind_to_collect(number);
             }
-            // SAFETY: as above.
+            // SAFETY: [I4] as above.
             _ => unsafe { slab::free_elsewhere::<Shared>(task) },
         });
     }
@@ -304,7 +304,7 @@ where
         Some(worker) if worker.is_of(shared) && !worker.slab(|slab| slab.is_frozen()) => {
             let memory = worker.slab(|slab| slab.allocate(layout));
             let born = age::coarse(worker.polled_at());
-            // SAFETY: the memory is new, and the future is `Send`.
+            // SAFETY: [I4] the memory is new, and the future is `Send`.
             let (task, join) = unsafe { TaskCell::<F, StealHome>::emplace(memory, future, id.number(), site, born) };
             worker.stats().spawned();
             record::spawns(task);
@@ -325,7 +325,7 @@ where
     let id = Id::next();
     spans::spawns::<F>(id, site, layout.size(), Made::Task);
     let Some(reserved) = shared.reserve(layout) else { return crate::task::spawn_cancelled(future, id, site) };
-    // SAFETY: the memory is new, and the future is `Send`.
+    // SAFETY: [I4] the memory is new, and the future is `Send`.
     let (task, join) = unsafe { TaskCell::<F, StealHome>::emplace(reserved.memory, future, id.number(), site, reserved.born) };
     shared.admit(reserved, task);
     JoinHandle::new(join)
@@ -347,7 +347,7 @@ where
 {
     let layout = TaskCell::<F, H>::LAYOUT;
     let Some(reserved) = shared.reserve_elsewhere(layout) else { return crate::task::spawn_cancelled(future, id, site) };
-    // SAFETY: the memory is new, and the future is `Send`.
+    // SAFETY: [I4] the memory is new, and the future is `Send`.
     let (task, join) = unsafe { TaskCell::<F, H>::emplace(reserved.memory, future, id.number(), site, reserved.born) };
     shared.admit_elsewhere(reserved, task, push);
     JoinHandle::new(join)

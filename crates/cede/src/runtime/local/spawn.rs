@@ -53,16 +53,25 @@ where
             push_here(scheduler, task);
             JoinHandle::new(join)
         }
-        _ => {
-            let Some(reserved) = (shared.linked.reserve_elsewhere)(shared, layout) else {
-                return crate::task::spawn_cancelled(future, id, site);
-            };
-            // SAFETY: [I3] the memory is new. A future that is not `Send` is only spawned by the thread that the scheduler is bound to.
-            let (task, join) = unsafe { TaskCell::<F, H>::emplace(reserved.memory, future, id.number(), site, reserved.born) };
-            (shared.linked.admit_elsewhere)(shared, reserved, task, &push_elsewhere);
-            JoinHandle::new(join)
-        }
+        _ => spawn_elsewhere::<F, H>(shared, future, id, site, &push_elsewhere),
     })
+}
+
+/// Starts a task that is not in the scheduler's own slab; `push` queues it, which succeeds unless the runtime ends.
+#[cold]
+fn spawn_elsewhere<F, H>(shared: &Arc<Shared>, future: F, id: Id, site: &'static Location<'static>, push: Push<'_>) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+    H: Home<Failure = JoinError>,
+{
+    let Some(reserved) = (shared.linked.reserve_elsewhere)(shared, TaskCell::<F, H>::LAYOUT) else {
+        return crate::task::spawn_cancelled(future, id, site);
+    };
+    // SAFETY: [I3] the memory is new. A future that is not `Send` is only spawned by the thread that the scheduler is bound to.
+    let (task, join) = unsafe { TaskCell::<F, H>::emplace(reserved.memory, future, id.number(), site, reserved.born) };
+    (shared.linked.admit_elsewhere)(shared, reserved, task, push);
+    JoinHandle::new(join)
 }
 
 /// The same for what is spawned rarely: but for the future itself, it is compiled once.
