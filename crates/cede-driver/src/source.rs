@@ -32,6 +32,11 @@ use crate::{Handle, Interest, Ready, shut_down_error};
 /// A non-blocking descriptor that tasks can wait for.
 pub struct Source<T: AsRawFd> {
     io: Option<T>,
+    joined: Joined,
+}
+
+/// What does not depend on the type of what is registered, so that it is compiled once.
+struct Joined {
     home: Handle,
     interest: Interest,
     trust: Trust,
@@ -74,22 +79,16 @@ impl<T: AsRawFd> Source<T> {
     }
 
     fn with_interest(io: T, home: Handle, interest: Interest, trust: Trust) -> Self {
-        Self { io: Some(io), home, interest, trust, assumed: AtomicU32::new(0), registering: Lock::new(()), registration: OnceLock::new() }
+        let joined =
+            Joined { home, interest, trust, assumed: AtomicU32::new(0), registering: Lock::new(()), registration: OnceLock::new() };
+        Self { io: Some(io), joined }
     }
 
     /// What is known of a descriptor that was just made, before any driver says so.
     #[must_use]
     pub fn assume(self, ready: Ready) -> Self {
-        self.assumed.store(ready.bits(), Ordering::Relaxed);
+        self.joined.assumed.store(ready.bits(), Ordering::Relaxed);
         self
-    }
-
-    /// An operation in this direction would block.
-    fn assume_less(&self, interest: Interest) {
-        let assumed = self.assumed.load(Ordering::Relaxed);
-        if assumed != 0 {
-            self.assumed.fetch_and(!Ready::for_interest(interest).bits(), Ordering::Relaxed);
-        }
     }
 
     /// Takes over a descriptor, and joins the driver at once.
@@ -125,28 +124,14 @@ impl<T: AsRawFd> Source<T> {
     }
 
     fn deregister(&mut self) {
-        deregister(&mut self.registration);
+        deregister(&mut self.joined.registration);
     }
 
-    fn registration(&self, driver: impl FnOnce() -> Option<Handle>) -> io::Result<&Registration> {
-        if let Some(registration) = self.registration.get() {
-            return Ok(registration);
+    fn registration(&self, driver: impl Fn() -> Option<Handle>) -> io::Result<&Registration> {
+        match self.joined.registration.get() {
+            Some(registration) => Ok(registration),
+            None => self.joined.join(self.fd(), &driver),
         }
-        if self.home.is_shut_down() {
-            return Err(shut_down_error());
-        }
-        let driver = driver().unwrap_or_else(|| self.home.clone());
-        let fd = self.fd();
-        let _one = self.registering.lock();
-        if self.registration.get().is_none() {
-            let cell = driver.register(fd, self.interest, self.trust)?;
-            let assumed = self.assumed.load(Ordering::Relaxed);
-            if assumed != 0 {
-                cell.set(assumed);
-            }
-            let _set = self.registration.set(Registration { fd, cell, driver });
-        }
-        Ok(self.registration.get().expect("was just set"))
     }
 
     /// Tries an operation until it does not block, or returns `Pending` with the task to be woken when the source is ready.
@@ -164,7 +149,7 @@ impl<T: AsRawFd> Source<T> {
     ) -> Poll<io::Result<R>> {
         let unit = ready!(budget::poll_proceed(cx));
         loop {
-            let seen = match self.registration.get() {
+            let seen = match self.joined.registration.get() {
                 None => None,
                 Some(registration) => match registration.cell.poll_ready(cx, direction) {
                     Poll::Ready(ready) if ready.is_shut_down() => return Poll::Ready(Err(shut_down_error())),
@@ -178,13 +163,7 @@ impl<T: AsRawFd> Source<T> {
                     return Poll::Ready(Ok(self.finish(attempt, seen, direction)));
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => match (self.registration.get(), seen) {
-                    (Some(registration), Some(seen)) => registration.cell.disprove(seen, direction),
-                    _ => {
-                        self.assume_less(direction.interest());
-                        let _joined = self.registration(&driver)?;
-                    }
-                },
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.joined.would_block(self.fd(), direction, seen, &driver)?,
                 Err(error) => {
                     unit.spend();
                     return Poll::Ready(Err(error));
@@ -197,7 +176,7 @@ impl<T: AsRawFd> Source<T> {
         match attempt {
             Attempt::Done(result) => result,
             Attempt::Drained(result) => {
-                if let (Some(registration), Some(seen)) = (self.registration.get(), seen) {
+                if let (Some(registration), Some(seen)) = (self.joined.registration.get(), seen) {
                     registration.cell.clear(seen.of_interest(direction.interest()));
                 }
                 result
@@ -205,13 +184,8 @@ impl<T: AsRawFd> Source<T> {
         }
     }
 
-    #[cold]
     fn wait_for<R>(&self, direction: Direction) -> Poll<R> {
-        let kind = match direction {
-            Direction::Read => WaitKind::Read,
-            Direction::Write => WaitKind::Write,
-        };
-        waiting_for(kind, u64::try_from(self.fd()).unwrap_or(0));
+        say_waiting(self.fd(), direction);
         Poll::Pending
     }
 
@@ -253,20 +227,20 @@ impl<T: AsRawFd> Source<T> {
 
     /// The future with this address waits no more.
     pub fn forget(&self, key: usize) {
-        if let Some(registration) = self.registration.get() {
+        if let Some(registration) = self.joined.registration.get() {
             registration.cell.forget(key);
         }
     }
 
     /// What is known of an interest: `None` if nothing.
     pub fn known(&self, interest: Interest) -> Option<Event> {
-        let seen = self.registration.get()?.cell.ready_for(interest)?;
+        let seen = self.joined.registration.get()?.cell.ready_for(interest)?;
         Some(seen.of_interest(interest))
     }
 
     /// What was seen is used up, so that the next wait is for something new.
     pub fn clear(&self, seen: Event) {
-        if let Some(registration) = self.registration.get() {
+        if let Some(registration) = self.joined.registration.get() {
             registration.cell.clear(seen);
         }
     }
@@ -276,10 +250,10 @@ impl<T: AsRawFd> Source<T> {
     /// # Errors
     /// Those of the operation; `WouldBlock` also if the source is known not to be ready.
     pub fn attempt<R>(&self, direction: Direction, operation: impl FnOnce(&T) -> io::Result<R>) -> io::Result<R> {
-        let Some(registration) = self.registration.get() else {
+        let Some(registration) = self.joined.registration.get() else {
             let result = operation(self.get_ref());
             if matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
-                self.assume_less(direction.interest());
+                self.joined.assume_less(direction.interest());
             }
             return result;
         };
@@ -296,10 +270,10 @@ impl<T: AsRawFd> Source<T> {
     /// # Errors
     /// Those of the operation; `WouldBlock` also if the source is known not to be ready.
     pub fn try_io<R>(&self, interest: Interest, operation: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
-        let Some(registration) = self.registration.get() else {
+        let Some(registration) = self.joined.registration.get() else {
             let result = operation();
             if matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
-                self.assume_less(interest);
+                self.joined.assume_less(interest);
             }
             return result;
         };
@@ -313,6 +287,58 @@ impl<T: AsRawFd> Source<T> {
 }
 
 // What a panic can interrupt is an operation; what is known of the readiness stays true.
+impl Joined {
+    /// An operation in this direction would block.
+    fn assume_less(&self, interest: Interest) {
+        let assumed = self.assumed.load(Ordering::Relaxed);
+        if assumed != 0 {
+            self.assumed.fetch_and(!Ready::for_interest(interest).bits(), Ordering::Relaxed);
+        }
+    }
+
+    /// Registers the descriptor, if nobody has meanwhile. With the driver that `driver` names, else at home.
+    #[cold]
+    fn join(&self, fd: RawFd, driver: &dyn Fn() -> Option<Handle>) -> io::Result<&Registration> {
+        if self.home.is_shut_down() {
+            return Err(shut_down_error());
+        }
+        let driver = driver().unwrap_or_else(|| self.home.clone());
+        let _one = self.registering.lock();
+        if self.registration.get().is_none() {
+            let cell = driver.register(fd, self.interest, self.trust)?;
+            let assumed = self.assumed.load(Ordering::Relaxed);
+            if assumed != 0 {
+                cell.set(assumed);
+            }
+            let _set = self.registration.set(Registration { fd, cell, driver });
+        }
+        Ok(self.registration.get().expect("was just set"))
+    }
+
+    /// An operation would block. `seen` is what it was tried for; without a registration it was tried at once.
+    fn would_block(&self, fd: RawFd, direction: Direction, seen: Option<Event>, driver: &dyn Fn() -> Option<Handle>) -> io::Result<()> {
+        match (self.registration.get(), seen) {
+            (Some(registration), Some(seen)) => registration.cell.disprove(seen, direction),
+            (Some(_), None) => self.assume_less(direction.interest()),
+            (None, _) => {
+                self.assume_less(direction.interest());
+                self.join(fd, driver)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The task says what it waits for.
+#[cold]
+fn say_waiting(fd: RawFd, direction: Direction) {
+    let kind = match direction {
+        Direction::Read => WaitKind::Read,
+        Direction::Write => WaitKind::Write,
+    };
+    waiting_for(kind, u64::try_from(fd).unwrap_or(0));
+}
+
 impl<T: AsRawFd> UnwindSafe for Source<T> {}
 impl<T: AsRawFd> RefUnwindSafe for Source<T> {}
 
@@ -334,6 +360,6 @@ impl<T: AsRawFd> Drop for Source<T> {
 
 impl<T: AsRawFd + std::fmt::Debug> std::fmt::Debug for Source<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Source").field("io", &self.io).field("registered", &self.registration.get().is_some()).finish()
+        f.debug_struct("Source").field("io", &self.io).field("registered", &self.joined.registration.get().is_some()).finish()
     }
 }

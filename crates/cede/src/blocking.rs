@@ -41,6 +41,7 @@ pub(crate) mod pool;
 pub use named::{BlockingPool, Builder, SpawnError};
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::panic::Location;
@@ -244,7 +245,7 @@ pub(crate) struct BlockingJob {
     /// Set if shutting the runtime down runs it, instead of cancelling it.
     promised: Option<Promised>,
     /// Dropped after the closure's result has been published.
-    _hold: Option<Box<PausedClock>>,
+    _hold: Option<Box<dyn Held>>,
 }
 
 /// While a closure is under way, a paused clock does not run away from it. Then the runtime, which sleeps for as long as that takes, is woken to look at the clock again.
@@ -252,6 +253,18 @@ pub(crate) struct BlockingJob {
 struct PausedClock {
     hold: Option<Hold>,
     driver: cede_driver::Handle,
+}
+
+/// What a job keeps only to drop it. Without its type: few jobs have one, and all drop it.
+trait Held: fmt::Debug + Send {}
+
+impl Held for PausedClock {}
+
+impl PausedClock {
+    #[cold]
+    fn held(handle: &Handle) -> Box<dyn Held> {
+        Box::new(Self { hold: Some(handle.parts().clock.hold()), driver: handle.driver() })
+    }
 }
 
 impl Drop for PausedClock {
@@ -290,7 +303,7 @@ impl pool::Job for BlockingJob {
 impl BlockingJob {
     fn new(task: TaskRef, handle: &Handle, promised: Option<Promised>) -> Self {
         let clock = &handle.parts().clock;
-        let hold = clock.is_paused().then(|| Box::new(PausedClock { hold: Some(clock.hold()), driver: handle.driver() }));
+        let hold = clock.is_paused().then(|| PausedClock::held(handle));
         Self { task, handle: handle.clone(), promised, _hold: hold }
     }
 

@@ -10,6 +10,7 @@ use cede_core::task::Sighting;
 
 use super::registry::Inspected;
 use super::{Deadlock, State, TaskDump, age, chain, deadlock, object, posts, registry};
+use crate::rank::linked;
 use crate::runtime::CpuGroupMetrics;
 use crate::task::slab::census;
 use crate::task::{Priority, plain_type};
@@ -204,16 +205,7 @@ impl Describer {
 
     /// What groups did, and on which runtime.
     fn groups(&self, only: Option<u64>) -> Vec<(u64, CpuGroupMetrics)> {
-        let mut groups = Vec::new();
-        for parts in self.runtimes.iter().map(|runtime| runtime.parts()) {
-            let number = parts.id.number();
-            if only.is_none_or(|only| number == only) {
-                for group in parts.groups.metrics() {
-                    groups.push((number, group));
-                }
-            }
-        }
-        groups
+        linked::groups(&self.runtimes, only)
     }
 
     /// A task is named in the runtime that it runs on; one of a local set, in any.

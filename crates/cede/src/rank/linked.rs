@@ -12,8 +12,10 @@ use cede_core::task::TaskRef;
 
 use super::lanes::Closed;
 use super::{CpuGroupMetrics, Lanes, Priority, Rank, Scheduler, Turns, Usages, inherit};
+use crate::inspect::registry::Inspected;
 
-/// A task, and whether it has a rank.
+/// A task, and whether it has a rank.use crate::inspect::registry::Inspected;
+
 type Next = Option<(TaskRef, bool)>;
 
 struct Linked {
@@ -27,7 +29,8 @@ struct Linked {
     released: fn(u64),
     push: fn(&Lanes, TaskRef, &Arc<Rank>, u64) -> Result<Priority, Closed>,
     close: fn(&Lanes),
-    groups: fn(&Usages) -> Vec<CpuGroupMetrics>,
+    groups_of: fn(&Usages) -> Vec<CpuGroupMetrics>,
+    groups: fn(&[Arc<dyn Inspected>], Option<u64>) -> Vec<(u64, CpuGroupMetrics)>,
 }
 
 static LINKED: OnceLock<&'static Linked> = OnceLock::new();
@@ -45,7 +48,8 @@ pub(super) fn link() {
         released: inherit::released,
         push: Lanes::push,
         close: Lanes::close,
-        groups: Usages::all,
+        groups_of: Usages::all,
+        groups: all_groups,
     };
     LINKED.get_or_init(|| &ALL);
 }
@@ -102,8 +106,24 @@ pub(crate) fn ends(what: Awaited, waiter: u64) {
     }
 }
 
-pub(super) fn groups(usages: &Usages) -> Vec<CpuGroupMetrics> {
-    LINKED.get().map(|linked| (linked.groups)(usages)).unwrap_or_default()
+pub(super) fn groups_of(usages: &Usages) -> Vec<CpuGroupMetrics> {
+    LINKED.get().map(|linked| (linked.groups_of)(usages)).unwrap_or_default()
+}
+
+/// What the groups of these runtimes have had, and on which, or on `only` one.
+pub(crate) fn groups(runtimes: &[Arc<dyn Inspected>], only: Option<u64>) -> Vec<(u64, CpuGroupMetrics)> {
+    LINKED.get().map(|linked| (linked.groups)(runtimes, only)).unwrap_or_default()
+}
+
+fn all_groups(runtimes: &[Arc<dyn Inspected>], only: Option<u64>) -> Vec<(u64, CpuGroupMetrics)> {
+    let mut groups = Vec::new();
+    for parts in runtimes.iter().map(|runtime| runtime.parts()) {
+        let number = parts.id.number();
+        if only.is_none_or(|only| number == only) {
+            groups.extend(parts.groups.all().into_iter().map(|group| (number, group)));
+        }
+    }
+    groups
 }
 
 /// Queues a task that has a rank: its future has linked all this.

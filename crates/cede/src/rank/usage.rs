@@ -81,7 +81,7 @@ impl Usages {
 
     /// As they are now, in the order in which the groups came.
     pub(crate) fn metrics(&self) -> Vec<CpuGroupMetrics> {
-        linked::groups(self)
+        linked::groups_of(self)
     }
 
     pub(super) fn all(&self) -> Vec<CpuGroupMetrics> {

@@ -433,7 +433,8 @@ impl Builder {
         };
         let clock = self.clock();
         let drivers = (0..workers).map(|_| Driver::epoll(clock.clone())).collect::<io::Result<Vec<_>>>()?;
-        steal::build(self.parts(clock, false), drivers, self.threads())
+        let threads = self.threads();
+        steal::build(self.parts(clock, false), drivers, threads)
     }
 
     fn threads(&self) -> steal::Threads {

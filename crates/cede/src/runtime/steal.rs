@@ -137,7 +137,7 @@ pub(crate) fn build(parts: Parts, drivers: Vec<Driver>, threads: Threads) -> io:
             let shared = shared.clone();
             move || threads::main(&shared, Some(Seat::new(worker)))
         };
-        match shared.threads.start(body) {
+        match shared.threads.start(Box::new(body)) {
             Ok(thread) => started.push(thread),
             Err(error) => {
                 // Those that run are enough to end what was begun.

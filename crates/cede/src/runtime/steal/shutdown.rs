@@ -109,7 +109,7 @@ impl Shutdown {
     }
 
     /// The stopped workers, if those were the last to be waited for.
-    fn take_if_complete(&self, change: impl FnOnce(&mut State)) -> Option<Vec<Seat>> {
+    fn take_if_complete(&self, change: &mut dyn FnMut(&mut State)) -> Option<Vec<Seat>> {
         let mut state = self.state();
         change(&mut state);
         let complete = state.stopped.len() == self.expected.load(Ordering::SeqCst) && state.away.is_empty();
@@ -170,12 +170,14 @@ impl Shared {
     }
 
     pub(super) fn worker_stopped(self: &Arc<Self>, seat: Seat) {
-        let mut complete = self.shutdown.take_if_complete(|state| state.stopped.push(seat));
+        let mut seat = Some(seat);
+        let mut complete = self.shutdown.take_if_complete(&mut |state| state.stopped.extend(seat.take()));
         if complete.is_none()
             && let Some(seats) = self.shutdown.take_to_sweep()
         {
             self.end_sleeping(&seats);
-            complete = self.shutdown.take_if_complete(|state| state.stopped = seats);
+            let mut seats = seats;
+            complete = self.shutdown.take_if_complete(&mut |state| state.stopped = std::mem::take(&mut seats));
         }
         if let Some(seats) = complete {
             self.finish(seats);
@@ -189,7 +191,7 @@ impl Shared {
 
     /// The same of another thread.
     pub(super) fn came_back_of(self: &Arc<Self>, here: ThreadId) {
-        let complete = self.shutdown.take_if_complete(|state| {
+        let complete = self.shutdown.take_if_complete(&mut |state| {
             let place = state.away.iter().rposition(|away| away.thread.id() == here);
             place.map(|place| state.away.swap_remove(place));
         });

@@ -33,12 +33,12 @@ pub(crate) struct Threads {
 }
 
 impl Threads {
-    pub(super) fn start(&self, body: impl FnOnce() + Send + 'static) -> io::Result<thread::JoinHandle<()>> {
+    pub(super) fn start(&self, body: Box<dyn FnOnce() + Send>) -> io::Result<thread::JoinHandle<()>> {
         let mut builder = thread::Builder::new().name((self.name)());
         if let Some(bytes) = self.stack_size {
             builder = builder.stack_size(bytes);
         }
-        sys::thread::spawn(builder, Box::new(body))
+        sys::thread::spawn(builder, body)
     }
 }
 

@@ -84,7 +84,7 @@ pub(super) fn start_spare(shared: &Arc<Shared>) -> bool {
     };
     shared.spares.expect();
     // The name is the user's code.
-    match run::shielded(|| shared.threads.start(body)) {
+    match run::shielded(|| shared.threads.start(Box::new(body))) {
         Some(Ok(thread)) => {
             shared.shutdown.keep_one(thread);
             true

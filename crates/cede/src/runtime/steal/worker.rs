@@ -132,7 +132,6 @@ impl Worker {
     }
 
     /// Puts a task behind all that are queued here.
-    #[inline]
     fn push_back(&self, task: TaskRef) {
         let remote = self.remote();
         // SAFETY: this thread runs the worker that owns the ring, and has the right to poll the task.
