@@ -40,6 +40,8 @@ struct Source {
     list: Option<mpsc::Receiver<Lines>>,
     /// What has come from the list, and is not yet taken.
     read: VecDeque<Result<Job, String>>,
+    /// The user's wish to stop, if it left lines untaken, or lines of which nobody knows whether they come.
+    cut: Option<Exit>,
 }
 
 /// What a worker got.
@@ -209,7 +211,7 @@ async fn download_all(plan: Plan, list: Option<mpsc::Receiver<Lines>>, screen: O
     let run = Run {
         engine: Engine::new(plan.settings),
         queue: Arc::new(std::sync::Mutex::new(queue)),
-        source: Arc::new(Mutex::new(Source { list, read: VecDeque::new() })),
+        source: Arc::new(Mutex::new(Source { list, read: VecDeque::new(), cut: None })),
         crew: Crew::default(),
         board: board.clone(),
         stop: stop.clone(),
@@ -226,7 +228,9 @@ async fn download_all(plan: Plan, list: Option<mpsc::Receiver<Lines>>, screen: O
         exit = both(exit, code);
     }
     display.finish().await;
-    let exit = both(exit, run.crew.has_cancelled().then_some(Exit::Interrupted)).unwrap_or(Exit::Done);
+    let exit = both(exit, run.crew.has_cancelled().then_some(Exit::Interrupted));
+    // Otherwise a list of which only the first lines were taken would be called done.
+    let exit = both(exit, run.source.lock().await.cut).unwrap_or(Exit::Done);
     conclude(&board, started, exit, show);
     exit
 }
@@ -307,19 +311,26 @@ impl Run {
     /// The next line. `None`: there are no more, or none is wanted any more.
     async fn next_of_list(&self) -> Result<Option<Next>, Held> {
         let mut source = self.source.lock().await;
-        if self.stop.now().is_some() {
+        if let Some(exit) = self.stop.now() {
+            source.cut = (source.list.is_some() || !source.read.is_empty()).then_some(exit);
             return Ok(None);
         }
         if source.read.is_empty() {
             let mut stop = self.stop.clone();
             let lines = cede::select! {
                 biased;
-                _ = stop.requested() => None,
+                exit = stop.requested() => {
+                    source.cut = source.list.is_some().then_some(exit);
+                    return Ok(None);
+                }
                 lines = async { source.list.as_mut()?.recv().await } => lines,
             };
             match lines {
                 Some(lines) => source.read = lines.into(),
-                None => return Ok(None),
+                None => {
+                    source.list = None;
+                    return Ok(None);
+                }
             }
         }
         let take = || {

@@ -102,8 +102,13 @@ impl Transfer {
         }
         let Some((destination, journal)) = self.open(dir, name).await? else { return Ok(None) };
         self.named(&destination, total);
-        if let Some(total) = total.filter(|total| *total >= RESERVE) {
-            self.reserve(&destination, total).await?;
+        if let Some(total) = total.filter(|total| *total >= RESERVE)
+            && let Err(failure) = self.reserve(&destination, total).await
+        {
+            // Nothing is in it, or what an earlier run left.
+            let kept = blocking(move || destination.keep()).await;
+            drop(kept);
+            return Err(failure.into());
         }
         let extents = journal.as_ref().map(|journal| journal.extents.clone()).unwrap_or_default();
         Ok(Some((Sink::on_disk(destination, extents), journal)))

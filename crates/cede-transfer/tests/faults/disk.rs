@@ -106,6 +106,9 @@ fn fails_once(name: &str, act: Act, nth: usize, errno: rustix::io::Errno, exit: 
     let setup = Setup { size: if act == Act::Reserve { 16 << 20 } else { 3_000_000 }, ..Setup::default() };
     let mut case = on(name, setup, Failing::new(act, nth, errno));
     case.fails(exit, said);
+    if act == Act::Reserve {
+        assert!(case.names().is_empty(), "{:?}", case.names());
+    }
     let sent = case.origin.sent();
     // With it goes the last handle on the file, and so the lock.
     case.settings.disk = Arc::new(System);
