@@ -3,7 +3,7 @@
 //! ```text
 //! Begin ─► Part(1), Part(2), … several at a time ─► Complete ─► Done
 //!   ▲         ▲                                        │ the answer is lost, and the upload is gone
-//!   │         List (after a crash: what is there?)     ▼
+//!   │         List (after a crash, or a doubt)         ▼
 //!   └─────────── lost ────────────────────────────── Check: is the object what these parts make?
 //! ```
 //!
@@ -193,6 +193,19 @@ impl Parts {
         } else if !matches!(ask, Ask::Part(number) if !self.flying.contains(&number)) {
             self.lose(failure);
         }
+    }
+
+    /// The store says that what it has confirmed is not what it has: it is asked what that is, and what is missing is sent again.
+    pub fn handle_doubt(&mut self, now: Duration, failure: Failure) {
+        if !self.again || !self.backoff.failed(now, None) {
+            self.failure = Some(failure.help("the store has other parts than it has confirmed; --restart uploads all of them anew"));
+            return;
+        }
+        self.tags.clear();
+        self.redo.clear();
+        self.next = 1;
+        self.stage = Stage::Listing;
+        self.asked = false;
     }
 
     fn lose(&mut self, failure: Failure) {
