@@ -1,5 +1,6 @@
 //! `cede get`: runs the jobs of a plan, a few at a time, and says how it went.
 
+mod follow;
 mod steer;
 
 use std::collections::VecDeque;
@@ -9,7 +10,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use cede::sync::{Mutex, mpsc};
-use cede_transfer::engine::{Engine, Job, Stop, Watch};
+use cede_transfer::engine::{Cause, Engine, Job, Stop, Unfinished, Watch};
 use cede_transfer::extract::Limits;
 use cede_transfer::queue::Queue;
 use cede_transfer::{Exit, Failure, printable, units};
@@ -63,6 +64,8 @@ struct Run {
     source: Arc<Mutex<Source>>,
     /// Of those who take jobs.
     crew: Crew,
+    /// How many jobs run at a time if there are as many.
+    width: usize,
     board: Board,
     stop: Stop,
     extract: Option<(PathBuf, Limits)>,
@@ -207,12 +210,14 @@ async fn download_all(plan: Plan, list: Option<mpsc::Receiver<Lines>>, screen: O
     let mut queue = Queue::default();
     plan.jobs.into_iter().for_each(|job| queue.push(board.add(printable(job.url.as_str()), None), job));
     let most = if list.is_some() { usize::MAX } else { queue.len() };
-    let width = plan.width.min(most).min(limits::transfers_at_once());
+    let wish = plan.width.min(limits::transfers_at_once());
+    let width = wish.min(most);
     let run = Run {
         engine: Engine::new(plan.settings),
         queue: Arc::new(std::sync::Mutex::new(queue)),
         source: Arc::new(Mutex::new(Source { list, read: VecDeque::new(), cut: None })),
         crew: Crew::default(),
+        width: wish,
         board: board.clone(),
         stop: stop.clone(),
         extract: plan.extract,
@@ -347,12 +352,13 @@ impl Run {
         self.board.begin(index);
         self.board.tell(index, News::Began(job.url.to_string()));
         let url = job.url.clone();
+        let dir = follow::dir_of(&job);
         let row = Arc::new(Row::new(self.board.clone(), index));
         let watch = Arc::clone(&row) as _;
         let stop = self.stop.clone().steered_by(&self.board.control(index).unwrap_or_default());
         let result = match &self.extract {
-            Some((dir, limits)) => self.engine.extract(job, dir, *limits, watch, stop).await,
-            None => self.engine.download(job, watch, stop).await,
+            Some((dir, limits)) => self.engine.extract(job, dir, *limits, watch, stop.clone()).await,
+            None => self.engine.download(job, watch, stop.clone()).await,
         };
         let path = result.as_ref().ok().and_then(|complete| complete.path.clone());
         let (phase, exit) = match result {
@@ -362,8 +368,11 @@ impl Run {
                 notes.extend((!complete.remark.is_empty()).then_some(complete.remark));
                 (Phase::Saved(notes.join("; ")), Exit::Done)
             }
+            Err(Unfinished { cause: Cause::Failed(failure), .. }) if failure.is_metalink() => {
+                self.follow(&url, &dir, Arc::clone(&row) as _, stop).await
+            }
             Err(unfinished) => {
-                let stopped = matches!(unfinished.cause, cede_transfer::engine::Cause::Stopped(_));
+                let stopped = matches!(unfinished.cause, Cause::Stopped(_));
                 let (told, exit) = unfinished.told(&url);
                 (if stopped { Phase::Stopped(told) } else { Phase::Failed(told) }, exit)
             }

@@ -87,6 +87,7 @@ impl Plan {
             jobs.extend(described(path, &below)?);
         }
         let mut settings = settings(&args.network)?;
+        settings.metalinks = true;
         settings.if_exists = match args.if_exists {
             _ if args.force => cede_transfer::IfExists::Overwrite,
             IfExists::Error => cede_transfer::IfExists::Error,
@@ -109,10 +110,14 @@ impl Plan {
 /// The downloads that a manifest describes, into a directory. Its names are safe already.
 fn described(path: &Path, dir: &Path) -> Result<Vec<Job>, String> {
     let manifests = manifest::load(path).map_err(|failure| failure.to_string())?;
+    jobs_of(manifests, &path.to_string_lossy(), dir)
+}
+
+/// The downloads that manifests from somewhere describe.
+pub(crate) fn jobs_of(manifests: Vec<Manifest>, from: &str, dir: &Path) -> Result<Vec<Job>, String> {
     let job = |manifest: Manifest| {
-        let shown = || printable(&path.to_string_lossy());
         let mut urls = manifest.urls.iter().cloned();
-        let url = urls.next().ok_or_else(|| format!("{} names no http or https URL for a file", shown()))?;
+        let url = urls.next().ok_or_else(|| format!("{} names no http or https URL for a file", printable(from)))?;
         let mirrors = urls.collect();
         let named = manifest.name.as_ref().map(|name| dir.join(name));
         let output = match named.as_deref().and_then(crate::get::split) {

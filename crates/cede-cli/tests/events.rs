@@ -171,3 +171,40 @@ fn archives_are_unpacked_when_they_are_right() {
     assert_eq!(code, 7);
     assert_eq!(names(), ["out"]);
 }
+
+#[test]
+fn an_archive_that_was_cut_off_is_gone_on_with() {
+    for how in ["get", "resume"] {
+        let mut pair = start("events-extract-again", "truncate,tries=1,after=1500000;status=404,tries=2");
+        std::fs::write(pair.site.join("a.tar"), archive("d/x", &content())).unwrap();
+        let url = pair.server.url("/a.tar");
+        let first = ["get", "--json", "--retry-wait", "0.001", "-s", "1", "--journal-every", "0", "--extract", "out", &url];
+        let (code, _, err) = run(&pair, &first);
+        assert!(code == 7 && err.contains("nothing was unpacked; what came is kept in ") && err.contains("goes on from there"), "{err}");
+        // As a crash would leave it.
+        std::fs::create_dir_all(pair.dir.join(".out.cede-unpacked/d")).unwrap();
+        let again = if how == "get" { &first[..] } else { &["resume", "--json"] };
+        let (code, events, err) = run(&pair, again);
+        assert_eq!((code, find(&events, "resumed")["bytes"].as_u64()), (0, Some(1_500_000)), "{err}");
+        assert!(std::fs::read(pair.dir.join("out/d/x")).unwrap() == content());
+        let names: Vec<_> = std::fs::read_dir(&pair.dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["out"], "{how}");
+        pair.server.stop();
+        assert!(pair.asked().len() == 3, "{:?}", pair.asked());
+    }
+}
+
+#[test]
+fn an_archive_that_changed_is_not_mixed() {
+    let pair = start("events-extract-changed", "truncate,tries=1,after=1500000;status=404,tries=2");
+    std::fs::write(pair.site.join("a.tar"), archive("d/x", &content())).unwrap();
+    let url = pair.server.url("/a.tar");
+    let line = ["get", "--json", "--retry-wait", "0.001", "-s", "1", "--extract", "out", &url];
+    assert_eq!(run(&pair, &line).0, 7);
+    let other: Vec<u8> = content().iter().map(|byte| !byte).collect();
+    std::fs::remove_file(pair.site.join("a.tar")).unwrap();
+    std::fs::write(pair.site.join("a.tar"), archive("d/x", &other)).unwrap();
+    let (code, _, err) = run(&pair, &line);
+    assert_eq!(code, 0, "{err}");
+    assert!(std::fs::read(pair.dir.join("out/d/x")).unwrap() == other);
+}

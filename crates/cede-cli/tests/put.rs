@@ -140,6 +140,7 @@ fn what_goes_wrong_is_told() {
     expect(&pair.put(&["none", &url]), 3, &["none"]);
     expect(&pair.put(&["small", &url]), 0, &[]);
     expect(&pair.put(&["-n", "small", &url]), 13, &["--no-clobber"]);
+    expect(&pair.put(&["--tui", "small", &url]), 2, &["--tui is for downloads", "--json"]);
     expect(&pair.put(&["small", "nonsense"]), 2, &["is not a URL"]);
     expect(&pair.put(&["--retry", "0", "small", "http://127.0.0.1:1/x"]), 4, &["could not connect"]);
 }

@@ -228,3 +228,23 @@ fn a_metalink_that_does_not_fit_leaves_no_file() {
     pair.run(&["get", "-d", "c", "c.meta4"]).expect(10, &["the manifest says 5"]);
     assert!(["a/f", "b/f", "c/f"].iter().all(|name| !pair.dir.join(name).exists()));
 }
+
+#[test]
+fn a_metalink_at_a_url_is_followed() {
+    let pair = Mending::start("repair-remote", "");
+    pair.list();
+    std::fs::remove_file(pair.dir.join("f")).unwrap();
+    std::fs::write(pair.site.join("bad"), damaged(&[4])).unwrap();
+    let text = pair.metalink(&[pair.server.url("/bad"), pair.server.url("/f")]);
+    let second = format!("<file name=\"d/g\"><url>{}</url></file></metalink>", pair.server.url("/f"));
+    std::fs::write(pair.site.join("x.meta4"), text.replace("</metalink>", &second)).unwrap();
+    let url = pair.server.url("/x.meta4");
+    pair.run(&["get", "-d", "got", &url]).expect(0, &["a Metalink of 2 files, followed", "saved f", "saved g"]);
+    assert!(pair.is_right("got/f") && pair.is_right("got/d/g"));
+    assert!(!pair.dir.join("got/x.meta4").exists());
+    // Who names a file wants that file.
+    pair.run(&["get", "-o", "x.meta4", &url]).expect(0, &["saved x.meta4"]);
+    assert!(pair.dir.join("x.meta4").exists());
+    std::fs::write(pair.site.join("y.meta4"), "no such thing").unwrap();
+    pair.run(&["get", &pair.server.url("/y.meta4")]).expect(1, &["y.meta4: it is not a Metalink", "--output"]);
+}

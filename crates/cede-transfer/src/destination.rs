@@ -234,6 +234,16 @@ fn left_by_earlier_run(part: &Path, file: &File, earlier: Earlier<'_>) -> Option
     Some((journal, same_url.then_some(journal_file)))
 }
 
+/// Removes what a download that was passed on left under this name, unless another process is at it.
+pub(crate) fn forget(dir: &Path, name: &str) {
+    let part = dir.join(format!("{name}{}", name::SUFFIX));
+    let Ok(file) = OpenOptions::new().read(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(&part) else { return };
+    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+        forget_journal(&part);
+        drop(fs::remove_file(part));
+    }
+}
+
 fn forget_journal(part: &Path) {
     drop(fs::remove_file(journal_of(part)));
 }
@@ -353,6 +363,14 @@ impl Destination {
         // The file is complete either way; this only makes the name survive a power cut.
         sync_directory(&self.target);
         Ok(self.target)
+    }
+
+    /// Removes the `.part` and its journal.
+    pub(crate) fn discard(mut self) {
+        self.forget();
+        if leads_to(&self.part, &self.file).unwrap_or(false) {
+            drop(fs::remove_file(&self.part));
+        }
     }
 
     /// Leaves the `.part` on disk, or removes it when nothing is in it. Returns its path if it stayed.

@@ -128,7 +128,7 @@ impl Transfer {
     }
 
     fn put_sink(&self, sink: Sink) -> Arc<Sink> {
-        let sink = Arc::new(sink.followed(self.job.check != Check::Size || is_pipe(&self.job)));
+        let sink = Arc::new(sink.followed(self.job.check != Check::Size || self.job.output.pipe().is_some()));
         *lock(&self.sink) = Some(Arc::clone(&sink));
         sink
     }
@@ -358,7 +358,7 @@ impl std::fmt::Debug for Transfer {
     }
 }
 
-/// Whether the output can be called back.
+/// Whether the bytes pass through, and only so many of them may wait.
 fn is_pipe(job: &Job) -> bool {
     matches!(job.output, Output::Stdout | Output::Pipe(_))
 }

@@ -381,6 +381,11 @@ impl Plan {
         self.total.is_some() && self.ranges == Ranges::Work
     }
 
+    /// Whether what is there was found to be the server's by an answer of this run. What an earlier run left may not be, until then.
+    pub fn is_vouched_for(&self) -> bool {
+        self.is_complete() || self.sources.iter().any(|source| source.answered)
+    }
+
     /// Whether the source ever answered. One that refuses before that is most likely not there at all.
     pub fn has_answered(&self, source: usize) -> bool {
         self.sources[source].answered
