@@ -178,7 +178,7 @@ fn an_archive_that_was_cut_off_is_gone_on_with() {
         let mut pair = start("events-extract-again", "truncate,tries=1,after=1500000;status=404,tries=2");
         std::fs::write(pair.site.join("a.tar"), archive("d/x", &content())).unwrap();
         let url = pair.server.url("/a.tar");
-        let first = ["get", "--json", "--retry-wait", "0.001", "-s", "1", "--journal-every", "0", "--extract", "out", &url];
+        let first = ["get", "--json", "--retry-wait", "0.001", "-s", "1", "--extract", "out", &url];
         let (code, _, err) = run(&pair, &first);
         assert!(code == 7 && err.contains("nothing was unpacked; what came is kept in ") && err.contains("goes on from there"), "{err}");
         // As a crash would leave it.

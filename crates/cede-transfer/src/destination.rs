@@ -391,9 +391,7 @@ impl Destination {
 
 /// Opens a file that is there already, to check it. A link is followed: whoever reads the name reads what it leads to.
 pub(crate) fn open_existing(path: &Path) -> Result<File, Failure> {
-    let could_not_read = |error: io::Error| {
-        Failure::new(Exit::Files, format!("{} exists, but could not be read: {error}", shown(path))).help("--force replaces it")
-    };
+    let could_not_read = |error: io::Error| Failure::new(Exit::Files, format!("could not read {}: {error}", shown(path)));
     // NONBLOCK as above; for a file it changes nothing.
     let file = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path).map_err(could_not_read)?;
     if !file.metadata().map_err(could_not_read)?.is_file() {

@@ -24,6 +24,7 @@ use crate::engine::{Cause, Check, Complete, Job, Output, Shared, Stop, Unfinishe
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::journal::{Hash, Subject};
+use crate::meter::Meter;
 use crate::plan::{Action, Id, Plan};
 use crate::sink::{Sink, lock};
 use crate::slow::Wait;
@@ -49,6 +50,8 @@ pub(crate) struct Transfer {
     /// What ended the download without the plan: a file that is good enough, or one that cannot be written.
     early: Mutex<Option<Result<Complete, Unfinished>>>,
     control: Control,
+    /// Answers on lines that others may be on, too.
+    lines: Mutex<Vec<(Id, Arc<Meter>)>>,
     /// The checksum as far as an earlier run got, until the follower has it.
     hashed: Mutex<Option<Hash>>,
     /// What the answers told besides bytes.
@@ -94,6 +97,7 @@ pub(crate) async fn run(shared: Arc<Shared>, job: Job, watch: Arc<dyn Watch>, st
         sink: Mutex::default(),
         early: Mutex::default(),
         control: stop.control().clone(),
+        lines: Mutex::default(),
         hashed: Mutex::default(),
         told: Mutex::default(),
         watch,
@@ -175,6 +179,7 @@ impl Driver {
             if let Some((source, why, wait)) = retry {
                 self.transfer.watch.retry(&self.transfer.sources[source], &why, Some(wait));
             }
+            self.transfer.tell_lines();
             let action = self.transfer.plan().poll_action(now);
             match action {
                 Action::Ask(ask) => {

@@ -7,10 +7,14 @@
 //! ```text
 //! Pending ── wait ──► how much is there now?      the wait counts if that is < BACKLOG, or if the wait was >= LONG
 //! ```
+//! Where the system's buffers are small, they cannot hold so much; there, a buffer that is a quarter full is the evidence.
+//!
+//! One HTTP/2 connection carries the answers of several downloads. Each of them asks how long the line was starved since it asked last, so the sums only grow, and
+//! whoever asks remembers what they were. And while the line brings somebody else's bytes, nobody on it is starved, however long his own do not come.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -27,7 +31,37 @@ const LONG: Duration = Duration::from_millis(40);
 
 /// What is known about one connection's waits.
 #[derive(Debug, Default)]
-pub(crate) struct Meter(Mutex<State>);
+pub(crate) struct Meter {
+    state: Mutex<State>,
+    backlog: Backlog,
+}
+
+/// How much shows that it had been there before this side looked.
+#[derive(Clone, Copy, Debug)]
+struct Backlog(u64);
+
+impl Default for Backlog {
+    fn default() -> Self {
+        Self(BACKLOG)
+    }
+}
+
+impl Backlog {
+    /// Where a connection's receive buffer grows to so many bytes.
+    fn within(most: u64) -> Self {
+        Self(BACKLOG.min(most / 4).max(1))
+    }
+
+    /// On this system.
+    fn here() -> Self {
+        static HERE: OnceLock<Backlog> = OnceLock::new();
+        *HERE.get_or_init(|| {
+            // The least, the first and the largest size; it grows by itself.
+            let text = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_rmem").unwrap_or_default();
+            text.split_whitespace().nth(2).and_then(|most| most.parse().ok()).map_or_else(Self::default, Self::within)
+        })
+    }
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -39,35 +73,40 @@ struct State {
 }
 
 impl Meter {
-    /// How long it was starved since this was asked last. A wait under way is not in it.
-    pub(crate) fn take_starved(&self) -> Duration {
-        std::mem::take(&mut lock(&self.0).starved)
+    /// How long it was starved so far. A wait under way is not in it.
+    pub(crate) fn starved(&self) -> Duration {
+        lock(&self.state).starved
+    }
+
+    /// Since when nothing comes, if nothing does.
+    pub(crate) fn waiting_since(&self) -> Option<Instant> {
+        lock(&self.state).waiting
     }
 
     /// How long nothing was there to be read, the wait under way included; [`slow`](crate::slow) says what that shows.
     pub(crate) fn silent(&self) -> Duration {
-        let state = lock(&self.0);
+        let state = lock(&self.state);
         state.silent + state.waiting.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     fn is_waiting(&self) -> bool {
-        lock(&self.0).waiting.is_some()
+        lock(&self.state).waiting.is_some()
     }
 
     /// After a wait, `backlog` bytes are there.
     pub(crate) fn came(&self, now: Instant, backlog: u64) {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         let Some(since) = state.waiting.take_if(|_| backlog > 0) else { return };
         let wait = now.saturating_duration_since(since);
         state.silent += wait;
-        if backlog < BACKLOG || wait >= LONG {
+        if backlog < self.backlog.0 || wait >= LONG {
             state.starved += wait;
         }
     }
 
     /// A read was answered, by bytes that were [seen](Self::came) before, or by the end.
     fn ended(&self) {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         if let Some(since) = state.waiting.take() {
             state.silent += since.elapsed();
         }
@@ -75,7 +114,7 @@ impl Meter {
 
     /// A read found nothing.
     pub(crate) fn nothing_came(&self, now: Instant) {
-        lock(&self.0).waiting.get_or_insert(now);
+        lock(&self.state).waiting.get_or_insert(now);
     }
 }
 
@@ -88,7 +127,7 @@ pub(crate) struct Metered {
 
 impl Metered {
     pub(crate) fn new(connection: Connection) -> (Self, Arc<Meter>) {
-        let meter = Arc::new(Meter::default());
+        let meter = Arc::new(Meter { backlog: Backlog::here(), ..Meter::default() });
         (Self { connection, meter: Arc::clone(&meter) }, meter)
     }
 }
@@ -130,11 +169,14 @@ mod tests {
 
     use cede::time::Instant;
 
-    use super::Meter;
+    use super::{Backlog, Meter};
 
     /// Waits so long, and then finds so much; returns what counts.
     fn starved(wait: Duration, backlog: u64) -> Duration {
-        let meter = Meter::default();
+        starved_on(Meter::default(), wait, backlog)
+    }
+
+    fn starved_on(meter: Meter, wait: Duration, backlog: u64) -> Duration {
         let start = Instant::now();
         meter.nothing_came(start);
         // Looking in between is no second wait.
@@ -143,9 +185,9 @@ mod tests {
         meter.came(start + wait, backlog);
         // What comes without a wait is no wait.
         meter.came(start + wait * 2, backlog);
-        let starved = meter.take_starved();
-        assert_eq!(meter.take_starved(), Duration::ZERO);
-        starved
+        // Who asks takes nothing away from others.
+        assert_eq!(meter.starved(), meter.starved());
+        meter.starved()
     }
 
     #[test]
@@ -161,5 +203,29 @@ mod tests {
     #[test]
     fn a_long_silence_counts_whatever_comes_after_it() {
         assert_eq!(starved(Duration::from_millis(250), 4 << 20), Duration::from_millis(250));
+    }
+
+    #[test]
+    fn small_buffers_are_full_sooner() {
+        let wait = Duration::from_millis(15);
+        let meter = |most| Meter { backlog: Backlog::within(most), ..Meter::default() };
+        // They hold no more than this, so it had been there.
+        assert_eq!(starved_on(meter(128 << 10), wait, 100 << 10), Duration::ZERO);
+        assert_eq!(starved_on(meter(128 << 10), wait, 10 << 10), wait);
+        // The usual ones may well have little in them.
+        assert_eq!(starved_on(meter(6 << 20), wait, 100 << 10), wait);
+        assert_eq!(starved_on(meter(6 << 20), wait, 4 << 20), Duration::ZERO);
+    }
+
+    #[test]
+    fn it_is_known_since_when_nothing_comes() {
+        let meter = Meter::default();
+        assert_eq!(meter.waiting_since(), None);
+        let start = Instant::now();
+        meter.nothing_came(start);
+        meter.nothing_came(start + Duration::from_millis(9));
+        assert_eq!(meter.waiting_since(), Some(start));
+        meter.came(start + Duration::from_millis(20), 1);
+        assert_eq!(meter.waiting_since(), None);
     }
 }

@@ -6,6 +6,7 @@
 //! Descriptors are counted: a [`Lease`] holds a permit, and so does an idle connection, until somebody else needs it.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cede::hyper::{CedeExecutor, CedeTimer};
@@ -65,6 +66,8 @@ pub(crate) struct Lease {
     key: Key,
     sender: Sender,
     meter: Arc<Meter>,
+    /// How long the line had been starved, and silent, when this was asked last, in nanoseconds.
+    seen: [AtomicU64; 2],
     /// Whether it was used before, so that it may turn out to be closed.
     reused: bool,
 }
@@ -90,11 +93,11 @@ impl Pool {
         if !fresh {
             let known = lock(&self.shared).get(&key).filter(|(sender, _)| !sender.is_closed()).cloned();
             if let Some((sender, meter)) = known {
-                return Ok(Lease { key, sender: Sender::Many(sender), meter, reused: true });
+                return Ok(Lease { key, sender: Sender::Many(sender), meter, seen: Default::default(), reused: true });
             }
             while let Some(Idle { mut sender, meter, since, permit }) = self.take_idle(&plain) {
                 if since.elapsed() < TRUST && !sender.is_closed() && sender.ready().await.is_ok() {
-                    return Ok(Lease { key: plain, sender: Sender::One(sender, permit), meter, reused: true });
+                    return Ok(Lease { key: plain, sender: Sender::One(sender, permit), meter, seen: Default::default(), reused: true });
                 }
             }
         }
@@ -116,13 +119,13 @@ impl Pool {
                 drop(permit);
             });
             lock(&self.shared).insert(key.clone(), (sender.clone(), Arc::clone(&meter)));
-            return Ok(Lease { key, sender: Sender::Many(sender), meter, reused: false });
+            return Ok(Lease { key, sender: Sender::Many(sender), meter, seen: Default::default(), reused: false });
         }
         let handshake = http1::Builder::new().max_buf_size(READ).handshake(connection).await;
         let (sender, driver) = handshake.map_err(|error| Setback::passing(broken(&error)))?;
         // Errors of the connection also reach the request or the body, where they are reported.
         crate::tasks::spawn(async move { drop(driver.await) });
-        Ok(Lease { key: plain, sender: Sender::One(sender, permit), meter, reused: false })
+        Ok(Lease { key: plain, sender: Sender::One(sender, permit), meter, seen: Default::default(), reused: false })
     }
 
     /// The answer was read to its end: the connection can carry another.
@@ -156,13 +159,17 @@ impl Lease {
     }
 
     /// How silent the line is.
-    pub(crate) fn meter(&self) -> &Meter {
+    pub(crate) fn meter(&self) -> &Arc<Meter> {
         &self.meter
     }
 
-    /// How long it was starved since this was asked last.
-    pub(crate) fn take_starved(&self) -> Duration {
-        self.meter.take_starved()
+    /// How long the line was starved, and how long it was silent, since this was asked last. Others may be on it.
+    pub(crate) fn take_waits(&self) -> (Duration, Duration) {
+        let since = |seen: &AtomicU64, now: Duration| {
+            let now = now.as_nanos() as u64;
+            Duration::from_nanos(now.saturating_sub(seen.swap(now, Ordering::Relaxed)))
+        };
+        (since(&self.seen[0], self.meter.starved()), since(&self.seen[1], self.meter.silent()))
     }
 
     pub(crate) fn is_http2(&self) -> bool {
