@@ -51,6 +51,8 @@ struct Run {
     /// Bytes that are confirmed.
     have: u64,
     before: u64,
+    /// Whether parts were sent in this run.
+    begun: bool,
     flying: BTreeMap<u16, Arc<Moved>>,
 }
 
@@ -89,7 +91,7 @@ pub(super) async fn run(shared: Arc<Shared>, order: Order, store: Store, watch: 
         client.abort(&dropped.remote).await;
     }
     let id = known.map(|journal| journal.remote);
-    let run = Run { client, from, parts, part, kept, id, watch, have: 0, before: 0, flying: BTreeMap::new() };
+    let run = Run { client, from, parts, part, kept, id, watch, have: 0, before: 0, begun: false, flying: BTreeMap::new() };
     run.drive(stop).await
 }
 
@@ -98,6 +100,9 @@ impl Run {
         let mut asks: JoinSet<Outcome> = JoinSet::new();
         loop {
             let now = self.client.now();
+            if let Some((why, wait)) = self.parts.take_retry(now) {
+                self.watch.retry(&self.client.url, &why, Some(wait));
+            }
             let until = match self.parts.poll_action(now) {
                 Action::Done => {
                     if let Some(kept) = &mut self.kept {
@@ -183,6 +188,7 @@ impl Run {
             Ask::Part(number) => {
                 let Some(bytes) = self.read(number).await? else { return Ok(()) };
                 let moved = Arc::new(Moved::default());
+                self.begun = true;
                 self.flying.insert(number, Arc::clone(&moved));
                 asks.spawn(async move {
                     pay(&client.shared, &client.host, bytes.len(), &moved).await;
@@ -244,7 +250,11 @@ impl Run {
                 // A part of another size is not ours.
                 let ours: Vec<_> = listed.into_iter().filter(|(number, _, size)| *number > 0 && *size == self.length(*number)).collect();
                 self.have = ours.iter().map(|(_, _, size)| size).sum();
-                self.before = self.have;
+                // The first list is of what an earlier run left.
+                if !self.begun && self.have > 0 {
+                    self.before = self.have;
+                    self.watch.resumed(self.have);
+                }
                 self.parts.handle_listed(ours.into_iter().map(|(number, tag, _)| (number, tag)));
             }
             Ok(Said::Part(number, tag)) => {
@@ -273,7 +283,7 @@ impl Run {
     async fn write_down(&mut self, id: &str) -> Result<(), Failure> {
         let (Some(mut kept), Bytes2Send::File(local)) = (self.kept.take(), &self.from) else { return Ok(()) };
         let journal =
-            Journal { url: self.client.url(), source: local.path.clone(), facts: local.facts, remote: id.to_owned(), part: self.part };
+            Journal { url: self.client.url.to_string(), source: local.path.clone(), facts: local.facts, remote: id.to_owned(), part: self.part };
         let written = cede::task::spawn_blocking(move || {
             let result = kept.write(journal);
             (kept, result)

@@ -23,6 +23,7 @@ use crate::signature;
 pub(crate) const SECRET: &str = "secret";
 
 /// What goes wrong with one request.
+#[allow(dead_code, reason = "two test programs share this file, and each uses what it needs")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// 503, and nothing is done.
@@ -60,6 +61,7 @@ pub(crate) struct Stand {
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
+#[allow(dead_code, reason = "two test programs share this file, and each uses what it needs")]
 impl Stand {
     /// Faults are for the n-th request of a kind; the first is 1.
     pub(crate) fn start(script: Vec<(&'static str, usize, Fault)>) -> Self {

@@ -86,7 +86,7 @@ pub(super) struct Client {
     bucket: Bucket,
     login: Option<Credentials>,
     object: String,
-    url: Url,
+    pub(super) url: Url,
     only_new: bool,
     check: bool,
 }
@@ -106,10 +106,6 @@ impl Client {
 
     pub(super) fn now(&self) -> Duration {
         self.shared.epoch.elapsed()
-    }
-
-    pub(super) fn url(&self) -> String {
-        self.url.to_string()
     }
 
     async fn ask(&self, method: Method, url: Url, headers: HeaderMap, body: Bytes, moved: &Arc<Moved>) -> Result<Heard, Setback> {
