@@ -202,7 +202,9 @@ mod tests {
 
     #[test]
     fn options_that_would_change_what_comes_are_not_passed_over() {
-        for (option, text) in [("header=A: b", "--header"), ("http-user=me", "--user"), ("all-proxy=http://p", "--proxy"), ("nonsense", "NAME=VALUE")] {
+        for (option, text) in
+            [("header=A: b", "--header"), ("http-user=me", "--user"), ("all-proxy=http://p", "--proxy"), ("nonsense", "NAME=VALUE")]
+        {
             let jobs = read(&format!("http://h/a\n  {option}\nhttp://h/b"));
             let told = jobs[0].as_ref().unwrap_err();
             assert!(told.starts_with("line 2 of the list: ") && told.contains(text), "{told}");

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use cede_transfer::engine::{Check, Job, Output};
+use cede_transfer::extract::{self, Limits};
 use cede_transfer::journal::{self, Journal};
 use cede_transfer::upload::Order;
-use cede_transfer::extract::{self, Limits};
 use cede_transfer::{Exit, name, printable};
 
 use crate::cli::ResumeArgs;

@@ -24,8 +24,7 @@ fn start(name: &str, faults: &str) -> Pair {
 fn run(pair: &Pair, args: &[&str]) -> (i32, Vec<Value>, String) {
     let output = pair.command(args).output().unwrap();
     let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
-    let events: Vec<Value> =
-        out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect();
+    let events: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect();
     events.iter().for_each(fits);
     (output.status.code().unwrap(), events, err)
 }

@@ -164,7 +164,8 @@ fn begin(dir: &Path) -> Result<Hidden, Failure> {
             Err(error) => return Err(could_not(error.into())),
         };
         if flock(&lock, FlockOperation::NonBlockingLockExclusive) == Err(rustix::io::Errno::WOULDBLOCK) {
-            return Err(Failure::new(Exit::Exists, format!("another process unpacks into {shown}")).help("wait for it, or choose another directory"));
+            return Err(Failure::new(Exit::Exists, format!("another process unpacks into {shown}"))
+                .help("wait for it, or choose another directory"));
         }
         if !leads_to(&path, &lock).map_err(could_not)? {
             continue;

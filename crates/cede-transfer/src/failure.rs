@@ -60,7 +60,8 @@ impl Failure {
 
     /// The answer is a Metalink, and [followed](crate::engine::Settings::metalinks) instead of kept.
     pub(crate) fn of_metalink() -> Self {
-        let failure = Self::new(Exit::Failed, "the server sent a Metalink, which says where the file is").help("--output keeps it as it is");
+        let failure =
+            Self::new(Exit::Failed, "the server sent a Metalink, which says where the file is").help("--output keeps it as it is");
         Self { metalink: true, ..failure }
     }
 

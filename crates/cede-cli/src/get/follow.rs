@@ -57,7 +57,9 @@ impl Run {
         let read = cede::task::spawn_blocking(move || manifest::read(&bytes)).await.unwrap_or_else(|error| Err(error.to_string()));
         let jobs = match read.map_err(|why| format!("it is not a Metalink: {why}")).and_then(|files| jobs_of(files, url.as_str(), dir)) {
             Ok(jobs) => jobs,
-            Err(why) => return (Phase::Failed(format!("{shown}: {why}\n  help: --output FILE keeps what the server sends as it is")), Exit::Failed),
+            Err(why) => {
+                return (Phase::Failed(format!("{shown}: {why}\n  help: --output FILE keeps what the server sends as it is")), Exit::Failed);
+            }
         };
         let count = jobs.len();
         {

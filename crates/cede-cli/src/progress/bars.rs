@@ -294,6 +294,9 @@ mod tests {
             }
         }
         assert_eq!(moving(Width::of(20), 41, Some(100), 7.0).trim(), "41%");
-        assert_eq!(moving(Width::of(100), 1 << 20, Some(4 << 20), 1_048_576.0).split_whitespace().collect::<Vec<_>>().join(" "), "1.0 MiB of 4.0 MiB 1.0 MiB/s 3.0 s");
+        assert_eq!(
+            moving(Width::of(100), 1 << 20, Some(4 << 20), 1_048_576.0).split_whitespace().collect::<Vec<_>>().join(" "),
+            "1.0 MiB of 4.0 MiB 1.0 MiB/s 3.00 s"
+        );
     }
 }

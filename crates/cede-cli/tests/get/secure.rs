@@ -110,7 +110,9 @@ fn a_server_that_speaks_only_old_versions() {
     for answer in [alert, record] {
         let (url, server) = one_answer(answer);
         // What is refused once is not asked again: nobody would answer.
-        Place::new("https-old").get(&["--retry", "3", &url]).expect(5, &["/x: no secure connection to localhost", "only TLS 1.1 or older", "help: "]);
+        Place::new("https-old")
+            .get(&["--retry", "3", &url])
+            .expect(5, &["/x: no secure connection to localhost", "only TLS 1.1 or older", "help: "]);
         server.join().unwrap();
     }
 }

@@ -282,8 +282,13 @@ impl Run {
     /// Remembers what the upload is called, before the first part is sent.
     async fn write_down(&mut self, id: &str) -> Result<(), Failure> {
         let (Some(mut kept), Bytes2Send::File(local)) = (self.kept.take(), &self.from) else { return Ok(()) };
-        let journal =
-            Journal { url: self.client.url.to_string(), source: local.path.clone(), facts: local.facts, remote: id.to_owned(), part: self.part };
+        let journal = Journal {
+            url: self.client.url.to_string(),
+            source: local.path.clone(),
+            facts: local.facts,
+            remote: id.to_owned(),
+            part: self.part,
+        };
         let written = cede::task::spawn_blocking(move || {
             let result = kept.write(journal);
             (kept, result)

@@ -23,7 +23,9 @@ pub(crate) fn is_right<B>(request: &Request<B>, secret: &str) -> bool {
 
 fn check<B>(request: &Request<B>, secret: &str) -> Option<bool> {
     let mut pairs: Vec<&str> = request.uri().query()?.split('&').collect();
-    let value = |name: &str| pairs.iter().find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).map(|text| text.replace("%2F", "/").replace("%3B", ";"));
+    let value = |name: &str| {
+        pairs.iter().find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).map(|text| text.replace("%2F", "/").replace("%3B", ";"))
+    };
     let (signature, date, signed) = (value("X-Amz-Signature")?, value("X-Amz-Date")?, value("X-Amz-SignedHeaders")?);
     let credential = value("X-Amz-Credential")?;
     let (_key, scope) = credential.split_once('/')?;
@@ -38,12 +40,10 @@ fn check<B>(request: &Request<B>, secret: &str) -> Option<bool> {
     for name in signed.split(';') {
         headers.push_str(&format!("{name}:{}\n", request.headers().get(name)?.to_str().ok()?.trim()));
     }
-    let canonical =
-        format!("{}\n{}\n{}\n{headers}\n{signed}\nUNSIGNED-PAYLOAD", request.method(), request.uri().path(), pairs.join("&"));
+    let canonical = format!("{}\n{}\n{}\n{headers}\n{signed}\nUNSIGNED-PAYLOAD", request.method(), request.uri().path(), pairs.join("&"));
     let text = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", hex(&Sha256::digest(canonical)));
-    let key = [day, region, service, "aws4_request"]
-        .iter()
-        .fold(format!("AWS4{secret}").into_bytes(), |key, part| hmac(&key, part.as_bytes()));
+    let key =
+        [day, region, service, "aws4_request"].iter().fold(format!("AWS4{secret}").into_bytes(), |key, part| hmac(&key, part.as_bytes()));
     Some(hex(&hmac(&key, text.as_bytes())) == signature)
 }
 
