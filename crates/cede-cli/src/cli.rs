@@ -98,12 +98,14 @@ pub(crate) struct GetArgs {
     pub(crate) urls: Vec<String>,
 
     /// Download what this Metalink 4 or list of pieces is about: from all its mirrors, checked, and mended where pieces came wrong (may be repeated). A local
-    /// file among the URLs that ends in .meta4 or .metalink means the same
+    /// file among the URLs that ends in .meta4 or .metalink means the same; so does a URL whose answer is a Metalink, by its type or its name, unless --output or
+    /// --sum is given
     #[arg(long, value_name = "FILE", visible_alias = "manifest")]
     pub(crate) metalink: Vec<PathBuf>,
 
     /// Also download what FILE lists, or standard input for '-': a URL on each line, then perhaps a tab and a name or mirrors; aria2's indented 'out=', 'dir='
-    /// and 'checksum=' lines are understood. The list is read as it is needed
+    /// and 'checksum=' lines are understood, its 'split=' and the like passed over, 'header=' and what else would change the request refused. Lines that begin
+    /// with '#' are skipped. The list is read as it is needed
     #[arg(short, long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
 
@@ -119,7 +121,8 @@ pub(crate) struct GetArgs {
     #[arg(short = 'O', long, conflicts_with = "output")]
     pub(crate) remote_name: bool,
 
-    /// Unpack the archive (tar, zip; gzip, zstd, xz, bzip2) into DIR while it comes; DIR appears when all of it was unpacked and, if a sum is known, it was right
+    /// Unpack the archive (tar, zip; gzip, zstd, xz, bzip2) into DIR while it comes; DIR appears when all of it was unpacked and, if a sum is known, it was right.
+    /// The archive itself is kept beside it until then, so that the same command goes on with it after an interruption
     #[arg(long, value_name = "DIR", conflicts_with_all = ["output", "dir", "input", "metalink"])]
     pub(crate) extract: Option<PathBuf>,
 

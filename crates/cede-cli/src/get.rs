@@ -1,5 +1,6 @@
 //! `cede get`: runs the jobs of a plan, a few at a time, and says how it went.
 
+mod follow;
 mod steer;
 
 use std::collections::VecDeque;
@@ -9,7 +10,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use cede::sync::{Mutex, mpsc};
-use cede_transfer::engine::{Engine, Job, Stop, Watch};
+use cede_transfer::engine::{Cause, Engine, Job, Stop, Unfinished, Watch};
 use cede_transfer::extract::Limits;
 use cede_transfer::queue::Queue;
 use cede_transfer::{Exit, Failure, printable, units};
@@ -41,6 +42,8 @@ struct Source {
     list: Option<mpsc::Receiver<Lines>>,
     /// What has come from the list, and is not yet taken.
     read: VecDeque<Result<Job, String>>,
+    /// The user's wish to stop, if it left lines untaken, or lines of which nobody knows whether they come.
+    cut: Option<Exit>,
 }
 
 /// What a worker got.
@@ -62,6 +65,8 @@ struct Run {
     source: Arc<Mutex<Source>>,
     /// Of those who take jobs.
     crew: Crew,
+    /// How many jobs run at a time if there are as many.
+    width: usize,
     board: Board,
     stop: Stop,
     extract: Option<(PathBuf, Limits)>,
@@ -207,12 +212,14 @@ async fn download_all(plan: Plan, list: Option<mpsc::Receiver<Lines>>, screen: O
     let mut queue = Queue::default();
     plan.jobs.into_iter().for_each(|job| queue.push(board.add(printable(job.url.as_str()), None), job));
     let most = if list.is_some() { usize::MAX } else { queue.len() };
-    let width = plan.width.min(most).min(limits::transfers_at_once());
+    let wish = plan.width.min(limits::transfers_at_once());
+    let width = wish.min(most);
     let run = Run {
         engine: Engine::new(plan.settings),
         queue: Arc::new(std::sync::Mutex::new(queue)),
-        source: Arc::new(Mutex::new(Source { list, read: VecDeque::new() })),
+        source: Arc::new(Mutex::new(Source { list, read: VecDeque::new(), cut: None })),
         crew: Crew::default(),
+        width: wish,
         board: board.clone(),
         stop: stop.clone(),
         extract: plan.extract,
@@ -228,7 +235,9 @@ async fn download_all(plan: Plan, list: Option<mpsc::Receiver<Lines>>, screen: O
         exit = both(exit, code);
     }
     display.finish().await;
-    let exit = both(exit, run.crew.has_cancelled().then_some(Exit::Interrupted)).unwrap_or(Exit::Done);
+    let exit = both(exit, run.crew.has_cancelled().then_some(Exit::Interrupted));
+    // Otherwise a list of which only the first lines were taken would be called done.
+    let exit = both(exit, run.source.lock().await.cut).unwrap_or(Exit::Done);
     conclude(&board, started, exit, show);
     exit
 }
@@ -309,19 +318,26 @@ impl Run {
     /// The next line. `None`: there are no more, or none is wanted any more.
     async fn next_of_list(&self) -> Result<Option<Next>, Held> {
         let mut source = self.source.lock().await;
-        if self.stop.now().is_some() {
+        if let Some(exit) = self.stop.now() {
+            source.cut = (source.list.is_some() || !source.read.is_empty()).then_some(exit);
             return Ok(None);
         }
         if source.read.is_empty() {
             let mut stop = self.stop.clone();
             let lines = cede::select! {
                 biased;
-                _ = stop.requested() => None,
+                exit = stop.requested() => {
+                    source.cut = source.list.is_some().then_some(exit);
+                    return Ok(None);
+                }
                 lines = async { source.list.as_mut()?.recv().await } => lines,
             };
             match lines {
                 Some(lines) => source.read = lines.into(),
-                None => return Ok(None),
+                None => {
+                    source.list = None;
+                    return Ok(None);
+                }
             }
         }
         let take = || {
@@ -338,12 +354,13 @@ impl Run {
         self.board.begin(index);
         self.board.tell(index, News::Began(job.url.to_string()));
         let url = job.url.clone();
+        let dir = follow::dir_of(&job);
         let row = Arc::new(Row::new(self.board.clone(), index));
         let watch = Arc::clone(&row) as _;
         let stop = self.stop.clone().steered_by(&self.board.control(index).unwrap_or_default());
         let result = match &self.extract {
-            Some((dir, limits)) => self.engine.extract(job, dir, *limits, watch, stop).await,
-            None => self.engine.download(job, watch, stop).await,
+            Some((dir, limits)) => self.engine.extract(job, dir, *limits, watch, stop.clone()).await,
+            None => self.engine.download(job, watch, stop.clone()).await,
         };
         let path = result.as_ref().ok().and_then(|complete| complete.path.clone());
         let (phase, exit) = match result {
@@ -353,8 +370,11 @@ impl Run {
                 notes.extend((!complete.remark.is_empty()).then_some(complete.remark));
                 (Phase::Saved(notes.join("; ")), Exit::Done)
             }
+            Err(Unfinished { cause: Cause::Failed(failure), .. }) if failure.is_metalink() => {
+                self.follow(&url, &dir, Arc::clone(&row) as _, stop).await
+            }
             Err(unfinished) => {
-                let stopped = matches!(unfinished.cause, cede_transfer::engine::Cause::Stopped(_));
+                let stopped = matches!(unfinished.cause, Cause::Stopped(_));
                 let (told, exit) = unfinished.told(&url);
                 (if stopped { Phase::Stopped(told) } else { Phase::Failed(told) }, exit)
             }

@@ -1,7 +1,9 @@
 //! Lists of downloads, read line by line as they are needed: a list may have a million lines, or never end.
 //!
 //! A line is a URL, and after tabs mirrors (other URLs) or a name. Lines that begin with a blank belong to the URL above, as aria2 has it: `out=NAME`, `dir=DIR`,
-//! `checksum=ALG=HEX`. Lines that begin with `#`, and empty ones, are skipped. A wrong line is told, and does not stop the others.
+//! `checksum=ALG=HEX`. aria2's options that say how hard to try (`split=` and the like) are passed over, because the command line says that for all; those that
+//! change what the server is asked ([`ASKING`]) are refused, because without them something else would come. Lines that begin with `#`, and empty ones, are skipped. A wrong
+//! line is told, and does not stop the others.
 
 use std::io::BufRead;
 use std::path::PathBuf;
@@ -62,15 +64,33 @@ impl<R: BufRead> List<R> {
     }
 }
 
-/// Applies one option; unknown ones are other programs' business.
+/// aria2's options for one URL that change what is asked for, and what can be said here for all of them.
+const ASKING: &[(&str, &str)] = &[
+    ("header", "--header"),
+    ("user-agent", "--user-agent"),
+    ("referer", "--header 'Referer: …'"),
+    ("http-user", "--user or a netrc file"),
+    ("http-passwd", "--user or a netrc file"),
+    ("load-cookies", "--cookie"),
+    ("all-proxy", "--proxy"),
+    ("http-proxy", "--proxy"),
+    ("https-proxy", "--proxy"),
+    ("parameterized-uri", "a line for each URL"),
+    ("select-file", "a Metalink with these files only"),
+];
+
+/// Applies one option.
 fn option(job: &mut Job, text: &str) -> Result<(), String> {
-    let Some((key, value)) = text.trim().split_once('=') else { return Ok(()) };
+    let text = text.trim();
+    let Some((key, value)) = text.split_once('=') else {
+        return Err(format!("{} is not an option; options are written NAME=VALUE", printable(text)));
+    };
     match key {
         "out" => rename(job, value),
         "dir" => {
             match &mut job.output {
                 Output::Named { dir, .. } | Output::In { dir, .. } => *dir = PathBuf::from(value),
-                Output::Stdout | Output::Pipe(_) => {}
+                Output::Stdout | Output::Pipe(_) | Output::Kept { .. } => {}
             }
             Ok(())
         }
@@ -78,7 +98,10 @@ fn option(job: &mut Job, text: &str) -> Result<(), String> {
             job.check = Check::Sum(value.parse()?);
             Ok(())
         }
-        _ => Ok(()),
+        _ => match ASKING.iter().find(|(name, _)| *name == key) {
+            Some((name, instead)) => Err(format!("{name}= cannot be had for one line; use {instead}")),
+            None => Ok(()),
+        },
     }
 }
 
@@ -88,7 +111,7 @@ fn rename(job: &mut Job, path: &str) -> Result<(), String> {
     let name = parts.pop().ok_or_else(|| format!("{} is not a name", printable(path)))?;
     let dir = match &job.output {
         Output::Named { dir, .. } | Output::In { dir, .. } => dir.clone(),
-        Output::Stdout | Output::Pipe(_) => return Ok(()),
+        Output::Stdout | Output::Pipe(_) | Output::Kept { .. } => return Ok(()),
     };
     job.output = Output::Named { dir: parts.iter().fold(dir, |dir, part| dir.join(part)), name };
     Ok(())
@@ -175,6 +198,18 @@ mod tests {
         assert_eq!(named(first), "e/y");
         assert_eq!(first.check, Check::Sum(format!("sha256:{sum}").parse().unwrap()));
         assert_eq!(jobs.len(), 2);
+    }
+
+    #[test]
+    fn options_that_would_change_what_comes_are_not_passed_over() {
+        for (option, text) in
+            [("header=A: b", "--header"), ("http-user=me", "--user"), ("all-proxy=http://p", "--proxy"), ("nonsense", "NAME=VALUE")]
+        {
+            let jobs = read(&format!("http://h/a\n  {option}\nhttp://h/b"));
+            let told = jobs[0].as_ref().unwrap_err();
+            assert!(told.starts_with("line 2 of the list: ") && told.contains(text), "{told}");
+            assert_eq!(jobs[1].as_ref().unwrap().url.path(), "/b");
+        }
     }
 
     #[test]

@@ -77,6 +77,9 @@ impl Plan {
         if args.tui && output == Output::Stdout {
             return Err("--tui and --output - both want standard output".to_owned());
         }
+        if output == Output::Stdout && is_closed() {
+            return Err("--output -: standard output is closed".to_owned());
+        }
         let mirrors = args.mirror.iter().map(|text| parse(text)).collect::<Result<Vec<_>, _>>()?;
         let mut jobs = urls
             .iter()
@@ -87,6 +90,7 @@ impl Plan {
             jobs.extend(described(path, &below)?);
         }
         let mut settings = settings(&args.network)?;
+        settings.metalinks = true;
         settings.if_exists = match args.if_exists {
             _ if args.force => cede_transfer::IfExists::Overwrite,
             IfExists::Error => cede_transfer::IfExists::Error,
@@ -109,10 +113,14 @@ impl Plan {
 /// The downloads that a manifest describes, into a directory. Its names are safe already.
 fn described(path: &Path, dir: &Path) -> Result<Vec<Job>, String> {
     let manifests = manifest::load(path).map_err(|failure| failure.to_string())?;
+    jobs_of(manifests, &path.to_string_lossy(), dir)
+}
+
+/// The downloads that manifests from somewhere describe.
+pub(crate) fn jobs_of(manifests: Vec<Manifest>, from: &str, dir: &Path) -> Result<Vec<Job>, String> {
     let job = |manifest: Manifest| {
-        let shown = || printable(&path.to_string_lossy());
         let mut urls = manifest.urls.iter().cloned();
-        let url = urls.next().ok_or_else(|| format!("{} names no http or https URL for a file", shown()))?;
+        let url = urls.next().ok_or_else(|| format!("{} names no http or https URL for a file", printable(from)))?;
         let mirrors = urls.collect();
         let named = manifest.name.as_ref().map(|name| dir.join(name));
         let output = match named.as_deref().and_then(crate::get::split) {
@@ -247,6 +255,14 @@ fn output(args: &GetArgs) -> Result<Output, String> {
         _ => return Err(format!("--output {} names no file; use --dir for a directory", printable(&output.to_string_lossy()))),
     };
     Ok(Output::Named { dir: path.parent().map(Path::to_owned).unwrap_or_default(), name })
+}
+
+/// Whether standard output was closed when the program began: its runtime then puts a null device in its place, for reading and writing, that swallows everything.
+/// Who wants such a device opens it for writing.
+fn is_closed() -> bool {
+    let Ok(facts) = rustix::fs::fstat(std::io::stdout()) else { return true };
+    let is_null = std::fs::metadata("/dev/null").is_ok_and(|null| std::os::unix::fs::MetadataExt::rdev(&null) == facts.st_rdev);
+    is_null && rustix::fs::fcntl_getfl(std::io::stdout()).is_ok_and(|flags| flags.contains(rustix::fs::OFlags::RDWR))
 }
 
 fn name_from(from: NameFrom) -> engine::NameFrom {

@@ -31,6 +31,12 @@ struct Run {
 
 /// Runs the command.
 pub(crate) fn run(args: &PutArgs) -> Exit {
+    if args.tui {
+        say(
+            "error: --tui is for downloads; uploads show their progress as bars, and --json tells it to programs. Ctrl-C stops them, and the same command with --tus or to s3:// goes on",
+        );
+        return Exit::Usage;
+    }
     let prepared = plan::settings(&args.network).and_then(|settings| Ok((settings, orders::of(args)?)));
     let (mut settings, orders) = match prepared {
         Ok(prepared) => prepared,

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use cede_transfer::engine::{Check, Job, Output};
+use cede_transfer::extract::{self, Limits};
 use cede_transfer::journal::{self, Journal};
 use cede_transfer::upload::Order;
 use cede_transfer::{Exit, name, printable};
@@ -36,7 +37,9 @@ pub(crate) fn run(args: &ResumeArgs) -> Exit {
         }
     }
     let uploads = uploads(args, &mut exit);
-    if jobs.is_empty() && uploads.is_empty() {
+    let (archives, jobs): (Vec<_>, Vec<_>) = jobs.into_iter().map(|job| (unpacked_into(&job), job)).partition(|(dir, _)| dir.is_some());
+    let jobs: Vec<Job> = jobs.into_iter().map(|(_, job)| job).collect();
+    if archives.is_empty() && jobs.is_empty() && uploads.is_empty() {
         if exit.is_none() && !args.show.quiet {
             say(&format!("nothing to resume below {}", printable(&args.dir.to_string_lossy())));
         }
@@ -57,12 +60,27 @@ pub(crate) fn run(args: &ResumeArgs) -> Exit {
         let code = get::run_plan(plan, &args.show, args.tui);
         exit = Some(exit.map_or(code, |exit| exit.and(code)));
     }
+    for (dir, job) in archives {
+        if matches!(exit, Some(Exit::Interrupted | Exit::Terminated)) {
+            break;
+        }
+        let (defaults, settings) = (Defaults { output: Output::Stdout, check: Check::Size }, settings.clone());
+        let extract = dir.map(|dir| (dir, Limits::default()));
+        let code = get::run_plan(Plan { jobs: vec![job], list: None, defaults, settings, width, extract }, &args.show, args.tui);
+        exit = Some(exit.map_or(code, |exit| exit.and(code)));
+    }
     let is_over = matches!(exit, Some(Exit::Interrupted | Exit::Terminated));
     if !uploads.is_empty() && !is_over {
         let code = put::run_orders(settings, uploads, width, &args.show);
         exit = Some(exit.map_or(code, |exit| exit.and(code)));
     }
     keep_cookies(&cookies, &args.network, exit.unwrap_or(Exit::Done))
+}
+
+/// The directory that a download is an archive for.
+fn unpacked_into(job: &Job) -> Option<PathBuf> {
+    let Output::Named { dir, name } = &job.output else { return None };
+    extract::directory_of(name).map(|name| dir.join(name))
 }
 
 /// The uploads to go on with.

@@ -1,61 +1,32 @@
 //! `--json` as programs meet it: every line an object of the documented kind, in order, and nothing else on standard output. And what `--extract` leaves.
 #![forbid(unsafe_code)]
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+#[path = "support/pair.rs"]
+mod pair;
 
-use cede_serve::{Background, Settings};
+use std::process::Command;
+
+use pair::Pair;
 use serde_json::Value;
 
 const SCHEMA: &str = include_str!("../../../docs/transfer-events.md");
-
-struct Pair {
-    server: Background,
-    site: PathBuf,
-    dir: PathBuf,
-}
+const SIZE: usize = 2_000_000;
 
 fn content() -> Vec<u8> {
-    (0..2_000_000_u64).map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect()
+    pair::content(SIZE)
 }
 
-impl Pair {
-    fn start(name: &str, faults: &str) -> Self {
-        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        drop(std::fs::remove_dir_all(&root));
-        let (site, dir) = (root.join("site"), root.join("work"));
-        std::fs::create_dir_all(&site).unwrap();
-        std::fs::create_dir_all(&dir).unwrap();
-        std::fs::write(site.join("f"), content()).unwrap();
-        let faults = (!faults.is_empty()).then(|| cede_serve::fault::Plan::parse(faults, 1).unwrap());
-        let settings = Settings { address: ([127, 0, 0, 1], 0).into(), faults, upload: true, ..Settings::new(&site) };
-        Self { server: Background::start(settings).unwrap(), site, dir }
-    }
+fn start(name: &str, faults: &str) -> Pair {
+    Pair::start(name, faults, SIZE, 20)
+}
 
-    /// The exit code, the events and what was said.
-    fn run(&self, args: &[&str]) -> (i32, Vec<Value>, String) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cede"));
-        // Whoever runs the tests may have settings.
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"CEDE_")) {
-            command.env_remove(name);
-        }
-        command
-            .args(args)
-            .current_dir(&self.dir)
-            .stdin(Stdio::null())
-            .env("HOME", &self.dir)
-            .env("CEDE_CONFIG", "/dev/null")
-            .env("CEDE_RETRY", "20");
-        for name in ["http_proxy", "all_proxy", "ALL_PROXY"] {
-            command.env_remove(name);
-        }
-        let output = command.output().unwrap();
-        let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
-        let events: Vec<Value> =
-            out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect();
-        events.iter().for_each(fits);
-        (output.status.code().unwrap(), events, err)
-    }
+/// The exit code, the events and what was said.
+fn run(pair: &Pair, args: &[&str]) -> (i32, Vec<Value>, String) {
+    let output = pair.command(args).output().unwrap();
+    let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    let events: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect();
+    events.iter().for_each(fits);
+    (output.status.code().unwrap(), events, err)
 }
 
 /// The event has the fields of its section in the documentation, and no others.
@@ -81,8 +52,8 @@ fn find<'a>(events: &'a [Value], kind: &str) -> &'a Value {
 
 #[test]
 fn a_download_that_is_tried_again() {
-    let pair = Pair::start("events-retry", "status=503,tries=1");
-    let (code, events, err) = pair.run(&["get", "--json", "--retry-wait", "0.001", "-s", "1", &pair.server.url("/f")]);
+    let pair = start("events-retry", "status=503,tries=1");
+    let (code, events, err) = run(&pair, &["get", "--json", "--retry-wait", "0.001", "-s", "1", &pair.server.url("/f")]);
     assert_eq!((code, err.as_str()), (0, ""));
     assert_eq!(kinds(&events), ["begin", "retry", "done", "summary"]);
     assert!(find(&events, "retry")["reason"].as_str().unwrap().contains("503"), "{events:?}");
@@ -94,26 +65,26 @@ fn a_download_that_is_tried_again() {
 
 #[test]
 fn failures_are_told_to_programs_and_people() {
-    let pair = Pair::start("events-failed", "");
+    let pair = start("events-failed", "");
     let args = ["get", "--json", &pair.server.url("/f"), &pair.server.url("/none")];
-    let (code, events, err) = pair.run(&args);
+    let (code, events, err) = run(&pair, &args);
     assert_eq!(code, 1);
     assert!(err.starts_with("failed http") && err.contains("/none"), "{err}");
     assert_eq!(find(&events, "failed")["exit"], 7);
     assert_eq!((&events.last().unwrap()["failed"], &events.last().unwrap()["exit"]), (&Value::from(1), &Value::from(1)));
-    let (code, _, err) = pair.run(&[&args[..], &["--quiet", "--force"]].concat());
+    let (code, _, err) = run(&pair, &[&args[..], &["--quiet", "--force"]].concat());
     assert_eq!((code, err.as_str()), (1, ""));
-    let (code, events, err) = pair.run(&["get", "--json", "-o", "-", &pair.server.url("/f")]);
+    let (code, events, err) = run(&pair, &["get", "--json", "-o", "-", &pair.server.url("/f")]);
     assert_eq!((code, events.len(), err.contains("both want standard output")), (2, 0, true));
 }
 
 #[test]
 fn resuming_is_told() {
-    let pair = Pair::start("events-resumed", "truncate,tries=1,after=1500000;status=404,tries=2");
+    let pair = start("events-resumed", "truncate,tries=1,after=1500000;status=404,tries=2");
     let url = pair.server.url("/f");
-    let (code, events, _) = pair.run(&["get", "--json", "--retry-wait", "0.001", "-s", "1", &url]);
+    let (code, events, _) = run(&pair, &["get", "--json", "--retry-wait", "0.001", "-s", "1", &url]);
     assert_eq!((code, kinds(&events)), (7, vec!["begin", "retry", "failed", "summary"]), "{events:?}");
-    let (code, events, _) = pair.run(&["resume", "--json"]);
+    let (code, events, _) = run(&pair, &["resume", "--json"]);
     assert_eq!((code, kinds(&events)), (0, vec!["begin", "resumed", "done", "summary"]), "{events:?}");
     assert!(find(&events, "resumed")["bytes"].as_u64().unwrap() > 0);
     assert!(std::fs::read(pair.dir.join("f")).unwrap() == content());
@@ -121,9 +92,9 @@ fn resuming_is_told() {
 
 #[test]
 fn uploads_and_repairs() {
-    let pair = Pair::start("events-others", "");
+    let pair = start("events-others", "");
     std::fs::write(pair.dir.join("g"), content()).unwrap();
-    let (code, events, err) = pair.run(&["put", "--json", "g", &pair.server.url("/g")]);
+    let (code, events, err) = run(&pair, &["put", "--json", "g", &pair.server.url("/g")]);
     assert_eq!(code, 0, "{err}");
     assert_eq!(
         (kinds(&events).first(), kinds(&events).last(), &find(&events, "done")["path"]),
@@ -139,7 +110,7 @@ fn uploads_and_repairs() {
     let mut damaged = content();
     damaged[600_000] ^= 1;
     std::fs::write(pair.dir.join("g"), damaged).unwrap();
-    let (code, events, err) = pair.run(&["repair", "--json", "g", &pair.server.url("/f")]);
+    let (code, events, err) = run(&pair, &["repair", "--json", "g", &pair.server.url("/f")]);
     assert_eq!((code, err.as_str(), kinds(&events)), (0, "", vec!["begin", "piece", "done", "summary"]));
     let piece = find(&events, "piece");
     assert_eq!((&piece["index"], &piece["offset"], &piece["bytes"]), (&Value::from(1), &Value::from(512 << 10), &Value::from(512 << 10)));
@@ -162,7 +133,7 @@ fn archive(name: &str, bytes: &[u8]) -> Vec<u8> {
 
 #[test]
 fn archives_are_unpacked_when_they_are_right() {
-    let pair = Pair::start("events-extract", "");
+    let pair = start("events-extract", "");
     let tar = archive("d/x", &content());
     std::fs::write(pair.site.join("a.tar"), &tar).unwrap();
     std::fs::write(pair.site.join("bad.tar"), archive("../x", b"x")).unwrap();
@@ -176,7 +147,7 @@ fn archives_are_unpacked_when_they_are_right() {
     let sum = String::from_utf8(out.stdout).unwrap().split_whitespace().next().unwrap().to_owned();
     std::fs::remove_file(pair.dir.join("a.tar")).unwrap();
     let url = pair.server.url("/a.tar");
-    let (code, events, err) = pair.run(&["get", "--json", "--extract", "out", "--sum", &sum, &url]);
+    let (code, events, err) = run(&pair, &["get", "--json", "--extract", "out", "--sum", &sum, &url]);
     assert_eq!((code, err.as_str()), (0, ""));
     assert!(find(&events, "done")["remark"].as_str().unwrap().contains("1 files (1.9 MiB) unpacked into out"), "{events:?}");
     assert!(std::fs::read(pair.dir.join("out/d/x")).unwrap() == content());
@@ -186,16 +157,53 @@ fn archives_are_unpacked_when_they_are_right() {
         names
     };
     assert_eq!(names(), ["out"]);
-    let (code, _, err) = pair.run(&["get", "--extract", "out", &url]);
+    let (code, _, err) = run(&pair, &["get", "--extract", "out", &url]);
     assert_eq!((code, err.contains("out exists")), (13, true), "{err}");
     let wrong = format!("sha256:{}", "0".repeat(64));
-    let (code, _, err) = pair.run(&["get", "--extract", "other", "--sum", &wrong, &url]);
+    let (code, _, err) = run(&pair, &["get", "--extract", "other", "--sum", &wrong, &url]);
     assert_eq!((code, err.contains("nothing was unpacked")), (10, true), "{err}");
-    let (code, _, err) = pair.run(&["get", "--extract", "other", &pair.server.url("/bad.tar")]);
+    let (code, _, err) = run(&pair, &["get", "--extract", "other", &pair.server.url("/bad.tar")]);
     assert_eq!((code, err.contains("an entry is called ../x")), (3, true), "{err}");
-    let (code, _, err) = pair.run(&["get", "--extract", "other", "--max-extracted", "1M", &url]);
+    let (code, _, err) = run(&pair, &["get", "--extract", "other", "--max-extracted", "1M", &url]);
     assert_eq!((code, err.contains("--max-extracted SIZE allows more")), (3, true), "{err}");
-    let (code, ..) = pair.run(&["get", "--extract", "other", &pair.server.url("/none.tar")]);
+    let (code, ..) = run(&pair, &["get", "--extract", "other", &pair.server.url("/none.tar")]);
     assert_eq!(code, 7);
     assert_eq!(names(), ["out"]);
+}
+
+#[test]
+fn an_archive_that_was_cut_off_is_gone_on_with() {
+    for how in ["get", "resume"] {
+        let mut pair = start("events-extract-again", "truncate,tries=1,after=1500000;status=404,tries=2");
+        std::fs::write(pair.site.join("a.tar"), archive("d/x", &content())).unwrap();
+        let url = pair.server.url("/a.tar");
+        let first = ["get", "--json", "--retry-wait", "0.001", "-s", "1", "--extract", "out", &url];
+        let (code, _, err) = run(&pair, &first);
+        assert!(code == 7 && err.contains("nothing was unpacked; what came is kept in ") && err.contains("goes on from there"), "{err}");
+        // As a crash would leave it.
+        std::fs::create_dir_all(pair.dir.join(".out.cede-unpacked/d")).unwrap();
+        let again = if how == "get" { &first[..] } else { &["resume", "--json"] };
+        let (code, events, err) = run(&pair, again);
+        assert_eq!((code, find(&events, "resumed")["bytes"].as_u64()), (0, Some(1_500_000)), "{err}");
+        assert!(std::fs::read(pair.dir.join("out/d/x")).unwrap() == content());
+        let names: Vec<_> = std::fs::read_dir(&pair.dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["out"], "{how}");
+        pair.server.stop();
+        assert!(pair.asked().len() == 3, "{:?}", pair.asked());
+    }
+}
+
+#[test]
+fn an_archive_that_changed_is_not_mixed() {
+    let pair = start("events-extract-changed", "truncate,tries=1,after=1500000;status=404,tries=2");
+    std::fs::write(pair.site.join("a.tar"), archive("d/x", &content())).unwrap();
+    let url = pair.server.url("/a.tar");
+    let line = ["get", "--json", "--retry-wait", "0.001", "-s", "1", "--extract", "out", &url];
+    assert_eq!(run(&pair, &line).0, 7);
+    let other: Vec<u8> = content().iter().map(|byte| !byte).collect();
+    std::fs::remove_file(pair.site.join("a.tar")).unwrap();
+    std::fs::write(pair.site.join("a.tar"), archive("d/x", &other)).unwrap();
+    let (code, _, err) = run(&pair, &line);
+    assert_eq!(code, 0, "{err}");
+    assert!(std::fs::read(pair.dir.join("out/d/x")).unwrap() == other);
 }

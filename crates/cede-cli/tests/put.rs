@@ -1,6 +1,11 @@
 //! `cede put` against `cede serve`, as two programs: each way to upload, kill -9 at random moments, and what is said when it does not work.
 #![forbid(unsafe_code)]
 
+#[path = "../../cede-transfer/tests/uploads/signature.rs"]
+mod signature;
+#[path = "../../cede-transfer/tests/uploads/store.rs"]
+mod store;
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -140,6 +145,7 @@ fn what_goes_wrong_is_told() {
     expect(&pair.put(&["none", &url]), 3, &["none"]);
     expect(&pair.put(&["small", &url]), 0, &[]);
     expect(&pair.put(&["-n", "small", &url]), 13, &["--no-clobber"]);
+    expect(&pair.put(&["--tui", "small", &url]), 2, &["--tui is for downloads", "--json"]);
     expect(&pair.put(&["small", "nonsense"]), 2, &["is not a URL"]);
     expect(&pair.put(&["--retry", "0", "small", "http://127.0.0.1:1/x"]), 4, &["could not connect"]);
 }
@@ -149,26 +155,60 @@ fn crashes() -> u64 {
     std::env::var("CEDE_CRASHES").map_or(12, |text| text.parse().unwrap())
 }
 
+/// Starts the command and kills it; what is tested is that the moment does not matter.
+fn crash(mut command: Command, n: u64) {
+    let mut child = command.spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(5 + n.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 200));
+    drop(child.kill());
+    child.wait().unwrap();
+}
+
 #[test]
 fn kill_9_at_random_moments_then_the_same_command() {
     const SIZE: u64 = 8_000_000;
-    let pair = Pair::start("put-crash", &[]);
+    for how in ["--tus", "--check"] {
+        let pair = Pair::start(&format!("put-crash{how}"), &[]);
+        let bytes = content(SIZE, 1);
+        pair.write("file", &bytes);
+        let url = format!("{}file", pair.url);
+        let line = ["put", "-q", how, "--limit-rate", "20M", "file", &url];
+        for n in 0..crashes() {
+            crash(command(&pair.dir, &line), n);
+            // There is nothing under this name, or all of it.
+            let stored = pair.stored("file");
+            assert!(stored.is_empty() || stored == bytes, "{how}: after {n} crashes");
+        }
+        expect(&command(&pair.dir, &line).output().unwrap(), 0, &[]);
+        assert!(pair.stored("file") == bytes);
+        assert_eq!(pair.unfinished(), 0);
+    }
+}
+
+#[test]
+fn kill_9_at_random_moments_of_an_upload_in_parts() {
+    const SIZE: u64 = 8_000_000;
+    const PARTS: u64 = 16;
+    const WIDTH: u64 = 4;
+    let (pair, stand) = (Pair::start("put-crash-parts", &[]), store::Stand::start(vec![]));
     let bytes = content(SIZE, 1);
     pair.write("file", &bytes);
-    let url = format!("{}file", pair.url);
-    let line = ["put", "-q", "--tus", "--limit-rate", "20M", "file", &url];
+    let endpoint = format!("http://{}", stand.address);
+    let line = ["put", "-q", "--limit-rate", "20M", "--part-size", "500000", "--s3-endpoint", &endpoint, "file", "s3://bucket/file"];
+    let command = || {
+        let mut command = command(&pair.dir, &line);
+        command.env("AWS_ACCESS_KEY_ID", "key").env("AWS_SECRET_ACCESS_KEY", store::SECRET).env_remove("AWS_SESSION_TOKEN");
+        command
+    };
     for n in 0..crashes() {
-        let mut child = command(&pair.dir, &line).spawn().unwrap();
-        // What is tested is that the moment does not matter.
-        std::thread::sleep(Duration::from_millis(5 + n.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 200));
-        drop(child.kill());
-        child.wait().unwrap();
-        // There is nothing under this name, or all of it.
-        let stored = pair.stored("file");
-        assert!(stored.is_empty() || stored == bytes, "after {n} crashes");
+        crash(command(), n);
+        assert!(stand.object().is_none_or(|object| object == bytes), "after {n} crashes");
     }
-    expect(&command(&pair.dir, &line).output().unwrap(), 0, &[]);
-    assert!(pair.stored("file") == bytes);
+    expect(&command().output().unwrap(), 0, &[]);
+    assert!(stand.object().is_some_and(|object| object == bytes) && stand.unsigned() == 0);
+    // What a crash can cost is what was on its way.
+    let objects = u64::from(stand.completed());
+    let stored = stand.stored().len() as u64;
+    assert!(stored <= objects * PARTS + crashes() * WIDTH, "{stored} parts for {objects} objects");
     assert_eq!(pair.unfinished(), 0);
 }
 

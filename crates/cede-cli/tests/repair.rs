@@ -1,33 +1,17 @@
 //! `cede sum`, `verify`, `repair` and downloads by Metalink, as users meet them, against a server in this process that counts what it was asked.
 #![forbid(unsafe_code)]
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
+#[path = "support/pair.rs"]
+mod pair;
 
-use cede_serve::{Background, Log, Settings};
+use pair::Pair;
 
 const PIECE: usize = 64 * 1024;
 /// The last piece is a short one.
 const SIZE: usize = 20 * PIECE + 1234;
 
-/// The lines of the access log.
-#[derive(Default)]
-struct Requests(Mutex<Vec<String>>);
-
-impl Log for Requests {
-    fn line(&self, line: &str) {
-        self.0.lock().unwrap().push(line.to_owned());
-    }
-}
-
 /// A server for a directory, and a directory to work in.
-struct Pair {
-    server: Background,
-    requests: Arc<Requests>,
-    site: PathBuf,
-    dir: PathBuf,
-}
+struct Mending(Pair);
 
 struct Ran {
     code: i32,
@@ -36,7 +20,7 @@ struct Ran {
 }
 
 fn content() -> Vec<u8> {
-    (0..SIZE as u64).map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect()
+    pair::content(SIZE)
 }
 
 /// The content with one byte of each piece turned over.
@@ -46,38 +30,21 @@ fn damaged(pieces: &[usize]) -> Vec<u8> {
     bytes
 }
 
-impl Pair {
+impl std::ops::Deref for Mending {
+    type Target = Pair;
+
+    fn deref(&self) -> &Pair {
+        &self.0
+    }
+}
+
+impl Mending {
     fn start(name: &str, faults: &str) -> Self {
-        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        drop(std::fs::remove_dir_all(&root));
-        let (site, dir) = (root.join("site"), root.join("work"));
-        std::fs::create_dir_all(&site).unwrap();
-        std::fs::create_dir_all(&dir).unwrap();
-        std::fs::write(site.join("f"), content()).unwrap();
-        let requests = Arc::new(Requests::default());
-        let faults = (!faults.is_empty()).then(|| cede_serve::fault::Plan::parse(faults, 1).unwrap());
-        let address = ([127, 0, 0, 1], 0).into();
-        let settings = Settings { address, faults, log: Arc::clone(&requests) as _, ..Settings::new(&site) };
-        Self { server: Background::start(settings).unwrap(), requests, site, dir }
+        Self(Pair::start(name, faults, SIZE, 2))
     }
 
     fn run(&self, args: &[&str]) -> Ran {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cede"));
-        // Whoever runs the tests may have settings.
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"CEDE_")) {
-            command.env_remove(name);
-        }
-        command
-            .args(args)
-            .current_dir(&self.dir)
-            .stdin(Stdio::null())
-            .env("HOME", &self.dir)
-            .env("CEDE_CONFIG", "/dev/null")
-            .env("CEDE_RETRY", "2");
-        for name in ["http_proxy", "all_proxy", "ALL_PROXY"] {
-            command.env_remove(name);
-        }
-        let output = command.output().unwrap();
+        let output = self.command(args).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Ran { code: output.status.code().unwrap(), err: text(output.stderr), out: text(output.stdout) }
     }
@@ -99,8 +66,8 @@ impl Pair {
 
     /// What the server was asked, when it has ended.
     fn asked(&mut self) -> Vec<String> {
-        self.server.stop();
-        self.requests.0.lock().unwrap().iter().filter(|line| line.contains(" GET ")).cloned().collect()
+        self.0.server.stop();
+        self.0.asked()
     }
 
     /// A Metalink for `f` with these mirrors, the best first.
@@ -129,7 +96,7 @@ impl Ran {
 
 #[test]
 fn only_what_is_wrong_is_fetched() {
-    let mut pair = Pair::start("repair-few", "");
+    let mut pair = Mending::start("repair-few", "");
     pair.list();
     pair.run(&["verify", "-m", "f.pieces", "f"]).expect(0, &["right f (21 pieces)"]);
     pair.write("f", &damaged(&[3, 4, 9, 20]));
@@ -146,7 +113,7 @@ fn only_what_is_wrong_is_fetched() {
 
 #[test]
 fn lengths_are_mended_too() {
-    let pair = Pair::start("repair-lengths", "");
+    let pair = Mending::start("repair-lengths", "");
     pair.list();
     pair.write("f", &content()[..5 * PIECE + 10]);
     pair.run(&["repair", "f"]).expect(0, &["16 of 21 pieces were wrong"]);
@@ -162,7 +129,7 @@ fn lengths_are_mended_too() {
 
 #[test]
 fn a_source_that_is_damaged_itself() {
-    let pair = Pair::start("repair-sources", "");
+    let pair = Mending::start("repair-sources", "");
     pair.list();
     std::fs::write(pair.site.join("bad"), damaged(&[4, 9])).unwrap();
     let (bad, good) = (pair.server.url("/bad"), pair.server.url("/f"));
@@ -177,7 +144,7 @@ fn a_source_that_is_damaged_itself() {
 
 #[test]
 fn another_version_at_the_source() {
-    let pair = Pair::start("repair-version", "");
+    let pair = Mending::start("repair-version", "");
     pair.list();
     pair.write("f", &damaged(&[1]));
     std::fs::write(pair.site.join("f"), &content()[1..]).unwrap();
@@ -188,7 +155,7 @@ fn another_version_at_the_source() {
 
 #[test]
 fn a_source_without_ranges_is_asked_once() {
-    let mut pair = Pair::start("repair-no-ranges", "ignore-range");
+    let mut pair = Mending::start("repair-no-ranges", "ignore-range");
     pair.list();
     pair.write("f", &damaged(&[0, 7, 20]));
     pair.run(&["repair", "f"]).expect(0, &["3 of 21 pieces were wrong"]);
@@ -198,7 +165,7 @@ fn a_source_without_ranges_is_asked_once() {
 
 #[test]
 fn connections_that_break_in_the_middle() {
-    let pair = Pair::start("repair-breaks", "reset=50%,after=30K..200K;status=503:20%");
+    let pair = Mending::start("repair-breaks", "reset=50%,after=30K..200K;status=503:20%");
     pair.list();
     pair.write("f", b"");
     pair.run(&["repair", "f", "--retry", "60", "--retry-wait", "0.001"]).expect(0, &["21 of 21 pieces"]);
@@ -207,7 +174,7 @@ fn connections_that_break_in_the_middle() {
 
 #[test]
 fn what_cannot_be_repaired_is_said() {
-    let pair = Pair::start("repair-cannot", "");
+    let pair = Mending::start("repair-cannot", "");
     pair.write("f", &damaged(&[1]));
     pair.run(&["repair", "f"]).expect(2, &["there is no f.pieces", "--manifest"]);
     pair.list();
@@ -227,7 +194,7 @@ fn what_cannot_be_repaired_is_said() {
 
 #[test]
 fn a_download_by_metalink_mends_what_a_mirror_has_wrong() {
-    let pair = Pair::start("repair-metalink", "");
+    let pair = Mending::start("repair-metalink", "");
     pair.list();
     std::fs::write(pair.site.join("bad"), damaged(&[2, 11])).unwrap();
     let link = pair.metalink(&[pair.server.url("/bad"), pair.server.url("/f")]);
@@ -246,7 +213,7 @@ fn a_download_by_metalink_mends_what_a_mirror_has_wrong() {
 
 #[test]
 fn a_metalink_that_does_not_fit_leaves_no_file() {
-    let pair = Pair::start("repair-unfit", "");
+    let pair = Mending::start("repair-unfit", "");
     pair.list();
     std::fs::write(pair.site.join("bad"), damaged(&[2])).unwrap();
     let only_bad = pair.metalink(&[pair.server.url("/bad")]);
@@ -260,4 +227,24 @@ fn a_metalink_that_does_not_fit_leaves_no_file() {
     pair.write("c.meta4", without.replace(&format!("<size>{SIZE}<"), "<size>5<").as_bytes());
     pair.run(&["get", "-d", "c", "c.meta4"]).expect(10, &["the manifest says 5"]);
     assert!(["a/f", "b/f", "c/f"].iter().all(|name| !pair.dir.join(name).exists()));
+}
+
+#[test]
+fn a_metalink_at_a_url_is_followed() {
+    let pair = Mending::start("repair-remote", "");
+    pair.list();
+    std::fs::remove_file(pair.dir.join("f")).unwrap();
+    std::fs::write(pair.site.join("bad"), damaged(&[4])).unwrap();
+    let text = pair.metalink(&[pair.server.url("/bad"), pair.server.url("/f")]);
+    let second = format!("<file name=\"d/g\"><url>{}</url></file></metalink>", pair.server.url("/f"));
+    std::fs::write(pair.site.join("x.meta4"), text.replace("</metalink>", &second)).unwrap();
+    let url = pair.server.url("/x.meta4");
+    pair.run(&["get", "-d", "got", &url]).expect(0, &["a Metalink of 2 files, followed", "saved f", "saved g"]);
+    assert!(pair.is_right("got/f") && pair.is_right("got/d/g"));
+    assert!(!pair.dir.join("got/x.meta4").exists());
+    // Who names a file wants that file.
+    pair.run(&["get", "-o", "x.meta4", &url]).expect(0, &["saved x.meta4"]);
+    assert!(pair.dir.join("x.meta4").exists());
+    std::fs::write(pair.site.join("y.meta4"), "no such thing").unwrap();
+    pair.run(&["get", &pair.server.url("/y.meta4")]).expect(1, &["y.meta4: it is not a Metalink", "--output"]);
 }

@@ -57,9 +57,9 @@ impl Body {
         Arc::clone(self.lease.meter())
     }
 
-    /// How long the line was starved since this was asked last.
-    pub(crate) fn take_starved(&self) -> Duration {
-        self.lease.take_starved()
+    /// For how long the line was starved, and for how long nothing came, since this was asked last.
+    pub(crate) fn take_waits(&self) -> (Duration, Duration) {
+        self.lease.take_waits()
     }
 
     /// Reads the rest without hyper, where that is worth it and nothing but the bytes themselves is to come.

@@ -234,6 +234,16 @@ fn left_by_earlier_run(part: &Path, file: &File, earlier: Earlier<'_>) -> Option
     Some((journal, same_url.then_some(journal_file)))
 }
 
+/// Removes what a download that was passed on left under this name, unless another process is at it.
+pub(crate) fn forget(dir: &Path, name: &str) {
+    let part = dir.join(format!("{name}{}", name::SUFFIX));
+    let Ok(file) = OpenOptions::new().read(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(&part) else { return };
+    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+        forget_journal(&part);
+        drop(fs::remove_file(part));
+    }
+}
+
 fn forget_journal(part: &Path) {
     drop(fs::remove_file(journal_of(part)));
 }
@@ -355,6 +365,14 @@ impl Destination {
         Ok(self.target)
     }
 
+    /// Removes the `.part` and its journal.
+    pub(crate) fn discard(mut self) {
+        self.forget();
+        if leads_to(&self.part, &self.file).unwrap_or(false) {
+            drop(fs::remove_file(&self.part));
+        }
+    }
+
     /// Leaves the `.part` on disk, or removes it when nothing is in it. Returns its path if it stayed.
     pub(crate) fn keep(self) -> io::Result<Option<PathBuf>> {
         self.disk.sync(&self.file)?;
@@ -373,9 +391,7 @@ impl Destination {
 
 /// Opens a file that is there already, to check it. A link is followed: whoever reads the name reads what it leads to.
 pub(crate) fn open_existing(path: &Path) -> Result<File, Failure> {
-    let could_not_read = |error: io::Error| {
-        Failure::new(Exit::Files, format!("{} exists, but could not be read: {error}", shown(path))).help("--force replaces it")
-    };
+    let could_not_read = |error: io::Error| Failure::new(Exit::Files, format!("could not read {}: {error}", shown(path)));
     // NONBLOCK as above; for a file it changes nothing.
     let file = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path).map_err(could_not_read)?;
     if !file.metadata().map_err(could_not_read)?.is_file() {

@@ -26,7 +26,8 @@ use crate::engine::{Cause, Check, Complete, Job, Output, Shared, Stop, Unfinishe
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::journal::{Hash, Subject};
-use crate::plan::{Action, Plan};
+use crate::meter::Meter;
+use crate::plan::{Action, Id, Plan};
 use crate::sink::{Sink, lock};
 use crate::slow::Wait;
 use crate::sum::Sum;
@@ -52,6 +53,8 @@ pub(crate) struct Transfer {
     /// What ended the download without the plan: a file that is good enough, or one that cannot be written.
     early: Mutex<Option<Result<Complete, Unfinished>>>,
     control: Control,
+    /// Answers on lines that others may be on, too.
+    lines: Mutex<Vec<(Id, Arc<Meter>)>>,
     /// The checksum as far as an earlier run got, until the follower has it.
     hashed: Mutex<Option<Hash>>,
     /// What the answers told besides bytes.
@@ -93,6 +96,7 @@ pub(crate) async fn run(shared: Arc<Shared>, job: Job, watch: Arc<dyn Watch>, st
         sink: Mutex::default(),
         early: Mutex::default(),
         control: stop.control().clone(),
+        lines: Mutex::default(),
         hashed: Mutex::default(),
         told: Mutex::default(),
         watch,
@@ -127,7 +131,7 @@ impl Transfer {
     }
 
     fn put_sink(&self, sink: Sink) -> Arc<Sink> {
-        let sink = Arc::new(sink.followed(self.job.check != Check::Size || is_pipe(&self.job)));
+        let sink = Arc::new(sink.followed(self.job.check != Check::Size || self.job.output.pipe().is_some()));
         *lock(&self.sink) = Some(Arc::clone(&sink));
         sink
     }
@@ -174,6 +178,7 @@ impl Driver {
             if let Some((source, why, wait)) = retry {
                 self.transfer.watch.retry(&self.transfer.sources[source], &why, Some(wait));
             }
+            self.transfer.tell_lines();
             let action = self.transfer.plan().poll_action(now);
             match action {
                 Action::Ask(ask) => {
@@ -357,7 +362,7 @@ impl std::fmt::Debug for Transfer {
     }
 }
 
-/// Whether the output can be called back.
+/// Whether the bytes pass through, and only so many of them may wait.
 fn is_pipe(job: &Job) -> bool {
     matches!(job.output, Output::Stdout | Output::Pipe(_))
 }

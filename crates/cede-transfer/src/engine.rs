@@ -62,6 +62,9 @@ pub struct Settings {
     pub resume: Resume,
     /// How often the journal is written; as much may be fetched again after a crash.
     pub claim_every: Duration,
+    /// Whether a download that turns out to be a Metalink ends as [such](Failure::is_metalink), for the caller to follow it. One that has a name given by the
+    /// user, or a checksum, is a file like any other.
+    pub metalinks: bool,
     /// What the files are on.
     pub disk: Arc<dyn Disk>,
 }
@@ -84,6 +87,7 @@ impl Default for Settings {
             connections: 256,
             resume: Resume::SameUrl,
             claim_every: Duration::from_secs(1),
+            metalinks: false,
             disk: Arc::new(System),
         }
     }
@@ -134,6 +138,16 @@ pub enum Output {
     Stdout,
     /// Something else that takes it in order.
     Pipe(Pipe),
+    /// The same; and until it has taken everything, what came is kept as `dir/name.part`, so that a later run goes on from there. Whoever gives this removes
+    /// that when it is of no use any more.
+    Kept {
+        /// What takes it.
+        pipe: Pipe,
+        /// Where it is kept.
+        dir: PathBuf,
+        /// Under which name.
+        name: String,
+    },
 }
 
 /// What takes a download in order; clones are the same. It is written to on a thread that may block.
@@ -166,7 +180,7 @@ impl Output {
     pub(crate) fn pipe(&self) -> Option<Pipe> {
         match self {
             Self::Stdout => Some(Pipe::new(std::io::stdout())),
-            Self::Pipe(pipe) => Some(pipe.clone()),
+            Self::Pipe(pipe) | Self::Kept { pipe, .. } => Some(pipe.clone()),
             Self::Named { .. } | Self::In { .. } => None,
         }
     }

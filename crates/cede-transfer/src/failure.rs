@@ -18,12 +18,14 @@ pub struct Failure {
     help: Option<String>,
     /// Whether nobody listens where the server should be.
     refused_connection: bool,
+    /// Whether it is none, because the answer is about files and not one of them.
+    metalink: bool,
 }
 
 impl Failure {
     /// What failed, in half a sentence.
     pub fn new(exit: Exit, what: impl Into<String>) -> Self {
-        Self { exit, what: what.into(), help: None, refused_connection: false }
+        Self { exit, what: what.into(), help: None, refused_connection: false, metalink: false }
     }
 
     /// Adds what the user can do.
@@ -54,6 +56,18 @@ impl Failure {
                 .help("choose a directory that can be written with --dir"),
             _ => Self::new(Exit::Files, format!("could not {verb} {shown}: {error}")),
         }
+    }
+
+    /// The answer is a Metalink, and [followed](crate::engine::Settings::metalinks) instead of kept.
+    pub(crate) fn of_metalink() -> Self {
+        let failure =
+            Self::new(Exit::Failed, "the server sent a Metalink, which says where the file is").help("--output keeps it as it is");
+        Self { metalink: true, ..failure }
+    }
+
+    /// Whether the transfer ended because there is a Metalink to be followed.
+    pub fn is_metalink(&self) -> bool {
+        self.metalink
     }
 
     /// The exit code for it.

@@ -7,10 +7,14 @@
 //! ```text
 //! Pending ── wait ──► read ──► how much is left?      the wait counts if that is < BACKLOG, or if the wait was >= LONG
 //! ```
+//! Where the system's buffers are small, they cannot hold so much; there, a buffer that is a quarter full before the read is the evidence.
+//!
+//! One HTTP/2 connection carries the answers of several downloads. Each of them asks how long the line was starved since it asked last, so the sums only grow, and
+//! whoever asks remembers what they were. And while the line brings somebody else's bytes, nobody on it is starved, however long his own do not come.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -27,7 +31,31 @@ const LONG: Duration = Duration::from_millis(40);
 
 /// What is known about one connection's waits.
 #[derive(Debug, Default)]
-pub(crate) struct Meter(Mutex<State>);
+pub(crate) struct Meter {
+    state: Mutex<State>,
+    backlog: Backlog,
+}
+
+/// How much, before a read, shows that it had been there before this side looked: a quarter of a small buffer. `None`: buffers are large, and what is left is the evidence.
+#[derive(Clone, Copy, Debug, Default)]
+struct Backlog(Option<u64>);
+
+impl Backlog {
+    /// Where a connection's receive buffer grows to so many bytes.
+    fn within(most: u64) -> Self {
+        Self(Some((most / 4).max(1)).filter(|&quarter| quarter < BACKLOG))
+    }
+
+    /// On this system.
+    fn here() -> Self {
+        static HERE: OnceLock<Backlog> = OnceLock::new();
+        *HERE.get_or_init(|| {
+            // The least, the first and the largest size; it grows by itself.
+            let text = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_rmem").unwrap_or_default();
+            text.split_whitespace().nth(2).and_then(|most| most.parse().ok()).map_or_else(Self::default, Self::within)
+        })
+    }
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -39,35 +67,41 @@ struct State {
 }
 
 impl Meter {
-    /// How long it was starved since this was asked last. A wait under way is not in it.
-    pub(crate) fn take_starved(&self) -> Duration {
-        std::mem::take(&mut lock(&self.0).starved)
+    /// How long it was starved so far. A wait under way is not in it.
+    pub(crate) fn starved(&self) -> Duration {
+        lock(&self.state).starved
+    }
+
+    /// Since when nothing comes, if nothing does.
+    pub(crate) fn waiting_since(&self) -> Option<Instant> {
+        lock(&self.state).waiting
     }
 
     /// How long nothing was there to be read, the wait under way included; [`slow`](crate::slow) says what that shows.
     pub(crate) fn silent(&self) -> Duration {
-        let state = lock(&self.0);
+        let state = lock(&self.state);
         state.silent + state.waiting.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     fn is_waiting(&self) -> bool {
-        lock(&self.0).waiting.is_some()
+        lock(&self.state).waiting.is_some()
     }
 
-    /// After a wait something was read, and `backlog` bytes are left.
-    pub(crate) fn came(&self, now: Instant, backlog: u64) {
-        let mut state = lock(&self.0);
+    /// After a wait something was read, before which `there` bytes were there (asked only where that counts), and `left` bytes are left.
+    pub(crate) fn came(&self, now: Instant, there: u64, left: u64) {
+        let mut state = lock(&self.state);
         let Some(since) = state.waiting.take() else { return };
         let wait = now.saturating_duration_since(since);
         state.silent += wait;
-        if backlog < BACKLOG || wait >= LONG {
+        let had_been_there = left >= BACKLOG || self.backlog.0.is_some_and(|enough| there >= enough);
+        if !had_been_there || wait >= LONG {
             state.starved += wait;
         }
     }
 
     /// A read found nothing.
     pub(crate) fn nothing_came(&self, now: Instant) {
-        lock(&self.0).waiting.get_or_insert(now);
+        lock(&self.state).waiting.get_or_insert(now);
     }
 }
 
@@ -80,14 +114,15 @@ pub(crate) struct Metered {
 
 impl Metered {
     pub(crate) fn new(connection: Connection) -> (Self, Arc<Meter>) {
-        let meter = Arc::new(Meter::default());
+        let meter = Arc::new(Meter { backlog: Backlog::here(), ..Meter::default() });
         (Self { connection, meter: Arc::clone(&meter) }, meter)
     }
 
     /// Reads as much as there is and as fits; 0 only at the end.
     pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        let there = self.there();
         let result = self.connection.poll_fill(cx, buffer);
-        self.heard(result.is_ready());
+        self.heard(result.is_ready(), there);
         result
     }
 
@@ -96,11 +131,16 @@ impl Metered {
         self.connection.set_low_water(bytes);
     }
 
+    /// What is there before a read after a wait, if that decides something.
+    fn there(&self) -> u64 {
+        if self.meter.backlog.0.is_some() && self.meter.is_waiting() { self.connection.backlog() } else { 0 }
+    }
+
     /// A read was answered, or found nothing. How much is left is asked only where it decides something, as that is a call of its own.
-    fn heard(&self, is_answered: bool) {
+    fn heard(&self, is_answered: bool, there: u64) {
         match (is_answered, self.meter.is_waiting()) {
             (false, false) => self.meter.nothing_came(Instant::now()),
-            (true, true) => self.meter.came(Instant::now(), self.connection.backlog()),
+            (true, true) => self.meter.came(Instant::now(), there, self.connection.backlog()),
             (false, true) | (true, false) => {}
         }
     }
@@ -108,8 +148,9 @@ impl Metered {
 
 impl Read for Metered {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, cursor: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        let there = self.there();
         let result = Pin::new(&mut self.connection).poll_read(cx, cursor);
-        self.heard(result.is_ready());
+        self.heard(result.is_ready(), there);
         result
     }
 }
@@ -136,21 +177,26 @@ mod tests {
 
     use cede::time::Instant;
 
-    use super::Meter;
+    use super::{Backlog, Meter};
 
     /// Waits so long, and then finds so much; returns what counts.
     fn starved(wait: Duration, backlog: u64) -> Duration {
-        let meter = Meter::default();
+        starved_on(Meter::default(), wait, backlog)
+    }
+
+    fn starved_on(meter: Meter, wait: Duration, backlog: u64) -> Duration {
         let start = Instant::now();
         meter.nothing_came(start);
         // Looking in between is no second wait.
         meter.nothing_came(start + wait / 2);
-        meter.came(start + wait, backlog);
+        // What is left of so much by a read of a hundred thousand bytes.
+        let left = backlog.saturating_sub(100 << 10);
+        meter.came(start + wait, backlog, left);
         // What comes without a wait is no wait.
-        meter.came(start + wait * 2, backlog);
-        let starved = meter.take_starved();
-        assert_eq!(meter.take_starved(), Duration::ZERO);
-        starved
+        meter.came(start + wait * 2, backlog, left);
+        // Who asks takes nothing away from others.
+        assert_eq!(meter.starved(), meter.starved());
+        meter.starved()
     }
 
     #[test]
@@ -166,5 +212,29 @@ mod tests {
     #[test]
     fn a_long_silence_counts_whatever_comes_after_it() {
         assert_eq!(starved(Duration::from_millis(250), 4 << 20), Duration::from_millis(250));
+    }
+
+    #[test]
+    fn small_buffers_are_full_sooner() {
+        let wait = Duration::from_millis(15);
+        let meter = |most| Meter { backlog: Backlog::within(most), ..Meter::default() };
+        // They hold no more than this, so it had been there.
+        assert_eq!(starved_on(meter(128 << 10), wait, 100 << 10), Duration::ZERO);
+        assert_eq!(starved_on(meter(128 << 10), wait, 10 << 10), wait);
+        // The usual ones may well have little in them.
+        assert_eq!(starved_on(meter(6 << 20), wait, 100 << 10), wait);
+        assert_eq!(starved_on(meter(6 << 20), wait, 4 << 20), Duration::ZERO);
+    }
+
+    #[test]
+    fn it_is_known_since_when_nothing_comes() {
+        let meter = Meter::default();
+        assert_eq!(meter.waiting_since(), None);
+        let start = Instant::now();
+        meter.nothing_came(start);
+        meter.nothing_came(start + Duration::from_millis(9));
+        assert_eq!(meter.waiting_since(), Some(start));
+        meter.came(start + Duration::from_millis(20), 1, 0);
+        assert_eq!(meter.waiting_since(), None);
     }
 }

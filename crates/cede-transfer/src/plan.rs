@@ -46,6 +46,7 @@ use crate::failure::Failure;
 use crate::identity::Identity;
 pub(crate) use answers::refusal;
 use backoff::Backoff;
+use links::Line;
 use ramp::Ramp;
 pub use words::{Action, Ask, Id, Piece, Rules, Taken, Trouble, Verdict};
 
@@ -77,6 +78,8 @@ struct Flight {
     receiving: bool,
     /// Since when somebody listens for more; `None` while what came last is being dealt with.
     listening: Option<Duration>,
+    /// Since when nothing comes on its line at all, where others may be on that, too; as it was told last.
+    line: Line,
     /// Since when what came last is being dealt with, if somebody tells when that ends.
     busy: Option<Duration>,
     began: Duration,
@@ -254,7 +257,8 @@ impl Plan {
         (flight.heard, flight.busy) = if flight.listening.take().is_some() { (None, Some(now)) } else { (Some(now), flight.busy) };
         flight.passed += count as u64;
         self.received += count as u64;
-        self.ramp.hear(now);
+        let quiet = flight.line.take_quiet();
+        self.ramp.hear(now, quiet);
         let base = flight.pos;
         let stop = (base + count as u64).min(flight.end.unwrap_or(u64::MAX));
         let within = |from: u64, to: u64| (from - base) as usize..(to - base) as usize;
@@ -379,6 +383,11 @@ impl Plan {
     /// Whether a later run could go on from what is there.
     pub fn is_resumable(&self) -> bool {
         self.total.is_some() && self.ranges == Ranges::Work
+    }
+
+    /// Whether what is there was found to be the server's by an answer of this run. What an earlier run left may not be, until then.
+    pub fn is_vouched_for(&self) -> bool {
+        self.is_complete() || self.sources.iter().any(|source| source.answered)
     }
 
     /// Whether the source ever answered. One that refuses before that is most likely not there at all.

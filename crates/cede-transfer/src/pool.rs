@@ -13,6 +13,7 @@
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Context;
 
@@ -84,6 +85,8 @@ pub(crate) struct Lease {
     key: Key,
     sender: Sender,
     meter: Arc<Meter>,
+    /// How long the line had been starved, and silent, when this was asked last, in nanoseconds.
+    seen: [AtomicU64; 2],
     /// Whether it was used before, so that it may turn out to be closed.
     reused: bool,
 }
@@ -115,11 +118,11 @@ impl Pool {
         if !fresh {
             let known = lock(&self.shared).get(&key).filter(|(sender, _)| !sender.is_closed()).cloned();
             if let Some((sender, meter)) = known {
-                return Ok(Lease { key, sender: Sender::Many(sender), meter, reused: true });
+                return Ok(Lease { key, sender: Sender::Many(sender), meter, seen: Default::default(), reused: true });
             }
             while let Some(Idle { mut line, meter, since, permit }) = self.take_idle(&plain) {
                 if since.elapsed() < TRUST && line.is_ready().await {
-                    return Ok(Lease { key: plain, sender: Sender::One(line, permit), meter, reused: true });
+                    return Ok(Lease { key: plain, sender: Sender::One(line, permit), meter, seen: Default::default(), reused: true });
                 }
             }
         }
@@ -141,10 +144,10 @@ impl Pool {
                 drop(permit);
             });
             lock(&self.shared).insert(key.clone(), (sender.clone(), Arc::clone(&meter)));
-            return Ok(Lease { key, sender: Sender::Many(sender), meter, reused: false });
+            return Ok(Lease { key, sender: Sender::Many(sender), meter, seen: Default::default(), reused: false });
         }
         let line = Line::new(connection).await.map_err(|error| Setback::passing(broken(&error)))?;
-        Ok(Lease { key: plain, sender: Sender::One(line, permit), meter, reused: false })
+        Ok(Lease { key: plain, sender: Sender::One(line, permit), meter, seen: Default::default(), reused: false })
     }
 
     /// Where bodies that come straight are read into.
@@ -219,9 +222,13 @@ impl Lease {
         &self.meter
     }
 
-    /// How long it was starved since this was asked last.
-    pub(crate) fn take_starved(&self) -> Duration {
-        self.meter.take_starved()
+    /// How long the line was starved, and how long it was silent, since this was asked last. Others may be on it.
+    pub(crate) fn take_waits(&self) -> (Duration, Duration) {
+        let since = |seen: &AtomicU64, now: Duration| {
+            let now = now.as_nanos() as u64;
+            Duration::from_nanos(now.saturating_sub(seen.swap(now, Ordering::Relaxed)))
+        };
+        (since(&self.seen[0], self.meter.starved()), since(&self.seen[1], self.meter.silent()))
     }
 
     pub(crate) fn is_http2(&self) -> bool {

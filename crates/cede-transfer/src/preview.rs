@@ -67,7 +67,7 @@ fn target(job: &Job, told: String, led: &Url) -> Option<PathBuf> {
             NameFrom::Url => name::from_url(&job.url).unwrap_or_else(|| name::FALLBACK.to_owned()),
             NameFrom::FinalUrl => name::from_url(led).unwrap_or_else(|| name::FALLBACK.to_owned()),
         })),
-        Output::Stdout | Output::Pipe(_) => None,
+        Output::Stdout | Output::Pipe(_) | Output::Kept { .. } => None,
     }
 }
 

@@ -130,7 +130,7 @@ async fn journal_for(order: &Order, local: &local::Local) -> Result<Option<journ
         Err(error) => return Err(Failure::new(Exit::Files, error.to_string())),
     };
     if order.restart {
-        kept.journal = None;
+        kept.dropped = kept.journal.take();
     }
     if kept.journal.as_ref().is_some_and(|journal| journal.facts != local.facts) {
         return Err(local.has_changed());

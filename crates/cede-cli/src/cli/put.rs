@@ -70,6 +70,10 @@ pub(crate) struct PutArgs {
     #[arg(long, conflicts_with = "json")]
     pub(crate) dry_run: bool,
 
+    /// Only downloads have a screen; here to say so
+    #[arg(long, hide = true)]
+    pub(crate) tui: bool,
+
     #[command(flatten)]
     pub(crate) network: NetworkArgs,
 

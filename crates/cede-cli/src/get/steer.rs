@@ -37,6 +37,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     workers: Vec<JoinHandle<Option<Exit>>>,
+    /// How many have not left.
+    working: usize,
     /// How many are too many.
     surplus: usize,
     /// The paused files in whose place another worker came.
@@ -50,8 +52,21 @@ struct State {
 impl Crew {
     /// Another worker.
     pub(super) fn add(&self, run: Run) {
-        let worker = tasks::spawn(run.work());
+        self.lock().working += 1;
+        let crew = self.clone();
+        let work = async move {
+            let exit = run.work().await;
+            crew.lock().working -= 1;
+            exit
+        };
+        let worker = tasks::spawn(work);
         self.lock().workers.push(worker);
+    }
+
+    /// There are so many more jobs than before: workers who have left because there were none come back, as far as the user wants so many.
+    pub(super) fn grow(&self, run: &Run, jobs: usize) {
+        let room = run.width.saturating_sub(self.lock().working);
+        (0..jobs.min(room)).for_each(|_| self.add(run.clone()));
     }
 
     /// A worker to be waited for. `None`: all have been.

@@ -1,7 +1,7 @@
 //! Progress as live bars on a terminal: one for each file on its way, and the total below.
 //!
 //! At most as many bars as the terminal has rows are shown, because a terminal cannot move its cursor above its first row and a bar drawn there would be left
-//! behind at every step. No thread is started: the bars move when [`draw`](Bars::draw) is called.
+//! behind at every step; and a bar takes one row, however narrow that is. No thread is started: the bars move when [`draw`](Bars::draw) is called.
 
 use std::collections::BTreeMap;
 
@@ -14,8 +14,39 @@ use cede_transfer::units;
 
 /// Rows that are not for files: the total, the line above it, and the cursor.
 const OTHER_ROWS: usize = 3;
-/// From so many columns on, there is room for a phrase that says what limits a file, otherwise for a word.
-const WIDE: usize = 120;
+/// How much a row has room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Width {
+    /// A part of the name, and how much is there; so many columns.
+    Tiny(usize),
+    /// The rate, too.
+    Narrow,
+    /// A bar, and a word that says what limits the file.
+    Usual,
+    /// A phrase.
+    Wide,
+}
+
+impl Width {
+    fn of(columns: usize) -> Self {
+        match columns {
+            0..40 => Self::Tiny(columns),
+            40..76 => Self::Narrow,
+            76..120 => Self::Usual,
+            _ => Self::Wide,
+        }
+    }
+
+    /// How much of the name is shown.
+    fn name(self) -> usize {
+        match self {
+            Self::Tiny(columns) => columns.saturating_sub(10).max(1),
+            Self::Narrow => 12,
+            Self::Usual | Self::Wide => 20,
+        }
+    }
+}
+
 /// How wide a message is with a word, and with a phrase.
 const WORD: usize = 49;
 const PHRASE: usize = 70;
@@ -43,8 +74,7 @@ pub(crate) struct Bars {
     settled: Settled,
     limit: usize,
     color: bool,
-    /// Whether there is room for phrases.
-    wide: bool,
+    width: Width,
 }
 
 #[derive(Debug)]
@@ -57,7 +87,7 @@ impl Bars {
     pub(crate) fn new(settled: Settled, color: bool) -> Self {
         let multi = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(20));
         let (rows, columns) = terminal_size();
-        let (limit, wide) = (rows.saturating_sub(OTHER_ROWS).max(1), columns >= WIDE);
+        let (limit, width) = (rows.saturating_sub(OTHER_ROWS).max(1), Width::of(columns));
         Self {
             multi,
             total: None,
@@ -67,11 +97,29 @@ impl Bars {
             settled,
             limit,
             color,
-            wide,
+            width,
+        }
+    }
+
+    /// The window may be another one than at the last step.
+    fn fit(&mut self) {
+        let (rows, columns) = terminal_size();
+        self.limit = rows.saturating_sub(OTHER_ROWS).max(1);
+        while self.rows.len() > self.limit
+            && let Some((_, row)) = self.rows.pop_last()
+        {
+            row.bar.finish_and_clear();
+            self.multi.remove(&row.bar);
+        }
+        let width = Width::of(columns);
+        if width != std::mem::replace(&mut self.width, width) {
+            self.rows.values().for_each(|row| row.bar.set_style(self.style("cyan")));
+            self.total.iter().for_each(|total| total.set_style(self.style("green")));
         }
     }
 
     pub(crate) fn draw(&mut self, frame: &Frame) {
+        self.fit();
         if self.total.is_none() && frame.totals.files > 1 {
             self.total = Some(self.multi.add(self.bar("green")));
         }
@@ -105,10 +153,20 @@ impl Bars {
     }
 
     fn bar(&self, color: &str) -> ProgressBar {
+        ProgressBar::new(1).with_style(self.style(color))
+    }
+
+    fn style(&self, color: &str) -> ProgressStyle {
         let (prefix, bar) = if self.color { (".bold", format!(":.{color}/dim")) } else { ("", String::new()) };
-        let template = format!("{{prefix:<20!{prefix}}} {{wide_bar{bar}}} {{msg:<{}}}", if self.wide { PHRASE } else { WORD });
+        let name = self.width.name();
+        let rest = match self.width {
+            Width::Tiny(_) | Width::Narrow => "{msg}".to_owned(),
+            Width::Usual => format!("{{wide_bar{bar}}} {{msg:<{WORD}}}"),
+            Width::Wide => format!("{{wide_bar{bar}}} {{msg:<{PHRASE}}}"),
+        };
+        let template = format!("{{prefix:<{name}!{prefix}}} {rest}");
         let style = ProgressStyle::with_template(&template).expect("the template is made of constants of this file");
-        ProgressBar::new(1).with_style(style.progress_chars(STEPS))
+        style.progress_chars(STEPS)
     }
 
     fn draw_active(&mut self, index: usize, item: &Item, frame: &Frame) {
@@ -130,13 +188,17 @@ impl Bars {
             row.bar.set_prefix(printable(&item.label));
         }
         place(&row.bar, item.received, item.honest_total());
-        row.bar.set_message(match item.phase {
+        let moving = moving(self.width, item.received, item.honest_total(), speed);
+        row.bar.set_message(match (&item.phase, self.width) {
             _ if item.is_paused() => format!("{:>8} paused", units::bytes(item.received)),
-            Phase::Connecting => "connecting".to_owned(),
-            Phase::Verifying => "verifying".to_owned(),
-            _ => {
-                let slow = item.slow.map(|slow| if self.wide { slow.phrase() } else { slow.word().to_owned() });
-                format!("{:<39}  {}", moving(item.received, item.honest_total(), speed), slow.unwrap_or_default())
+            (Phase::Receiving, Width::Tiny(_) | Width::Narrow) => moving,
+            (Phase::Connecting, Width::Tiny(_)) => "…".to_owned(),
+            (Phase::Connecting, _) => "connecting".to_owned(),
+            (Phase::Verifying, Width::Tiny(_)) => "checking".to_owned(),
+            (Phase::Verifying, _) => "verifying".to_owned(),
+            (_, width) => {
+                let slow = item.slow.map(|slow| if width == Width::Wide { slow.phrase() } else { slow.word().to_owned() });
+                format!("{moving:<39}  {}", slow.unwrap_or_default())
             }
         });
     }
@@ -170,7 +232,7 @@ impl Bars {
         let speed = self.total_rate.update(frame.now, totals.received);
         total.set_prefix(format!("total {}/{}", totals.settled(), totals.files));
         place(total, totals.received, totals.expected);
-        total.set_message(moving(totals.received, totals.expected, speed));
+        total.set_message(moving(self.width, totals.received, totals.expected, speed));
     }
 }
 
@@ -188,8 +250,15 @@ fn place(bar: &ProgressBar, received: u64, total: Option<u64>) {
     }
 }
 
-/// `12 MiB of 60 MiB  20 MiB/s  2.4 s`: received, total, speed, time left.
-fn moving(received: u64, total: Option<u64>, speed: f64) -> String {
+/// `12 MiB of 60 MiB  20 MiB/s  2.4 s`: received, total, speed, time left; as far as there is room.
+fn moving(width: Width, received: u64, total: Option<u64>, speed: f64) -> String {
+    let share = total.filter(|total| *total > 0).map(|total| format!("{:>3}%", u128::from(received.min(total)) * 100 / u128::from(total)));
+    match (width, share) {
+        (Width::Tiny(_), Some(share)) => return share,
+        (Width::Tiny(_), None) => return units::bytes(received),
+        (Width::Narrow, share) => return format!("{:>8} {} {:>10}", units::bytes(received), share.unwrap_or_default(), units::rate(speed)),
+        (Width::Usual | Width::Wide, _) => {}
+    }
     let mut text = format!("{:>8}", units::bytes(received));
     if let Some(total) = total {
         text.push_str(&format!(" of {:<8}", units::bytes(total)));
@@ -205,4 +274,29 @@ fn moving(received: u64, total: Option<u64>, speed: f64) -> String {
 /// Rows and columns.
 fn terminal_size() -> (usize, usize) {
     rustix::termios::tcgetwinsize(std::io::stderr()).map_or((24, 80), |size| (usize::from(size.ws_row), usize::from(size.ws_col)))
+}
+
+#[cfg(test)]
+mod tests {
+    //! What fits.
+
+    use super::{Width, moving};
+
+    #[test]
+    fn a_row_is_no_longer_than_the_window() {
+        for columns in 12..76 {
+            let width = Width::of(columns);
+            for (received, total) in [(0, None), (1 << 62, None), (5, Some(10)), (1 << 30, Some(u64::MAX)), (1023, Some(1023))] {
+                for speed in [0.0, 1023.0, 1e12] {
+                    let row = width.name() + 1 + moving(width, received, total, speed).chars().count();
+                    assert!(row <= columns, "{columns}: {row}");
+                }
+            }
+        }
+        assert_eq!(moving(Width::of(20), 41, Some(100), 7.0).trim(), "41%");
+        assert_eq!(
+            moving(Width::of(100), 1 << 20, Some(4 << 20), 1_048_576.0).split_whitespace().collect::<Vec<_>>().join(" "),
+            "1.0 MiB of 4.0 MiB 1.0 MiB/s 3.00 s"
+        );
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::origin::{Origin, Setup, Tag};
+use crate::origin::{Fault, Origin, Setup, Tag};
 use crate::run::{Place, Ran};
 
 const SIZE: usize = 12_000_000;
@@ -67,6 +67,39 @@ fn with_several_connections() {
 #[test]
 fn without_validators() {
     survive("crash-bare", Setup { size: SIZE, speed: Some(SPEED), tag: Tag::None, dated: false, ..Setup::default() }, &[]);
+}
+
+/// How many bytes the journal claims.
+fn claimed(place: &Place) -> u64 {
+    let journal = std::fs::read(place.path().join("file.part.journal")).ok().and_then(|bytes| cede_transfer::journal::read(&bytes));
+    journal.map_or(0, |journal| journal.extents.len())
+}
+
+/// What came before the last interval is not fetched again, except what is gathered for one write. No clock decides here: the server sends so much and no more, and
+/// the crash comes when that is written down.
+#[test]
+fn what_is_written_down_is_not_fetched_again() {
+    const CAME: u64 = 6_000_000;
+    /// What a connection gathers before it writes.
+    const GATHERED: u64 = 512 * 1024;
+    let setup = Setup { size: SIZE, ..Setup::default() };
+    let (origin, place) = (Origin::start(setup, vec![Fault::Gate(CAME as usize)]), Place::new("crash-claimed"));
+    let url = origin.url("/file");
+    let command = ["get", "-q", "-s1", "--journal-every", EVERY, &url];
+    let mut child = place.command(&command).spawn().unwrap();
+    let start = std::time::Instant::now();
+    while claimed(&place) < CAME - GATHERED {
+        assert!(start.elapsed().as_secs() < 60, "only {} bytes were claimed", claimed(&place));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    drop(child.kill());
+    child.wait().unwrap();
+    let known = claimed(&place);
+    Ran::of(place.command(&command).output().unwrap()).expect(0, &[]);
+    assert!(place.read("file") == origin.content(0));
+    assert_eq!(origin.asked().last().unwrap().range, Some((known, Some(SIZE as u64))), "exactly what was not claimed");
+    assert!(origin.sent() - SIZE as u64 <= GATHERED, "{} bytes came again", origin.sent() - SIZE as u64);
+    origin.open();
 }
 
 /// The file changes between the crash and the next run.

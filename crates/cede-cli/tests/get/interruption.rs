@@ -1,7 +1,7 @@
 //! Ctrl-C at different moments.
 
 use std::io::Write;
-use std::process::Child;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
@@ -47,6 +47,27 @@ fn sigterm_does_the_same_with_its_own_code() {
     let (place, ran) = interrupted_in_the_middle("terminate", Signal::TERM);
     ran.expect(143, &["kept in big.part"]);
     assert_eq!(place.names(), ["big.part"]);
+}
+
+#[test]
+fn a_list_that_was_not_read_to_its_end_is_not_done() {
+    let (server, place) = (Server::http(), Place::new("interrupt-list"));
+    for (with, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        // All that was named is there; whether more would have come, nobody knows.
+        let mut child = place.command(&["get", "-f", "-i", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+        let mut list = child.stdin.take().unwrap();
+        writeln!(list, "{}\n{}", server.url("/data/9/first"), server.url("/data/5/second")).unwrap();
+        until("the first file", || place.size("first") > 0);
+        signal(&child, with);
+        let ran = Ran::of(child.wait_with_output().unwrap());
+        drop(list);
+        assert_eq!(ran.code, Some(code), "{}", ran.err);
+        drop(std::fs::remove_file(place.path().join("first")));
+    }
+    // With an end, it is.
+    let mut child = place.command(&["get", "-f", "-i", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+    writeln!(child.stdin.take().unwrap(), "{}", server.url("/data/9/first")).unwrap();
+    Ran::of(child.wait_with_output().unwrap()).expect(0, &["saved first"]);
 }
 
 #[test]

@@ -66,6 +66,20 @@ fn a_pipe_whose_reader_has_gone() {
 }
 
 #[test]
+fn a_standard_output_that_is_closed_is_no_place_for_a_file() {
+    let (server, place) = (Server::http(), Place::new("pipe-none"));
+    let run = |end: &str| {
+        let script = format!("exec \"$0\" get -o - \"$1\" {end}");
+        let mut command = std::process::Command::new("sh");
+        by_itself(&mut command).args(["-c", &script, env!("CARGO_BIN_EXE_cede"), &server.url("/data/9/f")]).current_dir(place.path());
+        Ran::of(command.output().unwrap())
+    };
+    run(">&-").expect(2, &["standard output is closed"]);
+    run(">/dev/null").expect(0, &[]);
+    run(">/dev/full").expect(3, &["could not write to standard output: No space left"]);
+}
+
+#[test]
 fn what_was_passed_on_is_not_followed_by_another_version() {
     let (origin, place) = (Origin::start(limited(), vec![Fault::CloseAndChange(1_500_000)]), Place::new("pipe-change"));
     let out = place.command(&["get", "-o", "-", "--retry", "3", &origin.url("/file")]).output().unwrap();

@@ -81,3 +81,46 @@ fn an_end_without_farewell_is_not_an_end() {
         .expect(4, &["ended early, after 9 bytes", "until-close.part"]);
     assert_eq!(place.names(), ["until-close.part"]);
 }
+
+/// Reads what the client says first, and answers with these bytes. Returns whether the client came a second time.
+fn one_answer(answer: Vec<u8>) -> (String, std::thread::JoinHandle<Vec<u8>>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://localhost:{}/x", listener.local_addr().unwrap().port());
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut hello = vec![0; 4096];
+        let count = stream.read(&mut hello).unwrap();
+        stream.write_all(&answer).unwrap();
+        drop(stream.read(&mut [0; 1024]));
+        hello.truncate(count);
+        hello
+    });
+    (url, server)
+}
+
+#[test]
+fn a_server_that_speaks_only_old_versions() {
+    // It either refuses what it is offered, or goes on in TLS 1.0 as if that had been offered.
+    let alert = vec![0x15, 3, 1, 0, 2, 2, 70];
+    let mut hello = vec![2, 0, 0, 38, 3, 1];
+    hello.extend([7; 32]);
+    hello.extend([0, 0, 0x2f, 0]);
+    let mut record = vec![0x16, 3, 1, 0, hello.len() as u8];
+    record.extend(hello);
+    for answer in [alert, record] {
+        let (url, server) = one_answer(answer);
+        // What is refused once is not asked again: nobody would answer.
+        Place::new("https-old")
+            .get(&["--retry", "3", &url])
+            .expect(5, &["/x: no secure connection to localhost", "only TLS 1.1 or older", "help: "]);
+        server.join().unwrap();
+    }
+}
+
+#[test]
+fn a_name_that_the_server_does_not_know() {
+    let (url, server) = one_answer(vec![0x15, 3, 3, 0, 2, 2, 112]);
+    Place::new("https-sni").get(&["--retry", "3", &url]).expect(5, &["the server knows no host localhost", "SNI"]);
+    let hello = server.join().unwrap();
+    assert!(hello.windows(9).any(|bytes| bytes == b"localhost"), "the name was not told");
+}

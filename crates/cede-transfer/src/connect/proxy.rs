@@ -3,6 +3,8 @@
 //! The variables are those that curl and wget know: `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`, in lower case before upper case; except that
 //! `HTTP_PROXY` is not read, because web servers set it from a header of whoever asks.
 
+use std::net::IpAddr;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use cede::io::{AsyncReadExt, AsyncWriteExt};
@@ -61,13 +63,48 @@ impl Proxies {
     }
 
     pub(crate) fn of(&self, url: &Url) -> Option<&Proxy> {
-        let host = url.host_str()?.to_ascii_lowercase();
-        let spared =
-            |rule: &String| rule == "*" || host == *rule || host.strip_suffix(rule.as_str()).is_some_and(|rest| rest.ends_with('.'));
-        if self.none.iter().any(spared) {
+        if self.none.iter().any(|rule| is_spared(url, rule)) {
             return None;
         }
         if url.scheme() == "https" { self.https.as_ref() } else { self.http.as_ref() }
+    }
+}
+
+/// Whether a rule of `no_proxy` is about the URL's host: all, a name and those below it, an address, or a block of them (`10.0.0.0/8`); perhaps only at one port.
+fn is_spared(url: &Url, rule: &str) -> bool {
+    let Some(host) = url.host_str() else { return false };
+    let host = host.trim_matches(['[', ']']).to_ascii_lowercase();
+    let (rule, port) = match rule.rsplit_once(':') {
+        // An IPv6 address has colons of its own, unless it is in brackets.
+        Some((rule, port)) if !rule.contains(':') || rule.ends_with(']') => (rule, port.parse().ok()),
+        _ => (rule, None),
+    };
+    if port.is_some_and(|port: u16| url.port_or_known_default() != Some(port)) {
+        return false;
+    }
+    let rule = rule.trim_matches(['[', ']']);
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return rule == "*" || is_within(address, rule);
+    }
+    rule == "*" || host == rule || host.strip_suffix(rule).is_some_and(|rest| rest.ends_with('.'))
+}
+
+fn is_within(address: IpAddr, block: &str) -> bool {
+    let (network, bits) = block.split_once('/').map_or((block, None), |(network, bits)| (network, Some(bits)));
+    let bits: Option<u32> = match bits.map(str::parse).transpose() {
+        Ok(bits) => bits,
+        Err(_) => return false,
+    };
+    match (address, network.parse()) {
+        (IpAddr::V4(address), Ok(IpAddr::V4(network))) => {
+            let shift = 32 - bits.unwrap_or(32).min(32);
+            address.to_bits().checked_shr(shift) == network.to_bits().checked_shr(shift)
+        }
+        (IpAddr::V6(address), Ok(IpAddr::V6(network))) => {
+            let shift = 128 - bits.unwrap_or(128).min(128);
+            address.to_bits().checked_shr(shift) == network.to_bits().checked_shr(shift)
+        }
+        _ => false,
     }
 }
 
@@ -152,5 +189,33 @@ mod tests {
         assert_eq!(via(&[("HTTP_PROXY", "evil:1")], "http://h/"), None);
         assert_eq!(via(&[("ALL_PROXY", "p:1"), ("NO_PROXY", "*")], "http://h/"), None);
         assert!(Proxies::everything_through("socks5://h:1").unwrap_err().contains("socks5"));
+    }
+
+    #[test]
+    fn hosts_that_need_none() {
+        let spared = |rules: &str, url: &str| via(&[("http_proxy", "p:1"), ("no_proxy", rules)], url).is_none();
+        for (rules, url) in [
+            ("10.0.0.0/8", "http://10.1.2.3/"),
+            ("0.0.0.0/0", "http://192.168.1.1/"),
+            ("::1", "http://[::1]:8080/"),
+            ("[::1]", "http://[::1]/"),
+            ("[::1]:8080", "http://[::1]:8080/"),
+            ("fe80::/10", "http://[fe80::7]/"),
+            ("h.example:8080", "http://h.example:8080/"),
+            ("h.example:80", "http://h.example/"),
+            ("127.0.0.1:80", "http://127.0.0.1/"),
+        ] {
+            assert!(spared(rules, url), "{rules} {url}");
+        }
+        for (rules, url) in [
+            ("10.0.0.0/8", "http://11.1.2.3/"),
+            ("10.0.0.0/x", "http://10.1.2.3/"),
+            ("1.1", "http://10.0.1.1/"),
+            ("::1", "http://[::2]/"),
+            ("h.example:8080", "http://h.example/"),
+            ("::/0", "http://10.0.0.1/"),
+        ] {
+            assert!(!spared(rules, url), "{rules} {url}");
+        }
     }
 }

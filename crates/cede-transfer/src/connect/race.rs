@@ -83,7 +83,7 @@ fn alternating(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
 mod tests {
     //! Who is tried when, and who wins.
 
-    use std::net::{SocketAddr, TcpListener};
+    use std::net::{SocketAddr, TcpListener, TcpStream};
 
     use super::{alternating, connect};
 
@@ -108,6 +108,37 @@ mod tests {
             assert_eq!(stream.peer_addr().unwrap(), works);
             assert_eq!(connect(vec![refuses, refuses]).await.unwrap_err().kind(), std::io::ErrorKind::ConnectionRefused);
             assert_eq!(connect(Vec::new()).await.unwrap_err().kind(), std::io::ErrorKind::NotFound);
+        });
+    }
+
+    /// An address that swallows connections: its queue is full, and nobody takes one out of it.
+    fn black_hole() -> (std::os::fd::OwnedFd, Vec<TcpStream>, SocketAddr) {
+        use rustix::net::{AddressFamily, SocketType, bind, getsockname, listen, socket};
+        let address: SocketAddr = if TcpListener::bind("[::1]:0").is_ok() { "[::1]:0" } else { "127.0.0.1:0" }.parse().unwrap();
+        let family = if address.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
+        let listener = socket(family, SocketType::STREAM, None).unwrap();
+        bind(&listener, &address).unwrap();
+        listen(&listener, 0).unwrap();
+        let address = SocketAddr::try_from(getsockname(&listener).unwrap()).unwrap();
+        let mut queued = Vec::new();
+        // Full when one has to wait.
+        while let Ok(stream) = TcpStream::connect_timeout(&address, std::time::Duration::from_millis(300)) {
+            queued.push(stream);
+        }
+        (listener, queued, address)
+    }
+
+    #[test]
+    fn an_address_that_never_answers_does_not_hide_one_that_does() {
+        let (_listener, _queued, hole) = black_hole();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let works = listener.local_addr().unwrap();
+        cede::block_on(async {
+            // The system would try the silent address for two minutes before it gives up.
+            for addresses in [vec![hole, works], vec![hole, hole, hole, works]] {
+                let connected = cede::time::timeout(std::time::Duration::from_secs(60), connect(addresses)).await;
+                assert_eq!(connected.expect("it waits for the silent one").unwrap().peer_addr().unwrap(), works);
+            }
         });
     }
 }

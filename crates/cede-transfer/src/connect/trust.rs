@@ -79,23 +79,95 @@ fn system_roots() -> RootCertStore {
 /// Why a handshake failed, and what can be done.
 pub(super) fn handshake_failure(url: &Url, error: &io::Error) -> Setback {
     let host = authority(url);
-    let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    // Without a cause in TLS it was the network that failed.
-    let exit = if cause.is_some() { Exit::Tls } else { Exit::Network };
-    let failure = Failure::new(exit, format!("no secure connection to {host}: {error}"));
-    let failure = match cause {
-        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
-            failure.help("nobody that this system trusts has signed the certificate; --cacert FILE trusts one of your own")
-        }
-        Some(rustls::Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. })) => {
-            failure.help("the certificate has expired; check the clock of this machine")
-        }
-        Some(rustls::Error::InvalidCertificate(CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. })) => {
-            failure.help("the certificate is for another host")
-        }
-        Some(rustls::Error::InvalidMessage(_)) => failure.help("the server does not seem to speak TLS on this port; is it an http URL?"),
-        _ => failure,
+    let Some(cause) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
+        // Without a cause in TLS it was the network that failed.
+        return Setback::passing(Failure::new(Exit::Network, format!("no secure connection to {host}: {error}")));
     };
+    let (why, help) = explained(url, cause);
+    let why = why.unwrap_or_else(|| printable(&cause.to_string()));
+    let failure = Failure::new(Exit::Tls, format!("no secure connection to {host}: {why}"));
     // What TLS refuses once it refuses again.
-    if cause.is_some() { Setback::fatal(failure) } else { Setback::passing(failure) }
+    Setback::fatal(match help {
+        Some(help) => failure.help(help),
+        None => failure,
+    })
+}
+
+/// What happened, where the library's words say too little, and what can be done about it.
+fn explained(url: &Url, cause: &rustls::Error) -> (Option<String>, Option<String>) {
+    use rustls::{AlertDescription, Error, PeerIncompatible};
+    let help = |text: &str| Some(text.to_owned());
+    match cause {
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            (None, help("nobody that this system trusts has signed the certificate; --cacert FILE trusts one of your own"))
+        }
+        Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
+            (None, help("the certificate has expired; check the clock of this machine"))
+        }
+        Error::InvalidCertificate(CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }) => {
+            (None, help("the certificate is not valid yet; check the clock of this machine"))
+        }
+        Error::InvalidCertificate(CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }) => {
+            (None, help("the certificate is for another host; check the URL"))
+        }
+        Error::AlertReceived(AlertDescription::ProtocolVersion)
+        | Error::PeerIncompatible(
+            PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
+            | PeerIncompatible::Tls12NotOffered
+            | PeerIncompatible::Tls12NotOfferedOrEnabled,
+        ) => (
+            help("the server speaks only TLS 1.1 or older, or SSL; TLS 1.2 and 1.3 are spoken here"),
+            help("older versions protect nothing; the server has to be updated"),
+        ),
+        Error::AlertReceived(AlertDescription::HandshakeFailure) | Error::PeerIncompatible(PeerIncompatible::NoCipherSuitesInCommon) => (
+            help("the server and this program have no cipher in common, or it refuses this client"),
+            help("a server that knows only old ciphers has to be updated; one that wants a certificate of the client cannot be used"),
+        ),
+        Error::AlertReceived(AlertDescription::UnrecognisedName) => {
+            let name = printable(url.host_str().unwrap_or_default());
+            (Some(format!("the server knows no host {name} (it refused that name, SNI)")), help("check the host name in the URL"))
+        }
+        Error::AlertReceived(AlertDescription::CertificateRequired) => {
+            (help("the server wants a certificate of the client"), help("such servers cannot be used; ask for another way in"))
+        }
+        Error::InvalidMessage(_) => (None, help("the server does not seem to speak TLS on this port; is it an http URL?")),
+        _ => (None, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! What is said about handshakes that fail.
+
+    use rustls::{AlertDescription, Error, PeerIncompatible};
+    use url::Url;
+
+    use super::handshake_failure;
+    use crate::exit::Exit;
+    use crate::plan::Trouble;
+
+    #[test]
+    fn refusals_are_final_and_explained() {
+        let url = Url::parse("https://host.example:8443/x").unwrap();
+        for (error, text) in [
+            (Error::AlertReceived(AlertDescription::ProtocolVersion), "only TLS 1.1 or older"),
+            (Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13), "only TLS 1.1 or older"),
+            (Error::AlertReceived(AlertDescription::UnrecognisedName), "no host host.example"),
+            (Error::AlertReceived(AlertDescription::HandshakeFailure), "no cipher in common"),
+            (Error::AlertReceived(AlertDescription::CertificateRequired), "a certificate of the client"),
+        ] {
+            let setback = handshake_failure(&url, &std::io::Error::other(error));
+            let told = setback.failure.to_string();
+            assert_eq!((setback.trouble, setback.failure.exit()), (Trouble::Fatal, Exit::Tls), "{told}");
+            assert!(told.contains("host.example:8443") && told.contains(text) && told.contains("help: "), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_connection_that_broke_may_work_later() {
+        let url = Url::parse("https://host.example/x").unwrap();
+        let setback = handshake_failure(&url, &std::io::ErrorKind::UnexpectedEof.into());
+        assert_eq!((setback.trouble, setback.failure.exit()), (Trouble::Passing, Exit::Network));
+    }
 }

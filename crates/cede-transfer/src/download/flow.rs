@@ -10,10 +10,11 @@ use super::Transfer;
 use crate::connect::authority;
 use crate::head::Head;
 use crate::host::{Load, Slot};
+use crate::meter::Meter;
 use crate::plan::{Ask, Id, Trouble, Verdict};
 use crate::rate::GLANCE;
 use crate::request::{Answer, exchange};
-use crate::sink::{Sink, Writer};
+use crate::sink::{Sink, Writer, lock};
 use crate::slow::Wait;
 
 /// Runs one ask to its end, and tells the plan. All that was kept is written when it returns.
@@ -32,6 +33,15 @@ pub(super) async fn fly(transfer: Arc<Transfer>, ask: Ask, lane: usize, cancel: 
         transfer.fail_on_file("write", &error);
     }
     transfer.wake.notify_one();
+}
+
+/// An answer on a shared line; dropped when it is over.
+struct Shares<'a>(&'a Transfer, Id);
+
+impl Drop for Shares<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.lines).retain(|(id, _)| *id != self.1);
+    }
 }
 
 impl Transfer {
@@ -99,7 +109,8 @@ impl Transfer {
         let ledger = self.control().ledger();
         let mut paused = std::pin::pin!(self.control().paused());
         // The wait for the answer's head says nothing about the body.
-        body.take_starved();
+        body.take_waits();
+        let _line = body.is_http2().then(|| self.shares(id, &body.meter()));
         loop {
             if !self.is_wanted_now(id).await {
                 return;
@@ -124,7 +135,8 @@ impl Transfer {
             };
             let count = data.len();
             ledger.came(count);
-            self.plan().handle_starved(self.now(), id, body.take_starved());
+            let (starved, silent) = body.take_waits();
+            self.plan().handle_starved(self.now(), id, starved, silent);
             match ledger.wait(Wait::Disk, self.keep(id, data, writer)).await {
                 Err(error) => return self.fail_on_file("write", &error),
                 Ok(true) => {}
@@ -134,6 +146,20 @@ impl Transfer {
             self.pay(id, host, count).await;
             ledger.wait(Wait::Reader, self.let_reader_catch_up(id)).await;
         }
+    }
+
+    /// The answer comes on a line that others may be on, too: what its waits mean, only the line knows.
+    fn shares(&self, id: Id, meter: &Arc<Meter>) -> Shares<'_> {
+        lock(&self.lines).push((id, Arc::clone(meter)));
+        self.tell_lines();
+        Shares(self, id)
+    }
+
+    /// Tells the plan on which shared lines nothing comes.
+    pub(super) fn tell_lines(&self) {
+        let lines = lock(&self.lines);
+        let silent = |meter: &Meter| meter.waiting_since().map(|since| since.saturating_duration_since(self.shared.epoch));
+        lines.iter().for_each(|(id, meter)| self.plan().handle_line(*id, silent(meter)));
     }
 
     /// Does with a chunk what the plan wants; returns whether to read on.

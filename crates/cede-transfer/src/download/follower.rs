@@ -10,7 +10,7 @@ use std::os::unix::fs::FileExt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
-use crate::engine::{Check, Job, Pipe};
+use crate::engine::{Check, Job, Output, Pipe};
 use crate::journal::Hash;
 use crate::plan::Plan;
 use crate::sink::{Sink, lock};
@@ -23,6 +23,8 @@ const STEP: u64 = 8 << 20;
 
 pub(super) struct Follower {
     pipe: Option<Pipe>,
+    /// Whether what was passed on stays in the file.
+    keeps: bool,
     state: State,
     at: u64,
     algorithm: Option<Algorithm>,
@@ -55,6 +57,7 @@ impl Follower {
         };
         Self {
             pipe: job.output.pipe(),
+            keeps: matches!(job.output, Output::Kept { .. }),
             state: State::Idle(algorithm.map(Algorithm::hasher)),
             at: 0,
             algorithm,
@@ -127,7 +130,12 @@ impl Follower {
         let ready = sink.frontier().saturating_sub(self.at);
         if self.is_needed_now(ready) {
             if self.pipe.is_some() {
-                lock(plan).pin();
+                let mut plan = lock(plan);
+                // What an earlier run left is not passed on before the server has shown that it is still the file.
+                if !plan.is_vouched_for() {
+                    return;
+                }
+                plan.pin();
             }
             self.start(sink, self.at + ready.min(STEP));
         }
@@ -136,9 +144,10 @@ impl Follower {
     fn start(&mut self, sink: &Arc<Sink>, end: u64) {
         let (State::Idle(hasher), Some(file)) = (&mut self.state, sink.file()) else { return };
         let (file, at, hasher) = (Arc::clone(file), self.at, hasher.take());
+        let keeps = self.keeps;
         let end = self.earlier.as_ref().filter(|earlier| earlier.at > at).map_or(end, |earlier| end.min(earlier.at));
         self.state = State::Busy(if let Some(pipe) = self.pipe.clone() {
-            let job = cede::task::spawn_blocking(move || follow(&file, at, end, hasher, Some(&pipe)));
+            let job = cede::task::spawn_blocking(move || follow(&file, at, end, hasher, Some((&pipe, keeps))));
             Box::pin(async move { job.await.map_err(io::Error::other) })
         } else {
             let job = cede::compute::spawn(move |_| follow(&file, at, end, hasher, None));
@@ -208,7 +217,7 @@ impl Follower {
     }
 }
 
-fn follow(file: &File, mut at: u64, end: u64, mut hasher: Option<Hasher>, pipe: Option<&Pipe>) -> Step {
+fn follow(file: &File, mut at: u64, end: u64, mut hasher: Option<Hasher>, pipe: Option<(&Pipe, bool)>) -> Step {
     let mut buffer = vec![0; CHUNK];
     let start = at;
     while at < end {
@@ -218,7 +227,7 @@ fn follow(file: &File, mut at: u64, end: u64, mut hasher: Option<Hasher>, pipe: 
         if let Some(hasher) = &mut hasher {
             hasher.update(chunk);
         }
-        if let Some(pipe) = pipe
+        if let Some((pipe, _)) = pipe
             && result.is_ok()
         {
             result = lock(&pipe.0).write_all(chunk);
@@ -228,10 +237,12 @@ fn follow(file: &File, mut at: u64, end: u64, mut hasher: Option<Hasher>, pipe: 
         }
         at += size as u64;
     }
-    if let Some(pipe) = pipe {
-        // Passed on: the room it took can be had by others. Where that is impossible, the file just stays as long as it is.
-        let flags = rustix::fs::FallocateFlags::PUNCH_HOLE | rustix::fs::FallocateFlags::KEEP_SIZE;
-        let _: Result<(), _> = rustix::fs::fallocate(file, flags, start, end - start);
+    if let Some((pipe, keeps)) = pipe {
+        if !keeps {
+            // Passed on: the room it took can be had by others. Where that is impossible, the file just stays as long as it is.
+            let flags = rustix::fs::FallocateFlags::PUNCH_HOLE | rustix::fs::FallocateFlags::KEEP_SIZE;
+            let _: Result<(), _> = rustix::fs::fallocate(file, flags, start, end - start);
+        }
         if let Err(error) = lock(&pipe.0).flush() {
             return (at, hasher, Err(error));
         }

@@ -52,7 +52,7 @@ impl Driver {
             Err(cause) => return self.give_up(cause).await,
         };
         let path = match transfer.job.output {
-            Output::Stdout | Output::Pipe(_) => None,
+            Output::Stdout | Output::Pipe(_) | Output::Kept { .. } => None,
             _ => match ledger.wait(Wait::Disk, commit(&transfer, &sink, total)).await {
                 Ok(Committed::At(path)) => Some(path),
                 Ok(Committed::Kept(complete)) => return Ok(complete),
@@ -81,6 +81,9 @@ impl Driver {
         let Some(place) = sink.destination() else { return Err(Unfinished { cause, kept: None }) };
         // A wrong checksum speaks against every byte, so nothing is claimed then.
         let is_wrong = matches!(&cause, Cause::Failed(failure) if failure.exit() == Exit::Checksum);
+        // Of something that is passed on, only what the next run can go on with is of use. Of another version that is nothing.
+        let is_passed_on = matches!(transfer.job.output, Output::Kept { .. });
+        let is_wrong = is_wrong || is_passed_on && matches!(&cause, Cause::Failed(failure) if failure.exit() == Exit::Changed);
         let claim = self.claim_job().filter(|_| !is_wrong);
         let size = sink.written_len();
         let keep = move || {
@@ -92,6 +95,10 @@ impl Driver {
                 destination.disown();
             }
             let resumable = destination.has_journal();
+            if is_passed_on && !resumable {
+                destination.discard();
+                return Ok(None);
+            }
             Ok(destination.keep()?.map(|path| (path, resumable)))
         };
         let result: std::io::Result<_> = blocking(keep).await;
@@ -111,7 +118,7 @@ impl Driver {
 async fn check(transfer: &Transfer, follower: &mut super::Follower, sink: &Arc<Sink>, total: u64) -> Result<String, Failure> {
     let could_not = |error: std::io::Error| match transfer.job.output {
         Output::Stdout => Failure::new(Exit::Files, format!("could not write to standard output: {error}")),
-        Output::Pipe(_) => Failure::new(Exit::Files, format!("could not pass on what has come: {error}")),
+        Output::Pipe(_) | Output::Kept { .. } => Failure::new(Exit::Files, format!("could not pass on what has come: {error}")),
         _ => transfer.file_failure("read", &error),
     };
     if transfer.job.check != Check::Size {
@@ -197,7 +204,7 @@ fn place_of(transfer: &Transfer) -> Result<(std::path::PathBuf, String), Failure
     match &transfer.job.output {
         Output::Named { dir, name } => Ok((dir.clone(), name.clone())),
         Output::In { dir, .. } => Ok((dir.clone(), transfer.name())),
-        Output::Stdout | Output::Pipe(_) => Err(Failure::new(Exit::Failed, "a pipe has no name")),
+        Output::Stdout | Output::Pipe(_) | Output::Kept { .. } => Err(Failure::new(Exit::Failed, "a pipe has no name")),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cede::task::spawn_blocking;
-use hyper::header::{CONTENT_DISPOSITION, CONTENT_ENCODING};
+use hyper::header::{CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_TYPE};
 use rustix::fs::{Mode, OFlags};
 
 use super::Transfer;
@@ -29,7 +29,7 @@ impl Transfer {
     /// Goes on with what an earlier run left, if the name is known before anything is asked.
     pub(super) async fn find_earlier_part(&self) -> Result<(), Unfinished> {
         let (dir, name) = match &self.job.output {
-            Output::Named { dir, name } => (dir.clone(), name.clone()),
+            Output::Named { dir, name } | Output::Kept { dir, name, .. } => (dir.clone(), name.clone()),
             Output::In { dir, from: NameFrom::Auto | NameFrom::Url } => match name::from_url(&self.job.url) {
                 Some(name) => (dir.clone(), name),
                 None => return Ok(()),
@@ -65,6 +65,12 @@ impl Transfer {
             return Some(sink);
         }
         self.listen(answer);
+        if self.is_to_be_followed(answer) {
+            let failure = Failure::of_metalink();
+            self.plan().handle_failure(self.now(), id, failure.clone(), Trouble::Fatal);
+            self.end_early(Err(failure.into()));
+            return None;
+        }
         let total = self.plan().total();
         match self.make_sink(total).await {
             Ok(Some((sink, None))) => Some(self.put_sink(sink)),
@@ -96,19 +102,25 @@ impl Transfer {
                 let file = file.map_err(|error| Failure::of_file("create a file in", &std::env::temp_dir(), &error))?;
                 return Ok(Some((Sink::spool(file), None)));
             }
-            Output::Named { dir, name } => (dir.clone(), name.clone()),
+            Output::Named { dir, name } | Output::Kept { dir, name, .. } => (dir.clone(), name.clone()),
             Output::In { dir, .. } => (dir.clone(), self.name()),
         };
-        // Pieces are mended on disk.
-        let has_pieces = matches!(&self.job.check, Check::Manifest(manifest) if manifest.pieces.is_some());
-        if total.is_some_and(|total| total <= SMALL) && !has_pieces {
+        // Pieces are mended on disk, and a pipe is fed from there.
+        let needs_file = matches!(&self.job.check, Check::Manifest(manifest) if manifest.pieces.is_some());
+        let needs_file = needs_file || matches!(self.job.output, Output::Kept { .. });
+        if total.is_some_and(|total| total <= SMALL) && !needs_file {
             self.watch.named(&printable(&name), total);
             return Ok(Some((Sink::in_memory(), None)));
         }
         let Some((destination, journal)) = self.open(dir, name).await? else { return Ok(None) };
         self.named(&destination, total);
-        if let Some(total) = total.filter(|total| *total >= RESERVE) {
-            self.reserve(&destination, total).await?;
+        if let Some(total) = total.filter(|total| *total >= RESERVE)
+            && let Err(failure) = self.reserve(&destination, total).await
+        {
+            // Nothing is in it, or what an earlier run left.
+            let kept = blocking(move || destination.keep()).await;
+            drop(kept);
+            return Err(failure.into());
         }
         let extents = journal.as_ref().map(|journal| journal.extents.clone()).unwrap_or_default();
         Ok(Some((Sink::on_disk(destination, extents), journal)))
@@ -170,6 +182,19 @@ impl Transfer {
         }
     }
 
+    /// Whether the answer is a Metalink, by what the server says or by its name, and the user did not ask for that very file.
+    fn is_to_be_followed(&self, answer: &Answer) -> bool {
+        if !self.shared.settings.metalinks
+            || !matches!(self.job.output, Output::In { .. })
+            || !matches!(self.job.check, Check::Size | Check::Auto)
+        {
+            return false;
+        }
+        let kind = answer.headers.get(CONTENT_TYPE).map(|value| value.as_bytes().to_ascii_lowercase()).unwrap_or_default();
+        let name = self.name().to_ascii_lowercase();
+        kind.starts_with(b"application/metalink4+xml") || [".meta4", ".metalink"].iter().any(|end| name.ends_with(end))
+    }
+
     /// The name in the user's directory.
     pub(super) fn name(&self) -> String {
         let told = lock(&self.told).name.clone();
@@ -188,6 +213,10 @@ impl Transfer {
     }
 
     fn named(&self, destination: &Destination, total: Option<u64>) {
+        if let Output::Kept { .. } = self.job.output {
+            let name = name::from_url(&self.job.url).unwrap_or_else(|| name::FALLBACK.to_owned());
+            return self.watch.named(&printable(&name), total);
+        }
         let name = destination.target().file_name().unwrap_or_default().to_string_lossy().into_owned();
         self.watch.named(&printable(&name), total);
         lock(&self.told).name = name;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::{Ask, Flight, Id, Plan, Ranges};
+use super::{Ask, Flight, Id, Line, Plan, Ranges};
 use crate::exit::Exit;
 use crate::extents::Extents;
 use crate::failure::Failure;
@@ -147,6 +147,7 @@ impl Plan {
             reach: None,
             receiving: false,
             listening: None,
+            line: Line::default(),
             busy: None,
             began: now,
             heard: None,

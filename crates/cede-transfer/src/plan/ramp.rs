@@ -80,8 +80,8 @@ pub(super) struct Look {
     /// How many connections there are, and on how many a body comes.
     pub(super) flights: usize,
     pub(super) receiving: usize,
-    /// Whether all that came was dealt with, so that silence is not this side's.
-    pub(super) listening: bool,
+    /// For how long all that came was dealt with, so that silence is not this side's, and nothing came for others on the same lines.
+    pub(super) still: Duration,
     /// The waits under way, as far as they are within the window, added up.
     pub(super) waits: Duration,
     /// How many bytes are missing.
@@ -112,9 +112,9 @@ impl Ramp {
         self.window.as_ref().map(|window| window.start)
     }
 
-    /// Something came.
-    pub(super) fn hear(&mut self, now: Duration) {
-        let silence = self.silence(now);
+    /// Something came; before that, its line was silent for at most so long.
+    pub(super) fn hear(&mut self, now: Duration, most: Duration) {
+        let silence = self.silence(now, most);
         if let Some(window) = &mut self.window {
             window.silent += silence;
         }
@@ -133,10 +133,10 @@ impl Ramp {
         }
     }
 
-    /// How long it has been silent now, if that is long enough to count.
-    fn silence(&self, now: Duration) -> Duration {
+    /// How long it has been silent now, but at most so long, if that is long enough to count.
+    fn silence(&self, now: Duration, most: Duration) -> Duration {
         let since = self.heard.max(self.window.as_ref().map_or(Duration::ZERO, |window| window.start));
-        Some(now.saturating_sub(since)).filter(|silence| *silence >= SILENCE).unwrap_or_default()
+        Some(now.saturating_sub(since).min(most)).filter(|silence| *silence >= SILENCE).unwrap_or_default()
     }
 
     pub(super) fn update(&mut self, now: Duration, look: Look) {
@@ -151,7 +151,7 @@ impl Ramp {
         if elapsed < WINDOW {
             return;
         }
-        let silence = if look.listening { self.silence(now) } else { Duration::ZERO };
+        let silence = self.silence(now, look.still);
         if let Some(window) = self.window.take() {
             self.judge(now, look, &window, elapsed.as_secs_f64(), silence);
         }

@@ -349,7 +349,7 @@ fn a_clock_that_jumps_costs_one_try() {
     plan.handle_listening(now, ask.id);
     assert!(matches!(plan.poll_action(now), Action::Wait(_)));
     assert!(plan.handle_data(Duration::ZERO, ask.id, 1000).more);
-    plan.handle_starved(Duration::ZERO, ask.id, Duration::from_secs(1));
+    plan.handle_starved(Duration::ZERO, ask.id, Duration::from_secs(1), Duration::ZERO);
     assert!(matches!(plan.poll_action(Duration::ZERO), Action::Wait(_)));
 }
 
@@ -415,4 +415,38 @@ fn a_slow_disk_is_not_the_server_s_silence() {
     assert!(!matches!(plan.poll_action(written), Action::Cancel(_)));
     let late = written + Rules::default().stall;
     assert!(matches!(plan.poll_action(late), Action::Cancel(id) if id == ask.id));
+}
+
+#[test]
+fn a_mirror_with_another_file_is_asked_no_more_once_it_has_answered() {
+    let size = 64 << 20;
+    let mut plan = Plan::new(Rules { eager: true, has_sum: true, segments: 4, ..Rules::default() }, 2, 1);
+    let now = Duration::ZERO;
+    let Action::Ask(first) = plan.poll_action(now) else { panic!("nothing is asked") };
+    assert_eq!(plan.handle_head(now, first.id, &world::head(size)), Verdict::Take);
+    let mut asks = Vec::new();
+    while let Action::Ask(ask) = plan.poll_action(now) {
+        asks.push(ask);
+    }
+    let at_mirror: Vec<_> = asks.iter().filter(|ask| ask.source != first.source).collect();
+    assert!(!at_mirror.is_empty(), "the mirror shares the work: {asks:?}");
+    let (start, end) = at_mirror[0].range.unwrap();
+    assert_eq!(plan.handle_head(now, at_mirror[0].id, &world::head_of(size - 1, start, end.map(|end| end.min(size - 1)))), Verdict::Stop);
+    // Whatever becomes of the others, and however many asks follow.
+    let mut later = Vec::new();
+    for step in 1..200 {
+        let now = Duration::from_secs(step);
+        match plan.poll_action(now) {
+            Action::Ask(ask) => later.push(ask),
+            Action::Wait(_) => {
+                if let Some(ask) = asks.pop().or_else(|| later.last().cloned()) {
+                    plan.handle_failure(now, ask.id, Failure::new(Exit::Network, "reset"), Trouble::Passing);
+                }
+            }
+            Action::Cancel(_) => {}
+            Action::Failed(_) => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(!later.is_empty() && later.iter().all(|ask| ask.source == first.source), "{later:?}");
 }

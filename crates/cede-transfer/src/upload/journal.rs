@@ -92,6 +92,8 @@ pub(super) struct Kept {
     file: File,
     path: PathBuf,
     pub(super) journal: Option<Journal>,
+    /// What is not gone on with, because the user does not want it.
+    pub(super) dropped: Option<Journal>,
 }
 
 /// Why there is no journal.
@@ -125,7 +127,7 @@ impl Kept {
         // What is not even text is damaged.
         let journal = file.read_to_string(&mut text).ok().and_then(|_| Journal::read(&text));
         let journal = journal.filter(|journal| journal.url == url && journal.source == source);
-        Ok(Self { file, path, journal })
+        Ok(Self { file, path, journal, dropped: None })
     }
 
     /// Writes it, durably. Blocks.

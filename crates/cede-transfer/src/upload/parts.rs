@@ -3,7 +3,7 @@
 //! ```text
 //! Begin ─► Part(1), Part(2), … several at a time ─► Complete ─► Done
 //!   ▲         ▲                                        │ the answer is lost, and the upload is gone
-//!   │         List (after a crash: what is there?)     ▼
+//!   │         List (after a crash, or a doubt)         ▼
 //!   └─────────── lost ────────────────────────────── Check: is the object what these parts make?
 //! ```
 //!
@@ -79,6 +79,8 @@ pub struct Parts {
     cap: Duration,
     losses: u32,
     failure: Option<Failure>,
+    /// The latest failure that is followed by another try, until somebody asks.
+    retried: Option<Failure>,
 }
 
 impl Parts {
@@ -98,7 +100,14 @@ impl Parts {
             cap: rules.retry_after_cap,
             losses: 0,
             failure: None,
+            retried: None,
         }
+    }
+
+    /// The latest failure that there will be another try after, and the wait; each is told once.
+    pub fn take_retry(&mut self, now: Duration) -> Option<(Failure, Duration)> {
+        let failure = self.retried.take().filter(|_| self.failure.is_none())?;
+        Some((failure, self.backoff.not_before().map_or(Duration::ZERO, |at| at.saturating_sub(now))))
     }
 
     /// The tags of the parts that the store has, in order.
@@ -195,6 +204,20 @@ impl Parts {
         }
     }
 
+    /// The store says that what it has confirmed is not what it has: it is asked what that is, and what is missing is sent again.
+    pub fn handle_doubt(&mut self, now: Duration, failure: Failure) {
+        self.retried = Some(failure.clone());
+        if !self.again || !self.backoff.failed(now, None) {
+            self.failure = Some(failure.help("the store has other parts than it has confirmed; --restart uploads all of them anew"));
+            return;
+        }
+        self.tags.clear();
+        self.redo.clear();
+        self.next = 1;
+        self.stage = Stage::Listing;
+        self.asked = false;
+    }
+
     fn lose(&mut self, failure: Failure) {
         self.losses += 1;
         if self.losses > ANEW || !self.again {
@@ -220,6 +243,7 @@ impl Parts {
             }
             _ => self.asked = false,
         }
+        self.retried = Some(failure.clone());
         let after = match trouble {
             Trouble::Fatal => {
                 self.failure = Some(failure);

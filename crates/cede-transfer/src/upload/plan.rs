@@ -114,6 +114,8 @@ pub struct Plan {
     failure: Option<Failure>,
     /// An earlier try may have been carried out, without anybody hearing of it.
     unsure: bool,
+    /// The latest failure that is followed by another try, until somebody asks.
+    retried: Option<Failure>,
 }
 
 impl Plan {
@@ -138,6 +140,7 @@ impl Plan {
             losses: 0,
             failure: None,
             unsure: false,
+            retried: None,
         }
     }
 
@@ -149,6 +152,12 @@ impl Plan {
     /// Where the upload is, once the server has said.
     pub fn remote(&self) -> Option<&str> {
         self.remote.as_deref()
+    }
+
+    /// The latest failure that there will be another try after, and the wait; each is told once.
+    pub fn take_retry(&mut self, now: Duration) -> Option<(Failure, Duration)> {
+        let failure = self.retried.take()?;
+        Some((failure, self.backoff.not_before().map_or(Duration::ZERO, |at| at.saturating_sub(now))))
     }
 
     /// The end of the bytes is known now.
@@ -308,7 +317,9 @@ impl Plan {
     }
 
     fn fail(&mut self, now: Duration, failure: Failure, after: Option<Duration>) {
+        self.retried = Some(failure.clone());
         if !self.backoff.failed(now, after.map(|after| after.min(self.cap))) {
+            self.retried = None;
             let tries = self.backoff.tries();
             self.failure = Some(if tries > 1 {
                 failure.help(format!("tried {tries} times; --retry and --retry-max-time allow more"))

@@ -51,6 +51,8 @@ struct Run {
     /// Bytes that are confirmed.
     have: u64,
     before: u64,
+    /// Whether parts were sent in this run.
+    begun: bool,
     flying: BTreeMap<u16, Arc<Moved>>,
 }
 
@@ -85,8 +87,11 @@ pub(super) async fn run(shared: Arc<Shared>, order: Order, store: Store, watch: 
     let width = if size.is_some() { store.width } else { 1 };
     let parts = Parts::new(&shared.settings.rules, count, width, known.is_some(), seed(&shared));
     let client = Arc::new(Client::new(Arc::clone(&shared), &order, store)?);
+    if let Some(dropped) = kept.as_mut().and_then(|kept| kept.dropped.take()) {
+        client.abort(&dropped.remote).await;
+    }
     let id = known.map(|journal| journal.remote);
-    let run = Run { client, from, parts, part, kept, id, watch, have: 0, before: 0, flying: BTreeMap::new() };
+    let run = Run { client, from, parts, part, kept, id, watch, have: 0, before: 0, begun: false, flying: BTreeMap::new() };
     run.drive(stop).await
 }
 
@@ -95,6 +100,9 @@ impl Run {
         let mut asks: JoinSet<Outcome> = JoinSet::new();
         loop {
             let now = self.client.now();
+            if let Some((why, wait)) = self.parts.take_retry(now) {
+                self.watch.retry(&self.client.url, &why, Some(wait));
+            }
             let until = match self.parts.poll_action(now) {
                 Action::Done => {
                     if let Some(kept) = &mut self.kept {
@@ -104,6 +112,8 @@ impl Run {
                     return Ok(Stored { bytes: self.have, before: self.before, location: None });
                 }
                 Action::Failed(failure) => {
+                    drop(asks);
+                    self.leave(failure.exit() == Exit::Exists).await;
                     let is_over = failure.exit() == Exit::Changed || self.kept.as_ref().is_none_or(|kept| kept.journal.is_none());
                     let kept = (!is_over)
                         .then(|| "the parts that have arrived are kept at the store; the same command goes on with them".to_owned());
@@ -113,7 +123,7 @@ impl Run {
                     // A pipe may be slow.
                     cede::select! {
                         biased;
-                        exit = stop.requested() => return Err(self.stopped(exit)),
+                        exit = stop.requested() => return Err(self.stopped(exit, asks).await),
                         begun = self.begin(ask, &mut asks) => begun?,
                     }
                     continue;
@@ -123,7 +133,7 @@ impl Run {
             let pause = until.map_or(TICK, |until| until.saturating_sub(now).min(TICK));
             cede::select! {
                 biased;
-                exit = stop.requested() => return Err(self.stopped(exit)),
+                exit = stop.requested() => return Err(self.stopped(exit, asks).await),
                 Some(joined) = asks.join_next() => {
                     let (ask, result) = joined.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
                     self.end(ask, result).await?;
@@ -135,7 +145,19 @@ impl Run {
         }
     }
 
-    fn stopped(&self, exit: Exit) -> Unfinished {
+    /// The end of an upload that is not complete: what nobody can go on with is not left at the store.
+    async fn leave(&mut self, is_final: bool) {
+        if is_final && let Some(kept) = &mut self.kept {
+            kept.journal = None;
+        }
+        if let Some(id) = self.id.take().filter(|_| self.kept.as_ref().is_none_or(|kept| kept.journal.is_none())) {
+            self.client.abort(&id).await;
+        }
+    }
+
+    async fn stopped(mut self, exit: Exit, asks: JoinSet<Outcome>) -> Unfinished {
+        drop(asks);
+        self.leave(false).await;
         let has_more = self.kept.as_ref().is_some_and(|kept| kept.journal.is_some());
         let kept = if has_more { "the same command goes on with it" } else { "nothing was kept" };
         Unfinished { cause: Cause::Stopped(exit), kept: Some(kept.to_owned()) }
@@ -166,6 +188,7 @@ impl Run {
             Ask::Part(number) => {
                 let Some(bytes) = self.read(number).await? else { return Ok(()) };
                 let moved = Arc::new(Moved::default());
+                self.begun = true;
                 self.flying.insert(number, Arc::clone(&moved));
                 asks.spawn(async move {
                     pay(&client.shared, &client.host, bytes.len(), &moved).await;
@@ -227,7 +250,11 @@ impl Run {
                 // A part of another size is not ours.
                 let ours: Vec<_> = listed.into_iter().filter(|(number, _, size)| *number > 0 && *size == self.length(*number)).collect();
                 self.have = ours.iter().map(|(_, _, size)| size).sum();
-                self.before = self.have;
+                // The first list is of what an earlier run left.
+                if !self.begun && self.have > 0 {
+                    self.before = self.have;
+                    self.watch.resumed(self.have);
+                }
                 self.parts.handle_listed(ours.into_iter().map(|(number, tag, _)| (number, tag)));
             }
             Ok(Said::Part(number, tag)) => {
@@ -241,6 +268,10 @@ impl Run {
             Ok(Said::Checked(is_it)) => {
                 self.parts.handle_checked(is_it, Failure::new(Exit::Server, "the store knows neither the upload nor its object"));
             }
+            Ok(Said::Doubt(failure)) => {
+                self.have = 0;
+                self.parts.handle_doubt(now, failure);
+            }
             Ok(Said::Lost(failure)) => self.parts.handle_lost(ask, failure),
             Ok(Said::No(failure, trouble)) => self.parts.handle_setback(now, ask, failure, trouble),
             Err(setback) => self.parts.handle_setback(now, ask, setback.failure, setback.trouble),
@@ -251,8 +282,13 @@ impl Run {
     /// Remembers what the upload is called, before the first part is sent.
     async fn write_down(&mut self, id: &str) -> Result<(), Failure> {
         let (Some(mut kept), Bytes2Send::File(local)) = (self.kept.take(), &self.from) else { return Ok(()) };
-        let journal =
-            Journal { url: self.client.url(), source: local.path.clone(), facts: local.facts, remote: id.to_owned(), part: self.part };
+        let journal = Journal {
+            url: self.client.url.to_string(),
+            source: local.path.clone(),
+            facts: local.facts,
+            remote: id.to_owned(),
+            part: self.part,
+        };
         let written = cede::task::spawn_blocking(move || {
             let result = kept.write(journal);
             (kept, result)
@@ -272,6 +308,7 @@ fn other(heard: &Heard) -> Said {
     let failure = refusal(&answered);
     match (heard.status, code.as_str()) {
         (404, "NoSuchUpload") => Said::Lost(failure),
+        (_, "InvalidPart" | "InvalidPartOrder") => Said::Doubt(failure),
         (_, "SlowDown" | "InternalError" | "RequestTimeout" | "ServiceUnavailable") | (408 | 429 | 500 | 502 | 503 | 504, _) => {
             Said::No(failure, Trouble::Busy(answered.retry_after))
         }

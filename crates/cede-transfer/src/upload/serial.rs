@@ -109,6 +109,9 @@ impl Serial {
         let mut before = None;
         loop {
             let now = self.shared.epoch.elapsed();
+            if let Some((why, wait)) = self.plan.take_retry(now) {
+                self.watch.retry(&self.order.url, &why, Some(wait));
+            }
             match self.plan.poll_action(now) {
                 Action::Done => {
                     if let Some(kept) = &mut self.kept {
@@ -128,8 +131,11 @@ impl Serial {
                     () = cede::time::sleep(until.saturating_sub(now)) => {}
                 },
                 Action::Ask(ask) => {
-                    if matches!(ask, Ask::Append(..)) {
-                        before.get_or_insert(self.plan.offset());
+                    if matches!(ask, Ask::Append(..)) && before.is_none() {
+                        let there = *before.insert(self.plan.offset());
+                        if there > 0 {
+                            self.watch.resumed(there);
+                        }
                     }
                     cede::select! {
                         biased;

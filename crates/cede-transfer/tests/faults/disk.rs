@@ -109,6 +109,9 @@ fn fails_once(name: &str, act: Act, nth: usize, errno: rustix::io::Errno, exit: 
     let mut case = on(name, setup, script, Failing::new(act, nth, errno));
     case.fails(exit, said);
     case.origin.open();
+    if act == Act::Reserve {
+        assert!(case.names().is_empty(), "{:?}", case.names());
+    }
     let sent = case.origin.sent();
     // With it goes the last handle on the file, and so the lock.
     case.settings.disk = Arc::new(System);
@@ -339,4 +342,67 @@ fn after_a_power_cut_at_any_moment_what_is_claimed_is_true() {
 #[test]
 fn so_it_is_where_the_file_changed() {
     power_cuts("power-change", &[Fault::CloseAndChange(1_200_000)], 1);
+}
+
+/// Counts what reaches the disk.
+#[derive(Debug, Default)]
+struct Counting {
+    written: AtomicUsize,
+    /// How much was written when each record was appended; the first is the journal's beginning.
+    records: Mutex<Vec<usize>>,
+    syncs: AtomicUsize,
+}
+
+impl Disk for Counting {
+    fn write_at(&self, file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+        System.write_at(file, bytes, at)?;
+        self.written.fetch_add(bytes.len(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn append(&self, journal: &File, bytes: &[u8]) -> io::Result<()> {
+        self.records.lock().unwrap().push(self.written.load(Ordering::Relaxed));
+        System.append(journal, bytes)
+    }
+
+    fn sync(&self, file: &File) -> io::Result<()> {
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        System.sync(file)
+    }
+}
+
+#[test]
+fn claims_are_written_once_a_second_at_most() {
+    let disk = Arc::new(Counting::default());
+    let mut case = Case::new("disk-often", Setup { size: 6_000_000, speed: Some(3_000_000), ..Setup::default() }, vec![]);
+    case.settings.disk = Arc::clone(&disk) as _;
+    let start = Instant::now();
+    case.right(0);
+    // Each claim syncs the file and the journal; the complete file is synced once more. On a slow machine it takes longer, and there may be more.
+    let most = start.elapsed().as_secs() as usize;
+    assert!(disk.records.lock().unwrap().len() <= most + 1, "{disk:?} in {most} s");
+    assert!(disk.syncs.load(Ordering::Relaxed) <= 2 * most + 1, "{disk:?} in {most} s");
+}
+
+#[test]
+fn claims_are_written_after_so_many_bytes_however_soon_they_came() {
+    const EACH: usize = 64 << 20;
+    const CAME: usize = 70 << 20;
+    let disk = Arc::new(Counting::default());
+    let mut case = Case::new("disk-much", Setup { size: 72 << 20, ..Setup::default() }, vec![Fault::Gate(CAME)]);
+    case.settings.disk = Arc::clone(&disk) as _;
+    // No clock asks for one.
+    case.settings.claim_every = Duration::from_secs(3600);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let deadline = Instant::now() + Duration::from_secs(120);
+            while disk.records.lock().unwrap().len() < 2 && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            case.origin.open();
+        });
+        case.right(0);
+    });
+    let records = disk.records.lock().unwrap().clone();
+    assert!(records.len() == 2 && (EACH..=CAME).contains(&records[1]), "{records:?}");
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use cede_serve::fault::Plan;
 use cede_serve::{Background, Log, Settings as ServerSettings};
 use cede_transfer::Exit;
-use cede_transfer::engine::{Engine, Settings, Silent, Stop};
+use cede_transfer::engine::{Engine, Settings, Silent, Stop, Watch};
 use cede_transfer::plan::Rules;
 use cede_transfer::upload::{How, Order, Source, Stored};
 
@@ -28,6 +28,7 @@ pub(crate) struct Case {
     pub(crate) dir: PathBuf,
     pub(crate) order: Order,
     pub(crate) rules: Rules,
+    pub(crate) watch: Arc<dyn Watch>,
 }
 
 /// Bytes that differ everywhere.
@@ -67,14 +68,14 @@ impl Case {
             state: Some(dir.join("state")),
         };
         let rules = Rules { wait: Duration::from_millis(1)..Duration::from_millis(5), ..Rules::default() };
-        Self { server, lines, dir, order, rules }
+        Self { server, lines, dir, order, rules, watch: Arc::new(Silent) }
     }
 
     /// Uploads, in a runtime and with connections of its own, as a new process would.
     pub(crate) fn run(&self) -> Result<Stored, (Exit, String)> {
         let engine = Engine::new(Settings { rules: self.rules.clone(), ..Settings::default() });
         let runtime = cede::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let result = runtime.block_on(engine.upload(self.order.clone(), Arc::new(Silent), Stop::never()));
+        let result = runtime.block_on(engine.upload(self.order.clone(), Arc::clone(&self.watch), Stop::never()));
         result.map_err(|unfinished| {
             let (told, exit) = unfinished.told(&self.order.url);
             (exit, told)

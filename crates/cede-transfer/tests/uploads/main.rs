@@ -5,4 +5,5 @@ mod case;
 mod once;
 mod parts;
 mod resumable;
+mod signature;
 mod store;

@@ -1,6 +1,11 @@
 //! PUT, POST and forms: whole, or not at all.
 
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
 use cede_transfer::Exit;
+use cede_transfer::engine::Watch;
 use cede_transfer::upload::{How, Part, Source};
 
 use crate::case::{Case, content};
@@ -98,4 +103,41 @@ fn a_server_that_takes_the_connection_and_reads_nothing() {
     let (exit, told) = case.run().unwrap_err();
     assert_eq!(exit, Exit::TimedOut, "{told}");
     assert_eq!(case.journals(), 0);
+}
+
+/// Changes the file at the first failure that is followed by another try, and counts these.
+struct Changing {
+    path: std::path::PathBuf,
+    retries: AtomicUsize,
+    resumed: AtomicU64,
+}
+
+impl Watch for Changing {
+    fn named(&self, _: &str, _: Option<u64>) {}
+    fn have(&self, _: u64) {}
+    fn verifying(&self) {}
+    fn note(&self, _: &str) {}
+
+    fn resumed(&self, bytes: u64) {
+        self.resumed.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn retry(&self, _: &url::Url, _: &cede_transfer::Failure, _: Option<std::time::Duration>) {
+        if self.retries.fetch_add(1, Ordering::Relaxed) == 0 {
+            std::fs::OpenOptions::new().append(true).open(&self.path).unwrap().write_all(b"more").unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_file_that_changes_between_two_tries_is_refused() {
+    for how in [How::Put, How::Tus { probe: false }] {
+        let mut case = Case::new(how.clone(), SIZE, "reset,after=300K,tries=1,method=PUT;reset,after=300K,tries=1,method=PATCH");
+        let watch = Arc::new(Changing { path: case.path().join("file"), retries: AtomicUsize::new(0), resumed: AtomicU64::new(0) });
+        case.watch = watch.clone();
+        let (exit, told) = case.run().unwrap_err();
+        assert!(exit == Exit::Changed && told.contains("is not what it was"), "{how:?}: {told}");
+        assert!(!case.is_stored(), "{how:?}");
+        assert_eq!((watch.retries.load(Ordering::Relaxed), watch.resumed.load(Ordering::Relaxed)), (1, 0), "{how:?}");
+    }
 }

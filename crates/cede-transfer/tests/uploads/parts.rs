@@ -28,7 +28,7 @@ fn case(size: usize, script: Vec<(&'static str, usize, Fault)>) -> (Case, Stand)
 }
 
 fn is_right(stand: &Stand, size: usize, seed: u64) -> bool {
-    stand.object().is_some_and(|object| object == content(size, seed)) && stand.completed() == 1
+    stand.object().is_some_and(|object| object == content(size, seed)) && stand.completed() == 1 && stand.unsigned() == 0
 }
 
 #[test]
@@ -97,4 +97,62 @@ fn a_file_that_changed_is_refused() {
     case.rules.retries = 5;
     case.run().unwrap();
     assert!(is_right(&stand, SIZE, 2));
+}
+
+#[test]
+fn a_changed_mind_leaves_no_parts_behind() {
+    let (mut case, stand) = case(SIZE, vec![("part", 6, Fault::Busy)]);
+    case.rules.retries = 0;
+    case.run().unwrap_err();
+    assert_eq!(stand.left(), 1);
+    case.order.restart = true;
+    case.rules.retries = 5;
+    case.run().unwrap();
+    assert!(is_right(&stand, SIZE, 1) && stand.left() == 0);
+    assert_eq!(stand.asked("abort"), 1);
+}
+
+#[test]
+fn what_nobody_can_go_on_with_is_given_up() {
+    // Without a journal.
+    let (mut case, stand) = case(SIZE, vec![("part", 6, Fault::Busy)]);
+    case.rules.retries = 0;
+    case.order.state = None;
+    let (exit, told) = case.run().unwrap_err();
+    assert!(exit == Exit::Server && !told.contains("goes on"), "{told}");
+    assert_eq!((stand.left(), stand.asked("abort")), (0, 1));
+}
+
+#[test]
+fn a_store_that_confirms_what_it_has_not() {
+    for fault in [Fault::WrongTag, Fault::Dropped] {
+        let (case, stand) = case(SIZE, vec![("part", 4, fault)]);
+        case.run().unwrap();
+        assert!(is_right(&stand, SIZE, 1), "{fault:?}");
+        // Only what was missing came again.
+        let mut stored = stand.stored();
+        stored.sort_unstable();
+        assert_eq!(stored, (1..=COUNT as u16).collect::<Vec<_>>(), "{fault:?}");
+        assert_eq!([stand.asked("begin"), stand.asked("list"), stand.asked("complete")], [1, 1, 2], "{fault:?}");
+    }
+}
+
+#[test]
+fn parts_are_stored_once_whatever_happens_to_the_rest() {
+    let script = vec![("part", 2, Fault::Before), ("part", 5, Fault::Busy), ("list", 1, Fault::Before), ("complete", 1, Fault::Before)];
+    let (case, stand) = case(SIZE, script);
+    case.run().unwrap();
+    let mut stored = stand.stored();
+    stored.sort_unstable();
+    assert!(is_right(&stand, SIZE, 1) && stored == (1..=COUNT as u16).collect::<Vec<_>>(), "{stored:?}");
+}
+
+#[test]
+fn a_wrong_secret_is_told() {
+    let (mut case, stand) = case(SIZE, vec![]);
+    let How::S3(store) = &mut case.order.how else { unreachable!() };
+    store.login = Some(("key".to_owned(), "another".to_owned(), None));
+    let (exit, told) = case.run().unwrap_err();
+    assert!(exit == Exit::Denied && told.contains("SignatureDoesNotMatch") && told.contains("AWS_SECRET_ACCESS_KEY"), "{told}");
+    assert_eq!((stand.asked("begin"), stand.asked("part")), (1, 0));
 }

@@ -17,7 +17,13 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use md5::{Digest, Md5};
 
+use crate::signature;
+
+/// The secret that belongs to the access key `key`.
+pub(crate) const SECRET: &str = "secret";
+
 /// What goes wrong with one request.
+#[allow(dead_code, reason = "two test programs share this file, and each uses what it needs")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// 503, and nothing is done.
@@ -30,6 +36,10 @@ pub(crate) enum Fault {
     Forget,
     /// 200, and an error in the body.
     LateError,
+    /// It is done, and confirmed with a tag that is not the part's.
+    WrongTag,
+    /// It is confirmed, and not done.
+    Dropped,
 }
 
 #[derive(Default)]
@@ -40,6 +50,8 @@ struct State {
     completed: u32,
     script: Vec<(&'static str, usize, Fault)>,
     unsigned: usize,
+    /// The numbers of all parts that came, in their order.
+    stored: Vec<u16>,
 }
 
 pub(crate) struct Stand {
@@ -49,6 +61,7 @@ pub(crate) struct Stand {
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
+#[allow(dead_code, reason = "two test programs share this file, and each uses what it needs")]
 impl Stand {
     /// Faults are for the n-th request of a kind; the first is 1.
     pub(crate) fn start(script: Vec<(&'static str, usize, Fault)>) -> Self {
@@ -74,6 +87,16 @@ impl Stand {
     /// How often an object was made.
     pub(crate) fn completed(&self) -> u32 {
         self.state.lock().unwrap().completed
+    }
+
+    /// How many uploads were begun and neither completed nor given up.
+    pub(crate) fn left(&self) -> usize {
+        self.state.lock().unwrap().uploads.len()
+    }
+
+    /// The numbers of the parts that were stored, in the order in which they came.
+    pub(crate) fn stored(&self) -> Vec<u16> {
+        self.state.lock().unwrap().stored.clone()
     }
 
     pub(crate) fn unsigned(&self) -> usize {
@@ -116,6 +139,7 @@ fn kind(request: &Request<Incoming>) -> &'static str {
         ("POST", false) => "complete",
         ("PUT", _) => "part",
         ("GET", _) => "list",
+        ("DELETE", _) => "abort",
         _ => "check",
     }
 }
@@ -124,11 +148,14 @@ async fn answer(state: Arc<Mutex<State>>, request: Request<Incoming>) -> io::Res
     let kind = kind(&request);
     let id = query(&request, "uploadId").unwrap_or_default().to_owned();
     let number: u16 = query(&request, "partNumber").and_then(|text| text.parse().ok()).unwrap_or(0);
-    let is_signed = query(&request, "X-Amz-Signature").is_some();
+    let is_signed = signature::is_right(&request, SECRET);
     let body = request.into_body().collect().await.map_err(io::Error::other)?.to_bytes();
     let mut state = state.lock().unwrap();
     state.unsigned += usize::from(!is_signed);
     state.asked.push(kind);
+    if !is_signed {
+        return Ok(respond(403, "", "<Error><Code>SignatureDoesNotMatch</Code><Message>who are you?</Message></Error>"));
+    }
     let count = state.asked.iter().filter(|known| **known == kind).count();
     let fault = state.script.iter().find(|(wanted, nth, _)| *wanted == kind && *nth == count).map(|(_, _, fault)| *fault);
     match fault {
@@ -136,9 +163,14 @@ async fn answer(state: Arc<Mutex<State>>, request: Request<Incoming>) -> io::Res
         Some(Fault::Before) => return Err(io::Error::other("closed")),
         Some(Fault::LateError) => return Ok(respond(200, "", "<Error><Code>InternalError</Code><Message>later</Message></Error>")),
         Some(Fault::Forget) => state.uploads.clear(),
+        Some(Fault::Dropped) => return Ok(respond(200, &format!("\"{}\"", hex(&Md5::digest(&body))), "")),
         _ => {}
     }
-    let response = state.perform(kind, &id, number, body);
+    let list = body.clone();
+    let response = state.perform(kind, &id, number, body, &list);
+    if fault == Some(Fault::WrongTag) {
+        return Ok(respond(200, "\"00000000000000000000000000000000\"", ""));
+    }
     if fault == Some(Fault::After) { Err(io::Error::other("closed")) } else { Ok(response) }
 }
 
@@ -150,7 +182,7 @@ fn respond(status: u16, tag: &str, body: &str) -> Response<Full<Bytes>> {
 const SPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 
 impl State {
-    fn perform(&mut self, kind: &str, id: &str, number: u16, body: Bytes) -> Response<Full<Bytes>> {
+    fn perform(&mut self, kind: &str, id: &str, number: u16, body: Bytes, list: &[u8]) -> Response<Full<Bytes>> {
         let unknown = || respond(404, "", "<Error><Code>NoSuchUpload</Code><Message>unknown</Message></Error>");
         match kind {
             "begin" => {
@@ -165,6 +197,7 @@ impl State {
                 Some(parts) => {
                     let tag = format!("\"{}\"", hex(&Md5::digest(&body)));
                     parts.insert(number, body);
+                    self.stored.push(number);
                     respond(200, &tag, "")
                 }
                 None => unknown(),
@@ -173,6 +206,14 @@ impl State {
                 Some(parts) => respond(200, "", &listed(parts)),
                 None => unknown(),
             },
+            "abort" => match self.uploads.remove(id) {
+                Some(_) => respond(204, "", ""),
+                None => unknown(),
+            },
+            // All parts that are listed have to be there, with these tags.
+            "complete" if self.uploads.get(id).is_some_and(|parts| !are_there(parts, list)) => {
+                respond(400, "", "<Error><Code>InvalidPart</Code><Message>not what is here</Message></Error>")
+            }
             "complete" => match self.uploads.remove(id) {
                 Some(parts) => {
                     let mut sum = Md5::new();
@@ -192,6 +233,18 @@ impl State {
             },
         }
     }
+}
+
+/// Whether a list of numbers and tags is about these parts, and all of them.
+fn are_there(parts: &BTreeMap<u16, Bytes>, list: &[u8]) -> bool {
+    let list = String::from_utf8_lossy(list).replace("&quot;", "");
+    let field = |text: &str, name: &str| -> String {
+        text.split_once(&format!("<{name}>")).and_then(|(_, rest)| rest.split_once('<')).map_or("", |(value, _)| value).replace('"', "")
+    };
+    let named: Vec<(u16, String)> =
+        list.split("<Part>").skip(1).map(|part| (field(part, "PartNumber").parse().unwrap(), field(part, "ETag"))).collect();
+    let here: Vec<(u16, String)> = parts.iter().map(|(number, bytes)| (*number, hex(&Md5::digest(bytes)))).collect();
+    named == here
 }
 
 fn listed(parts: &BTreeMap<u16, Bytes>) -> String {

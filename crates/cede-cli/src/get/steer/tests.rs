@@ -41,8 +41,9 @@ impl Case {
         let run = Run {
             engine: Engine::new(Settings { if_exists: IfExists::Overwrite, ..Settings::default() }),
             queue: Arc::new(std::sync::Mutex::new(queue)),
-            source: Arc::new(Mutex::new(Source { list: Some(list), read })),
+            source: Arc::new(Mutex::new(Source { list: Some(list), read, cut: None })),
             crew: Crew::default(),
+            width: 1,
             board,
             stop: Stop::never(),
             extract: None,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Look, Ramp};
 
 fn look(ramp: &Ramp, received: u64, remaining: u64) -> Look {
-    Look { received, flights: ramp.limit(), receiving: ramp.limit(), listening: true, waits: Duration::ZERO, remaining }
+    Look { received, flights: ramp.limit(), receiving: ramp.limit(), still: Duration::MAX, waits: Duration::ZERO, remaining }
 }
 
 /// Runs for some seconds; `rate` tells the bytes per second of so many connections, and `idle` which part of its time each waits for bytes. Returns the most and
@@ -19,7 +19,7 @@ fn run(mut ramp: Ramp, seconds: u64, idle: f64, rate: impl Fn(usize) -> u64) -> 
         most = most.max(connections);
         let now = tick * n as u32;
         (0..connections).for_each(|_| ramp.starve(now, tick.mul_f64(idle)));
-        ramp.hear(now);
+        ramp.hear(now, Duration::MAX);
         ramp.listen(now);
         ramp.update(now, look(&ramp, received, 1 << 40));
     }
@@ -59,12 +59,12 @@ fn bursts(period: u64, offset: u64, listening: bool) -> usize {
         let count = begun.iter().filter(|start| (now - **start) / 10 % (period / 10) == 0).count() as u64;
         if count > 0 {
             received += count * 8_000_000 * period / 1000;
-            ramp.hear(Duration::from_millis(now));
+            ramp.hear(Duration::from_millis(now), Duration::MAX);
         }
         if !listening {
             ramp.listen(Duration::from_millis(now));
         }
-        let look = Look { listening, ..look(&ramp, received, 1 << 30) };
+        let look = Look { still: if listening { Duration::MAX } else { Duration::ZERO }, ..look(&ramp, received, 1 << 30) };
         ramp.update(Duration::from_millis(now), look);
         most = most.max(ramp.limit());
     }
@@ -94,7 +94,7 @@ fn a_wait_that_began_before_the_window_counts_within_it_only() {
     // It ends right after the window has begun; from then on nothing is waited for.
     ramp.starve(Duration::from_millis(5010), Duration::from_secs(5));
     for now in (5010..5500).step_by(10) {
-        ramp.hear(Duration::from_millis(now));
+        ramp.hear(Duration::from_millis(now), Duration::MAX);
         ramp.update(Duration::from_millis(now), look(&ramp, (now - 5000) * 8_000, 1 << 40));
     }
     assert_eq!(ramp.limit(), 1);

@@ -87,7 +87,7 @@ impl Link {
             let count = (flow.fraction as u64).min(flow.left);
             flow.fraction -= flow.fraction.floor();
             flow.left -= count;
-            plan.handle_starved(now, flow.id, TICK.mul_f64(idle));
+            plan.handle_starved(now, flow.id, TICK.mul_f64(idle), Duration::ZERO);
             if count > 0 && !plan.handle_data(now, flow.id, count as usize).more {
                 flow.left = 0;
             }
@@ -146,4 +146,47 @@ fn a_connection_that_gets_up_to_speed_is_not_taken_for_a_limited_one() {
     let link = Link { each: 5.0 * MIB, ..link };
     let (one, many) = (link.download(256 << 20, 1), link.download(256 << 20, 16));
     assert!(many.took * 4 <= one.took, "{many:?} {one:?}");
+}
+
+/// What a file's part of a line looks like: a mebibyte every 100 ms, and in between nothing for it.
+fn share_of_a_line(plan: &mut Plan, mut tell: impl FnMut(&mut Plan, Duration, Id)) -> usize {
+    let Action::Ask(ask) = plan.poll_action(Duration::ZERO) else { panic!("nothing is asked") };
+    plan.handle_sent(Duration::ZERO, ask.id);
+    assert_eq!(plan.handle_head(Duration::ZERO, ask.id, &world::head(1 << 30)), Verdict::Take);
+    plan.handle_listening(Duration::ZERO, ask.id);
+    for step in 1..400 {
+        let now = TICK * step;
+        tell(plan, now, ask.id);
+        if step % 20 == 0 {
+            assert!(plan.handle_data(now, ask.id, 1 << 20).more);
+            plan.handle_listening(now, ask.id);
+        }
+        drop(plan.poll_action(now));
+    }
+    plan.width()
+}
+
+#[test]
+fn a_line_that_others_are_served_on_is_not_a_silent_one() {
+    let plan = || Plan::new(Rules { segments: 16, ..Rules::default() }, 1, 1);
+    let burst = TICK * 20;
+    // The line is this file's alone: whoever sends so keeps back more.
+    let alone = share_of_a_line(&mut plan(), |plan, now, id| plan.handle_starved(now, id, burst, burst));
+    // In between, others got theirs: the line was never silent.
+    let busy = share_of_a_line(&mut plan(), |plan, now, id| {
+        plan.handle_line(id, None);
+        plan.handle_starved(now, id, Duration::ZERO, Duration::ZERO);
+    });
+    // A line that is looked at just when nothing comes has not been silent for long.
+    let nearly = share_of_a_line(&mut plan(), |plan, now, id| {
+        plan.handle_line(id, Some(now - TICK));
+        plan.handle_starved(now, id, Duration::ZERO, TICK);
+    });
+    // There are others, but the server keeps back from them, too.
+    let all = share_of_a_line(&mut plan(), |plan, now, id| {
+        plan.handle_line(id, Some(now - now.min(TICK * (now.as_millis() as u32 / 5 % 20))));
+        plan.handle_starved(now, id, burst, burst);
+    });
+    assert!(alone > 1 && all > 1, "{alone} {all}");
+    assert_eq!((busy, nearly), (1, 1));
 }

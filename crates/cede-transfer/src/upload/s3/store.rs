@@ -27,6 +27,8 @@ use crate::units::{hex, unhex};
 
 /// How long a signature is good for: longer than any single request.
 const SIGNED_FOR: Duration = Duration::from_secs(3600);
+/// How long an answer to "forget it" is waited for.
+const GOODBYE: Duration = Duration::from_secs(1);
 /// Pages of a list; more parts than these hold there cannot be.
 const PAGES: usize = 20;
 
@@ -72,6 +74,8 @@ pub(super) enum Said {
     Checked(bool),
     /// It does not know the upload.
     Lost(Failure),
+    /// It has other parts than it has confirmed.
+    Doubt(Failure),
     No(Failure, Trouble),
 }
 
@@ -82,7 +86,7 @@ pub(super) struct Client {
     bucket: Bucket,
     login: Option<Credentials>,
     object: String,
-    url: Url,
+    pub(super) url: Url,
     only_new: bool,
     check: bool,
 }
@@ -102,10 +106,6 @@ impl Client {
 
     pub(super) fn now(&self) -> Duration {
         self.shared.epoch.elapsed()
-    }
-
-    pub(super) fn url(&self) -> String {
-        self.url.to_string()
     }
 
     async fn ask(&self, method: Method, url: Url, headers: HeaderMap, body: Bytes, moved: &Arc<Moved>) -> Result<Heard, Setback> {
@@ -195,6 +195,14 @@ impl Client {
         // A store may say 200 first and find out later.
         let is_done = heard.status == 200 && CompleteMultipartUploadResponse::parse(&String::from_utf8_lossy(&heard.body)).is_ok();
         Ok(if is_done { Said::Completed } else { other(&heard) })
+    }
+
+    /// Has the store forget the upload and its parts, which nobody will go on with: they cost money.
+    pub(super) async fn abort(&self, id: &str) {
+        let action = self.bucket.abort_multipart_upload(self.login.as_ref(), &self.object, id);
+        let asked = self.small(Method::DELETE, action.sign(SIGNED_FOR), HeaderMap::new(), Bytes::new());
+        // Stores also forget by themselves, after some days.
+        drop(cede::time::timeout(GOODBYE, asked).await);
     }
 
     pub(super) async fn check(&self, tags: &[String]) -> Result<Said, Setback> {
