@@ -39,7 +39,7 @@ pub(crate) fn run(args: &ServeArgs) -> Exit {
             return Exit::Usage;
         }
     };
-    let start = Start::now();
+    let start = Start::wide();
     let stop = interrupt::install();
     start.run(serve(settings, stop))
 }

@@ -8,15 +8,29 @@ use crate::progress::lines::say;
 /// Threads that write files and look names up.
 const POOL: usize = 32;
 
-/// A runtime with as many threads as there are processors, for a command's work.
+/// A runtime for a command's work.
 ///
 /// It is made before any other thread: what it registers with the kernel takes that a hundredth of a second in a process that has threads, and nothing in one
 /// that has none.
 pub(crate) struct Start(std::io::Result<Runtime>);
 
 impl Start {
+    /// One thread for every two processors. The other half is for those who write and make checksums; and a transfer's steps are so short that waking another thread
+    /// for one takes longer than the step.
     pub(crate) fn now() -> Self {
-        Self(Builder::new_multi_thread().enable_all().max_blocking_threads(POOL).build())
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self(Self::builder().worker_threads(processors.div_ceil(2)).build())
+    }
+
+    /// One thread for each processor.
+    pub(crate) fn wide() -> Self {
+        Self(Self::builder().build())
+    }
+
+    fn builder() -> Builder {
+        let mut builder = Builder::new_multi_thread();
+        builder.enable_all().max_blocking_threads(POOL);
+        builder
     }
 
     pub(crate) fn run(self, work: impl Future<Output = Exit>) -> Exit {

@@ -171,7 +171,7 @@ impl Driver {
             }
             let now = self.transfer.now();
             if self.transfer.control.is_paused() {
-                self.pause().await.map_err(Cause::Stopped)?;
+                Box::pin(self.pause()).await.map_err(Cause::Stopped)?;
                 continue;
             }
             let retry = self.transfer.plan().take_retry(now);
@@ -300,12 +300,15 @@ impl Driver {
     /// All bytes are here; what an earlier run left may not have been read again yet.
     async fn verify_prefix(&mut self) -> Result<(), Exit> {
         self.adopt_hash();
-        let Some(sink) = self.transfer.sink() else { return Ok(()) };
-        cede::select! {
-            biased;
-            exit = self.stop.requested() => Err(exit),
-            () = self.follower.verify_prefix(&sink) => Ok(()),
-        }
+        let Some(sink) = self.transfer.sink().filter(|_| self.follower.is_needed()) else { return Ok(()) };
+        Box::pin(async {
+            cede::select! {
+                biased;
+                exit = self.stop.requested() => Err(exit),
+                () = self.follower.verify_prefix(&sink) => Ok(()),
+            }
+        })
+        .await
     }
 
     /// Hands the follower what an earlier run left of the checksum.

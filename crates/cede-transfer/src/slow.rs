@@ -374,13 +374,13 @@ impl Ledger {
     }
 
     /// Awaits a future; the time until it is ready counts as this wait. One that is ready at once costs nothing.
-    pub(crate) async fn wait<F: Future>(&self, wait: Wait, future: F) -> F::Output {
-        self.watch(wait, None, future).await
+    pub(crate) fn wait<F: Future>(&self, wait: Wait, future: F) -> impl Future<Output = F::Output> {
+        self.watch(wait, None, future)
     }
 
     /// The same for bytes on the connection of this meter.
-    pub(crate) async fn wait_for_bytes<F: Future>(&self, meter: &Meter, future: F) -> F::Output {
-        self.watch(Wait::Bytes, Some(meter), future).await
+    pub(crate) fn wait_for_bytes<F: Future>(&self, meter: &Meter, future: F) -> impl Future<Output = F::Output> {
+        self.watch(Wait::Bytes, Some(meter), future)
     }
 
     async fn watch<F: Future>(&self, wait: Wait, meter: Option<&Meter>, future: F) -> F::Output {

@@ -177,11 +177,17 @@ impl Straight {
 
 #[cfg(test)]
 mod tests {
-    //! Whose memory it is.
+    //! Whose memory it is, and what is not waited for.
+
+    use std::future::poll_fn;
 
     use bytes::Bytes;
+    use cede::io::AsyncWriteExt;
+    use cede::net::{TcpListener, TcpStream};
 
-    use super::{Buffers, SIZE, SPARE};
+    use super::{Buffers, HEAP, SIZE, SPARE, Straight};
+    use crate::connect::Connection;
+    use crate::meter::Metered;
     use crate::sink::lock;
 
     fn lend(home: &Buffers, size: usize) -> Bytes {
@@ -201,6 +207,48 @@ mod tests {
         drop(rest);
         let again = lend(&home, SIZE);
         assert_eq!((again.as_ptr(), again.len()), (place, SIZE));
+    }
+
+    #[test]
+    fn a_heap_that_does_not_come_is_not_waited_for() {
+        cede::block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (mut far, _) = listener.accept().await.unwrap();
+            let home = Buffers::default();
+            let mut straight = Straight::new(Metered::new(Connection::Plain(near)).0, HEAP as u64 * 8, &home);
+            straight.set_heaps(true);
+            far.write_all(b"little").await.unwrap();
+            let chunk = poll_fn(|cx| straight.poll_chunk(cx)).await.unwrap().unwrap();
+            assert_eq!(chunk, &b"little"[..]);
+            // From now on each packet wakes.
+            assert!(!straight.heaps);
+            far.write_all(b"more").await.unwrap();
+            assert_eq!(poll_fn(|cx| straight.poll_chunk(cx)).await.unwrap().unwrap(), &b"more"[..]);
+            drop(far);
+            let end = poll_fn(|cx| straight.poll_chunk(cx)).await.unwrap();
+            assert_eq!(end.unwrap_err().kind(), std::io::ErrorKind::UnexpectedEof);
+        });
+    }
+
+    #[test]
+    fn the_end_is_not_waited_for_as_a_heap() {
+        cede::block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (mut far, _) = listener.accept().await.unwrap();
+            let size = HEAP * 4;
+            let mut straight = Straight::new(Metered::new(Connection::Plain(near)).0, size as u64, &Buffers::default());
+            straight.set_heaps(true);
+            let sent = cede::spawn(async move { far.write_all(&vec![7; size]).await.map(|()| far) });
+            let mut came = 0;
+            while let Some(chunk) = poll_fn(|cx| straight.poll_chunk(cx)).await {
+                came += chunk.unwrap().len();
+                assert!(!straight.heaps, "S3");
+            }
+            assert_eq!(came, size);
+            drop(sent.await);
+        });
     }
 
     #[test]

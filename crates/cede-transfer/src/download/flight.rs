@@ -63,11 +63,11 @@ impl Flight {
     }
 }
 
-/// Moves the driver's own flights; returns when one has ended.
+/// Moves the driver's own flight; returns when it has ended.
 pub(super) async fn fly_own(flights: &mut [Flight]) {
     poll_fn(|cx| {
-        // All of them, not only up to the first that has ended.
-        let landed = flights.iter_mut().fold(false, |landed, flight| flight.poll_own(cx).is_ready() || landed);
+        // There is one at most, as it began alone.
+        let landed = flights.iter_mut().any(|flight| flight.poll_own(cx).is_ready());
         if landed { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;

@@ -52,7 +52,8 @@ impl Transfer {
         let sent = || self.plan().handle_sent(self.now(), ask.id);
         let ask_host = async {
             let slot = ledger.wait(Wait::Turn, self.shared.hosts.of(&host).enter()).await;
-            let answer = ledger.wait(Wait::Answer, exchange(&self.shared, url, ask, lane, sent)).await;
+            // Boxed, because it is large, and a future is copied whenever it becomes part of another.
+            let answer = ledger.wait(Wait::Answer, Box::pin(exchange(&self.shared, url, ask, lane, sent))).await;
             (slot, answer)
         };
         let (slot, answer) = cede::select! {
@@ -85,9 +86,10 @@ impl Transfer {
             return;
         }
         let Some(sink) = self.sink_for(ask.id, &answer).await else { return };
-        // More connections may be wanted now; not for what fits into memory.
+        // More connections may be wanted now, before this one has shown how fast it begins; not for what fits into memory.
         if sink.file().is_some() {
             self.wake.notify_one();
+            cede::task::yield_now().await;
         }
         let writer = writer.insert(Writer::new(sink));
         self.receive(ask.id, &host, answer, writer).await;

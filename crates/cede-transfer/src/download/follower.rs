@@ -67,7 +67,7 @@ impl Follower {
         }
     }
 
-    fn is_needed(&self) -> bool {
+    pub(super) fn is_needed(&self) -> bool {
         self.pipe.is_some() || self.algorithm.is_some()
     }
 

@@ -42,10 +42,18 @@ impl Driver {
         self.adopt_hash();
         let ledger = transfer.control().ledger();
         let _flying = ledger.fly();
-        let checked = cede::select! {
-            biased;
-            exit = self.stop.requested() => Err(Cause::Stopped(exit)),
-            checked = ledger.wait(Wait::Sum, check(&transfer, &mut self.follower, &sink, total)) => checked.map_err(Cause::Failed),
+        // Boxed, so that those who have nothing to check do not carry it.
+        let checked = if transfer.job.check == Check::Size && !self.follower.is_needed() {
+            Ok(remark(&transfer))
+        } else {
+            Box::pin(async {
+                cede::select! {
+                    biased;
+                    exit = self.stop.requested() => Err(Cause::Stopped(exit)),
+                    checked = ledger.wait(Wait::Sum, check(&transfer, &mut self.follower, &sink, total)) => checked.map_err(Cause::Failed),
+                }
+            })
+            .await
         };
         let remark = match checked {
             Ok(remark) => remark,
@@ -145,8 +153,6 @@ async fn check(transfer: &Transfer, follower: &mut super::Follower, sink: &Arc<S
         hasher.update(&bytes);
         sum = Some(hasher.finish());
     }
-    let told = lock(&transfer.told).packing.clone();
-    let remark = transfer.plan().remark().map(str::to_owned).into_iter().chain((!told.is_empty()).then_some(told));
     match (sum, expected) {
         (Some(sum), Some(expected)) if sum != expected => {
             let title = expected.algorithm.title();
@@ -155,8 +161,15 @@ async fn check(transfer: &Transfer, follower: &mut super::Follower, sink: &Arc<S
         }
         (Some(_), Some(expected)) => Ok(format!("{} right", spelled(&expected))),
         _ if transfer.job.check == Check::Auto => Ok("no checksum found".to_owned()),
-        _ => Ok(remark.collect::<Vec<_>>().join("; ")),
+        _ => Ok(remark(transfer)),
     }
+}
+
+/// What there is to say about a file that is right.
+fn remark(transfer: &Transfer) -> String {
+    let told = lock(&transfer.told).packing.clone();
+    let remarks = transfer.plan().remark().map(str::to_owned).into_iter().chain((!told.is_empty()).then_some(told));
+    remarks.collect::<Vec<_>>().join("; ")
 }
 
 /// The checksum in `URL.sha256`.

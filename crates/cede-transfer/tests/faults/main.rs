@@ -8,5 +8,6 @@ mod local;
 mod origin;
 mod ranges;
 mod sparse;
+mod straight;
 mod sums;
 mod transport;
