@@ -21,7 +21,7 @@ use crate::connect::Connector;
 use crate::failure::Setback;
 use crate::meter::{Meter, Metered};
 use crate::outgoing::Outgoing;
-use crate::request::broken;
+use crate::request::setback;
 
 /// How long an idle connection is trusted; servers close theirs after a while.
 const TRUST: Duration = Duration::from_secs(15);
@@ -113,7 +113,7 @@ impl Pool {
                 .max_frame_size(64 * 1024)
                 .handshake(connection)
                 .await;
-            let (sender, driver) = handshake.map_err(|error| Setback::passing(broken(&error)))?;
+            let (sender, driver) = handshake.map_err(|error| setback(url, &error))?;
             crate::tasks::spawn(async move {
                 drop(driver.await);
                 drop(permit);
@@ -122,7 +122,7 @@ impl Pool {
             return Ok(Lease { key, sender: Sender::Many(sender), meter, seen: Default::default(), reused: false });
         }
         let handshake = http1::Builder::new().max_buf_size(READ).handshake(connection).await;
-        let (sender, driver) = handshake.map_err(|error| Setback::passing(broken(&error)))?;
+        let (sender, driver) = handshake.map_err(|error| setback(url, &error))?;
         // Errors of the connection also reach the request or the body, where they are reported.
         crate::tasks::spawn(async move { drop(driver.await) });
         Ok(Lease { key: plain, sender: Sender::One(sender, permit), meter, seen: Default::default(), reused: false })

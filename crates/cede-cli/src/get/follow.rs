@@ -58,7 +58,10 @@ impl Run {
         let jobs = match read.map_err(|why| format!("it is not a Metalink: {why}")).and_then(|files| jobs_of(files, url.as_str(), dir)) {
             Ok(jobs) => jobs,
             Err(why) => {
-                return (Phase::Failed(format!("{shown}: {why}\n  help: --output FILE keeps what the server sends as it is")), Exit::Failed);
+                return (
+                    Phase::Failed(format!("{shown}: {why}\n  help: --output FILE keeps what the server sends as it is")),
+                    Exit::Failed,
+                );
             }
         };
         let count = jobs.len();
