@@ -104,6 +104,20 @@ impl Connector {
     }
 }
 
+/// With TLS 1.3 the handshake is over before the server has looked at everything: what it refuses then comes in place of an answer, and is as final.
+pub(crate) fn late_refusal(url: &Url, error: &(dyn std::error::Error + 'static)) -> Option<Setback> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>()
+            && trust::is_refusal(error)
+        {
+            return Some(trust::handshake_failure(url, error));
+        }
+        cause = error.source();
+    }
+    None
+}
+
 impl Connection {
     /// Whether both sides agreed on HTTP/2.
     pub(crate) fn is_http2(&self) -> bool {

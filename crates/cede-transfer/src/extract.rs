@@ -196,14 +196,17 @@ fn finish(
         }
         (Err(Unfinished { cause: Cause::Failed(failure), kept }), Err(unpacking)) => {
             let by_unpacking = failure.exit() == Exit::Files;
-            left = kept.filter(|_| !by_unpacking);
+            left = kept.filter(|_| !by_unpacking || lacks_room(&unpacking));
             Err(Cause::Failed(if by_unpacking { unpacking } else { failure }))
         }
         (Err(unfinished), Ok(_)) => {
             left = unfinished.kept;
             Err(unfinished.cause)
         }
-        (Ok(_), Err(failure)) => Err(Cause::Failed(failure)),
+        (Ok(_), Err(failure)) => {
+            left = lacks_room(&failure).then(|| "the archive is kept, and the same command unpacks it".to_owned());
+            Err(Cause::Failed(failure))
+        }
         (Ok(complete), Ok(extracted)) => match std::fs::rename(hidden, dir) {
             Ok(()) => Ok((complete, extracted)),
             Err(error) => Err(Cause::Failed(Failure::of_file("rename what was unpacked to", dir, &error))),
@@ -225,6 +228,11 @@ fn finish(
             Err(Unfinished { cause, kept: Some(format!("nothing was unpacked{left}")) })
         }
     }
+}
+
+/// Whether the archive may well be unpacked when there is more room.
+fn lacks_room(failure: &Failure) -> bool {
+    failure.exit() == Exit::DiskFull
 }
 
 /// The download's end of the channel.

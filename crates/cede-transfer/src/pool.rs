@@ -30,7 +30,7 @@ use crate::connect::Connector;
 use crate::failure::Setback;
 use crate::meter::{Meter, Metered};
 use crate::outgoing::Outgoing;
-use crate::request::broken;
+use crate::request::setback;
 use crate::straight::Buffers;
 
 /// How long an idle connection is trusted; servers close theirs after a while.
@@ -138,7 +138,7 @@ impl Pool {
                 .max_frame_size(64 * 1024)
                 .handshake(connection)
                 .await;
-            let (sender, driver) = handshake.map_err(|error| Setback::passing(broken(&error)))?;
+            let (sender, driver) = handshake.map_err(|error| setback(url, &error))?;
             crate::tasks::spawn(async move {
                 drop(driver.await);
                 drop(permit);
@@ -146,7 +146,7 @@ impl Pool {
             lock(&self.shared).insert(key.clone(), (sender.clone(), Arc::clone(&meter)));
             return Ok(Lease { key, sender: Sender::Many(sender), meter, seen: Default::default(), reused: false });
         }
-        let line = Line::new(connection).await.map_err(|error| Setback::passing(broken(&error)))?;
+        let line = Line::new(connection).await.map_err(|error| setback(url, &error))?;
         Ok(Lease { key: plain, sender: Sender::One(line, permit), meter, seen: Default::default(), reused: false })
     }
 

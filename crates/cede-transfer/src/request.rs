@@ -8,7 +8,7 @@ use hyper::{Request, Response, Version};
 use url::Url;
 
 use crate::body::Body;
-use crate::connect::authority;
+use crate::connect::{authority, late_refusal};
 use crate::engine::Shared;
 use crate::exit::Exit;
 use crate::failure::{Failure, Setback, printable};
@@ -75,7 +75,7 @@ async fn send(
             Ok(response) => return Ok((response, lease)),
             // The server may have closed the connection just when it was taken from the pool; that says nothing about the request.
             Err(error) if lease.is_reused() && !fresh && !error.is_parse() => fresh = true,
-            Err(error) => return Err(Setback::passing(broken(&error))),
+            Err(error) => return Err(setback(url, &error)),
         }
     }
 }
@@ -113,6 +113,11 @@ fn build(shared: &Shared, first: &Url, url: &Url, ask: &Ask, lease: &Lease) -> R
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     Ok(request)
+}
+
+/// What an error of the HTTP connection means for a request that has no answer yet.
+pub(crate) fn setback(url: &Url, error: &hyper::Error) -> Setback {
+    late_refusal(url, error).unwrap_or_else(|| Setback::passing(broken(error)))
 }
 
 /// The failure behind an error of the HTTP connection.

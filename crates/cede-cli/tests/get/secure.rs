@@ -124,3 +124,19 @@ fn a_name_that_the_server_does_not_know() {
     let hello = server.join().unwrap();
     assert!(hello.windows(9).any(|bytes| bytes == b"localhost"), "the name was not told");
 }
+
+#[test]
+fn a_server_that_wants_a_certificate_of_the_client() {
+    use rustls::server::WebPkiClientVerifier;
+    use rustls_pki_types::pem::PemObject;
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(rustls_pki_types::CertificateDer::from_pem_file(fixture("ca.pem")).unwrap()).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider).build().unwrap();
+    let (server, place) = (Server::https_for(Some(verifier)), Place::new("https-client"));
+    // It says so only after the handshake.
+    place
+        .get(&["--retry", "3", "--cacert", &fixture("ca.pem"), &server.url("/data/9/f")])
+        .expect(5, &["the server wants a certificate of the client", "help: "]);
+    assert!(place.names().is_empty());
+}

@@ -6,6 +6,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Barrier};
 
+use rustls::server::NoClientAuth;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -34,10 +36,22 @@ impl Server {
     }
 
     pub(crate) fn https() -> Self {
-        let config = Arc::new(tls_config());
+        Self::https_for(None)
+    }
+
+    /// Only for clients whose certificates this accepts.
+    pub(crate) fn https_for(clients: Option<Arc<dyn ClientCertVerifier>>) -> Self {
+        let config = Arc::new(tls_config(clients.unwrap_or_else(|| Arc::new(NoClientAuth))));
         Self::start("https", move |stream, rest| {
             let connection = ServerConnection::new(Arc::clone(&config)).map_err(io::Error::other)?;
-            answer(StreamOwned::new(connection, stream), rest)
+            let mut below = stream.try_clone()?;
+            let answered = answer(StreamOwned::new(connection, stream), rest);
+            if answered.is_err() {
+                // To close now would be a reset, if the client has sent more than was read; and that can overtake what was said.
+                drop(below.shutdown(std::net::Shutdown::Write));
+                below.wait_for_close();
+            }
+            answered
         })
     }
 
@@ -71,13 +85,13 @@ pub(crate) fn fixture(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name).to_str().unwrap().to_owned()
 }
 
-fn tls_config() -> ServerConfig {
+fn tls_config(clients: Arc<dyn ClientCertVerifier>) -> ServerConfig {
     let chain = CertificateDer::pem_file_iter(fixture("localhost.pem")).unwrap().collect::<Result<Vec<_>, _>>().unwrap();
     let key = PrivateKeyDer::from_pem_file(fixture("localhost.key")).unwrap();
     ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
-        .with_no_client_auth()
+        .with_client_cert_verifier(clients)
         .with_single_cert(chain, key)
         .unwrap()
 }

@@ -93,6 +93,13 @@ pub(super) fn handshake_failure(url: &Url, error: &io::Error) -> Setback {
     })
 }
 
+/// Whether the server refuses this client, as it may do after the handshake.
+pub(super) fn is_refusal(error: &io::Error) -> bool {
+    use rustls::{AlertDescription as Alert, Error};
+    let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+    matches!(cause, Some(Error::AlertReceived(Alert::CertificateRequired | Alert::BadCertificate | Alert::AccessDenied | Alert::UnknownCA)))
+}
+
 /// What happened, where the library's words say too little, and what can be done about it.
 fn explained(url: &Url, cause: &rustls::Error) -> (Option<String>, Option<String>) {
     use rustls::{AlertDescription, Error, PeerIncompatible};

@@ -20,7 +20,7 @@ use crate::identity::retry_after;
 use crate::outgoing::{Moved, Outgoing};
 use crate::pool::Lease;
 use crate::redirect::Trail;
-use crate::request::{USER_AGENT, broken};
+use crate::request::{USER_AGENT, setback};
 
 /// What is read of an answer.
 const MOST_TEXT: usize = 4 << 20;
@@ -137,7 +137,7 @@ async fn send(
             Some(Ok(response)) => return Ok((response, lease)),
             // That says nothing about the request, unless some of it may have arrived where twice is not once.
             Some(Err(error)) if lease.is_reused() && !fresh && !error.is_parse() && (moved.bytes() == 0 || is_idempotent) => fresh = true,
-            Some(Err(error)) => return Err(Setback::passing(broken(&error))),
+            Some(Err(error)) => return Err(setback(url, &error)),
             None => {
                 let what =
                     if moved.is_done() { "the server did not answer after everything was sent" } else { "the server took no more bytes" };
