@@ -80,6 +80,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/cede/src/runtime/local/spawn.rs",
     "crates/cede/src/runtime/local/report.rs",
     "crates/cede/src/runtime/local/shutdown.rs",
+    "crates/cede/src/runtime/outside.rs",
     "crates/cede/src/runtime/run.rs",
     "crates/cede/src/runtime/steal.rs",
     "crates/cede/src/runtime/desk.rs",

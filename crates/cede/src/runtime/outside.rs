@@ -1,6 +1,13 @@
-//! Spawning from threads that run no worker of the runtime. What depends on the type of the future is as little as can be: everything else is compiled once.
+//! Spawning from threads that run no worker of the runtime, and what is spawned rarely. What depends on the type of the future is as little as can be: everything else is compiled once.
+//!
+//! # Why not the obvious way
+//! An `Option` that the future is taken out of is two copies of the future more, on the stack of whoever spawns it. (No loom model: one thread, no shared memory.)
+//!
+//! # Invariants
+//! - I1: a [`Waiting`] is full until its future was moved out, once.
 
 use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::ptr::NonNull;
 
@@ -34,18 +41,36 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    let mut future = Some(future);
+    let mut waiting = Waiting { future: ManuallyDrop::new(future), full: true };
     let mut join = None;
     make(&mut |memory, born| {
-        let future = future.take().expect("a task is made once");
-        // SAFETY: the caller's contract.
-        let (task, made) = unsafe { emplace_of(memory, future, id.number(), site, born) };
+        assert!(std::mem::replace(&mut waiting.full, false), "a task is made once");
+        // SAFETY: [I1] it was full. The rest is the caller's contract.
+        let (task, made) = unsafe { emplace_of(memory, ManuallyDrop::take(&mut waiting.future), id.number(), site, born) };
         join = Some(made);
         task
     });
-    match (join, future) {
-        (Some(join), _) => JoinHandle::new(join),
-        (None, Some(future)) => crate::task::spawn_cancelled(future, id, site),
-        (None, None) => unreachable!("a future that was taken has become a task"),
+    match join {
+        Some(join) => JoinHandle::new(join),
+        None => {
+            waiting.full = false;
+            // SAFETY: [I1] without a task it was full until just now.
+            crate::task::spawn_cancelled(unsafe { ManuallyDrop::take(&mut waiting.future) }, id, site)
+        }
+    }
+}
+
+/// A future that has no memory of its own yet.
+struct Waiting<F> {
+    future: ManuallyDrop<F>,
+    full: bool,
+}
+
+impl<F> Drop for Waiting<F> {
+    fn drop(&mut self) {
+        if self.full {
+            // SAFETY: [I1] it is full, and nobody comes after this.
+            unsafe { ManuallyDrop::drop(&mut self.future) };
+        }
     }
 }

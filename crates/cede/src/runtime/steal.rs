@@ -327,7 +327,7 @@ where
     let layout = TaskCell::<F, StealHome>::LAYOUT;
     let id = Id::next();
     spans::spawns::<F>(id, site, layout.size(), Made::Task);
-    // SAFETY: the memory is new, and the future is `Send`.
+    // SAFETY: [I4] the memory is new and of a slab of `Shared`, and the future is `Send`.
     unsafe {
         let make = &mut |emplace: Emplace<'_>| shared.make(layout, emplace);
         outside::spawn::<F>(future, id, site, TaskCell::<F, StealHome>::emplace, make)
@@ -349,7 +349,7 @@ where
     H: Home<Failure = JoinError>,
 {
     let layout = TaskCell::<F, H>::LAYOUT;
-    // SAFETY: the memory is new, and the future is `Send`.
+    // SAFETY: [I4] the memory is new and of a slab of `Shared`, and the future is `Send`.
     unsafe {
         let make = &mut |emplace: Emplace<'_>| shared.make_elsewhere(layout, emplace, push);
         outside::spawn::<F>(future, id, site, TaskCell::<F, H>::emplace, make)
