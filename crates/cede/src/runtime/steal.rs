@@ -327,7 +327,7 @@ where
     let layout = TaskCell::<F, StealHome>::LAYOUT;
     let id = Id::next();
     spans::spawns::<F>(id, site, layout.size(), Made::Task);
-    // SAFETY: [I4] the memory is new and of a slab of `Shared`, and the future is `Send`.
+    // SAFETY: the memory is new, and the future is `Send`.
     unsafe {
         let make = &mut |emplace: Emplace<'_>| shared.make(layout, emplace);
         outside::spawn::<F>(future, id, site, TaskCell::<F, StealHome>::emplace, make)
