@@ -26,14 +26,14 @@ impl Home for LocalHome {
     unsafe fn wake_and_release(task: TaskRef) {
         // SAFETY: [I4] and the caller's reference keeps the task.
         let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
-        // SAFETY: [I4] the caller's contract.
+        // SAFETY: [I4] it is this scheduler's; the rest is the caller's contract.
         unsafe { (shared.linked.wake_and_release)(shared, task) };
     }
 
     unsafe fn free(task: TaskRef, _layout: Layout) {
         // SAFETY: [I4] the last reference is gone, and the chunk is alive until the cell is given back.
         let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
-        // SAFETY: [I4] the caller's contract.
+        // SAFETY: [I4] it is this scheduler's; the rest is the caller's contract.
         unsafe { (shared.linked.free)(shared, task) };
     }
 }
