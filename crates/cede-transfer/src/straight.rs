@@ -1,7 +1,7 @@
 //! The body of a large answer, read from the connection without hyper in between, into memory that is used again.
 //!
 //! hyper reads into memory that it asks for as it goes, a quarter of a mebibyte at a time. For a large file that memory is new each time: the system has to clear
-//! it and map it, page by page, and by the time the disk's thread reads it, it is cold. That was a third of the processor time of a fast download. When an answer's
+//! it and map it, page by page (50,000 page faults for a gigabyte), and by the time the disk's thread reads it, it is cold. When an answer's
 //! length is known there is nothing left to parse, so the rest of it comes through here: from the socket, or from TLS, into one of a few [`Buffers`].
 //!
 //! ```text
@@ -13,8 +13,8 @@
 //! [`PATIENCE`], what is there is taken, and a packet wakes again.
 //!
 //! - S1: exactly the bytes of the answer are taken from the connection, so that it can carry another request afterwards.
-//! - S3: the system is never asked to wait for more than is still to come, and at the end of the answer each packet wakes again.
 //! - S2: a chunk keeps its whole buffer from other use, so what comes in small pieces is copied out; a slow connection would tie up most of the memory otherwise.
+//! - S3: the system is never asked to wait for more than is still to come, and at the end of the answer each packet wakes again.
 
 use std::io;
 use std::pin::Pin;
@@ -36,7 +36,9 @@ const LARGE: usize = SIZE / 2;
 const SPARE: usize = 32;
 
 /// For how much a fast connection wakes its reader.
-const HEAP: usize = 3 * SIZE;
+const HEAP: usize = 8 * SIZE;
+/// So much before the end, the end is near (S3): less than a heap may be left on the wire, because TLS has read some of it ahead.
+const END: u64 = 2 * HEAP as u64;
 /// How long a heap may take.
 const PATIENCE: Duration = Duration::from_millis(20);
 /// A connection is fast if so much comes within such a time: a quarter of a gigabyte per second, and more.
@@ -146,12 +148,11 @@ impl Straight {
 impl Straight {
     fn judge_speed(&mut self) {
         self.until = None;
-        if self.heaps && self.left < HEAP as u64 * 4 {
-            // S3; TLS has read some of it ahead.
+        if self.left < END {
             return self.set_heaps(false);
         }
         let (since, before) = self.since;
-        if before - self.left >= SAMPLE.0 && self.left > SAMPLE.0 {
+        if before - self.left >= SAMPLE.0 {
             let now = Instant::now();
             self.since = (now, self.left);
             self.set_heaps(now.saturating_duration_since(since) <= SAMPLE.1);
@@ -185,7 +186,7 @@ mod tests {
     use cede::io::AsyncWriteExt;
     use cede::net::{TcpListener, TcpStream};
 
-    use super::{Buffers, HEAP, SIZE, SPARE, Straight};
+    use super::{Buffers, END, HEAP, SIZE, SPARE, Straight};
     use crate::connect::Connection;
     use crate::meter::Metered;
     use crate::sink::lock;
@@ -216,7 +217,7 @@ mod tests {
             let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
             let (mut far, _) = listener.accept().await.unwrap();
             let home = Buffers::default();
-            let mut straight = Straight::new(Metered::new(Connection::Plain(near)).0, HEAP as u64 * 8, &home);
+            let mut straight = Straight::new(Metered::new(Connection::Plain(near)).0, END * 4, &home);
             straight.set_heaps(true);
             far.write_all(b"little").await.unwrap();
             let chunk = poll_fn(|cx| straight.poll_chunk(cx)).await.unwrap().unwrap();
@@ -237,7 +238,7 @@ mod tests {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
             let (mut far, _) = listener.accept().await.unwrap();
-            let size = HEAP * 4;
+            let size = HEAP;
             let mut straight = Straight::new(Metered::new(Connection::Plain(near)).0, size as u64, &Buffers::default());
             straight.set_heaps(true);
             let sent = cede::spawn(async move { far.write_all(&vec![7; size]).await.map(|()| far) });

@@ -69,6 +69,30 @@ mod tests {
 
     use super::*;
 
+    fn is_readable(socket: &impl AsFd, patience: libc::c_int) -> bool {
+        let mut looked = libc::pollfd { fd: socket.as_fd().as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: [I1] the memory is one entry, as is said.
+        unsafe { libc::poll(&raw mut looked, 1, patience) == 1 }
+    }
+
+    #[test]
+    fn less_than_the_low_water_wakes_nobody_and_is_not_lost() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (server, _) = accept(&listener).unwrap();
+        set_low_water(&server, 8).unwrap();
+        client.write_all(b"abc").unwrap();
+        assert!(!is_readable(&server, 0));
+        client.write_all(b"defgh").unwrap();
+        assert!(is_readable(&server, -1));
+        let mut memory = [MaybeUninit::uninit(); 6];
+        assert_eq!(receive(&server, &mut memory, 0).unwrap(), b"abcdef");
+        assert!(!is_readable(&server, 0));
+        set_low_water(&server, 1).unwrap();
+        assert!(is_readable(&server, -1));
+        assert_eq!(receive(&server, &mut memory, 0).unwrap(), b"gh");
+    }
+
     #[test]
     fn a_connection_is_accepted_and_its_bytes_received() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
