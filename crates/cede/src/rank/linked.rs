@@ -17,6 +17,8 @@ use crate::inspect::registry::Inspected;
 /// What groups have had, each with the number of the runtime.
 pub(crate) type GroupsOfRuntimes = Vec<(u64, CpuGroupMetrics)>;
 
+type AskRuntimes = fn(&[Arc<dyn Inspected>], Option<u64>) -> GroupsOfRuntimes;
+
 /// A task, and whether it has a rank.
 type Next = Option<(TaskRef, bool)>;
 
@@ -32,7 +34,7 @@ struct Linked {
     push: fn(&Lanes, TaskRef, &Arc<Rank>, u64) -> Result<Priority, Closed>,
     close: fn(&Lanes),
     groups_of: fn(&Usages) -> Vec<CpuGroupMetrics>,
-    groups: fn(&[Arc<dyn Inspected>], Option<u64>) -> GroupsOfRuntimes,
+    groups: AskRuntimes,
 }
 
 static LINKED: OnceLock<&'static Linked> = OnceLock::new();
