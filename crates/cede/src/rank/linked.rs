@@ -14,8 +14,12 @@ use super::lanes::Closed;
 use super::{CpuGroupMetrics, Lanes, Priority, Rank, Scheduler, Turns, Usages, inherit};
 use crate::inspect::registry::Inspected;
 
-/// A task, and whether it has a rank.use crate::inspect::registry::Inspected;
+/// What groups have had, each with the number of the runtime.
+pub(crate) type GroupsOfRuntimes = Vec<(u64, CpuGroupMetrics)>;
 
+type AskRuntimes = fn(&[Arc<dyn Inspected>], Option<u64>) -> GroupsOfRuntimes;
+
+/// A task, and whether it has a rank.
 type Next = Option<(TaskRef, bool)>;
 
 struct Linked {
@@ -30,7 +34,7 @@ struct Linked {
     push: fn(&Lanes, TaskRef, &Arc<Rank>, u64) -> Result<Priority, Closed>,
     close: fn(&Lanes),
     groups_of: fn(&Usages) -> Vec<CpuGroupMetrics>,
-    groups: fn(&[Arc<dyn Inspected>], Option<u64>) -> Vec<(u64, CpuGroupMetrics)>,
+    groups: AskRuntimes,
 }
 
 static LINKED: OnceLock<&'static Linked> = OnceLock::new();
@@ -111,11 +115,11 @@ pub(super) fn groups_of(usages: &Usages) -> Vec<CpuGroupMetrics> {
 }
 
 /// What the groups of these runtimes have had, and on which, or on `only` one.
-pub(crate) fn groups(runtimes: &[Arc<dyn Inspected>], only: Option<u64>) -> Vec<(u64, CpuGroupMetrics)> {
+pub(crate) fn groups(runtimes: &[Arc<dyn Inspected>], only: Option<u64>) -> GroupsOfRuntimes {
     LINKED.get().map(|linked| (linked.groups)(runtimes, only)).unwrap_or_default()
 }
 
-fn all_groups(runtimes: &[Arc<dyn Inspected>], only: Option<u64>) -> Vec<(u64, CpuGroupMetrics)> {
+fn all_groups(runtimes: &[Arc<dyn Inspected>], only: Option<u64>) -> GroupsOfRuntimes {
     let mut groups = Vec::new();
     for parts in runtimes.iter().map(|runtime| runtime.parts()) {
         let number = parts.id.number();

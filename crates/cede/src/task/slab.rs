@@ -227,12 +227,13 @@ impl<S: Shared> Slab<S> {
     #[inline]
     pub(crate) fn allocate(&mut self, layout: Layout) -> NonNull<u8> {
         debug_assert!(!self.closed);
-        // SAFETY: [I2] we own the slab and so its chunks.
         if let Some(class) = class_of(layout)
             && let Some(chunk) = self.current[class]
-            && let Some(cell) = unsafe { take(chunk) }
         {
-            return cell;
+            // SAFETY: [I2] we own the slab and so its chunks.
+            if let Some(cell) = unsafe { take(chunk) } {
+                return cell;
+            }
         }
         (self.slow)(self, layout)
     }

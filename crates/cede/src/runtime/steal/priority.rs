@@ -33,7 +33,8 @@ fn normal() -> Option<i32> {
 }
 
 fn may_go_back_to(nice: i32) -> bool {
-    let mut buffer = [0; 4096];
+    // The groups of the process stand before what is looked for.
+    let mut buffer = [0; 16 * 1024];
     let mut lines = proc_file::read("/proc/self/status", &mut buffer).split(|&byte| byte == b'\n');
     let effective = lines.find_map(|line| line.strip_prefix(b"CapEff:")).and_then(|set| std::str::from_utf8(set).ok());
     let effective = effective.and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
