@@ -1,6 +1,8 @@
 //! What some rows cost by hand, with one data structure for one purpose and nothing around it: no tasks, no scheduler, no budget, nothing that others could ask about. A runtime cannot be below, as long as
 //! its deadlines are exact, its wakers may go to other threads and its timers may be dropped there.
 
+mod handed_over;
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,7 +16,10 @@ use crate::sample::{Plan, Sample, Start};
 
 /// Measures a row of that name, if there is a floor for it.
 #[must_use]
-pub fn of(row: &str, plan: Plan) -> Option<Sample> {
+pub fn of(row: &str, threads: usize, plan: Plan) -> Option<Sample> {
+    if threads != 1 {
+        return (row == "spawn_join_block_on" && threads == 2).then(|| measure(plan, handed_over::spawn_join));
+    }
     Some(match row {
         "timer_cancel" => {
             let timers = Timers::default();

@@ -48,8 +48,7 @@ impl Connection {
 fn main() {
     let arguments = Arguments::of_process();
     if arguments.word != "serve" {
-        let alone = arguments.get("threads", 1) == 1;
-        finish(alone.then(|| floors::of(&arguments.word, Plan::of(&arguments))).flatten());
+        finish(floors::of(&arguments.word, arguments.get("threads", 1), Plan::of(&arguments)));
     }
     system::pin(arguments.get("core", -1));
     // One more than a message, so that a message is a short read.

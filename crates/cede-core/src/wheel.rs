@@ -37,7 +37,8 @@
 //! - I5: `occupied` has a bit for each list that is not empty, and for no other.
 //! - I6: `earliest` of a slot is at most the deadline of each entry in it.
 //! - I7: every slot before `elapsed` is empty. The slot of a level of 1 or more that contains `elapsed` is empty too, or it is a run and `open` has a bit for the level.
-//!   (A bit may be left of a run that is empty by now, and a run may have lost its order since time was told last. Nothing is inserted into it.)
+//!   A bit may be left of a run that is empty by now, and a run may have lost its order since time was told last: then it is filed again when time is told next.
+//!   Nothing is inserted into a run, because what is due within the slot of `elapsed` differs from `elapsed` in a lower digit only.
 //! - I8: where `in_order` has a bit, the entries of the slot are in order of (deadline, insertion), and none is due after the slot's end.
 //!
 //! # Orderings
@@ -97,7 +98,7 @@ const fn digit(level: usize, time: u64) -> usize {
     (time >> shift(level)) as usize % SLOTS
 }
 
-/// The slots of `level` that time enters or passes on its way from `before` to `now`, and the one that it stays in.
+/// The slots of `level` that time enters or passes on its way from `before` to `now`, and the one that it stays in. (Which is empty above level 0 unless it is a run.)
 const fn passed_slots(level: usize, before: u64, now: u64) -> u64 {
     let changed = before ^ now;
     if level + 1 < LEVELS && changed >> shift(level + 1) != 0 {
@@ -302,6 +303,7 @@ impl Wheel {
         // Upwards, so that what is filed again lands on a level that is done.
         for level in 0..LEVELS {
             let entered = level == 0 || (before ^ now) >> shift(level) != 0;
+            // Where time has not moved, only runs can have something that is due; there may be one on a higher level.
             if !entered && self.open >> level == 0 {
                 break;
             }
@@ -377,7 +379,7 @@ impl Wheel {
 
     /// The earliest deadline, exactly; `None` if nothing will come due. One that is past means that `advance` or `pop_fired` has work to do.
     ///
-    /// Looks at all entries of the first occupied slot. For a virtual clock; threads that park use [`next_wake`](Self::next_wake).
+    /// Looks at all entries of the first occupied slot, if it is not in order. For a virtual clock; threads that park use [`next_wake`](Self::next_wake).
     #[must_use]
     pub fn next_deadline(&self) -> Option<u64> {
         if let Some(entry) = self.slots[PLACE_DUE].list.front() {
@@ -385,24 +387,36 @@ impl Wheel {
             return Some(unsafe { Entry::key(entry).0 });
         }
         let mut earliest = NEVER;
-        for run in self.runs() {
-            // SAFETY: [I1] [I2] listed entries are alive.
-            unsafe { run.list.for_each(|entry| earliest = earliest.min(Entry::key(entry).0)) };
+        for place in self.runs() {
+            earliest = earliest.min(self.earliest_in(place));
         }
         for (level, &occupied) in self.occupied[..LEVELS].iter().enumerate() {
             let mut rest = occupied;
             while rest != 0 {
-                let slot = &self.slots[level * SLOTS + rest.trailing_zeros() as usize];
+                let place = level * SLOTS + rest.trailing_zeros() as usize;
                 rest &= rest - 1;
                 // Slots that are not runs come in order of time, so the first would do, were there not entries in it that were reset to later.
-                if slot.earliest > earliest {
+                if self.slots[place].earliest > earliest {
                     return Some(earliest);
                 }
-                // SAFETY: [I1] [I2] listed entries are alive.
-                unsafe { slot.list.for_each(|entry| earliest = earliest.min(Entry::key(entry).0)) };
+                earliest = earliest.min(self.earliest_in(place));
             }
         }
         (earliest != NEVER).then_some(earliest)
+    }
+
+    /// The earliest deadline in a slot: of the first entry if they are in order, as a run is, which would be walked again and again otherwise.
+    fn earliest_in(&self, place: usize) -> u64 {
+        let list = &self.slots[place].list;
+        let mut earliest = NEVER;
+        // SAFETY: [I1] [I2] listed entries are alive.
+        unsafe {
+            if self.in_order[place / SLOTS] >> (place % SLOTS) & 1 == 1 {
+                return list.front().map_or(NEVER, |first| Entry::key(first).0);
+            }
+            list.for_each(|entry| earliest = earliest.min(Entry::key(entry).0));
+        }
+        earliest
     }
 
     /// A time no later than the earliest deadline, in O(1): when to call `advance` at the latest. `None` if nothing will come due.
@@ -421,16 +435,13 @@ impl Wheel {
         if self.open == 0 {
             return Some(first);
         }
-        Some(self.runs().fold(first, |earliest, run| earliest.min(run.earliest)))
+        Some(self.runs().fold(first, |earliest, run| earliest.min(self.slots[run].earliest)))
     }
 
     /// The slots of level 1 and more in which time stands, if they are not empty.
-    fn runs(&self) -> impl Iterator<Item = &Slot> {
-        let place = |level| level * SLOTS + digit(level, self.elapsed);
-        (1..LEVELS)
-            .filter(|level| self.open >> level & 1 == 1)
-            .map(move |level| &self.slots[place(level)])
-            .filter(|slot| !slot.list.is_empty())
+    fn runs(&self) -> impl Iterator<Item = usize> {
+        let open = (1..LEVELS).filter(|level| self.open >> level & 1 == 1);
+        open.map(|level| level * SLOTS + digit(level, self.elapsed)).filter(|&place| !self.slots[place].list.is_empty())
     }
 
     /// Ends the wheel: all entries come due now, as dead ones, and none can be inserted any more. Then pop them all.

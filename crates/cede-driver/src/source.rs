@@ -286,7 +286,6 @@ impl<T: AsRawFd> Source<T> {
     }
 }
 
-// What a panic can interrupt is an operation; what is known of the readiness stays true.
 impl Joined {
     /// An operation in this direction would block.
     fn assume_less(&self, interest: Interest) {
@@ -339,6 +338,7 @@ fn say_waiting(fd: RawFd, direction: Direction) {
     waiting_for(kind, u64::try_from(fd).unwrap_or(0));
 }
 
+// What a panic can interrupt is an operation; what is known of the readiness stays true.
 impl<T: AsRawFd> UnwindSafe for Source<T> {}
 impl<T: AsRawFd> RefUnwindSafe for Source<T> {}
 

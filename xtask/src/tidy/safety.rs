@@ -35,6 +35,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/cede-core/src/wheel/list.rs",
     "crates/cede-core/src/wheel/order.rs",
     "crates/cede-core/src/wheel/tests.rs",
+    "crates/cede-core/src/wheel/tests/runs.rs",
     "crates/cede-core/tests/no_alloc.rs",
     "crates/cede-driver/src/coarse_clock.rs",
     "crates/cede-driver/src/epoll/sys.rs",

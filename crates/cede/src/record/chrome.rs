@@ -5,7 +5,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
@@ -172,16 +172,11 @@ impl Trace {
     /// From each spawn or wake to the poll that followed.
     fn arrows<'a>(&self, f: &mut Formatter<'_>, place: impl Fn(usize) -> Place<'a>) -> fmt::Result {
         let moves = |event: &&Event| matches!(event.kind, EventKind::Poll { .. } | EventKind::Spawn { .. } | EventKind::Wake { .. });
-        let mut tracks: Vec<_> = self.tracks.iter().map(|track| track.events.iter().filter(moves).peekable()).collect();
-        // Each track is in order. Across them, what is between two readings of the clock may have been at the first, and a poll comes after what it may have come from.
-        let in_order = std::iter::from_fn(|| {
-            let heads = tracks.iter_mut().enumerate().filter_map(|(index, track)| Some((index, *track.peek()?)));
-            let (first, _) = heads.min_by_key(|(_, event)| (event.not_before, matches!(event.kind, EventKind::Poll { .. })))?;
-            tracks[first].next().map(|event| (first + 1, event))
-        });
+        let mut tracks: Vec<VecDeque<&Event>> = self.tracks.iter().map(|track| track.events.iter().filter(moves).collect()).collect();
         let mut woken = HashMap::new();
         let mut arrows = 0;
-        for (thread, event) in in_order {
+        while let Some(first) = first_of(&tracks, &woken) {
+            let (thread, Some(event)) = (first + 1, tracks[first].pop_front()) else { break };
             match event.kind {
                 EventKind::Spawn { task } | EventKind::Wake { task } => {
                     woken.insert(task, (thread, event.at));
@@ -199,6 +194,28 @@ impl Trace {
         }
         Ok(())
     }
+}
+
+/// The track whose next event comes first. Each track is in order. Across them, what is between two readings of the clock may have been at the first; then a poll comes after what it may have come from.
+fn first_of(tracks: &[VecDeque<&Event>], woken: &HashMap<u64, (usize, Duration)>) -> Option<usize> {
+    let is_poll = |event: &Event| matches!(event.kind, EventKind::Poll { .. });
+    let rank = |track: &VecDeque<&Event>| {
+        let event = track.front()?;
+        let rank = match event.kind {
+            EventKind::Poll { task } if woken.contains_key(&task) => 1,
+            // It may hide the wake that another thread's poll came from.
+            EventKind::Poll { .. }
+                if track.iter().take_while(|other| other.not_before == event.not_before).any(|other| !is_poll(other)) =>
+            {
+                2
+            }
+            EventKind::Poll { .. } => 3,
+            _ => 0,
+        };
+        Some((event.not_before, rank))
+    };
+    let ranked = tracks.iter().enumerate().filter_map(|(index, track)| Some((rank(track)?, index)));
+    ranked.min().map(|(_, index)| index)
 }
 
 #[cfg(test)]
@@ -228,5 +245,20 @@ mod tests {
         let text = trace.to_string();
         let count = |phase: &str| text.matches(&format!("\"ph\":\"{phase}\"")).count();
         assert_eq!((count("s"), count("f")), (3, 3), "{text}");
+    }
+
+    #[test]
+    fn a_wake_that_another_threads_poll_hides_comes_before_the_poll_that_it_led_to() {
+        let event = |kind| Event { at: Duration::ZERO, kind, not_before: Duration::ZERO };
+        let track = |kinds: &[EventKind]| Track {
+            name: String::new(),
+            worker: None,
+            thread: None,
+            events: kinds.iter().copied().map(event).collect(),
+        };
+        let tracks = vec![track(&[EventKind::Poll { task: 2 }]), track(&[EventKind::Poll { task: 1 }, EventKind::Wake { task: 2 }])];
+        let trace =
+            Trace { number: 1, runtime: String::new(), begun: Duration::ZERO, tracks, tasks: BTreeMap::new(), until: Duration::ZERO };
+        assert_eq!(trace.to_string().matches("\"ph\":\"s\"").count(), 1);
     }
 }

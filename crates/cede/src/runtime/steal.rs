@@ -324,6 +324,8 @@ where
     let layout = TaskCell::<F, StealHome>::LAYOUT;
     let id = Id::next();
     spans::spawns::<F>(id, site, layout.size(), Made::Task);
+    // Between the two steps, the worker whose memory it is stays this thread's.
+    let _inside = Inside::enter();
     let Some(reserved) = shared.reserve(layout) else { return crate::task::spawn_cancelled(future, id, site) };
     // SAFETY: [I4] the memory is new, and the future is `Send`.
     let (task, join) = unsafe { TaskCell::<F, StealHome>::emplace(reserved.memory, future, id.number(), site, reserved.born) };

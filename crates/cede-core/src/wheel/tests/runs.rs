@@ -87,3 +87,22 @@ fn runs_at_several_levels_beside_each_other() {
     checked.run_dry();
     assert!(checked.wheel.is_empty());
 }
+
+/// By a clock that jumps to the next deadline, as under a simulation. If that looked at the whole run each time, this would take minutes.
+#[test]
+fn a_long_run_is_not_walked_for_each_of_its_timeouts() {
+    let count = 200_000;
+    let mut wheel = Box::new(Wheel::new());
+    let entries: Vec<Pin<Box<Entry>>> = (0..count).map(|_| Box::pin(Entry::new())).collect();
+    for (number, entry) in entries.iter().enumerate() {
+        // SAFETY: the entries are of this wheel, and all fire before they go.
+        unsafe { wheel.insert(entry.as_ref(), 18 * SECOND + number as u64 * 100_000, Waker::noop().clone()) }.unwrap();
+    }
+    for number in 0..count as u64 {
+        let next = wheel.next_deadline().unwrap();
+        assert_eq!(next, 18 * SECOND + number * 100_000);
+        wheel.advance(next);
+        assert!(wheel.pop_fired().is_some() && wheel.pop_fired().is_none());
+    }
+    assert!(wheel.is_empty());
+}

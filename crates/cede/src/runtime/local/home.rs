@@ -19,31 +19,34 @@ impl Home for LocalHome {
 
     fn schedule(task: TaskRef) {
         // SAFETY: [I4] and the task is alive.
-        let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
-        (shared.linked.schedule)(shared, task);
+        let schedule = unsafe { slab::owner_of::<Shared>(task) }.0.linked.schedule;
+        schedule(task);
     }
 
     unsafe fn wake_and_release(task: TaskRef) {
         // SAFETY: [I4] and the caller's reference keeps the task.
-        let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
+        let wake_and_release = unsafe { slab::owner_of::<Shared>(task) }.0.linked.wake_and_release;
         // SAFETY: [I4] it is this scheduler's; the rest is the caller's contract.
-        unsafe { (shared.linked.wake_and_release)(shared, task) };
+        unsafe { wake_and_release(task) };
     }
 
     unsafe fn free(task: TaskRef, _layout: Layout) {
         // SAFETY: [I4] the last reference is gone, and the chunk is alive until the cell is given back.
-        let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
+        let free = unsafe { slab::owner_of::<Shared>(task) }.0.linked.free;
         // SAFETY: [I4] it is this scheduler's; the rest is the caller's contract.
-        unsafe { (shared.linked.free)(shared, task) };
+        unsafe { free(task) };
     }
 }
 
-/// What is done to a task of this scheduler by whoever has a reference, or had the last one.
-pub(super) type OfReference = unsafe fn(&Arc<Shared>, TaskRef);
+/// What is done to a task of this scheduler by whoever has a reference, or had the last one. Where the scheduler is, stands in the task's chunk, which may be gone before the function returns: so that is
+/// no argument.
+pub(super) type OfReference = unsafe fn(TaskRef);
 
 /// # Safety
 /// As [`Home::wake_and_release`]; the task is of this scheduler.
-pub(super) unsafe fn wake_and_release(shared: &Arc<Shared>, task: TaskRef) {
+pub(super) unsafe fn wake_and_release(task: TaskRef) {
+    // SAFETY: [I4] and the caller's reference keeps the task.
+    let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
     with_active(|active| match active {
         Some(scheduler) if Arc::ptr_eq(&scheduler.shared, shared) => {
             // SAFETY: [I4] the scheduler does not end meanwhile; the rest is the caller's contract.
@@ -61,9 +64,9 @@ pub(super) unsafe fn wake_and_release(shared: &Arc<Shared>, task: TaskRef) {
 
 /// # Safety
 /// As [`Home::free`]; the task is of this scheduler.
-pub(super) unsafe fn free(shared: &Arc<Shared>, task: TaskRef) {
+pub(super) unsafe fn free(task: TaskRef) {
     // SAFETY: [I4] the last reference is gone, and the chunk is alive until the cell is given back.
-    let (_, number) = unsafe { slab::owner_of::<Shared>(task) };
+    let (shared, number) = unsafe { slab::owner_of::<Shared>(task) };
     with_active(|active| match active {
         Some(scheduler) if scheduler.slab(|slab| slab.owns(shared, number)) => {
             // SAFETY: [I4] the last reference is gone, and the slab is the one that owns the cell.
@@ -75,13 +78,15 @@ pub(super) unsafe fn free(shared: &Arc<Shared>, task: TaskRef) {
 }
 
 /// To the queue of the thread that drives the scheduler: directly if that is this one.
-pub(super) fn schedule(shared: &Arc<Shared>, task: TaskRef) {
+pub(super) fn schedule(task: TaskRef) {
     record::wakes(task);
-    queue(shared, task);
+    queue(task);
 }
 
 /// The same of a task whose wake is recorded.
-pub(super) fn queue(shared: &Arc<Shared>, task: TaskRef) {
+pub(super) fn queue(task: TaskRef) {
+    // SAFETY: [I4] and the task is alive.
+    let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
     with_active(|active| match active {
         Some(scheduler) if Arc::ptr_eq(&scheduler.shared, shared) => scheduler.push(task),
         _ => {

@@ -14,7 +14,7 @@ use crate::runtime::run::Main;
 pub(crate) struct Linked {
     pub(crate) block_on: fn(&Arc<Shared>, Main<'_>),
     pub(crate) shut_down: fn(&Arc<Shared>),
-    pub(super) schedule: fn(&Arc<Shared>, TaskRef),
+    pub(super) schedule: fn(TaskRef),
     pub(super) wake_and_release: home::OfReference,
     pub(super) free: home::OfReference,
     pub(super) reserve: for<'a> fn(&'a Arc<Shared>, Layout) -> Option<Reserved<'a, Shared>>,

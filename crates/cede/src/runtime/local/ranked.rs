@@ -34,7 +34,7 @@ impl Home for RankedHome {
         // SAFETY: [I1] and the task is alive.
         let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
         if shared.ordered {
-            return super::home::queue(shared, task);
+            return super::home::queue(task);
         }
         // Its future is there, and so is the entry of that: the caller has the right to poll it, which goes to the lanes.
         let rank = rank::of(task.id());
