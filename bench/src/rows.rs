@@ -92,9 +92,12 @@ pub const ROWS: &[Row] = &[
     echo("echo_1x16k", 1, 16384, 1, 10_000),
     echo("echo_50x16k", 50, 16384, 1, 30_000),
     echo("echo_1000x16k", 1000, 16384, 1, 30_000),
-    echo("echo_50x64", 50, 64, 2, 60_000),
+    echo("echo_1x64", 1, 64, 2, 10_000),
+    echo("echo_50x64", 50, 64, 2, 240_000),
     echo("echo_1000x64", 1000, 64, 2, 60_000),
-    echo("echo_50x16k", 50, 16384, 2, 30_000),
+    echo("echo_1x16k", 1, 16384, 2, 10_000),
+    echo("echo_50x16k", 50, 16384, 2, 60_000),
+    echo("echo_1000x16k", 1000, 16384, 2, 30_000),
 ];
 
 /// Those whose measure is something else.

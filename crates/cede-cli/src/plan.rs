@@ -77,9 +77,6 @@ impl Plan {
         if args.tui && output == Output::Stdout {
             return Err("--tui and --output - both want standard output".to_owned());
         }
-        if output == Output::Stdout && is_closed() {
-            return Err("--output -: standard output is closed".to_owned());
-        }
         let mirrors = args.mirror.iter().map(|text| parse(text)).collect::<Result<Vec<_>, _>>()?;
         let mut jobs = urls
             .iter()
@@ -255,14 +252,6 @@ fn output(args: &GetArgs) -> Result<Output, String> {
         _ => return Err(format!("--output {} names no file; use --dir for a directory", printable(&output.to_string_lossy()))),
     };
     Ok(Output::Named { dir: path.parent().map(Path::to_owned).unwrap_or_default(), name })
-}
-
-/// Whether standard output was closed when the program began: its runtime then puts a null device in its place, for reading and writing, that swallows everything.
-/// Who wants such a device opens it for writing.
-fn is_closed() -> bool {
-    let Ok(facts) = rustix::fs::fstat(std::io::stdout()) else { return true };
-    let is_null = std::fs::metadata("/dev/null").is_ok_and(|null| std::os::unix::fs::MetadataExt::rdev(&null) == facts.st_rdev);
-    is_null && rustix::fs::fcntl_getfl(std::io::stdout()).is_ok_and(|flags| flags.contains(rustix::fs::OFlags::RDWR))
 }
 
 fn name_from(from: NameFrom) -> engine::NameFrom {

@@ -32,6 +32,10 @@ pub(crate) struct Body {
     /// What hyper had read when the rest was taken from it.
     ahead: VecDeque<Bytes>,
     straight: Option<Straight>,
+    /// More has come than belongs to the answer, so the connection is not to be trusted.
+    surplus: bool,
+    /// What hyper said when it was asked for what it had.
+    broken: Option<hyper::Error>,
 }
 
 /// Why a body broke.
@@ -45,7 +49,7 @@ impl Body {
     /// Takes an answer apart.
     pub(crate) fn of(response: Response<Incoming>, lease: Lease) -> (Parts, Self) {
         let (head, incoming) = response.into_parts();
-        (head, Self { incoming, lease, ahead: VecDeque::new(), straight: None })
+        (head, Self { incoming, lease, ahead: VecDeque::new(), straight: None, surplus: false, broken: None })
     }
 
     pub(crate) fn is_http2(&self) -> bool {
@@ -75,12 +79,17 @@ impl Body {
         loop {
             match Pin::new(&mut self.incoming).poll_frame(&mut cx) {
                 Poll::Ready(Some(Ok(frame))) => self.ahead.extend(frame.into_data()),
-                Poll::Ready(Some(Err(_)) | None) => return,
+                Poll::Ready(Some(Err(error))) => {
+                    self.broken = Some(error);
+                    return;
+                }
+                Poll::Ready(None) => return,
                 Poll::Pending => break,
             }
         }
         let Some(rest) = self.incoming.size_hint().exact() else { return };
         let Some((wire, mut read)) = self.lease.take_wire() else { return };
+        self.surplus = read.len() as u64 > rest;
         read.truncate(usize::try_from(rest).unwrap_or(usize::MAX));
         self.straight = Some(Straight::new(wire, rest - read.len() as u64, pool.buffers()));
         if !read.is_empty() {
@@ -108,6 +117,9 @@ impl Body {
         if let Some(bytes) = self.ahead.pop_front() {
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
+        if let Some(error) = self.broken.take() {
+            return Poll::Ready(Some(Err(Break::Http(error))));
+        }
         if let Some(straight) = &mut self.straight {
             let chunk = ready!(straight.poll_chunk(cx));
             return Poll::Ready(chunk.map(|chunk| chunk.map(Frame::data).map_err(Break::Io)));
@@ -125,8 +137,8 @@ impl Body {
 
     /// The body was read to its end: its connection can carry another.
     pub(crate) async fn give_back(self, pool: &Pool) {
-        let Self { mut lease, straight, .. } = self;
-        if let Some(straight) = straight {
+        let Self { mut lease, straight, surplus, .. } = self;
+        if let Some(straight) = straight.filter(|_| !surplus) {
             lease.put_wire(straight.into_wire()).await;
         }
         pool.give_back(lease);

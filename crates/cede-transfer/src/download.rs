@@ -14,6 +14,7 @@ mod mend;
 mod outcome;
 mod place;
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -35,8 +36,10 @@ use flight::{Flight, fly_own};
 use follower::Follower;
 pub use place::sum_of;
 
-/// A claim is written when it is time, or after so much.
-const CLAIM_AFTER: u64 = 64 << 20;
+/// A claim is written when it is time, or after so much. It takes a moment, during which more comes.
+const CLAIM_AFTER: u64 = 32 << 20;
+/// Nothing more is taken while so much is written and not claimed: that is what a crash may cost.
+const UNCLAIMED: u64 = 64 << 20;
 /// How far a pipe's reader may be behind.
 const WINDOW: u64 = 64 << 20;
 /// A smaller file is sooner fetched again than claimed.
@@ -63,6 +66,18 @@ pub(crate) struct Transfer {
     wake: Notify,
     /// Told when the reader of a pipe has moved on.
     consumed: Notify,
+    claims: Claims,
+}
+
+/// How far the journal is.
+#[derive(Debug, Default)]
+struct Claims {
+    /// Whether there is one.
+    begun: AtomicBool,
+    /// How much had been written when the last claim that is durable began.
+    until: AtomicU64,
+    /// Told when there is one more.
+    moved: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -102,6 +117,7 @@ pub(crate) async fn run(shared: Arc<Shared>, job: Job, watch: Arc<dyn Watch>, st
         watch,
         wake: Notify::new(),
         consumed: Notify::new(),
+        claims: Claims::default(),
     });
     transfer.find_earlier_part().await?;
     let follower = Follower::new(&transfer.job);
@@ -145,10 +161,18 @@ impl Transfer {
     }
 
     /// A claim that failed ends the download, also one whose bytes are all there: the sync may have lost some, and the next one would not say so.
-    fn end_of_claim(&self, result: Result<std::io::Result<()>, JoinError>) {
-        if let Err(error) = result.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
-            self.fail_on_file("write the journal of", &error);
+    fn end_of_claim(&self, until: u64, result: Result<std::io::Result<()>, JoinError>) {
+        match result.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
+            Ok(()) => self.claims.until.store(until, Ordering::Relaxed),
+            Err(error) => self.fail_on_file("write the journal of", &error),
         }
+        self.claims.moved.notify_waiters();
+    }
+
+    /// Whether as much is written and not claimed as may be.
+    fn is_far_from_claimed(&self) -> bool {
+        let written = || self.sink().map_or(0, |sink| sink.written_len());
+        self.claims.begun.load(Ordering::Relaxed) && written().saturating_sub(self.claims.until.load(Ordering::Relaxed)) >= UNCLAIMED
     }
 
     /// Something that no server is to blame for, such as a full disk.
@@ -239,7 +263,7 @@ impl Driver {
             () = async { match &sink { Some(sink) => sink.progress.notified().await, None => std::future::pending().await } } => {}
             result = async { match &mut self.claim { Some(claim) => claim.await, None => std::future::pending().await } } => {
                 self.claim = None;
-                self.transfer.end_of_claim(result);
+                self.transfer.end_of_claim(self.claimed.1, result);
             }
             () = self.follower.stepped() => {
                 self.transfer.plan().handle_consumed(self.follower.at());
@@ -264,6 +288,7 @@ impl Driver {
         }
         if let Some(job) = self.claim_job() {
             self.claimed = (now, written);
+            self.transfer.claims.begun.store(true, Ordering::Relaxed);
             self.claim = Some(cede::task::spawn_blocking(job));
         }
     }
@@ -324,7 +349,7 @@ impl Driver {
             self.follower.step(&sink, &self.transfer.plan);
         }
         if let Some(error) = self.follower.error() {
-            let failure = Failure::new(Exit::Files, format!("could not pass on what has come: {error}"));
+            let failure = Failure::of_reader(&error);
             self.transfer.end_early(Err(failure.into()));
         }
     }
@@ -340,6 +365,7 @@ impl Driver {
         // The other version may not be small.
         lock(&self.transfer.sink).take_if(|sink| sink.file().is_none());
         self.claimed = (self.transfer.now(), 0);
+        self.transfer.claims.until.store(0, Ordering::Relaxed);
         self.transfer.watch.have(0);
         self.transfer.watch.note(&format!("starting over: {why}"));
         self.transfer.plan().handle_restarted();
@@ -354,7 +380,7 @@ impl Driver {
         }
         if let Some(claim) = self.claim.take() {
             let result = claim.await;
-            self.transfer.end_of_claim(result);
+            self.transfer.end_of_claim(self.claimed.1, result);
         }
     }
 }

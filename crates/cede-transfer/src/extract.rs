@@ -195,7 +195,7 @@ fn finish(
             Err(Cause::Stopped(exit))
         }
         (Err(Unfinished { cause: Cause::Failed(failure), kept }), Err(unpacking)) => {
-            let by_unpacking = failure.exit() == Exit::Files;
+            let by_unpacking = failure.is_of_reader();
             left = kept.filter(|_| !by_unpacking || lacks_room(&unpacking));
             Err(Cause::Failed(if by_unpacking { unpacking } else { failure }))
         }

@@ -20,12 +20,14 @@ pub struct Failure {
     refused_connection: bool,
     /// Whether it is none, because the answer is about files and not one of them.
     metalink: bool,
+    /// Whether whoever the bytes were passed on to took no more.
+    by_reader: bool,
 }
 
 impl Failure {
     /// What failed, in half a sentence.
     pub fn new(exit: Exit, what: impl Into<String>) -> Self {
-        Self { exit, what: what.into(), help: None, refused_connection: false, metalink: false }
+        Self { exit, what: what.into(), help: None, refused_connection: false, metalink: false, by_reader: false }
     }
 
     /// Adds what the user can do.
@@ -68,6 +70,16 @@ impl Failure {
     /// Whether the transfer ended because there is a Metalink to be followed.
     pub fn is_metalink(&self) -> bool {
         self.metalink
+    }
+
+    /// What has come could not be passed on to the program, or the part of this one, that reads it.
+    pub(crate) fn of_reader(error: &io::Error) -> Self {
+        Self { by_reader: true, ..Self::new(Exit::Files, format!("could not pass on what has come: {error}")) }
+    }
+
+    /// Whether the reader of what has come is to blame, and not a file.
+    pub(crate) fn is_of_reader(&self) -> bool {
+        self.by_reader
     }
 
     /// The exit code for it.

@@ -3,7 +3,8 @@
 //! A connection whose answer was read to its end can carry another request; making a new one costs a round trip or three, and for small files that is most of the
 //! time. HTTP/2 carries many at once, but all on one flow: so the extra segments of a file get connections of their own (a *lane*), and small files share lane 0.
 //!
-//! Descriptors are counted: a [`Lease`] holds a permit, and so does an idle connection, until somebody else needs it.
+//! Descriptors are counted: a [`Lease`] holds a permit, and so does an idle connection. Whoever waits for a permit closes an idle one, and looks again every [`LOOK_AGAIN`]: by then one may have become idle,
+//! also one to the very origin that is asked for. What is idle among HTTP/2 connections is what no lease is on.
 //!
 //! # Who moves the bytes
 //! An HTTP/1 connection carries one request at a time, so it has no task of its own: whoever waits for something on it polls it meanwhile ([`Line`]). With a task
@@ -33,6 +34,8 @@ use crate::outgoing::Outgoing;
 use crate::request::setback;
 use crate::straight::Buffers;
 
+/// How often somebody who waits for a permit looks for an idle connection.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// How long an idle connection is trusted; servers close theirs after a while.
 const TRUST: Duration = Duration::from_secs(15);
 /// Idle connections to one origin.
@@ -63,7 +66,13 @@ pub(crate) struct Line {
 }
 
 /// An HTTP/2 connection, which carries many requests.
-type Shared = (http2::SendRequest<Outgoing>, Arc<Meter>);
+#[derive(Clone, Debug)]
+struct Shared {
+    sender: http2::SendRequest<Outgoing>,
+    meter: Arc<Meter>,
+    /// Each lease has one, too.
+    users: Arc<()>,
+}
 
 #[derive(Debug)]
 struct Idle {
@@ -76,7 +85,7 @@ struct Idle {
 #[derive(Debug)]
 enum Sender {
     One(Line, OwnedSemaphorePermit),
-    Many(http2::SendRequest<Outgoing>),
+    Many(http2::SendRequest<Outgoing>, #[expect(dead_code, reason = "it is counted")] Arc<()>),
 }
 
 /// A connection for one request.
@@ -115,18 +124,14 @@ impl Pool {
         let target = self.connector.forwarding_proxy(url).map_or(url, |proxy| &proxy.url);
         let key = (target.origin().ascii_serialization(), lane);
         let plain = (key.0.clone(), 0);
-        if !fresh {
-            let known = lock(&self.shared).get(&key).filter(|(sender, _)| !sender.is_closed()).cloned();
-            if let Some((sender, meter)) = known {
-                return Ok(Lease { key, sender: Sender::Many(sender), meter, seen: Default::default(), reused: true });
+        let permit = loop {
+            if !fresh && let Some(lease) = self.reuse(&key, &plain).await {
+                return Ok(lease);
             }
-            while let Some(Idle { mut line, meter, since, permit }) = self.take_idle(&plain) {
-                if since.elapsed() < TRUST && line.is_ready().await {
-                    return Ok(Lease { key: plain, sender: Sender::One(line, permit), meter, seen: Default::default(), reused: true });
-                }
+            if let Some(permit) = self.permit().await {
+                break permit;
             }
-        }
-        let permit = self.permit().await;
+        };
         let connection = self.connector.connect(target).await?;
         let is_http2 = connection.is_http2();
         let (connection, meter) = Metered::new(connection);
@@ -143,11 +148,33 @@ impl Pool {
                 drop(driver.await);
                 drop(permit);
             });
-            lock(&self.shared).insert(key.clone(), (sender.clone(), Arc::clone(&meter)));
-            return Ok(Lease { key, sender: Sender::Many(sender), meter, seen: Default::default(), reused: false });
+            let users = Arc::new(());
+            let shared = Shared { sender: sender.clone(), meter: Arc::clone(&meter), users: Arc::clone(&users) };
+            lock(&self.shared).insert(key.clone(), shared);
+            return Ok(Lease { key, sender: Sender::Many(sender, users), meter, seen: Default::default(), reused: false });
         }
         let line = Line::new(connection).await.map_err(|error| setback(url, &error))?;
         Ok(Lease { key: plain, sender: Sender::One(line, permit), meter, seen: Default::default(), reused: false })
+    }
+
+    /// A connection that is there.
+    async fn reuse(&self, key: &Key, plain: &Key) -> Option<Lease> {
+        let known = lock(&self.shared).get(key).filter(|shared| !shared.sender.is_closed()).cloned();
+        if let Some(Shared { sender, meter, users }) = known {
+            return Some(Lease { key: key.clone(), sender: Sender::Many(sender, users), meter, seen: Default::default(), reused: true });
+        }
+        while let Some(Idle { mut line, meter, since, permit }) = self.take_idle(plain) {
+            if since.elapsed() < TRUST && line.is_ready().await {
+                return Some(Lease {
+                    key: plain.clone(),
+                    sender: Sender::One(line, permit),
+                    meter,
+                    seen: Default::default(),
+                    reused: true,
+                });
+            }
+        }
+        None
     }
 
     /// Where bodies that come straight are read into.
@@ -169,14 +196,28 @@ impl Pool {
         lock(&self.idle).get_mut(key)?.pop()
     }
 
-    /// A permit, at the cost of an idle connection if need be.
-    async fn permit(&self) -> OwnedSemaphorePermit {
+    /// A permit, at the cost of an idle connection if need be; `None` if there was none for a while.
+    async fn permit(&self) -> Option<OwnedSemaphorePermit> {
         if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
-            return permit;
+            return Some(permit);
         }
+        self.close_idle();
+        let permit = cede::time::timeout(LOOK_AGAIN, Arc::clone(&self.permits).acquire_owned()).await.ok()?;
+        Some(permit.expect("nobody closes the semaphore"))
+    }
+
+    /// Closes a connection that nobody uses, if there is one.
+    fn close_idle(&self) {
         let victim = lock(&self.idle).values_mut().find_map(Vec::pop);
+        if victim.is_none() {
+            let mut shared = lock(&self.shared);
+            let unused = shared.iter().find(|(_, shared)| Arc::strong_count(&shared.users) == 1).map(|(key, _)| key.clone());
+            // With the last sender its task ends, and gives the permit back.
+            let unused = unused.and_then(|key| shared.remove(&key));
+            drop(shared);
+            drop(unused);
+        }
         drop(victim);
-        Arc::clone(&self.permits).acquire_owned().await.expect("nobody closes the semaphore")
     }
 }
 
@@ -232,7 +273,7 @@ impl Lease {
     }
 
     pub(crate) fn is_http2(&self) -> bool {
-        matches!(self.sender, Sender::Many(_))
+        matches!(self.sender, Sender::Many(..))
     }
 
     /// Moves what there is to move; for whoever waits for a body.
@@ -264,7 +305,7 @@ impl Lease {
                 let answer = line.sender.send_request(request);
                 drive(&mut line.connection, answer).await
             }
-            Sender::Many(sender) => {
+            Sender::Many(sender, _) => {
                 sender.ready().await?;
                 sender.send_request(request).await
             }
@@ -275,3 +316,6 @@ impl Lease {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

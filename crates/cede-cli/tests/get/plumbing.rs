@@ -66,7 +66,7 @@ fn a_pipe_whose_reader_has_gone() {
 }
 
 #[test]
-fn a_standard_output_that_is_closed_is_no_place_for_a_file() {
+fn a_standard_output_that_takes_nothing_is_no_place_for_a_file() {
     let (server, place) = (Server::http(), Place::new("pipe-none"));
     let run = |end: &str| {
         let script = format!("exec \"$0\" get -o - \"$1\" {end}");
@@ -74,8 +74,9 @@ fn a_standard_output_that_is_closed_is_no_place_for_a_file() {
         by_itself(&mut command).args(["-c", &script, env!("CARGO_BIN_EXE_cede"), &server.url("/data/9/f")]).current_dir(place.path());
         Ran::of(command.output().unwrap())
     };
-    run(">&-").expect(2, &["standard output is closed"]);
     run(">/dev/null").expect(0, &[]);
+    // As other programs give it to their children. (One that is closed looks the same from inside, because something has to be in its place.)
+    run("1<>/dev/null").expect(0, &[]);
     run(">/dev/full").expect(3, &["could not write to standard output: No space left"]);
 }
 

@@ -147,6 +147,7 @@ impl Transfer {
             }
             self.pay(id, host, count).await;
             ledger.wait(Wait::Reader, self.let_reader_catch_up(id)).await;
+            ledger.wait(Wait::Disk, self.let_journal_catch_up(id)).await;
         }
     }
 
@@ -238,6 +239,16 @@ impl Transfer {
                 return;
             }
             drop(cede::time::timeout(Duration::from_secs(1), consumed).await);
+            self.plan().handle_sent(self.now(), id);
+        }
+    }
+
+    /// Waits while a crash would cost too much. The claims are the driver's to write.
+    async fn let_journal_catch_up(&self, id: Id) {
+        while self.is_far_from_claimed() {
+            let moved = self.claims.moved.notified();
+            self.wake.notify_one();
+            drop(cede::time::timeout(Duration::from_secs(1), moved).await);
             self.plan().handle_sent(self.now(), id);
         }
     }

@@ -126,7 +126,7 @@ impl Driver {
 async fn check(transfer: &Transfer, follower: &mut super::Follower, sink: &Arc<Sink>, total: u64) -> Result<String, Failure> {
     let could_not = |error: std::io::Error| match transfer.job.output {
         Output::Stdout => Failure::new(Exit::Files, format!("could not write to standard output: {error}")),
-        Output::Pipe(_) | Output::Kept { .. } => Failure::new(Exit::Files, format!("could not pass on what has come: {error}")),
+        Output::Pipe(_) | Output::Kept { .. } => Failure::of_reader(&error),
         _ => transfer.file_failure("read", &error),
     };
     if transfer.job.check != Check::Size {

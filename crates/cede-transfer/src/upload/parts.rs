@@ -12,7 +12,7 @@
 //! - I2: `Complete` is asked only when each part is confirmed, and lists them all.
 //! - I3: `Done` only after a `Complete` that was confirmed, or a `Check` that found the object.
 //! - I4: without progress the number of asks is bounded by the retries, over all parts; an upload that the store has lost is begun anew at most
-//!   [`ANEW`] times.
+//!   [`ANEW`] times, and a store that has other parts than it has confirmed is asked about them as often.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -78,6 +78,8 @@ pub struct Parts {
     backoff: Backoff,
     cap: Duration,
     losses: u32,
+    /// How often the store had other parts than it had confirmed.
+    doubts: u32,
     failure: Option<Failure>,
     /// The latest failure that is followed by another try, until somebody asks.
     retried: Option<Failure>,
@@ -99,6 +101,7 @@ impl Parts {
             backoff: Backoff::new(rules.wait.clone(), rules.retries, rules.give_up, seed),
             cap: rules.retry_after_cap,
             losses: 0,
+            doubts: 0,
             failure: None,
             retried: None,
         }
@@ -207,7 +210,8 @@ impl Parts {
     /// The store says that what it has confirmed is not what it has: it is asked what that is, and what is missing is sent again.
     pub fn handle_doubt(&mut self, now: Duration, failure: Failure) {
         self.retried = Some(failure.clone());
-        if !self.again || !self.backoff.failed(now, None) {
+        self.doubts += 1;
+        if self.doubts > ANEW || !self.again || !self.backoff.failed(now, None) {
             self.failure = Some(failure.help("the store has other parts than it has confirmed; --restart uploads all of them anew"));
             return;
         }

@@ -128,7 +128,8 @@ async fn send(
 ) -> Result<(Response<hyper::body::Incoming>, Lease), Setback> {
     // A connection from the pool may have been closed just now, and then it is not known what has arrived.
     let mut fresh = !spoken.repeatable;
-    let is_idempotent = spoken.method != Method::PATCH;
+    // What must be new would be found to be there, if it was this one that has arrived.
+    let may_arrive_twice = spoken.method != Method::PATCH && !spoken.headers.contains_key("if-none-match");
     loop {
         let mut lease = shared.pool.lease(url, 0, fresh).await?;
         let request = build(shared, first, url, spoken, &lease, body())
@@ -136,7 +137,9 @@ async fn send(
         match watched(shared.settings.rules.stall, moved, lease.send(request)).await {
             Some(Ok(response)) => return Ok((response, lease)),
             // That says nothing about the request, unless some of it may have arrived where twice is not once.
-            Some(Err(error)) if lease.is_reused() && !fresh && !error.is_parse() && (moved.bytes() == 0 || is_idempotent) => fresh = true,
+            Some(Err(error)) if lease.is_reused() && !fresh && !error.is_parse() && (moved.bytes() == 0 || may_arrive_twice) => {
+                fresh = true
+            }
             Some(Err(error)) => return Err(setback(url, &error)),
             None => {
                 let what =

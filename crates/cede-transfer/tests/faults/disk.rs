@@ -386,10 +386,10 @@ fn claims_are_written_once_a_second_at_most() {
 
 #[test]
 fn claims_are_written_after_so_many_bytes_however_soon_they_came() {
-    const EACH: usize = 64 << 20;
-    const CAME: usize = 70 << 20;
+    const EACH: usize = 32 << 20;
+    const CAME: usize = 38 << 20;
     let disk = Arc::new(Counting::default());
-    let mut case = Case::new("disk-much", Setup { size: 72 << 20, ..Setup::default() }, vec![Fault::Gate(CAME)]);
+    let mut case = Case::new("disk-much", Setup { size: 40 << 20, ..Setup::default() }, vec![Fault::Gate(CAME)]);
     case.settings.disk = Arc::clone(&disk) as _;
     // No clock asks for one.
     case.settings.claim_every = Duration::from_secs(3600);

@@ -142,3 +142,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_store_that_says_every_time_that_it_has_other_parts_is_not_asked_for_ever() {
+    let mut parts = Parts::new(&rules(), Some(1), 1, true, 1);
+    let mut now = SECOND;
+    for asks in 0.. {
+        assert!(asks < 100, "asked and asked again");
+        match parts.poll_action(now) {
+            Action::Ask(Ask::List) => parts.handle_listed([(1, "a".to_owned())]),
+            Action::Ask(Ask::Complete) => parts.handle_doubt(now, Failure::new(Exit::Network, "InvalidPart")),
+            Action::Wait(Some(until)) => now = until,
+            Action::Failed(failure) => return assert!(failure.to_string().contains("InvalidPart")),
+            other => panic!("{other:?}"),
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! `block_on` on the work-stealing scheduler: the calling thread becomes a guest worker.
+//! `block_on` on the work-stealing scheduler. Where the builder asks for it (`block_on_runs_tasks`), the calling thread becomes a guest worker; else it only polls its future.
 //!
 //! # What
 //! The first thread that calls `block_on` gets the guest's ring and slab. What its future spawns goes to that ring, and the thread runs it itself whenever the future
