@@ -72,8 +72,8 @@ pub(crate) struct Transfer {
 /// How far the journal is.
 #[derive(Debug, Default)]
 struct Claims {
-    /// Whether there is one.
-    begun: AtomicBool,
+    /// Whether there is one, and more can be claimed: a server may turn out not to answer ranges.
+    open: AtomicBool,
     /// How much had been written when the last claim that is durable began.
     until: AtomicU64,
     /// Told when there is one more.
@@ -172,7 +172,7 @@ impl Transfer {
     /// Whether as much is written and not claimed as may be.
     fn is_far_from_claimed(&self) -> bool {
         let written = || self.sink().map_or(0, |sink| sink.written_len());
-        self.claims.begun.load(Ordering::Relaxed) && written().saturating_sub(self.claims.until.load(Ordering::Relaxed)) >= UNCLAIMED
+        self.claims.open.load(Ordering::Relaxed) && written().saturating_sub(self.claims.until.load(Ordering::Relaxed)) >= UNCLAIMED
     }
 
     /// Something that no server is to blame for, such as a full disk.
@@ -286,10 +286,15 @@ impl Driver {
         {
             return;
         }
-        if let Some(job) = self.claim_job() {
-            self.claimed = (now, written);
-            self.transfer.claims.begun.store(true, Ordering::Relaxed);
-            self.claim = Some(cede::task::spawn_blocking(job));
+        let job = self.claim_job();
+        // Nobody waits for claims that will not be written.
+        self.transfer.claims.open.store(job.is_some(), Ordering::Relaxed);
+        match job {
+            Some(job) => {
+                self.claimed = (now, written);
+                self.claim = Some(cede::task::spawn_blocking(job));
+            }
+            None => self.transfer.claims.moved.notify_waiters(),
         }
     }
 

@@ -224,41 +224,35 @@ mod tests {
 
     use super::*;
 
-    /// Between two readings of the clock, a thread polls a task, wakes it by what it polls next, and polls it again; another one has woken that.
-    #[test]
-    fn an_arrow_for_each_wake_also_where_the_clock_was_not_read() {
+    /// Threads that did this, in this order, while nobody read the clock; and how many arrows begin and end.
+    fn arrows(threads: &[&[EventKind]]) -> (usize, usize) {
         let event = |kind| Event { at: Duration::ZERO, kind, not_before: Duration::ZERO };
-        let track = |kinds: &[EventKind]| Track {
+        let track = |kinds: &&[EventKind]| Track {
             name: String::new(),
             worker: None,
             thread: None,
             events: kinds.iter().copied().map(event).collect(),
         };
-        let (one, other) = (1, 2);
-        let polls = |task| EventKind::Poll { task };
-        let tracks = vec![
-            track(&[EventKind::Spawn { task: one }, polls(one), polls(other), EventKind::Wake { task: one }, polls(one)]),
-            track(&[EventKind::Spawn { task: other }]),
-        ];
+        let tracks = threads.iter().map(track).collect();
         let trace =
             Trace { number: 1, runtime: String::new(), begun: Duration::ZERO, tracks, tasks: BTreeMap::new(), until: Duration::ZERO };
         let text = trace.to_string();
         let count = |phase: &str| text.matches(&format!("\"ph\":\"{phase}\"")).count();
-        assert_eq!((count("s"), count("f")), (3, 3), "{text}");
+        (count("s"), count("f"))
+    }
+
+    /// A thread polls a task, wakes it by what it polls next, and polls it again; another one has woken that.
+    #[test]
+    fn an_arrow_for_each_wake_also_where_the_clock_was_not_read() {
+        let (one, other) = (1, 2);
+        let polls = |task| EventKind::Poll { task };
+        let here = [EventKind::Spawn { task: one }, polls(one), polls(other), EventKind::Wake { task: one }, polls(one)];
+        assert_eq!(arrows(&[&here, &[EventKind::Spawn { task: other }]]), (3, 3));
     }
 
     #[test]
     fn a_wake_that_another_threads_poll_hides_comes_before_the_poll_that_it_led_to() {
-        let event = |kind| Event { at: Duration::ZERO, kind, not_before: Duration::ZERO };
-        let track = |kinds: &[EventKind]| Track {
-            name: String::new(),
-            worker: None,
-            thread: None,
-            events: kinds.iter().copied().map(event).collect(),
-        };
-        let tracks = vec![track(&[EventKind::Poll { task: 2 }]), track(&[EventKind::Poll { task: 1 }, EventKind::Wake { task: 2 }])];
-        let trace =
-            Trace { number: 1, runtime: String::new(), begun: Duration::ZERO, tracks, tasks: BTreeMap::new(), until: Duration::ZERO };
-        assert_eq!(trace.to_string().matches("\"ph\":\"s\"").count(), 1);
+        let there = [EventKind::Poll { task: 1 }, EventKind::Wake { task: 2 }];
+        assert_eq!(arrows(&[&[EventKind::Poll { task: 2 }], &there]), (1, 1));
     }
 }
