@@ -54,6 +54,13 @@ pub const WORKERS_MAX: usize = COUNT_MASK as usize;
 /// much earlier.
 const WAKE_COST_NS: u64 = 200_000;
 
+/// Whether another worker finishes queued work so much earlier that waking it pays. `work_ns` is a guess of how long the work takes.
+#[inline]
+#[must_use]
+pub fn is_worth_a_wake(work_ns: u64) -> bool {
+    work_ns > WAKE_COST_NS
+}
+
 /// See the module's description. `S` is memory for one number for each worker.
 #[derive(Debug)]
 pub struct Idle<S> {
@@ -119,7 +126,7 @@ impl<S: AsRef<[usize]> + AsMut<[usize]>> Idle<S> {
     #[must_use]
     pub fn should_wake_for_push(&self, work_ns: impl FnOnce() -> u64) -> bool {
         let word = self.word.load(Ordering::SeqCst);
-        Self::parked(word) != 0 && Self::searching(word) == 0 && (word & WATCHED == 0 || work_ns() > WAKE_COST_NS)
+        Self::parked(word) != 0 && Self::searching(word) == 0 && (word & WATCHED == 0 || is_worth_a_wake(work_ns()))
     }
 
     /// After a push to the injection queue: whether a worker is to be woken.

@@ -6,6 +6,7 @@
 #[cfg(any(test, loom))]
 extern crate std;
 
+pub mod cache_padded;
 pub mod choice;
 pub mod desk;
 #[cfg(target_has_atomic = "64")]

@@ -20,6 +20,7 @@
 
 use core::ptr::{self, NonNull};
 
+use crate::cache_padded::CachePadded;
 use crate::prim::atomic::{AtomicPtr, AtomicU32, Ordering};
 use crate::task::{Header, TaskRef};
 
@@ -32,22 +33,18 @@ pub const STEAL_MAX: usize = CAPACITY / 2;
 
 /// See the module's description.
 pub struct StealRing {
-    head: OwnLine<AtomicU32>,
-    tail: OwnLine<AtomicU32>,
+    head: CachePadded<AtomicU32>,
+    tail: CachePadded<AtomicU32>,
     slots: [AtomicPtr<Header>; CAPACITY],
 }
-
-/// Keeps what different threads write on different cache lines.
-#[repr(align(64))]
-struct OwnLine<T>(T);
 
 impl StealRing {
     /// An empty ring.
     #[must_use]
     pub fn new() -> Self {
         Self {
-            head: OwnLine(AtomicU32::new(0)),
-            tail: OwnLine(AtomicU32::new(0)),
+            head: CachePadded(AtomicU32::new(0)),
+            tail: CachePadded(AtomicU32::new(0)),
             slots: core::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
         }
     }
@@ -56,8 +53,8 @@ impl StealRing {
     #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
-        let head = self.head.0.load(Ordering::SeqCst);
-        let tail = self.tail.0.load(Ordering::SeqCst);
+        let head = self.head.load(Ordering::SeqCst);
+        let tail = self.tail.load(Ordering::SeqCst);
         (tail.wrapping_sub(head) as usize).min(CAPACITY)
     }
 
@@ -77,27 +74,27 @@ impl StealRing {
     /// Only the owner calls this, and it has the right to poll `task`.
     #[inline]
     pub unsafe fn push(&self, task: TaskRef) -> Result<(), TaskRef> {
-        let tail = self.tail.0.load(Ordering::Relaxed);
-        let head = self.head.0.load(Ordering::Acquire);
+        let tail = self.tail.load(Ordering::Relaxed);
+        let head = self.head.load(Ordering::Acquire);
         if tail.wrapping_sub(head) as usize >= CAPACITY {
             return Err(task);
         }
         self.slot(tail).store(task.as_ptr().as_ptr(), Ordering::Relaxed);
-        self.tail.0.store(tail.wrapping_add(1), Ordering::SeqCst);
+        self.tail.store(tail.wrapping_add(1), Ordering::SeqCst);
         Ok(())
     }
 
     /// Takes the oldest task. Anybody may call it.
     #[inline]
     pub fn pop(&self) -> Option<TaskRef> {
-        let mut head = self.head.0.load(Ordering::Acquire);
+        let mut head = self.head.load(Ordering::Acquire);
         loop {
-            let tail = self.tail.0.load(Ordering::Acquire);
+            let tail = self.tail.load(Ordering::Acquire);
             if tail == head {
                 return None;
             }
             let task = self.slot(head).load(Ordering::Relaxed);
-            match self.head.0.compare_exchange_weak(head, head.wrapping_add(1), Ordering::AcqRel, Ordering::Acquire) {
+            match self.head.compare_exchange_weak(head, head.wrapping_add(1), Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return Self::claimed(task),
                 Err(found) => head = found,
             }
@@ -107,16 +104,16 @@ impl StealRing {
     /// Takes the older half (rounded up) of the tasks and gives them to `take`, oldest first; returns how many. Anybody may call it.
     pub fn steal(&self, mut take: impl FnMut(TaskRef)) -> usize {
         let mut batch = [ptr::null_mut(); STEAL_MAX];
-        let mut head = self.head.0.load(Ordering::Acquire);
+        let mut head = self.head.load(Ordering::Acquire);
         loop {
-            let tail = self.tail.0.load(Ordering::Acquire);
+            let tail = self.tail.load(Ordering::Acquire);
             let available = tail.wrapping_sub(head) as usize;
             if available == 0 || available > CAPACITY {
                 // Empty, or `head` was stale: it moved past what we loaded.
                 if available == 0 {
                     return 0;
                 }
-                head = self.head.0.load(Ordering::Acquire);
+                head = self.head.load(Ordering::Acquire);
                 continue;
             }
             let count = (available - available / 2).min(STEAL_MAX);
@@ -124,7 +121,7 @@ impl StealRing {
                 *entry = self.slot(head.wrapping_add(offset as u32)).load(Ordering::Relaxed);
             }
             let next = head.wrapping_add(count as u32);
-            match self.head.0.compare_exchange(head, next, Ordering::AcqRel, Ordering::Acquire) {
+            match self.head.compare_exchange(head, next, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => {
                     batch[..count].iter().filter_map(|&task| Self::claimed(task)).for_each(&mut take);
                     return count;

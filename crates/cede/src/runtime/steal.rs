@@ -46,6 +46,7 @@ use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
+use cede_core::cache_padded::CachePadded;
 use cede_core::idle::Idle;
 use cede_core::lock::Lock;
 use cede_core::steal_ring::StealRing;
@@ -87,12 +88,12 @@ pub(crate) struct Shared {
     inject: Inject,
     /// The runnable tasks that have a rank.
     lanes: Arc<Lanes>,
-    idle: Idle<Box<[usize]>>,
+    idle: CachePadded<Idle<Box<[usize]>>>,
     /// For spawns from threads that run no worker of this runtime.
-    foreign_slab: Lock<Option<Slab<Shared>>>,
-    foreign_freed: TransferStack,
+    foreign_slab: CachePadded<Lock<Option<Slab<Shared>>>>,
+    foreign_freed: CachePadded<TransferStack>,
     /// Of threads that run no worker, strays included.
-    foreign_stats: Stats,
+    foreign_stats: CachePadded<Stats>,
     /// The guest worker, while no `block_on` has it.
     guest: Lock<GuestPlace>,
     closing: AtomicBool,
@@ -165,10 +166,10 @@ fn assemble(parts: Parts, drivers: &[Driver], threads: Threads) -> Arc<Shared> {
         workers,
         inject: Inject::new(),
         lanes: Arc::default(),
-        idle: Idle::new(vec![0; workers].into()),
-        foreign_slab: Lock::new(None),
-        foreign_freed: TransferStack::new(),
-        foreign_stats: Stats::default(),
+        idle: CachePadded(Idle::new(vec![0; workers].into())),
+        foreign_slab: CachePadded(Lock::new(None)),
+        foreign_freed: CachePadded::default(),
+        foreign_stats: CachePadded::default(),
         guest: Lock::new(GuestPlace::new()),
         closing: AtomicBool::new(false),
         shutdown: Shutdown::new(workers),
@@ -390,7 +391,7 @@ impl Shared {
     }
 
     pub(crate) fn alive_tasks(&self) -> usize {
-        Stats::alive(self.remotes.iter().map(|remote| &*remote.stats).chain([&self.foreign_stats]))
+        Stats::alive(self.remotes.iter().map(|remote| &*remote.stats).chain([&*self.foreign_stats]))
     }
 
     /// How many tasks wait in the queues that belong to no worker.

@@ -3,6 +3,7 @@
 //! A push is one compare-exchange on a [`TransferStack`]. Takers turn the stack into an ordered list under a short lock and take batches from that, so tasks leave in the
 //! order in which they came.
 
+use cede_core::cache_padded::CachePadded;
 use cede_core::run_queue::RunQueue;
 use cede_core::task::TaskRef;
 use cede_core::transfer_stack::{Closed, TransferStack};
@@ -10,13 +11,14 @@ use cede_core::transfer_stack::{Closed, TransferStack};
 use super::shared_list::SharedList;
 
 pub(super) struct Inject {
-    incoming: TransferStack,
+    /// Every push writes it.
+    incoming: CachePadded<TransferStack>,
     ordered: SharedList,
 }
 
 impl Inject {
     pub(super) fn new() -> Self {
-        Self { incoming: TransferStack::new(), ordered: SharedList::new() }
+        Self { incoming: CachePadded(TransferStack::new()), ordered: SharedList::new() }
     }
 
     pub(super) fn push(&self, task: TaskRef) -> Result<(), Closed> {
@@ -28,12 +30,13 @@ impl Inject {
         self.incoming.is_empty() && self.ordered.is_empty()
     }
 
-    /// Takes as many tasks as `count` says for the present length, oldest first.
+    /// Takes as many tasks as `count` says for the present length, oldest first. The stack, which those who push write to, is taken when all before it is gone.
     pub(super) fn take(&self, count: impl FnOnce(usize) -> usize) -> RunQueue {
         if self.is_empty() {
             return RunQueue::new();
         }
-        self.ordered.append_and_take(|| self.incoming.take(), count)
+        let refill = |present| if present == 0 { self.incoming.take() } else { RunQueue::new() };
+        self.ordered.append_and_take(refill, count)
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -43,7 +46,7 @@ impl Inject {
     /// How many tasks are waiting.
     pub(super) fn depth(&self) -> usize {
         if !self.incoming.is_empty() {
-            let _none_taken = self.ordered.append_and_take(|| self.incoming.take(), |_| 0);
+            let _none_taken = self.ordered.append_and_take(|_| self.incoming.take(), |_| 0);
         }
         self.ordered.len()
     }

@@ -34,13 +34,14 @@ impl SharedList {
         self.len.store(tasks.len(), Ordering::SeqCst);
     }
 
-    /// Appends what `more` gives, then takes as many tasks from the front as `count` says for the length that there is then.
-    pub(super) fn append_and_take(&self, more: impl FnOnce() -> RunQueue, count: impl FnOnce(usize) -> usize) -> RunQueue {
+    /// Appends what `more` gives for the present length, then takes as many tasks from the front as `count` says for the length that there is then.
+    pub(super) fn append_and_take(&self, more: impl FnOnce(usize) -> RunQueue, count: impl FnOnce(usize) -> usize) -> RunQueue {
         let mut taken = RunQueue::new();
         let mut tasks = self.tasks.lock();
+        let present = tasks.len();
         // Before `more` is emptied, so that nobody sees both places empty while tasks move from one to the other.
         self.len.fetch_add(1, Ordering::SeqCst);
-        tasks.append(&mut more());
+        tasks.append(&mut more(present));
         for _ in 0..count(tasks.len()) {
             let Some(task) = tasks.pop() else { break };
             taken.push(task);
@@ -54,7 +55,7 @@ impl SharedList {
         if self.is_empty() {
             return RunQueue::new();
         }
-        self.append_and_take(RunQueue::new, count)
+        self.append_and_take(|_| RunQueue::new(), count)
     }
 
     /// Forgets all entries; they hold no references. Does `also` under the same lock.

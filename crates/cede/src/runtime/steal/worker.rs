@@ -1,5 +1,6 @@
 //! A worker: its queues, and the loop that runs them. States and invariants are those of the parent module.
 
+mod linger;
 mod parking;
 mod ranked;
 
@@ -7,12 +8,15 @@ use std::cell::{Cell, RefCell, UnsafeCell};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use cede_core::idle;
 use cede_core::run_queue::RunQueue;
 use cede_core::steal_ring::STEAL_MAX;
 use cede_core::task::TaskRef;
 use cede_driver::Driver;
 
 pub(super) use parking::Parked;
+
+use linger::Lingering;
 
 use super::seat::is_stray;
 use super::{Remote, Shared};
@@ -46,6 +50,7 @@ pub(super) struct Worker {
     polled_at: Cell<u64>,
     watch_ns: Cell<u64>,
     searching: Cell<bool>,
+    lingering: Lingering,
     /// It counts as parked.
     idle: Cell<bool>,
     random: Cell<u32>,
@@ -72,6 +77,7 @@ impl Worker {
             polled_at: Cell::new(now),
             watch_ns: Cell::new(WATCH_NS.0),
             searching: Cell::new(false),
+            lingering: Lingering::default(),
             random: Cell::new(0x9E37_79B9 ^ (index as u32 + 1)),
             turns: RefCell::default(),
             holds: Cell::new(false),
@@ -272,17 +278,26 @@ impl Worker {
         if let Some(task) = self.remote().ring.pop() {
             return Some(task);
         }
-        self.refill().or_else(|| self.lifo.take()).or_else(|| self.take_injected()).or_else(|| self.search())
+        let own = self.refill().or_else(|| self.lifo.take());
+        own.or_else(|| {
+            self.lingering.let_gather();
+            self.take_injected().or_else(|| self.search())
+        })
     }
 
-    /// Takes a fair share of the injection queue.
+    /// Takes a fair share of the injection queue, or all if it would not pay to wake another worker for the rest.
     fn take_injected(&self) -> Option<TaskRef> {
-        let workers = self.shared.workers;
-        let mut taken = self.shared.inject.take(|len| (len / workers + 1).min(STEAL_MAX));
+        let share = |len: usize| if self.is_worth_sharing(len) { len / self.shared.workers + 1 } else { len };
+        let mut taken = self.shared.inject.take(|len| share(len).min(STEAL_MAX));
+        self.lingering.took(taken.len());
         record::takes(&self.shared.foreign_stats.samples, &taken);
         let first = taken.pop();
         self.keep(&mut taken);
         first
+    }
+
+    fn is_worth_sharing(&self, tasks: usize) -> bool {
+        idle::is_worth_a_wake(self.pace.poll_ns().saturating_mul(tasks as u64))
     }
 
     /// Moves tasks that this worker took from elsewhere to its ring. Nobody is woken for them: they were waiting before, and a worker that parks while this one runs, and may

@@ -47,7 +47,7 @@ impl Worker {
     #[cold]
     pub(in crate::runtime::steal) fn park(&self, signal: Option<&dyn Fn() -> bool>) {
         // A guest has no driver: it waits for its thread to be unparked.
-        if self.is_guest() {
+        if self.is_guest() || (signal.is_none() && self.linger()) {
             return;
         }
         let _holding = self.hold();
@@ -66,6 +66,9 @@ impl Worker {
             shared.parts.after_park();
         }
         self.end_park(parking);
+        if self.searching.get() {
+            self.lingering.woken_after(self.polled_at.get().saturating_sub(parking.since));
+        }
     }
 
     /// Says that this worker sleeps. After this comes the second look, then the sleep, then [`Worker::end_park`].
@@ -84,7 +87,7 @@ impl Worker {
         if role == Role::Watcher {
             until = Some(until.unwrap_or(u64::MAX).min(now.saturating_add(self.watch_ns.get())));
         }
-        Parked { role, until }
+        Parked { role, until, since: now }
     }
 
     /// This worker goes on; timers that are due fire.
@@ -168,4 +171,5 @@ impl Drop for Holding<'_> {
 pub(in crate::runtime::steal) struct Parked {
     role: Role,
     pub(in crate::runtime::steal) until: Option<u64>,
+    since: u64,
 }

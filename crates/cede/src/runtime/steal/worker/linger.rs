@@ -1,0 +1,113 @@
+//! What a worker does that has caught up with a thread outside of the runtime which pushes one task after another: before it takes more it lets some gather, and before it sleeps it looks for a while.
+//!
+//! # Why
+//! Such a thread (in `block_on`, say, or one that answers `spawn_blocking`) pushes about as fast as a worker runs what it pushes. A worker that takes each task as soon as it is there fights the pusher for
+//! the cache line of the queue, for each single task; one that sleeps as soon as there is none is woken for every few of them. Both cost either thread more than the tasks do.
+//!
+//! # When
+//! After a sleep that somebody ended with work, and so soon that looking would have been as cheap. Where the looks turn out to be in vain, a worker does so less and less often, so that a pusher that
+//! is just too slow for them costs a sixteenth of a look for each sleep.
+//!
+//! The worker goes on as a searching one, so nobody else is woken meanwhile, and looks at all queues (I3 of [`cede_core::idle`]). Under a clock that stands still nobody lingers.
+
+#![forbid(unsafe_code)]
+
+use std::cell::Cell;
+use std::sync::atomic::Ordering;
+
+use super::Worker;
+
+/// How long the looks go on: about what it costs both sides that a worker sleeps and is woken.
+const LOOKS_NS: u64 = 20_000;
+/// A sleep shorter than that would have been better spent looking: with what the wake takes on machines on which that is slow.
+const SHORT_SLEEP_NS: u64 = 100_000;
+/// Between two looks, in rounds of [`spin_loop`](std::hint::spin_loop): one to two microseconds, in which ten tasks or so gather.
+const GATHER_ROUNDS: u32 = 40;
+/// Whoever took fewer tasks than that has caught up.
+const FEW: usize = 8;
+/// After so many vain attempts in a row only one of [`RARELY`] chances is used.
+const VAIN_MAX: u32 = 3;
+const RARELY: u32 = 16;
+
+/// What a worker knows about those who push to it.
+#[derive(Debug, Default)]
+pub(super) struct Lingering {
+    /// More is to be expected soon.
+    expects: Cell<bool>,
+    /// So many attempts in a row were in vain.
+    vain: Cell<u32>,
+    /// Chances that were not used.
+    passed: Cell<u32>,
+    /// How many tasks the worker took from the injection queue last.
+    taken: Cell<usize>,
+}
+
+impl Lingering {
+    /// The worker was asleep for so long, and somebody woke it for work.
+    pub(super) fn woken_after(&self, ns: u64) {
+        if ns >= SHORT_SLEEP_NS {
+            return;
+        }
+        if self.vain.get() >= VAIN_MAX {
+            self.passed.set((self.passed.get() + 1) % RARELY);
+            if self.passed.get() != 0 {
+                return;
+            }
+        }
+        self.expects.set(true);
+    }
+
+    /// So many tasks came from the injection queue.
+    #[inline]
+    pub(super) fn took(&self, tasks: usize) {
+        if tasks > 0 && self.expects.get() {
+            self.vain.set(0);
+        }
+        self.taken.set(tasks);
+    }
+
+    /// The worker has run all it took. If that was little, and more is to come soon, this takes some time.
+    #[inline]
+    pub(super) fn let_gather(&self) {
+        if self.expects.get() && self.taken.get() < FEW {
+            pause();
+        }
+    }
+
+    fn ended(&self, in_vain: bool) {
+        self.vain.set(if in_vain { self.vain.get().saturating_add(1) } else { 0 });
+        self.expects.set(!in_vain);
+    }
+}
+
+#[cold]
+fn pause() {
+    (0..GATHER_ROUNDS).for_each(|_| std::hint::spin_loop());
+}
+
+impl Worker {
+    /// Looks for a while whether work comes, if that is to be expected. Returns whether there is some.
+    #[cold]
+    pub(super) fn linger(&self) -> bool {
+        let clock = &self.shared.parts.clock;
+        if !self.lingering.expects.get() || !self.searching.get() || clock.is_paused() {
+            self.lingering.expects.set(false);
+            return false;
+        }
+        let until = clock.now().saturating_add(LOOKS_NS);
+        let there = loop {
+            pause();
+            if self.shared.has_work() || self.shared.closing.load(Ordering::Relaxed) {
+                break true;
+            }
+            if clock.now() >= until {
+                break false;
+            }
+        };
+        self.lingering.ended(!there);
+        there
+    }
+}
+
+#[cfg(test)]
+mod tests;
