@@ -139,6 +139,13 @@ pub const COUNTED: &[(&str, u64)] = &[
     ("rwlock", 50_000),
     ("semaphore", 20_000),
     ("notify", 20_000),
+    ("timer_cancel", 20_000),
     ("timer_cancel_lone", 20_000),
     ("timer_cancel_batch", 20_000),
+    ("timer_fire", 20_000),
+    ("requests", 50_000),
+    ("mpsc_bounded_4", 50_000),
+    ("mpsc_unbounded_4", 50_000),
+    ("spawn_one_block_on", 10_000),
+    ("request_reply_block_on", 10_000),
 ];

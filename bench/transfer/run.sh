@@ -14,7 +14,7 @@ set -eu
 unset NGINX
 rounds=${1:-5}
 root=$(cd "$(dirname "$0")/../.." && pwd)
-cede=${CEDE:-$root/target/release/cede}
+cede=$(realpath "${CEDE:-$root/target/release/cede}")
 nginx=${NGINX_BINARY:-nginx} curl=${CURL:-curl} aria2c=${ARIA2C:-aria2c} wget2=${WGET2:-wget2} xh=${XH:-xh}
 dir=$(mktemp -d /dev/shm/cede-bench.XXXXXX)
 chmod 755 "$dir"
