@@ -10,8 +10,8 @@
 //!
 //! # Why timers are collected
 //! Exact deadlines are all different, so a hundred thousand sleeps would wake their worker a hundred thousand times, and a wake costs more than firing ten timers. So after timers have
-//! fired, the worker does not park for less than [`GAP_NS`] for each but the first, up to [`GAP_NS_MAX`]; those that come due meanwhile fire together. A timer alone is exact; among thousands
-//! each may be a millisecond late, as with timers that tick in milliseconds.
+//! fired, the worker does not park for less than [`GAP_NS`] for each but the first, up to [`GAP_NS_MAX`]; those that come due meanwhile fire together. A timer is exact if none
+//! has fired just before it; among thousands each may be a millisecond late, as with timers that tick in milliseconds.
 //!
 //! # Invariants
 //! - I1: while its worker is parked, `parked_until` is the deadline that it parks for; whoever inserts an earlier one unparks it. While the worker is awake,
