@@ -8,7 +8,8 @@
 //! After a sleep that somebody ended with work, and so soon that looking would have been as cheap. Where the looks turn out to be in vain, a worker does so less and less often, so that a pusher that
 //! is just too slow for them costs a sixteenth of a look for each sleep.
 //!
-//! The worker goes on as a searching one, so nobody else is woken meanwhile, and looks at all queues (I3 of [`cede_core::idle`]). Under a clock that stands still nobody lingers.
+//! The worker goes on as a searching one, so nobody else is woken meanwhile; before it sleeps it looks at all queues, as always (I3 of [`cede_core::idle`]). It lingers for the injection queue only: who
+//! looked at the rings of others all the time would take the single task that another worker is about to run. Timers and sockets are looked at each time. Under a clock that stands still nobody lingers.
 
 #![forbid(unsafe_code)]
 
@@ -86,7 +87,7 @@ fn pause() {
 }
 
 impl Worker {
-    /// Looks for a while whether work comes, if that is to be expected. Returns whether there is some.
+    /// Looks for a while whether somebody pushes, if that is to be expected. Returns whether somebody did.
     #[cold]
     pub(super) fn linger(&self) -> bool {
         let clock = &self.shared.parts.clock;
@@ -94,17 +95,23 @@ impl Worker {
             self.lingering.expects.set(false);
             return false;
         }
-        let until = clock.now().saturating_add(LOOKS_NS);
+        let start = clock.now();
+        self.measure(start);
         let there = loop {
             pause();
-            if self.shared.has_work() || self.shared.closing.load(Ordering::Relaxed) {
+            if !self.shared.inject.is_empty() || self.shared.closing.load(Ordering::Relaxed) {
                 break true;
             }
-            if clock.now() >= until {
+            if clock.now().saturating_sub(start) >= LOOKS_NS {
                 break false;
             }
         };
         self.lingering.ended(!there);
+        self.slept();
+        if there {
+            // Whoever is kept from its sleep again and again must not keep timers and sockets waiting.
+            self.look_around();
+        }
         there
     }
 }

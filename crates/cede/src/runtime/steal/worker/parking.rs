@@ -39,7 +39,7 @@ impl Worker {
         }
     }
 
-    fn measure(&self, now: u64) {
+    pub(super) fn measure(&self, now: u64) {
         self.pace.look(now.saturating_sub(self.polled_at.replace(now)));
     }
 
