@@ -283,7 +283,7 @@ impl Run {
                 },
             };
             exit = both(exit, Some(code));
-            // It has settled (S2 of `steer`).
+            // It has settled (H2 of `steer`).
             self.crew.restore(index);
         }
         exit
