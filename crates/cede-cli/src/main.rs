@@ -52,6 +52,7 @@ fn main() -> ExitCode {
         }
     };
     limits::raise_open_files();
+    limits::outlive_file_size_limit();
     match cli.command {
         cli::Command::Get(args) => get::run(&args),
         cli::Command::Put(args) => put::run(&args),
