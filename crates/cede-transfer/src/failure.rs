@@ -85,6 +85,11 @@ impl Failure {
         self.by_reader
     }
 
+    /// What failed, without what to do about it.
+    pub(crate) fn what(&self) -> &str {
+        &self.what
+    }
+
     /// The exit code for it.
     pub fn exit(&self) -> Exit {
         self.exit
