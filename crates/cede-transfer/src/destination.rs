@@ -234,13 +234,39 @@ fn left_by_earlier_run(part: &Path, file: &File, earlier: Earlier<'_>) -> Option
     Some((journal, same_url.then_some(journal_file)))
 }
 
-/// Removes what a download that was passed on left under this name, unless another process is at it.
+/// Removes what a download that was passed on left under this name, unless another process is at it, or it is not ours (I4, I6).
 pub(crate) fn forget(dir: &Path, name: &str) {
     let part = dir.join(format!("{name}{}", name::SUFFIX));
-    let Ok(file) = OpenOptions::new().read(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(&part) else { return };
-    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let file = match OpenOptions::new().read(true).custom_flags(flags).open(&part) {
+        Ok(file) => file,
+        // It went first in an earlier try.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return forget_journal_if_it_is_one(&part),
+        Err(_) => return,
+    };
+    let is_held = flock(&file, FlockOperation::NonBlockingLockExclusive) == Err(rustix::io::Errno::WOULDBLOCK);
+    if !is_held && leads_to(&part, &file).unwrap_or(false) && is_ours(&part, &file) {
         forget_journal(&part);
         drop(fs::remove_file(part));
+    }
+}
+
+/// Whether an open `.part` is ours: by its mark, by a journal that names this very file, or because nothing could be marked here, and the name is one of ours alone.
+fn is_ours(part: &Path, file: &File) -> bool {
+    let is_named = || {
+        let journal = journal::read(&fs::read(journal_of(part)).ok()?)?;
+        let metadata = file.metadata().ok()?;
+        Some(journal.subject.file == (metadata.dev(), metadata.ino()))
+    };
+    file.metadata().is_ok_and(|metadata| metadata.is_file())
+        && (mark::is_set(file) || mark::is_impossible(file) || is_named().unwrap_or(false))
+}
+
+fn forget_journal_if_it_is_one(part: &Path) {
+    let is_one = fs::symlink_metadata(journal_of(part)).is_ok_and(|metadata| metadata.is_file())
+        && fs::read(journal_of(part)).is_ok_and(|bytes| journal::read(&bytes).is_some());
+    if is_one {
+        forget_journal(part);
     }
 }
 
