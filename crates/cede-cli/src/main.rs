@@ -12,10 +12,11 @@
 //! ```
 //! `plan`, `jobs` and the board decide without doing anything, so they are tested without a network.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod adopt;
 mod cli;
+mod closed;
 mod config;
 mod demo;
 mod get;
@@ -25,6 +26,7 @@ mod keys;
 mod limits;
 mod look;
 mod manual;
+mod out;
 mod plan;
 mod probe;
 mod progress;
@@ -53,7 +55,7 @@ fn main() -> ExitCode {
     };
     limits::raise_open_files();
     limits::outlive_file_size_limit();
-    match cli.command {
+    let exit = match cli.command {
         cli::Command::Get(args) => get::run(&args),
         cli::Command::Put(args) => put::run(&args),
         cli::Command::Resume(args) => resume::run(&args),
@@ -69,6 +71,6 @@ fn main() -> ExitCode {
         cli::Command::Trace(args) => look::trace(&args),
         cli::Command::Man(args) => manual::man(&args),
         cli::Command::Completions(args) => manual::completions(&args),
-    }
-    .into()
+    };
+    out::settle(exit).into()
 }

@@ -29,7 +29,7 @@ impl Log for ToStandardError {
 pub(crate) fn run(args: &ServeArgs) -> Exit {
     if args.fault.as_deref() == Some("help") {
         // Nobody can be told that standard output is closed.
-        drop(writeln!(std::io::stdout(), "{}", fault::HELP));
+        crate::out::print(format!("{}\n", fault::HELP));
         return Exit::Done;
     }
     let settings = match settings(args) {

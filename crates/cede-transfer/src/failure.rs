@@ -51,9 +51,8 @@ impl Failure {
                 Self::new(Exit::DiskFull, format!("could not {verb} {shown}: {error}"))
                     .help("free some space, or choose another directory with --dir")
             }
-            io::ErrorKind::FileTooLarge => Self::new(Exit::DiskFull, format!("could not {verb} {shown}: {error}: the file size limit")).help(
-                "raise the limit (ulimit -f), or choose a directory whose file system takes files of that size with --dir",
-            ),
+            io::ErrorKind::FileTooLarge => Self::new(Exit::DiskFull, format!("could not {verb} {shown}: {error}: the file size limit"))
+                .help("raise the limit (ulimit -f), or choose a directory whose file system takes files of that size with --dir"),
             io::ErrorKind::PermissionDenied
             | io::ErrorKind::ReadOnlyFilesystem
             | io::ErrorKind::NotADirectory

@@ -130,12 +130,7 @@ pub(crate) struct Lease {
 impl Pool {
     /// At most `most` connections at a time.
     pub(crate) fn new(connector: Connector, most: usize) -> Self {
-        Self {
-            connector,
-            kept: Arc::default(),
-            permits: Arc::new(Semaphore::new(most.max(1))),
-            buffers: Buffers::default(),
-        }
+        Self { connector, kept: Arc::default(), permits: Arc::new(Semaphore::new(most.max(1))), buffers: Buffers::default() }
     }
 
     pub(crate) fn connector(&self) -> &Connector {

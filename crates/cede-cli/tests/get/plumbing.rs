@@ -69,15 +69,48 @@ fn a_pipe_whose_reader_has_gone() {
 fn a_standard_output_that_takes_nothing_is_no_place_for_a_file() {
     let (server, place) = (Server::http(), Place::new("pipe-none"));
     let run = |end: &str| {
-        let script = format!("exec \"$0\" get -o - \"$1\" {end}");
+        let script = format!("exec \"$0\" get \"$1\" {end}");
         let mut command = std::process::Command::new("sh");
         by_itself(&mut command).args(["-c", &script, env!("CARGO_BIN_EXE_cede"), &server.url("/data/9/f")]).current_dir(place.path());
         Ran::of(command.output().unwrap())
     };
-    run(">/dev/null").expect(0, &[]);
-    // As other programs give it to their children. (One that is closed looks the same from inside, because something has to be in its place.)
-    run("1<>/dev/null").expect(0, &[]);
-    run(">/dev/full").expect(3, &["could not write to standard output: No space left"]);
+    run("-o - >/dev/null").expect(0, &[]);
+    // As other programs give it to their children.
+    run("-o - 1<>/dev/null").expect(0, &[]);
+    run("-o - >&-").expect(3, &["--output - writes to standard output, but that is closed"]);
+    // Where nothing has to go there, it does not matter.
+    run("-o f >&-").expect(0, &["saved f"]);
+    run("-o - >/dev/full").expect(3, &["could not write to standard output: No space left"]);
+}
+
+#[test]
+fn a_product_that_nobody_gets_is_a_failure() {
+    let (server, place) = (Server::http(), Place::new("out-none"));
+    place.write("f", "hello world");
+    let url = server.url("/data/9/g");
+    let run = |what: &str, end: &str| {
+        let mut command = std::process::Command::new("sh");
+        let script = format!("exec \"$0\" {what} {end}");
+        by_itself(&mut command).args(["-c", &script, env!("CARGO_BIN_EXE_cede")]).current_dir(place.path());
+        Ran::of(command.output().unwrap())
+    };
+    for what in [
+        "sum f",
+        "verify f",
+        &format!("probe {url}"),
+        &format!("get -f --json {url}"),
+        "completions bash",
+        "man",
+        &format!("get -f --dry-run {url}"),
+    ] {
+        run(what, ">/dev/null").expect(0, &[]);
+        run(what, "1<>/dev/null").expect(0, &[]);
+        run(what, ">&-").expect(3, &["could not write to standard output: it is closed"]);
+        run(what, ">/dev/full").expect(3, &["could not write to standard output: No space left"]);
+    }
+    // Its own code is worth more.
+    assert_eq!(run("verify --sum md5:00000000000000000000000000000000 f", ">&-").code, Some(10));
+    assert_eq!(run("sum f missing", ">&-").code, Some(1));
 }
 
 #[test]

@@ -67,7 +67,8 @@ impl Record {
         let mut lines = rest.strip_prefix(MAGIC)?.strip_prefix('\n')?.lines();
         let mut field = |name: &str| lines.next()?.strip_prefix(name)?.strip_prefix('=');
         let mut numbers = field("dir")?.split(' ');
-        let dir = Birth { device: numbers.next()?.parse().ok()?, inode: numbers.next()?.parse().ok()?, nanos: numbers.next()?.parse().ok()? };
+        let dir =
+            Birth { device: numbers.next()?.parse().ok()?, inode: numbers.next()?.parse().ok()?, nanos: numbers.next()?.parse().ok()? };
         let mut word = |name: &str| percent_decode_str(field(name)?).decode_utf8().ok().map(|text| text.into_owned());
         let (url, sum, remark) = (word("url")?, word("sum")?, word("remark")?);
         Some(Self { dir, url, sum: (!sum.is_empty()).then_some(sum), remark })

@@ -117,8 +117,7 @@ pub(super) async fn run(shared: Arc<Shared>, order: Order, store: Store, watch: 
     }
     let id = known.map(|journal| journal.remote);
     let flying = BTreeMap::new();
-    let mut run =
-        Run { client, from, parts, part, kept, id, watch, have: 0, before: 0, begun: false, flying, beginning: None, unheard: 0 };
+    let mut run = Run { client, from, parts, part, kept, id, watch, have: 0, before: 0, begun: false, flying, beginning: None, unheard: 0 };
     let mut asks = JoinSet::new();
     let end = run.drive(stop, &mut asks).await;
     // Nothing more is sent from here on.
@@ -132,7 +131,9 @@ pub(super) async fn run(shared: Arc<Shared>, order: Order, store: Store, watch: 
 /// What is said about parts that could not be taken back.
 fn orphan(id: &str, why: &str) -> String {
     let id = printable(id);
-    format!("the store may still have parts of the upload {id}, because it could not be told to forget it ({why}); they take room until somebody does")
+    format!(
+        "the store may still have parts of the upload {id}, because it could not be told to forget it ({why}); they take room until somebody does"
+    )
 }
 
 impl Run {
@@ -194,7 +195,9 @@ impl Run {
         let mut said = self.empty_ones();
         match self.id.take() {
             _ if has_more && is_stopped => said.push("the same command goes on with it".to_owned()),
-            _ if has_more && exit == Exit::Changed => said.push("until then, the parts of the earlier version stay at the store".to_owned()),
+            _ if has_more && exit == Exit::Changed => {
+                said.push("until then, the parts of the earlier version stay at the store".to_owned())
+            }
             _ if has_more => said.push("the parts that have arrived are kept at the store; the same command goes on with them".to_owned()),
             Some(id) => {
                 let limit = if is_stopped { GOODBYE } else { FAREWELL };
