@@ -19,6 +19,7 @@ mod cli;
 mod closed;
 mod config;
 mod demo;
+mod device;
 mod get;
 mod interrupt;
 mod jobs;

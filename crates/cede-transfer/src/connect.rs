@@ -85,7 +85,7 @@ impl Connector {
         let config = if secure { Some(self.roots.config().await.map_err(Setback::fatal)?) } else { None };
         let proxy = self.proxies.of(url);
         let first = proxy.map_or(url, |proxy| &proxy.url);
-        let addresses = resolve(first).await?;
+        let addresses = resolve(first).await.map_err(|setback| if proxy.is_some() { setback.about_the_proxy() } else { setback })?;
         let mut stream = race::connect(addresses).await.map_err(|error| {
             let what = format!("could not connect to {}{}: {error}", if proxy.is_some() { "the proxy " } else { "" }, authority(first));
             let failure = Failure::new(Exit::Network, what).help("check the host and port, and that the server runs");

@@ -95,7 +95,12 @@ pub(crate) fn open(
     disk: &Arc<dyn Disk>,
 ) -> Result<Opened, Failure> {
     if !dir.as_os_str().is_empty() {
-        fs::create_dir_all(dir).map_err(|error| Failure::of_file("create the directory", dir, &error))?;
+        fs::create_dir_all(dir).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => {
+                Failure::new(Exit::Files, format!("{} is not a directory", shown(dir))).help("choose another with --dir")
+            }
+            _ => Failure::of_file("create the directory", dir, &error),
+        })?;
     }
     let names = std::iter::once(name.to_owned()).chain(NUMBERS.filter(|_| if_exists == IfExists::Rename).map(|n| name::numbered(name, n)));
     for name in names {
@@ -113,6 +118,7 @@ pub(crate) fn open(
             (Some(_), IfExists::Rename) => continue,
             (Some(found), IfExists::Overwrite) if found.is_file() || found.is_symlink() => true,
             (Some(_), IfExists::Overwrite) => return Err(not_a_file(&target)),
+            (Some(found), IfExists::Error) if found.is_dir() => return Err(not_a_file(&target)),
             (Some(_), IfExists::Error) => return Err(exists(&target)),
             (Some(_), IfExists::Skip) if mark::is_set_at(&target) => return Err(unfinished(&target)),
             (Some(_), IfExists::Skip) => {
@@ -421,7 +427,8 @@ pub(crate) fn open_existing(path: &Path) -> Result<File, Failure> {
     // NONBLOCK as above; for a file it changes nothing.
     let file = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path).map_err(could_not_read)?;
     if !file.metadata().map_err(could_not_read)?.is_file() {
-        return Err(not_a_file(path));
+        let what = if path.is_dir() { "is a directory" } else { "is not a file" };
+        return Err(Failure::new(Exit::Files, format!("{} {what}", shown(path))));
     }
     Ok(file)
 }
@@ -462,6 +469,10 @@ fn unfinished(target: &Path) -> Failure {
 }
 
 fn not_a_file(target: &Path) -> Failure {
+    if target.is_dir() {
+        let failure = Failure::new(Exit::Files, format!("{} is a directory", shown(target)));
+        return failure.help(format!("--dir {} puts the file into it; or choose another name with --output", shown(target)));
+    }
     Failure::new(Exit::Files, format!("{} exists and is not a file", shown(target))).help("choose another name")
 }
 

@@ -293,7 +293,8 @@ fn finish(
 /// What came out of the archive, and how that was checked.
 fn said(complete: &Complete, extracted: Extracted) -> String {
     let check = if complete.remark.is_empty() { String::new() } else { format!("{}; ", complete.remark) };
-    format!("{check}{} files ({}) unpacked", extracted.files, units::bytes(extracted.bytes))
+    let files = if extracted.files == 1 { "1 file".to_owned() } else { format!("{} files", extracted.files) };
+    format!("{check}{files} ({}) unpacked", units::bytes(extracted.bytes))
 }
 
 impl Hidden {

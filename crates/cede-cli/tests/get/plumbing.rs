@@ -56,6 +56,34 @@ fn a_pipe_gets_everything_in_order() {
 }
 
 #[test]
+fn what_is_no_file_takes_the_bytes_in_order() {
+    let place = Place::new("device");
+    let origin = Origin::start(limited(), vec![Fault::Close(1_000_000)]);
+    let url = origin.url("/file");
+    place.get(&["-o", "/dev/null", "--retry", "3", &url]).expect(0, &["saved file  2.9 MiB"]);
+    place.get(&["-o", "/dev/full", &url]).expect(3, &["could not pass on what has come: No space left"]);
+    let pipe = place.path().join("pipe");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+    let reader = std::thread::spawn(move || std::fs::read(pipe).unwrap());
+    place.get(&["-o", "pipe", "--min-split", "64k", &url]).expect(0, &["saved file"]);
+    assert!(reader.join().unwrap() == origin.content(0));
+    assert_eq!(place.names(), ["pipe"]);
+}
+
+#[test]
+fn a_directory_is_no_name_for_a_file() {
+    let (server, place) = (Server::http(), Place::new("is-directory"));
+    std::fs::create_dir(place.path().join("d")).unwrap();
+    let url = server.url("/data/9/f");
+    for force in [&[][..], &["-f"]] {
+        place.get(&[force, &["-o", "d", &url]].concat()).expect(3, &["d is a directory", "--dir d puts the file into it"]);
+    }
+    place.get(&["-d", "d", &url]).expect(0, &["saved f"]);
+    place.get(&["-d", "d/f", &url]).expect(3, &["d/f is not a directory", "--dir"]);
+    assert_eq!(place.names(), ["d"]);
+}
+
+#[test]
 fn a_pipe_whose_reader_has_gone() {
     let (origin, place) = (Origin::start(limited(), vec![]), Place::new("pipe-closed"));
     let mut child = place.command(&["get", "-o", "-", &origin.url("/file")]).spawn().unwrap();
@@ -193,6 +221,10 @@ fn a_proxy_is_asked_in_place_of_the_host() {
     get("http_proxy", "http://nowhere.invalid/f").expect(0, &["saved f"]);
     assert_eq!(proxy.asked()[0].line, "GET http://nowhere.invalid/f HTTP/1.1");
     place.get(&["-f", "--proxy", &proxy.url(""), "http://nowhere.invalid/f"]).expect(0, &[]);
+    // One that cannot be found is not taken for the host.
+    place
+        .get(&["--proxy", "http://no-proxy.invalid:80", "http://127.0.0.1:1/f"])
+        .expect(19, &["the proxy: could not resolve", "no-proxy.invalid"]);
     // It cannot make tunnels, and says so.
     get("https_proxy", "https://nowhere.invalid/f").expect(5, &["nowhere.invalid"]);
 }

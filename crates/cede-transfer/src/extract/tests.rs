@@ -225,8 +225,8 @@ impl Killed {
     }
 
     fn publish(self) -> Self {
-        let remark = self.hidden.publish(&self.root.join("out"), "1 files (1 B) unpacked".to_owned(), &Wanted::of(&job(&self.root)));
-        assert_eq!(remark.unwrap(), "1 files (1 B) unpacked");
+        let remark = self.hidden.publish(&self.root.join("out"), "1 file (1 B) unpacked".to_owned(), &Wanted::of(&job(&self.root)));
+        assert_eq!(remark.unwrap(), "1 file (1 B) unpacked");
         self
     }
 
@@ -266,7 +266,7 @@ fn a_run_that_was_killed_after_the_rename_is_done_by_the_next_without_a_request(
         let job = job(&killed.root);
         let (root, end) = killed.again(job);
         let complete = end.unwrap();
-        assert!(complete.kept && complete.remark.contains("1 files (1 B) unpacked, by an earlier run"), "{complete:?}");
+        assert!(complete.kept && complete.remark.contains("1 file (1 B) unpacked, by an earlier run"), "{complete:?}");
         assert_eq!(names(&root), ["out"]);
         assert_eq!(std::fs::read(root.join("out/x")).unwrap(), b"x");
     }
