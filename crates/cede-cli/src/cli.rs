@@ -1,6 +1,7 @@
 //! The command line, as `--help` shows it. What the options mean together is decided in [`plan`](crate::plan).
 
 mod check;
+pub(crate) mod habits;
 mod put;
 mod serve;
 

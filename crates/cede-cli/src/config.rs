@@ -22,6 +22,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::cli::habits;
+
 /// Under `--help`.
 pub(crate) const HELP: &str = "\
 Each flag can also be set in the configuration file and by a variable: --limit-rate by 'limit-rate = \"2M\"' there, and by
@@ -83,7 +85,10 @@ pub(crate) fn matches(command: Command, line: &[OsString], environment: &dyn Fn(
         // Perhaps only together with a variable, or without the file.
         Err(mistake) => match bare(command.clone()).try_get_matches_from(line) {
             Ok(given) => (given, false),
-            Err(_) => mistake.exit(),
+            Err(_) => match line.get(1).and_then(|name| habits::explained(&mistake, name.to_str()?)) {
+                Some(told) => return Err(told),
+                None => mistake.exit(),
+            },
         },
     };
     let Some((name, given_to_it)) = given.subcommand() else { return Ok(given) };

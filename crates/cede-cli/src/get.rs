@@ -10,13 +10,14 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use cede::sync::{Mutex, mpsc};
-use cede_transfer::engine::{Cause, Engine, Job, Stop, Unfinished, Watch};
+use cede_transfer::engine::{Cause, Engine, Job, Output, Stop, Unfinished, Watch};
 use cede_transfer::extract::Limits;
 use cede_transfer::queue::Queue;
 use cede_transfer::{Exit, Failure, printable, units};
 use url::Url;
 
 use crate::cli::{GetArgs, ShowArgs};
+use crate::closed::is_stdout_closed;
 use crate::jobs::List;
 use crate::plan::{Defaults, Plan, keep_cookies};
 use crate::progress::events::{self, News};
@@ -146,6 +147,10 @@ impl Watch for Row {
 pub(crate) fn run(args: &GetArgs) -> Exit {
     match Plan::new(args) {
         Ok(plan) if args.dry_run => rehearse::get(plan),
+        Ok(plan) if plan.defaults.output == Output::Stdout && is_stdout_closed() => {
+            say("error: --output - writes to standard output, but that is closed");
+            Exit::Files
+        }
         Ok(plan) => {
             let cookies = plan.settings.cookies.clone();
             keep_cookies(&cookies, &args.network, run_plan(plan, &args.show, args.tui))
@@ -283,7 +288,7 @@ impl Run {
                 },
             };
             exit = both(exit, Some(code));
-            // It has settled (S2 of `steer`).
+            // It has settled (H2 of `steer`).
             self.crew.restore(index);
         }
         exit

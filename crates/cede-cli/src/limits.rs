@@ -3,6 +3,8 @@
 //! The usual limit is 1,024, kept low for programs that use `select`; this one does not, so it raises the limit as far as the system allows without asking.
 //! What is left then is a fact to live with: fewer transfers run at a time, instead of many that fail with "too many open files".
 
+use std::sync::Arc;
+
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// What the process needs for itself: standard streams, epoll, signal pipe, the certificate store while it is read.
@@ -27,6 +29,13 @@ const MOST: usize = 512;
 pub(crate) fn raise_open_files() {
     let limit = getrlimit(Resource::Nofile);
     let _: Result<(), _> = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
+/// From now on a file that may be no larger (`ulimit -f`) is an error of the write, as a full disk is, and not the end of the process: whoever handles the signal
+/// that the system sends goes on with `EFBIG`. Where that is impossible, the signal keeps its usual effect.
+pub(crate) fn outlive_file_size_limit() {
+    // What the flag says is of no interest: each write that failed says so itself.
+    drop(signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default()));
 }
 
 /// How many transfers may run at a time without running out.

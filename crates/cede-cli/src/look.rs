@@ -15,7 +15,7 @@ mod screen;
 mod view;
 
 use std::fs;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -90,8 +90,7 @@ fn list() -> Exit {
 fn told(answer: Result<String, String>) -> Exit {
     match answer {
         Ok(text) => {
-            // A reader that has seen enough is no failure.
-            let _closed = io::stdout().write_all(text.as_bytes());
+            crate::out::print(text);
             Exit::Done
         }
         Err(message) => failed(&message),

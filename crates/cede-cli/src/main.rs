@@ -12,12 +12,14 @@
 //! ```
 //! `plan`, `jobs` and the board decide without doing anything, so they are tested without a network.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod adopt;
 mod cli;
+mod closed;
 mod config;
 mod demo;
+mod device;
 mod get;
 mod interrupt;
 mod jobs;
@@ -25,6 +27,7 @@ mod keys;
 mod limits;
 mod look;
 mod manual;
+mod out;
 mod plan;
 mod probe;
 mod progress;
@@ -52,7 +55,8 @@ fn main() -> ExitCode {
         }
     };
     limits::raise_open_files();
-    match cli.command {
+    limits::outlive_file_size_limit();
+    let exit = match cli.command {
         cli::Command::Get(args) => get::run(&args),
         cli::Command::Put(args) => put::run(&args),
         cli::Command::Resume(args) => resume::run(&args),
@@ -68,6 +72,6 @@ fn main() -> ExitCode {
         cli::Command::Trace(args) => look::trace(&args),
         cli::Command::Man(args) => manual::man(&args),
         cli::Command::Completions(args) => manual::completions(&args),
-    }
-    .into()
+    };
+    out::settle(exit).into()
 }

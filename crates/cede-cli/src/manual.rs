@@ -1,6 +1,6 @@
 //! `cede man` and `cede completions`: both are made from the command line's own description, so that they say what `--help` says.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 use cede_transfer::{Exit, printable};
@@ -9,6 +9,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 
 use crate::cli::{Cli, CompletionsArgs, ManArgs};
+use crate::out::print;
 use crate::progress::lines::say;
 
 /// Runs `cede man`.
@@ -23,8 +24,7 @@ pub(crate) fn man(args: &ManArgs) -> Exit {
             Err(error) => failed(&printable(&dir.to_string_lossy()), &error),
         },
         None => {
-            // A reader that has seen enough is no failure.
-            let _closed: io::Result<()> = pages.iter().try_for_each(|(_, page)| io::stdout().write_all(page));
+            pages.iter().for_each(|(_, page)| print(page));
             Exit::Done
         }
     }
@@ -32,8 +32,7 @@ pub(crate) fn man(args: &ManArgs) -> Exit {
 
 /// Runs `cede completions`.
 pub(crate) fn completions(args: &CompletionsArgs) -> Exit {
-    // A reader that has seen enough is no failure.
-    let _closed: io::Result<()> = io::stdout().write_all(&script(args.shell));
+    print(script(args.shell));
     Exit::Done
 }
 

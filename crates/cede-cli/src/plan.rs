@@ -18,9 +18,9 @@ use hyper::header::{COOKIE, HeaderName, HeaderValue, USER_AGENT};
 use url::Url;
 
 use crate::cli::{GetArgs, IfExists, NameFrom, NetworkArgs, SumArg};
-use crate::limits;
 use crate::progress::lines::say;
 use crate::repair::is_manifest;
+use crate::{device, limits};
 
 /// Everything that `get` will do.
 #[derive(Debug)]
@@ -251,6 +251,9 @@ fn output(args: &GetArgs) -> Result<Output, String> {
         (Some(name), false) => name.to_str().ok_or("--output must be UTF-8")?.to_owned(),
         _ => return Err(format!("--output {} names no file; use --dir for a directory", printable(&output.to_string_lossy()))),
     };
+    if device::is_one(&path) {
+        return Ok(Output::Pipe(device::pipe(path)));
+    }
     Ok(Output::Named { dir: path.parent().map(Path::to_owned).unwrap_or_default(), name })
 }
 
@@ -276,8 +279,9 @@ pub(crate) fn parse(text: &str) -> Result<Url, String> {
         return Err(format!("{shown}: only http and https URLs can be downloaded{hint}"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        let host = url.host_str().unwrap_or_default();
-        return Err(format!("https://…@{host}: user names and passwords in URLs are not supported; use --user"));
+        // They are not to be shown.
+        let (scheme, rest) = (url.scheme(), &url[url::Position::BeforeHost..url::Position::AfterPath]);
+        return Err(format!("{scheme}://…@{rest}: user names and passwords in URLs are not supported; use --user"));
     }
     Ok(url)
 }

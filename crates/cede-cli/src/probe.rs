@@ -1,11 +1,10 @@
 //! `cede probe`: what a server says about a file.
 
-use std::io::Write;
-
 use cede_transfer::engine::Engine;
 use cede_transfer::{Exit, printable};
 
 use crate::cli::ProbeArgs;
+use crate::out;
 use crate::plan::{keep_cookies, parse, settings};
 use crate::progress::lines::say;
 
@@ -42,10 +41,9 @@ pub(crate) fn run(args: &ProbeArgs) -> Exit {
 
 /// Facts below what they are about.
 pub(crate) fn print(about: &str, facts: impl IntoIterator<Item = (&'static str, String)>) {
-    let mut out = std::io::stdout().lock();
-    // Nobody can be told that standard output is closed.
-    drop(writeln!(out, "{}", printable(about)));
+    let mut text = format!("{}\n", printable(about));
     for (name, value) in facts {
-        drop(writeln!(out, "  {:<12} {}", format!("{name}:"), printable(&value)));
+        text.push_str(&format!("  {:<12} {}\n", format!("{name}:"), printable(&value)));
     }
+    out::print(text);
 }

@@ -109,7 +109,11 @@ impl Run {
         let url = order.url.clone();
         let row = Arc::new(Row::new(self.board.clone(), index));
         let (phase, exit) = match self.engine.upload(order, Arc::clone(&row) as _, self.stop.clone()).await {
-            Ok(stored) => (Phase::Saved(remark(&stored, &url)), Exit::Done),
+            Ok(stored) => {
+                let mut notes = row.take_notes();
+                notes.insert(0, remark(&stored, &url));
+                (Phase::Saved(notes.join("; ")), Exit::Done)
+            }
             Err(unfinished) => {
                 let stopped = matches!(unfinished.cause, Cause::Stopped(_));
                 let (told, exit) = unfinished.told(&url);

@@ -28,8 +28,7 @@ impl Log for ToStandardError {
 /// Runs the command.
 pub(crate) fn run(args: &ServeArgs) -> Exit {
     if args.fault.as_deref() == Some("help") {
-        // Nobody can be told that standard output is closed.
-        drop(writeln!(std::io::stdout(), "{}", fault::HELP));
+        crate::out::print(format!("{}\n", fault::HELP));
         return Exit::Done;
     }
     let settings = match settings(args) {
@@ -88,10 +87,13 @@ async fn serve(settings: Settings, mut stop: Stop) -> Exit {
     let server = match Server::bind(settings) {
         Ok(server) => server,
         Err(error) => {
-            say(&format!(
-                "error: {}\n  help: --bind ADDRESS:PORT chooses another place; port 0 takes any that is free",
-                printable(&error.to_string())
-            ));
+            let told = printable(&error.to_string());
+            let help = if told.starts_with("cannot listen") {
+                "--bind ADDRESS:PORT chooses another place; port 0 takes any that is free"
+            } else {
+                "name a directory that is there and can be read"
+            };
+            say(&format!("error: {told}\n  help: {help}"));
             return Exit::Files;
         }
     };

@@ -1,7 +1,7 @@
 //! `cede sum`: checksums, and with `--pieces` the list beside each file by which it can be mended.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use cede_transfer::manifest::{self, Manifest, Pieces};
@@ -10,6 +10,7 @@ use cede_transfer::{Exit, Failure, printable};
 use url::Url;
 
 use crate::cli::SumArgs;
+use crate::out::print;
 use crate::plan::parse;
 use crate::progress::lines::say;
 
@@ -48,7 +49,7 @@ pub(crate) fn run(args: &SumArgs) -> Exit {
             let shown = printable(&path.to_string_lossy());
             codes.push(match job.await.unwrap_or_else(|error| Err(Failure::new(Exit::Failed, error.to_string()))) {
                 Ok((sum, list)) => {
-                    drop(writeln!(io::stdout().lock(), "{sum}  {shown}"));
+                    print(format!("{sum}  {shown}\n"));
                     if let Some(list) = list {
                         say(&format!("wrote {}", printable(&list.to_string_lossy())));
                     }

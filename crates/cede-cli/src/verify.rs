@@ -1,6 +1,5 @@
 //! `cede verify`: files against checksums, or just the checksums.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,6 +8,7 @@ use cede_transfer::sum::{Algorithm, Sum};
 use cede_transfer::{Exit, Failure, printable, sum_of};
 
 use crate::cli::VerifyArgs;
+use crate::out::print;
 use crate::progress::lines::say;
 use crate::repair::manifest_for;
 
@@ -79,7 +79,7 @@ fn against_manifest(manifest: &Path, files: &[PathBuf]) -> Exit {
         let path = printable(&file.to_string_lossy());
         match one(file) {
             Ok(damage) if damage.is_none() => {
-                drop(writeln!(std::io::stdout().lock(), "right {path} ({} pieces)", damage.pieces));
+                print(format!("right {path} ({} pieces)\n", damage.pieces));
                 Exit::Done
             }
             Ok(damage) => {
@@ -123,11 +123,11 @@ fn tell(case: &Case, result: Result<Sum, Failure>) -> Exit {
             Exit::Checksum
         }
         (Ok(sum), Some(_)) => {
-            drop(writeln!(std::io::stdout().lock(), "right {path} ({})", sum.algorithm.title()));
+            print(format!("right {path} ({})\n", sum.algorithm.title()));
             Exit::Done
         }
         (Ok(sum), None) => {
-            drop(writeln!(std::io::stdout().lock(), "{sum}  {path}"));
+            print(format!("{sum}  {path}\n"));
             Exit::Done
         }
     }

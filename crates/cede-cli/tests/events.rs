@@ -149,7 +149,7 @@ fn archives_are_unpacked_when_they_are_right() {
     let url = pair.server.url("/a.tar");
     let (code, events, err) = run(&pair, &["get", "--json", "--extract", "out", "--sum", &sum, &url]);
     assert_eq!((code, err.as_str()), (0, ""));
-    assert!(find(&events, "done")["remark"].as_str().unwrap().contains("1 files (1.9 MiB) unpacked into out"), "{events:?}");
+    assert!(find(&events, "done")["remark"].as_str().unwrap().contains("1 file (1.9 MiB) unpacked into out"), "{events:?}");
     assert!(std::fs::read(pair.dir.join("out/d/x")).unwrap() == content());
     let names = || {
         let mut names: Vec<_> = std::fs::read_dir(&pair.dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();

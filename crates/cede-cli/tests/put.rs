@@ -224,3 +224,19 @@ fn cede_resume_goes_on_with_uploads() {
     expect(&command(&pair.dir, &["resume"]).output().unwrap(), 0, &["saved file", "1.0 MiB were there"]);
     assert!(pair.stored("file") == bytes && pair.unfinished() == 0);
 }
+
+#[test]
+fn an_upload_that_cannot_be_written_down_is_taken_back() {
+    let (pair, stand) = (Pair::start("put-no-journal", &[]), store::Stand::start(vec![]));
+    pair.write("file", &content(3_000_000, 1));
+    let endpoint = format!("http://{}", stand.address);
+    // The journal may be no longer than nothing.
+    let script = "ulimit -f 0 && exec \"$0\" put -q --s3-endpoint \"$1\" file s3://bucket/file";
+    let mut limited = Command::new("sh");
+    limited.args(["-c", script, env!("CARGO_BIN_EXE_cede"), &endpoint]).current_dir(&pair.dir);
+    limited.env("HOME", &pair.dir).env("CEDE_CONFIG", "/dev/null").env_remove("XDG_STATE_HOME").env_remove("CEDE_UPLOADS");
+    limited.env("AWS_ACCESS_KEY_ID", "key").env("AWS_SECRET_ACCESS_KEY", store::SECRET).env_remove("AWS_SESSION_TOKEN");
+    expect(&limited.output().unwrap(), 3, &["could not write the journal"]);
+    assert_eq!((stand.asked("begin"), stand.asked("part"), stand.asked("abort"), stand.left()), (1, 0, 1, 0));
+    assert_eq!(pair.unfinished(), 0);
+}

@@ -24,11 +24,17 @@ use crate::straight::Straight;
 /// A body from this size on is read without hyper.
 const STRAIGHT: u64 = 256 * 1024;
 
-/// What is still to come of an answer.
+/// What is still to come of an answer, as hyper reads it.
 #[derive(Debug)]
 pub(crate) struct Body {
     incoming: Incoming,
     lease: Lease,
+}
+
+/// The same, chunk by chunk, and perhaps past hyper. It is no body for hyper's world any more: whoever collected that would miss what comes past it.
+#[derive(Debug)]
+pub(crate) struct Chunks {
+    body: Body,
     /// What hyper had read when the rest was taken from it.
     ahead: VecDeque<Bytes>,
     straight: Option<Straight>,
@@ -49,35 +55,51 @@ impl Body {
     /// Takes an answer apart.
     pub(crate) fn of(response: Response<Incoming>, lease: Lease) -> (Parts, Self) {
         let (head, incoming) = response.into_parts();
-        (head, Self { incoming, lease, ahead: VecDeque::new(), straight: None, surplus: false, broken: None })
+        (head, Self { incoming, lease })
+    }
+
+    /// To be read by chunks.
+    pub(crate) fn into_chunks(self) -> Chunks {
+        Chunks { body: self, ahead: VecDeque::new(), straight: None, surplus: false, broken: None }
     }
 
     pub(crate) fn is_http2(&self) -> bool {
         self.lease.is_http2()
     }
 
+    /// The body was read to its end: its connection can carry another.
+    pub(crate) fn give_back(self, pool: &Pool) {
+        pool.give_back(self.lease);
+    }
+}
+
+impl Chunks {
+    pub(crate) fn is_http2(&self) -> bool {
+        self.body.is_http2()
+    }
+
     /// How silent the line is.
     pub(crate) fn meter(&self) -> Arc<Meter> {
-        Arc::clone(self.lease.meter())
+        Arc::clone(self.body.lease.meter())
     }
 
     /// For how long the line was starved, and for how long nothing came, since this was asked last.
     pub(crate) fn take_waits(&self) -> (Duration, Duration) {
-        self.lease.take_waits()
+        self.body.lease.take_waits()
     }
 
     /// Reads the rest without hyper, where that is worth it and nothing but the bytes themselves is to come.
     pub(crate) fn go_straight(&mut self, version: Version, headers: &HeaderMap, pool: &Pool) {
         let stays = headers.get_all(header::CONNECTION).iter().all(|value| value.as_bytes().eq_ignore_ascii_case(b"keep-alive"));
         let is_plain = version == Version::HTTP_11 && stays && !headers.contains_key(header::TRANSFER_ENCODING);
-        let is_large = self.incoming.size_hint().exact().is_some_and(|size| size >= STRAIGHT);
+        let is_large = self.body.incoming.size_hint().exact().is_some_and(|size| size >= STRAIGHT);
         if !is_plain || !is_large || self.straight.is_some() {
             return;
         }
         // What was handed over already; without the connection, no more is.
         let mut cx = Context::from_waker(std::task::Waker::noop());
         loop {
-            match Pin::new(&mut self.incoming).poll_frame(&mut cx) {
+            match Pin::new(&mut self.body.incoming).poll_frame(&mut cx) {
                 Poll::Ready(Some(Ok(frame))) => self.ahead.extend(frame.into_data()),
                 Poll::Ready(Some(Err(error))) => {
                     self.broken = Some(error);
@@ -87,8 +109,8 @@ impl Body {
                 Poll::Pending => break,
             }
         }
-        let Some(rest) = self.incoming.size_hint().exact() else { return };
-        let Some((wire, mut read)) = self.lease.take_wire() else { return };
+        let Some(rest) = self.body.incoming.size_hint().exact() else { return };
+        let Some((wire, mut read)) = self.body.lease.take_wire() else { return };
         self.surplus = read.len() as u64 > rest;
         read.truncate(usize::try_from(rest).unwrap_or(usize::MAX));
         self.straight = Some(Straight::new(wire, rest - read.len() as u64, pool.buffers()));
@@ -124,24 +146,24 @@ impl Body {
             let chunk = ready!(straight.poll_chunk(cx));
             return Poll::Ready(chunk.map(|chunk| chunk.map(Frame::data).map_err(Break::Io)));
         }
-        Pin::new(self).poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(Break::Http)))
+        Pin::new(&mut self.body).poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(Break::Http)))
     }
 
     /// Whether nothing more is to come.
     pub(crate) fn is_at_end(&self) -> bool {
         match &self.straight {
             Some(straight) => self.ahead.is_empty() && straight.is_at_end(),
-            None => self.incoming.is_end_stream(),
+            None => self.body.incoming.is_end_stream(),
         }
     }
 
     /// The body was read to its end: its connection can carry another.
     pub(crate) async fn give_back(self, pool: &Pool) {
-        let Self { mut lease, straight, surplus, .. } = self;
+        let Self { mut body, straight, surplus, .. } = self;
         if let Some(straight) = straight.filter(|_| !surplus) {
-            lease.put_wire(straight.into_wire()).await;
+            body.lease.put_wire(straight.into_wire()).await;
         }
-        pool.give_back(lease);
+        body.give_back(pool);
     }
 }
 

@@ -28,12 +28,12 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Setback, printable};
 use gulp::Gulping;
 pub use proxy::Proxies;
-use trust::Trust;
+use trust::Roots;
 
 /// Makes connections; clones share what they have learned about certificates.
 #[derive(Clone, Debug)]
 pub(crate) struct Connector {
-    trust: Arc<Trust>,
+    roots: Arc<Roots>,
     proxies: Arc<Proxies>,
     limit: Duration,
 }
@@ -61,7 +61,7 @@ const RECORD: usize = 16 * 1024;
 impl Connector {
     /// With `cacert`, only the certificates in that file are trusted. HTTP/2 is offered with `http2`.
     pub(crate) fn new(limit: Duration, cacert: Option<PathBuf>, proxies: Proxies, http2: bool) -> Self {
-        Self { trust: Arc::new(Trust::new(cacert, http2)), proxies: Arc::new(proxies), limit }
+        Self { roots: Arc::new(Roots::new(cacert, http2)), proxies: Arc::new(proxies), limit }
     }
 
     /// The proxy that is to be asked for an `http` URL, instead of its host.
@@ -82,10 +82,10 @@ impl Connector {
     async fn connect_without_limit(&self, url: &Url) -> Result<Connection, Setback> {
         let secure = url.scheme() == "https";
         // Before the connection, so that a bad --cacert is told without one.
-        let config = if secure { Some(self.trust.config().await.map_err(Setback::fatal)?) } else { None };
+        let config = if secure { Some(self.roots.config().await.map_err(Setback::fatal)?) } else { None };
         let proxy = self.proxies.of(url);
         let first = proxy.map_or(url, |proxy| &proxy.url);
-        let addresses = resolve(first).await?;
+        let addresses = resolve(first).await.map_err(|setback| if proxy.is_some() { setback.about_the_proxy() } else { setback })?;
         let mut stream = race::connect(addresses).await.map_err(|error| {
             let what = format!("could not connect to {}{}: {error}", if proxy.is_some() { "the proxy " } else { "" }, authority(first));
             let failure = Failure::new(Exit::Network, what).help("check the host and port, and that the server runs");

@@ -5,13 +5,13 @@
 //! the queue grows, and more clerks come.
 //!
 //! Where the disk answers from memory, a file takes fifteen microseconds, less than any hand-over. Then whoever brings a file files it himself: see
-//! [`trust`](crate::trust).
+//! [`pace`](crate::pace).
 //!
 //! - K1: while an order is queued, there is a clerk that has not yet seen the queue empty: a clerk leaves under the same lock under which it saw that.
 //! - K2: a clerk that never runs, because its runtime ends, takes its place with it; the last one drops the orders, so that nobody waits for them.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -20,8 +20,8 @@ use cede::sync::oneshot;
 use crate::destination::{Claims, Whole, create_whole};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::pace::{Paces, device_of};
 use crate::sink::lock;
-use crate::trust::Trust;
 
 /// What a clerk takes at a time. Whoever waits for the first waits for the last.
 const BATCH: usize = 8;
@@ -36,7 +36,7 @@ pub(crate) struct Desk(Arc<Mutex<State>>);
 struct State {
     orders: VecDeque<Order>,
     clerks: usize,
-    trust: Trust,
+    paces: Paces,
 }
 
 /// A small file.
@@ -58,15 +58,24 @@ struct Clerk {
 }
 
 impl Desk {
+    /// Whether a question about a name in this directory is answered at once, so that the task that has it may ask by itself.
+    pub(crate) fn is_quick(&self, dir: &Path) -> bool {
+        lock(&self.0).paces.is_quick(dir)
+    }
+
     /// Creates a file whole, or gives the bytes back.
     ///
     /// # Cancel safety
     /// If the future is dropped, the file may still be created.
     pub(crate) async fn file(&self, dir: PathBuf, name: String, is_bare: bool, claims: Claims, bytes: Vec<u8>) -> Result<Whole, Failure> {
-        if lock(&self.0).trust.is_quick() {
+        let device = {
+            let state = lock(&self.0);
+            state.paces.device(&dir).filter(|_| state.paces.is_quick(&dir))
+        };
+        if let Some(device) = device {
             let start = Instant::now();
             let result = create_whole(&dir, &name, is_bare, &claims, bytes);
-            lock(&self.0).trust.learn(start.elapsed());
+            lock(&self.0).paces.learn(&dir, device, start.elapsed());
             return result;
         }
         let (told, answer) = oneshot::channel();
@@ -89,19 +98,27 @@ impl Clerk {
     fn work(mut self) {
         let mut done = Vec::with_capacity(BATCH);
         while let Some(orders) = self.take() {
-            let mut times = [Duration::ZERO; BATCH];
-            for (order, took) in orders.into_iter().zip(&mut times) {
+            let mut times = Vec::with_capacity(orders.len());
+            for order in orders {
                 let start = Instant::now();
                 done.push((order.told, create_whole(&order.dir, &order.name, order.is_bare, &order.claims, order.bytes)));
-                *took = start.elapsed();
+                times.push((order.dir, start.elapsed()));
             }
-            let mut state = lock(&self.desk.0);
-            times[..done.len()].iter().for_each(|took| state.trust.learn(*took));
-            drop(state);
+            self.learn(times);
             // Those who waited are woken together, after the work.
             for (told, result) in done.drain(..) {
                 // Nobody may be waiting any more.
                 drop(told.send(result));
+            }
+        }
+    }
+
+    /// Notes what files took, with the system being asked for the devices that are not known.
+    fn learn(&self, times: Vec<(PathBuf, Duration)>) {
+        for (dir, took) in times {
+            let known = lock(&self.desk.0).paces.device(&dir);
+            if let Some(device) = known.or_else(|| device_of(&dir)) {
+                lock(&self.desk.0).paces.learn(&dir, device, took);
             }
         }
     }

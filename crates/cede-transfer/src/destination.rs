@@ -95,7 +95,12 @@ pub(crate) fn open(
     disk: &Arc<dyn Disk>,
 ) -> Result<Opened, Failure> {
     if !dir.as_os_str().is_empty() {
-        fs::create_dir_all(dir).map_err(|error| Failure::of_file("create the directory", dir, &error))?;
+        fs::create_dir_all(dir).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => {
+                Failure::new(Exit::Files, format!("{} is not a directory", shown(dir))).help("choose another with --dir")
+            }
+            _ => Failure::of_file("create the directory", dir, &error),
+        })?;
     }
     let names = std::iter::once(name.to_owned()).chain(NUMBERS.filter(|_| if_exists == IfExists::Rename).map(|n| name::numbered(name, n)));
     for name in names {
@@ -113,6 +118,7 @@ pub(crate) fn open(
             (Some(_), IfExists::Rename) => continue,
             (Some(found), IfExists::Overwrite) if found.is_file() || found.is_symlink() => true,
             (Some(_), IfExists::Overwrite) => return Err(not_a_file(&target)),
+            (Some(found), IfExists::Error) if found.is_dir() => return Err(not_a_file(&target)),
             (Some(_), IfExists::Error) => return Err(exists(&target)),
             (Some(_), IfExists::Skip) if mark::is_set_at(&target) => return Err(unfinished(&target)),
             (Some(_), IfExists::Skip) => {
@@ -234,13 +240,39 @@ fn left_by_earlier_run(part: &Path, file: &File, earlier: Earlier<'_>) -> Option
     Some((journal, same_url.then_some(journal_file)))
 }
 
-/// Removes what a download that was passed on left under this name, unless another process is at it.
+/// Removes what a download that was passed on left under this name, unless another process is at it, or it is not ours (I4, I6).
 pub(crate) fn forget(dir: &Path, name: &str) {
     let part = dir.join(format!("{name}{}", name::SUFFIX));
-    let Ok(file) = OpenOptions::new().read(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(&part) else { return };
-    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let file = match OpenOptions::new().read(true).custom_flags(flags).open(&part) {
+        Ok(file) => file,
+        // It went first in an earlier try.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return forget_journal_if_it_is_one(&part),
+        Err(_) => return,
+    };
+    let is_held = flock(&file, FlockOperation::NonBlockingLockExclusive) == Err(rustix::io::Errno::WOULDBLOCK);
+    if !is_held && leads_to(&part, &file).unwrap_or(false) && is_ours(&part, &file) {
         forget_journal(&part);
         drop(fs::remove_file(part));
+    }
+}
+
+/// Whether an open `.part` is ours: by its mark, by a journal that names this very file, or because nothing could be marked here, and the name is one of ours alone.
+fn is_ours(part: &Path, file: &File) -> bool {
+    let is_named = || {
+        let journal = journal::read(&fs::read(journal_of(part)).ok()?)?;
+        let metadata = file.metadata().ok()?;
+        Some(journal.subject.file == (metadata.dev(), metadata.ino()))
+    };
+    file.metadata().is_ok_and(|metadata| metadata.is_file())
+        && (mark::is_set(file) || mark::is_impossible(file) || is_named().unwrap_or(false))
+}
+
+fn forget_journal_if_it_is_one(part: &Path) {
+    let is_one = fs::symlink_metadata(journal_of(part)).is_ok_and(|metadata| metadata.is_file())
+        && fs::read(journal_of(part)).is_ok_and(|bytes| journal::read(&bytes).is_some());
+    if is_one {
+        forget_journal(part);
     }
 }
 
@@ -395,7 +427,8 @@ pub(crate) fn open_existing(path: &Path) -> Result<File, Failure> {
     // NONBLOCK as above; for a file it changes nothing.
     let file = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path).map_err(could_not_read)?;
     if !file.metadata().map_err(could_not_read)?.is_file() {
-        return Err(not_a_file(path));
+        let what = if path.is_dir() { "is a directory" } else { "is not a file" };
+        return Err(Failure::new(Exit::Files, format!("{} {what}", shown(path))));
     }
     Ok(file)
 }
@@ -436,6 +469,10 @@ fn unfinished(target: &Path) -> Failure {
 }
 
 fn not_a_file(target: &Path) -> Failure {
+    if target.is_dir() {
+        let failure = Failure::new(Exit::Files, format!("{} is a directory", shown(target)));
+        return failure.help(format!("--dir {} puts the file into it; or choose another name with --output", shown(target)));
+    }
     Failure::new(Exit::Files, format!("{} exists and is not a file", shown(target))).help("choose another name")
 }
 

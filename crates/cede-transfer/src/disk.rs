@@ -10,6 +10,7 @@ use std::path::Path;
 
 use rustix::fs::{CWD, FallocateFlags, RenameFlags, StatFs, fallocate, fstatfs, renameat_with};
 use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 
 /// A disk. All of it blocks. What is not overridden is done as the system does it.
 pub trait Disk: fmt::Debug + Send + Sync {
@@ -51,6 +52,10 @@ pub trait Disk: fmt::Debug + Send + Sync {
     /// # Errors
     /// Those of the system; not every file system can.
     fn reserve(&self, file: &File, size: u64) -> io::Result<()> {
+        // The system looks at the process's limit only when something is written.
+        if getrlimit(Resource::Fsize).current.is_some_and(|limit| size > limit) {
+            return Err(Errno::FBIG.into());
+        }
         match fstatfs(file) {
             Ok(system) if system.f_type == TMPFS => has_room(file, size, &system),
             _ => Ok(fallocate(file, FallocateFlags::KEEP_SIZE, 0, size)?),

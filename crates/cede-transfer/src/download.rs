@@ -36,10 +36,6 @@ use flight::{Flight, fly_own};
 use follower::Follower;
 pub use place::sum_of;
 
-/// A claim is written when it is time, or after so much. It takes a moment, during which more comes.
-const CLAIM_AFTER: u64 = 32 << 20;
-/// Nothing more is taken while so much is written and not claimed: that is what a crash may cost.
-const UNCLAIMED: u64 = 64 << 20;
 /// How far a pipe's reader may be behind.
 const WINDOW: u64 = 64 << 20;
 /// A smaller file is sooner fetched again than claimed.
@@ -172,7 +168,8 @@ impl Transfer {
     /// Whether as much is written and not claimed as may be.
     fn is_far_from_claimed(&self) -> bool {
         let written = || self.sink().map_or(0, |sink| sink.written_len());
-        self.claims.open.load(Ordering::Relaxed) && written().saturating_sub(self.claims.until.load(Ordering::Relaxed)) >= UNCLAIMED
+        let most = self.shared.settings.unclaimed;
+        self.claims.open.load(Ordering::Relaxed) && written().saturating_sub(self.claims.until.load(Ordering::Relaxed)) >= most
     }
 
     /// Something that no server is to blame for, such as a full disk.
@@ -280,9 +277,11 @@ impl Driver {
         let Some(sink) = self.transfer.sink() else { return };
         let written = sink.written_len();
         let (last, claimed) = self.claimed;
+        let settings = &self.transfer.shared.settings;
+        // When it is time, or after half of what may be unclaimed: it takes a moment, during which more comes.
         if self.claim.is_some()
             || written <= claimed
-            || (now - last.min(now) < self.transfer.shared.settings.claim_every && written - claimed < CLAIM_AFTER)
+            || (now - last.min(now) < settings.claim_every && written - claimed < settings.unclaimed / 2)
         {
             return;
         }

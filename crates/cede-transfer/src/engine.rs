@@ -62,6 +62,8 @@ pub struct Settings {
     pub resume: Resume,
     /// How often the journal is written; as much may be fetched again after a crash.
     pub claim_every: Duration,
+    /// Nothing more is taken while so many bytes are written and not claimed by the journal: what a crash may cost, whatever the disk does.
+    pub unclaimed: u64,
     /// Whether a download that turns out to be a Metalink ends as [such](Failure::is_metalink), for the caller to follow it. One that has a name given by the
     /// user, or a checksum, is a file like any other.
     pub metalinks: bool,
@@ -87,6 +89,7 @@ impl Default for Settings {
             connections: 256,
             resume: Resume::SameUrl,
             claim_every: Duration::from_secs(1),
+            unclaimed: 64 << 20,
             metalinks: false,
             disk: Arc::new(System),
         }

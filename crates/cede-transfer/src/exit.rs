@@ -25,7 +25,7 @@ pub enum Exit {
     Refused = 7,
     /// A 5xx or 429 answer.
     Server = 8,
-    /// There is no space left.
+    /// There is no space left, or a file may be no larger.
     DiskFull = 9,
     /// The checksum does not match.
     Checksum = 10,
@@ -59,7 +59,7 @@ Exit codes:
     6  the server wants a login         19  the host name could not be resolved
     7  other 4xx answers               130  interrupted (Ctrl-C)
     8  5xx or 429 answers              143  terminated
-    9  no space left on the device
+    9  no space left on the device, or the file size limit
 With several URLs, a code other than 1 means that all of them failed for that reason.";
 
 impl Exit {

@@ -16,9 +16,12 @@
 //! - X1: the directory gets its name only after the download is complete, its checksum (if one is known) is right, and everything was unpacked without a complaint.
 //! - X2: nothing is written outside: see [`place`].
 //! - X3: no more is unpacked than [`Limits`] allow, counted while it comes; what an archive says about its sizes is not believed.
-//! - X4: two processes never unpack into one directory: each holds a lock on the hidden one. What a crash left there is removed by the next run.
+//! - X4: two processes never unpack into one directory: each holds a lock on the hidden one, which is the same file under its final name. What a crash left there is
+//!   removed by the next run.
+//! - X5: a crash between the rename and the end of the archive costs nothing: the next run finds what was written down before ([`record`]), cleans up, and is done.
 
 pub mod place;
+mod record;
 mod unpack;
 
 use std::fs::File;
@@ -34,6 +37,7 @@ use crate::engine::{Cause, Complete, Engine, Job, Output, Pipe, Stop, Unfinished
 use crate::exit::Exit;
 use crate::failure::{Failure, printable};
 use crate::units;
+use record::{Birth, Record};
 
 /// So many chunks may wait between download and unpacking.
 const WAITING: usize = 64;
@@ -85,9 +89,13 @@ impl Engine {
         watch: Arc<dyn Watch>,
         stop: Stop,
     ) -> Result<Complete, Unfinished> {
-        let place = dir.to_owned();
-        let begun = cede::task::spawn_blocking(move || begin(&place)).await.expect("file operations report errors and do not panic");
-        let Hidden { path: hidden, archive, lock } = begun?;
+        let (place, wanted) = (dir.to_owned(), Wanted::of(&job));
+        let wish = wanted.clone();
+        let begun = cede::task::spawn_blocking(move || begin(&place, &wish)).await.expect("file operations report errors and do not panic");
+        let Hidden { path: hidden, archive, lock } = match begun? {
+            Begun::Now(hidden) => hidden,
+            Begun::Earlier(complete) => return Ok(complete),
+        };
         let hint = crate::name::from_url(&job.url).unwrap_or_else(|| crate::name::FALLBACK.to_owned());
         let (sender, receiver) = sync_channel(WAITING);
         let (parent, name) = archive.clone();
@@ -107,8 +115,8 @@ impl Engine {
             .unwrap_or_else(|_| Err(Failure::new(Exit::Failed, "unpacking ended without a result; this is a fault of the program")));
         let target = dir.to_owned();
         let finish = move || {
-            let end = finish(downloaded, unpacked, &hidden, &target, &archive);
-            drop(lock);
+            let end = finish(downloaded, unpacked, &Hidden { path: hidden, archive, lock }, &target, &wanted);
+            // With it goes the lock.
             end
         };
         cede::task::spawn_blocking(finish).await.expect("file operations report errors and do not panic")
@@ -138,12 +146,65 @@ pub fn directory_of(archive: &str) -> Option<&str> {
     archive.strip_prefix('.')?.strip_suffix(ARCHIVE).filter(|name| !name.is_empty())
 }
 
+/// What is to be unpacked, so that an earlier run can be told from another matter.
+#[derive(Clone, Debug)]
+struct Wanted {
+    url: String,
+    sum: Option<String>,
+}
+
+impl Wanted {
+    fn of(job: &Job) -> Self {
+        Self { url: job.url.to_string(), sum: job.check.expected().map(ToString::to_string) }
+    }
+
+    /// Whether somebody who wants this has it by what is recorded.
+    fn is_in(&self, record: &Record) -> bool {
+        self.url == record.url && (self.sum.is_none() || self.sum == record.sum)
+    }
+}
+
+/// What became of the wish to unpack.
+#[derive(Debug)]
+enum Begun {
+    Now(Hidden),
+    /// An earlier run did it, and was killed before it could clean up.
+    Earlier(Complete),
+}
+
+/// Cleans up after a run that was killed between the rename and its end (X5). Returns its record, if the directory is what that speaks of.
+fn end_of_earlier(dir: &Path, parent: &Path, name: &str) -> Result<Option<Record>, Failure> {
+    let place = record::place_of(parent, name);
+    let Some(record) = Record::read(&place) else { return Ok(None) };
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let Ok(there) = rustix::fs::open(dir, flags, Mode::empty()).map(File::from) else { return Ok(None) };
+    if Birth::of(&there).ok() != Some(record.dir) {
+        return Ok(None);
+    }
+    // It may be just about to clean up itself.
+    if flock(&there, FlockOperation::NonBlockingLockExclusive) == Err(rustix::io::Errno::WOULDBLOCK) {
+        return Err(busy(dir));
+    }
+    forget(parent, &archive_of(name));
+    drop(std::fs::remove_file(place));
+    Ok(Some(record))
+}
+
+fn busy(dir: &Path) -> Failure {
+    Failure::new(Exit::Exists, format!("another process unpacks into {}", printable(&dir.to_string_lossy())))
+        .help("wait for it, or choose another directory")
+}
+
 /// Makes the directory that nobody is to see yet.
-fn begin(dir: &Path) -> Result<Hidden, Failure> {
+fn begin(dir: &Path, wanted: &Wanted) -> Result<Begun, Failure> {
     let shown = printable(&dir.to_string_lossy());
     let name = dir.file_name().ok_or_else(|| Failure::new(Exit::Usage, format!("{shown} is not the name of a directory")))?;
     let name = name.to_str().ok_or_else(|| Failure::new(Exit::Usage, format!("{shown} must be UTF-8")))?;
     let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if let Some(record) = end_of_earlier(dir, parent, name)?.filter(|record| wanted.is_in(record)) {
+        let remark = format!("{shown}: {}, by an earlier run that was cut off after that", record.remark);
+        return Ok(Begun::Earlier(Complete { path: Some(dir.to_owned()), kept: true, remark }));
+    }
     if std::fs::symlink_metadata(dir).is_ok() && !std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none()) {
         return Err(Failure::new(Exit::Exists, format!("{shown} exists")).help("choose a directory that does not, or that is empty"));
     }
@@ -164,15 +225,16 @@ fn begin(dir: &Path) -> Result<Hidden, Failure> {
             Err(error) => return Err(could_not(error.into())),
         };
         if flock(&lock, FlockOperation::NonBlockingLockExclusive) == Err(rustix::io::Errno::WOULDBLOCK) {
-            return Err(Failure::new(Exit::Exists, format!("another process unpacks into {shown}"))
-                .help("wait for it, or choose another directory"));
+            return Err(busy(dir));
         }
         if !leads_to(&path, &lock).map_err(could_not)? {
             continue;
         }
         let is_empty = std::fs::read_dir(&path).map_err(could_not)?.next().is_none();
         if is_empty {
-            return Ok(Hidden { path, archive, lock });
+            // Under the lock, a record is nobody's.
+            drop(std::fs::remove_file(record::place_of(parent, name)));
+            return Ok(Begun::Now(Hidden { path, archive, lock }));
         }
         // What a crash left. The lock is on what goes, so that whoever has it looks again.
         std::fs::remove_dir_all(&path).map_err(|error| Failure::of_file("remove", &path, &error))?;
@@ -183,9 +245,9 @@ fn begin(dir: &Path) -> Result<Hidden, Failure> {
 fn finish(
     downloaded: Result<Complete, Unfinished>,
     unpacked: Result<Extracted, Failure>,
-    hidden: &Path,
+    hidden: &Hidden,
     dir: &Path,
-    (parent, archive): &(PathBuf, String),
+    wanted: &Wanted,
 ) -> Result<Complete, Unfinished> {
     let mut left = None;
     let end = match (downloaded, unpacked) {
@@ -207,26 +269,56 @@ fn finish(
             left = lacks_room(&failure).then(|| "the archive is kept, and the same command unpacks it".to_owned());
             Err(Cause::Failed(failure))
         }
-        (Ok(complete), Ok(extracted)) => match std::fs::rename(hidden, dir) {
-            Ok(()) => Ok((complete, extracted)),
-            Err(error) => Err(Cause::Failed(Failure::of_file("rename what was unpacked to", dir, &error))),
-        },
+        (Ok(complete), Ok(extracted)) => hidden.publish(dir, said(&complete, extracted), wanted).map_err(Cause::Failed),
     };
+    let (parent, archive) = &hidden.archive;
     if left.is_none() {
         forget(parent, archive);
     }
     match end {
-        Ok((complete, extracted)) => {
-            let (files, size) = (extracted.files, units::bytes(extracted.bytes));
-            let check = if complete.remark.is_empty() { String::new() } else { format!("{}; ", complete.remark) };
-            let remark = format!("{check}{files} files ({size}) unpacked into {}", printable(&dir.to_string_lossy()));
+        Ok(remark) => {
+            // R1: it goes last.
+            drop(std::fs::remove_file(hidden.record()));
+            let remark = format!("{remark} into {}", printable(&dir.to_string_lossy()));
             Ok(Complete { path: Some(dir.to_owned()), kept: false, remark })
         }
         Err(cause) => {
-            drop(std::fs::remove_dir_all(hidden));
+            drop(std::fs::remove_dir_all(&hidden.path));
             let left = left.map(|left| format!("; {left}")).unwrap_or_default();
             Err(Unfinished { cause, kept: Some(format!("nothing was unpacked{left}")) })
         }
+    }
+}
+
+/// What came out of the archive, and how that was checked.
+fn said(complete: &Complete, extracted: Extracted) -> String {
+    let check = if complete.remark.is_empty() { String::new() } else { format!("{}; ", complete.remark) };
+    let files = if extracted.files == 1 { "1 file".to_owned() } else { format!("{} files", extracted.files) };
+    format!("{check}{files} ({}) unpacked", units::bytes(extracted.bytes))
+}
+
+impl Hidden {
+    /// Where it is written down that this is the whole of an archive.
+    fn record(&self) -> PathBuf {
+        let (parent, archive) = &self.archive;
+        record::place_of(parent, directory_of(archive).expect("it is made of the name of a directory"))
+    }
+
+    /// Gives the directory its name, after it was written down what that will mean (R1). Returns what there is to say.
+    fn publish(&self, dir: &Path, remark: String, wanted: &Wanted) -> Result<String, Failure> {
+        let written = Birth::of(&self.lock).and_then(|birth| {
+            let Wanted { url, sum } = wanted.clone();
+            Record { dir: birth, url, sum, remark: remark.clone() }.write(&self.record())
+        });
+        if written.is_err() {
+            // Then a crash in the next moment would leave the archive, and nothing worse.
+            drop(std::fs::remove_file(self.record()));
+        }
+        std::fs::rename(&self.path, dir).map_err(|error| {
+            drop(std::fs::remove_file(self.record()));
+            Failure::of_file("rename what was unpacked to", dir, &error)
+        })?;
+        Ok(remark)
     }
 }
 

@@ -51,6 +51,10 @@ impl Failure {
                 Self::new(Exit::DiskFull, format!("could not {verb} {shown}: {error}"))
                     .help("free some space, or choose another directory with --dir")
             }
+            io::ErrorKind::FileTooLarge => Self::new(Exit::DiskFull, format!("could not {verb} {shown}: {error}: the file size limit"))
+                .help("raise the limit (ulimit -f), or choose a directory whose file system takes files of that size with --dir"),
+            // Another directory is no help to whoever wants to read this very file.
+            _ if verb == "read" => Self::new(Exit::Files, format!("could not {verb} {shown}: {error}")),
             io::ErrorKind::PermissionDenied
             | io::ErrorKind::ReadOnlyFilesystem
             | io::ErrorKind::NotADirectory
@@ -80,6 +84,11 @@ impl Failure {
     /// Whether the reader of what has come is to blame, and not a file.
     pub(crate) fn is_of_reader(&self) -> bool {
         self.by_reader
+    }
+
+    /// What failed, without what to do about it.
+    pub(crate) fn what(&self) -> &str {
+        &self.what
     }
 
     /// The exit code for it.
@@ -132,6 +141,12 @@ pub(crate) struct Setback {
 impl Setback {
     pub(crate) fn fatal(failure: Failure) -> Self {
         Self { failure, trouble: Trouble::Fatal }
+    }
+
+    /// It is a proxy that cannot be found, and not the host of the URL.
+    pub(crate) fn about_the_proxy(mut self) -> Self {
+        self.failure.what.insert_str(0, "the proxy: ");
+        self
     }
 
     pub(crate) fn passing(failure: Failure) -> Self {

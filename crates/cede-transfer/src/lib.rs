@@ -49,6 +49,7 @@ pub mod manifest;
 mod meter;
 pub mod name;
 mod outgoing;
+mod pace;
 pub mod plan;
 mod pool;
 pub mod preview;
@@ -63,7 +64,6 @@ pub mod slow;
 mod straight;
 pub mod sum;
 pub mod tasks;
-mod trust;
 pub mod units;
 pub mod upload;
 

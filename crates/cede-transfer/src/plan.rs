@@ -61,9 +61,9 @@ enum Ranges {
     Ignored,
 }
 
-/// An ask that is on its way.
+/// What is known of an ask that is on its way; whoever drives the plan lets the flight itself fly.
 #[derive(Debug)]
-struct Flight {
+struct Track {
     id: Id,
     source: usize,
     asked: Option<(u64, Option<u64>)>,
@@ -133,7 +133,7 @@ pub struct Plan {
     /// Answers whose range was not the one asked for.
     lies: u32,
     sources: Vec<Source>,
-    flights: Vec<Flight>,
+    flights: Vec<Track>,
     cancels: VecDeque<Id>,
     ramp: Ramp,
     backoff: Backoff,

@@ -6,6 +6,9 @@
 //! Descriptors are counted: a [`Lease`] holds a permit, and so does an idle connection. Whoever waits for a permit closes an idle one, and looks again every [`LOOK_AGAIN`]: by then one may have become idle,
 //! also one to the very origin that is asked for. What is idle among HTTP/2 connections is what no lease is on.
 //!
+//! What nobody has used for [`IDLE_FOR`] is closed, by one task that sleeps meanwhile ([`Pool::see_that_somebody_sweeps`]): a server that has forgotten the connection
+//! long ago, and a firewall between, would not say so, and a list that pauses for an hour should hold nothing of anybody's.
+//!
 //! # Who moves the bytes
 //! An HTTP/1 connection carries one request at a time, so it has no task of its own: whoever waits for something on it polls it meanwhile ([`Line`]). With a task
 //! each, every head and every chunk would be handed from one task to another, often on another processor, and for small files that was most of the time.
@@ -15,12 +18,13 @@ use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Context;
 
 use bytes::Bytes;
 use cede::hyper::{CedeExecutor, CedeTimer};
 use cede::sync::{OwnedSemaphorePermit, Semaphore};
+use cede::task::AbortHandle;
 use cede::time::{Duration, Instant};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
@@ -36,8 +40,9 @@ use crate::straight::Buffers;
 
 /// How often somebody who waits for a permit looks for an idle connection.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
-/// How long an idle connection is trusted; servers close theirs after a while.
-const TRUST: Duration = Duration::from_secs(15);
+/// How long a connection stays open while nobody uses it. Servers close theirs after five seconds to two minutes, which is seen when it is leased; firewalls forget
+/// connections after some minutes, which is not.
+const IDLE_FOR: Duration = Duration::from_secs(60);
 /// Idle connections to one origin.
 const IDLE: usize = 32;
 /// The most that hyper reads at once.
@@ -51,10 +56,18 @@ type Key = (String, usize);
 #[derive(Debug)]
 pub(crate) struct Pool {
     connector: Connector,
-    idle: Mutex<HashMap<Key, Vec<Idle>>>,
-    shared: Mutex<HashMap<Key, Shared>>,
+    kept: Arc<Mutex<Kept>>,
     permits: Arc<Semaphore>,
     buffers: Buffers,
+}
+
+/// The connections that the next request may take.
+#[derive(Debug, Default)]
+struct Kept {
+    idle: HashMap<Key, Vec<Idle>>,
+    shared: HashMap<Key, Shared>,
+    /// Who closes those that nobody uses. `None`: nobody, because there are none.
+    sweeper: Option<AbortHandle>,
 }
 
 /// An HTTP/1 connection, as hyper speaks it. It moves only while somebody polls it.
@@ -71,7 +84,21 @@ struct Shared {
     sender: http2::SendRequest<Outgoing>,
     meter: Arc<Meter>,
     /// Each lease has one, too.
-    users: Arc<()>,
+    users: Arc<LastUse>,
+}
+
+/// When a lease on a shared connection was over last.
+#[derive(Debug)]
+struct LastUse(Mutex<Instant>);
+
+/// A lease's share in it.
+#[derive(Debug)]
+struct Use(Arc<LastUse>);
+
+impl Drop for Use {
+    fn drop(&mut self) {
+        *lock(&self.0.0) = Instant::now();
+    }
 }
 
 #[derive(Debug)]
@@ -85,7 +112,7 @@ struct Idle {
 #[derive(Debug)]
 enum Sender {
     One(Line, OwnedSemaphorePermit),
-    Many(http2::SendRequest<Outgoing>, #[expect(dead_code, reason = "it is counted")] Arc<()>),
+    Many(http2::SendRequest<Outgoing>, #[expect(dead_code, reason = "it is counted, and notes its end")] Use),
 }
 
 /// A connection for one request.
@@ -103,13 +130,7 @@ pub(crate) struct Lease {
 impl Pool {
     /// At most `most` connections at a time.
     pub(crate) fn new(connector: Connector, most: usize) -> Self {
-        Self {
-            connector,
-            idle: Mutex::default(),
-            shared: Mutex::default(),
-            permits: Arc::new(Semaphore::new(most.max(1))),
-            buffers: Buffers::default(),
-        }
+        Self { connector, kept: Arc::default(), permits: Arc::new(Semaphore::new(most.max(1))), buffers: Buffers::default() }
     }
 
     pub(crate) fn connector(&self) -> &Connector {
@@ -148,10 +169,14 @@ impl Pool {
                 drop(driver.await);
                 drop(permit);
             });
-            let users = Arc::new(());
+            let users = Arc::new(LastUse(Mutex::new(Instant::now())));
             let shared = Shared { sender: sender.clone(), meter: Arc::clone(&meter), users: Arc::clone(&users) };
-            lock(&self.shared).insert(key.clone(), shared);
-            return Ok(Lease { key, sender: Sender::Many(sender, users), meter, seen: Default::default(), reused: false });
+            let mut kept = lock(&self.kept);
+            let before = kept.shared.insert(key.clone(), shared);
+            self.see_that_somebody_sweeps(&mut kept);
+            drop(kept);
+            drop(before);
+            return Ok(Lease { key, sender: Sender::Many(sender, Use(users)), meter, seen: Default::default(), reused: false });
         }
         let line = Line::new(connection).await.map_err(|error| setback(url, &error))?;
         Ok(Lease { key: plain, sender: Sender::One(line, permit), meter, seen: Default::default(), reused: false })
@@ -159,12 +184,13 @@ impl Pool {
 
     /// A connection that is there.
     async fn reuse(&self, key: &Key, plain: &Key) -> Option<Lease> {
-        let known = lock(&self.shared).get(key).filter(|shared| !shared.sender.is_closed()).cloned();
+        let known = lock(&self.kept).shared.get(key).filter(|shared| !shared.sender.is_closed()).cloned();
         if let Some(Shared { sender, meter, users }) = known {
-            return Some(Lease { key: key.clone(), sender: Sender::Many(sender, users), meter, seen: Default::default(), reused: true });
+            let sender = Sender::Many(sender, Use(users));
+            return Some(Lease { key: key.clone(), sender, meter, seen: Default::default(), reused: true });
         }
         while let Some(Idle { mut line, meter, since, permit }) = self.take_idle(plain) {
-            if since.elapsed() < TRUST && line.is_ready().await {
+            if since.elapsed() < IDLE_FOR && line.is_ready().await {
                 return Some(Lease {
                     key: plain.clone(),
                     sender: Sender::One(line, permit),
@@ -185,15 +211,24 @@ impl Pool {
     /// The answer was read to its end: the connection can carry another.
     pub(crate) fn give_back(&self, lease: Lease) {
         let Sender::One(line, permit) = lease.sender else { return };
-        let mut idle = lock(&self.idle);
-        let known = idle.entry(lease.key).or_default();
+        let mut kept = lock(&self.kept);
+        let known = kept.idle.entry(lease.key).or_default();
         if known.len() < IDLE && line.connection.is_some() {
             known.push(Idle { line, meter: lease.meter, since: Instant::now(), permit });
+            self.see_that_somebody_sweeps(&mut kept);
         }
     }
 
     fn take_idle(&self, key: &Key) -> Option<Idle> {
-        lock(&self.idle).get_mut(key)?.pop()
+        lock(&self.kept).idle.get_mut(key)?.pop()
+    }
+
+    /// There is something that may have to be closed. Whoever does that does not keep the pool, and ends with it.
+    fn see_that_somebody_sweeps(&self, kept: &mut Kept) {
+        if kept.sweeper.as_ref().is_none_or(AbortHandle::is_finished) {
+            let sweeper = crate::tasks::spawn(sweep(Arc::downgrade(&self.kept)));
+            kept.sweeper = Some(sweeper.abort_handle());
+        }
     }
 
     /// A permit, at the cost of an idle connection if need be; `None` if there was none for a while.
@@ -208,16 +243,72 @@ impl Pool {
 
     /// Closes a connection that nobody uses, if there is one.
     fn close_idle(&self) {
-        let victim = lock(&self.idle).values_mut().find_map(Vec::pop);
+        let victim = lock(&self.kept).idle.values_mut().find_map(Vec::pop);
         if victim.is_none() {
-            let mut shared = lock(&self.shared);
-            let unused = shared.iter().find(|(_, shared)| Arc::strong_count(&shared.users) == 1).map(|(key, _)| key.clone());
+            let mut kept = lock(&self.kept);
+            let unused = kept.shared.iter().find(|(_, shared)| shared.is_unused()).map(|(key, _)| key.clone());
             // With the last sender its task ends, and gives the permit back.
-            let unused = unused.and_then(|key| shared.remove(&key));
-            drop(shared);
+            let unused = unused.and_then(|key| kept.shared.remove(&key));
+            drop(kept);
             drop(unused);
         }
         drop(victim);
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        let sweeper = lock(&self.kept).sweeper.take();
+        if let Some(sweeper) = sweeper {
+            sweeper.abort();
+        }
+    }
+}
+
+impl Shared {
+    fn is_unused(&self) -> bool {
+        Arc::strong_count(&self.users) == 1
+    }
+}
+
+/// Closes what nobody has used for long, until there is nothing that could be closed later.
+async fn sweep(pool: Weak<Mutex<Kept>>) {
+    loop {
+        let Some(kept) = pool.upgrade() else { return };
+        let (old, next) = lock(&kept).take_old(Instant::now());
+        // To close may take a while, and somebody may be waiting for the lock.
+        drop(old);
+        drop(kept);
+        let Some(next) = next else { return };
+        cede::time::sleep_until(next).await;
+    }
+}
+
+impl Kept {
+    /// Takes out what nobody has used for long, and says when to look again. `None`: not before there is something again, and somebody else then.
+    fn take_old(&mut self, now: Instant) -> ((Vec<Idle>, Vec<Shared>), Option<Instant>) {
+        let mut next = None;
+        let mut is_old = |since: Instant| {
+            let end = since + IDLE_FOR;
+            if end > now {
+                next = Some(next.map_or(end, |next: Instant| next.min(end)));
+            }
+            end <= now
+        };
+        let mut lines = Vec::new();
+        for known in self.idle.values_mut() {
+            lines.extend(known.extract_if(.., |line| is_old(line.since)));
+        }
+        self.idle.retain(|_, lines| !lines.is_empty());
+        let mut is_over = |shared: &Shared| {
+            let since = if shared.is_unused() { *lock(&shared.users.0) } else { now };
+            shared.sender.is_closed() || is_old(since)
+        };
+        let shared = self.shared.extract_if(|_, shared| is_over(shared)).map(|(_, shared)| shared).collect();
+        if next.is_none() {
+            self.sweeper = None;
+        }
+        ((lines, shared), next)
     }
 }
 

@@ -122,7 +122,10 @@ impl Sink {
                 let job = move || lock(&destination).as_mut().map_or(Ok(()), Destination::start_over);
                 spawn_blocking(job).await.map_err(io::Error::other)??;
             }
-            Store::Spool(file) => file.set_len(0)?,
+            Store::Spool(file) => {
+                let file = Arc::clone(file);
+                spawn_blocking(move || file.set_len(0)).await.map_err(io::Error::other)??;
+            }
         }
         Ok(())
     }

@@ -12,9 +12,9 @@
 //! reader asks to be woken only for a [`HEAP`]. That is a bet on what comes next, and so it is called off when it is lost: when a heap does not come within
 //! [`PATIENCE`], what is there is taken, and a packet wakes again.
 //!
-//! - S1: exactly the bytes of the answer are taken from the connection, so that it can carry another request afterwards.
-//! - S2: a chunk keeps its whole buffer from other use, so what comes in small pieces is copied out; a slow connection would tie up most of the memory otherwise.
-//! - S3: the system is never asked to wait for more than is still to come, and at the end of the answer each packet wakes again.
+//! - B1: exactly the bytes of the answer are taken from the connection, so that it can carry another request afterwards.
+//! - B2: a chunk keeps its whole buffer from other use, so what comes in small pieces is copied out; a slow connection would tie up most of the memory otherwise.
+//! - B3: the system is never asked to wait for more than is still to come, and at the end of the answer each packet wakes again.
 
 use std::io;
 use std::pin::Pin;
@@ -28,20 +28,25 @@ use cede::time::{Instant, Sleep};
 use crate::meter::Metered;
 use crate::sink::lock;
 
-/// What is read at a time. Small enough to stay in a processor's cache on its way to the disk, and large enough that the calls do not count.
+/// What is read at a time. Small enough that it is still in a processor's cache (a second-level one has a quarter of a mebibyte and more) when the disk's thread
+/// writes it, and large enough that a call, of a microsecond, is little beside the copy, of ten and more.
 const SIZE: usize = 128 * 1024;
-/// What is handed on in its buffer; less is copied (S2).
+/// What is handed on in its buffer; less is copied (B2). With half of the buffer, a waiting chunk ties up at most twice its size, and at most half of the bytes of a
+/// connection that is just too slow are copied.
 const LARGE: usize = SIZE / 2;
-/// How many buffers wait for their next use.
+/// How many buffers wait for their next use: 4 MiB of them, which is what all connections together may keep waiting for the disk.
 const SPARE: usize = 32;
 
-/// For how much a fast connection wakes its reader.
+/// For how much a fast connection wakes its reader. A mebibyte fits into the receive buffer that the system gives a fast connection, at any speed that is fast
+/// ([`SAMPLE`]) it is there within [`PATIENCE`], and a thousand wakes for a gigabyte do not count any more.
 const HEAP: usize = 8 * SIZE;
-/// So much before the end, the end is near (S3): less than a heap may be left on the wire, because TLS has read some of it ahead.
+/// So much before the end, the end is near (B3): less than a heap may be left on the wire, because TLS has read some of it ahead.
 const END: u64 = 2 * HEAP as u64;
-/// How long a heap may take.
+/// How long a heap may take: five times of what it takes a connection that is just fast, so that a processor that was away for a turn is no reason to call the bet
+/// off; and no more than a user's eye or a silence's limit would notice.
 const PATIENCE: Duration = Duration::from_millis(20);
-/// A connection is fast if so much comes within such a time: a quarter of a gigabyte per second, and more.
+/// A connection is fast if so much comes within such a time: a quarter of a gigabyte per second, and more. Slower ones are not limited by the wakes. Four heaps, so
+/// that one that was lucky says nothing.
 const SAMPLE: (u64, Duration) = (4 << 20, Duration::from_millis(16));
 
 /// Buffers for all connections; clones share them.
@@ -245,7 +250,7 @@ mod tests {
             let mut came = 0;
             while let Some(chunk) = poll_fn(|cx| straight.poll_chunk(cx)).await {
                 came += chunk.unwrap().len();
-                assert!(!straight.heaps, "S3");
+                assert!(!straight.heaps, "B3");
             }
             assert_eq!(came, size);
             drop(sent.await);

@@ -172,7 +172,7 @@ impl FromStr for Sum {
         let (name, digits) = text.split_once([':', '=']).ok_or("a checksum is written ALGORITHM:HEX, as in sha256:9f86d0…")?;
         let algorithm: Algorithm = name.parse()?;
         let value = units::unhex(digits).filter(|value| value.len() == algorithm.size());
-        let value = value.ok_or_else(|| format!("a {} has {} hexadecimal digits", algorithm.title(), algorithm.size() * 2))?;
+        let value = value.ok_or_else(|| format!("the {} of a file has {} hexadecimal digits", algorithm.title(), algorithm.size() * 2))?;
         Ok(Self { algorithm, value })
     }
 }

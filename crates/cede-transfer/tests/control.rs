@@ -184,6 +184,61 @@ fn a_cancelled_download_leaves_what_the_next_one_goes_on_with() {
     });
 }
 
+/// Stops a download that is at such a place, with the clock stopped: then whatever waits for a time makes the clock jump there. What is done at the end (what has
+/// come is written, claimed and synced) waits for work alone.
+async fn takes_no_time(case: &Case, running: Running) -> Unfinished {
+    let metrics = cede::runtime::Handle::current().metrics();
+    // A job that has begun with the clock running would not keep it from jumping now.
+    until(|| metrics.blocking_queue_depth() == 0 && metrics.num_idle_blocking_threads() == metrics.num_blocking_threads()).await;
+    let asked = case.starts();
+    cede::time::pause();
+    let now = cede::time::Instant::now();
+    running.control.cancel();
+    let unfinished = running.task.await.unwrap().unwrap_err();
+    assert_eq!(now.elapsed(), Duration::ZERO);
+    assert!(matches!(unfinished.cause, Cause::Stopped(Exit::Interrupted)), "{unfinished:?}");
+    assert_eq!(case.starts(), asked, "nothing more is asked for");
+    unfinished
+}
+
+#[test]
+fn to_stop_waits_for_no_time() {
+    const CAME: u64 = 1_000_000;
+    // In the middle of a body, most of which is not written yet, and nothing claimed.
+    run(async {
+        let case = Case::new("stop-body", Setup::default(), vec![Fault::Gate(CAME as usize)]);
+        let mut running = case.start("/file", Control::new());
+        running.has(CAME).await;
+        let unfinished = takes_no_time(&case, running).await;
+        assert!(unfinished.kept.unwrap().contains("goes on from there"));
+        let journal = std::fs::read(case.dir.join("file.part.journal")).unwrap();
+        assert_eq!(cede_transfer::journal::read(&journal).unwrap().extents.iter().collect::<Vec<_>>(), [0..CAME]);
+    });
+    // While there is no answer.
+    run(async {
+        let case = Case::new("stop-silent", Setup::default(), vec![Fault::Silent]);
+        let running = case.start("/file", Control::new());
+        until(|| case.starts().len() == 1).await;
+        assert_eq!(takes_no_time(&case, running).await.kept, None);
+    });
+    // While the server wants to be left alone for an hour.
+    run(async {
+        let case = Case::new("stop-retry", Setup::default(), vec![Fault::Status(503, "Retry-After: 3600")]);
+        let running = case.start("/file", Control::new());
+        until(|| running.control.spent().waited(Wait::Retry) > Duration::ZERO).await;
+        assert_eq!(takes_no_time(&case, running).await.kept, None);
+    });
+    // While the user's limit wants an hour's wait.
+    run(async {
+        let case = Case::new("stop-limit", Setup::default(), vec![]);
+        let control = Control::new();
+        control.set_limit(Some(800));
+        let running = case.start("/file", control);
+        until(|| running.control.spent().waited(Wait::OwnRate) > Duration::ZERO).await;
+        assert!(takes_no_time(&case, running).await.kept.is_some());
+    });
+}
+
 #[test]
 fn a_paused_download_can_be_cancelled() {
     run(async {

@@ -7,6 +7,7 @@ use crate::source::find_word;
 const UNSAFE_FILES: &[&str] = &[
     "bench/models/src/models/coroutines.rs",
     "bench/src/local.rs",
+    "crates/cede-cli/src/closed.rs",
     "crates/cede-core/src/desk/model.rs",
     "crates/cede-core/src/executor.rs",
     "crates/cede-core/src/executor/sleep.rs",

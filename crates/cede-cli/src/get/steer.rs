@@ -6,9 +6,9 @@
 //! Where everything is paused, nobody comes in anybody's place, and no line of the list is taken: it would begin. If the user then lets a waiting file go on, it
 //! needs a worker, and has the place of one that is paused.
 //!
-//! - S1: there are as many workers as files may run at a time, and one for each file that is replaced, and those that are too many; fewer only when no job is
+//! - H1: there are as many workers as files may run at a time, and one for each file that is replaced, and those that are too many; fewer only when no job is
 //!   left.
-//! - S2: a file that has settled is not replaced. So whether a file has settled is asked under the crew's lock, and told it afterwards.
+//! - H2: a file that has settled is not replaced. So whether a file has settled is asked under the crew's lock, and told it afterwards.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -181,7 +181,7 @@ impl Run {
         }
     }
 
-    /// Another worker comes in the place of this file's, unless one has or the file has settled (S2). Returns whether one comes.
+    /// Another worker comes in the place of this file's, unless one has or the file has settled (H2). Returns whether one comes.
     fn replace(&self, index: usize) -> bool {
         let comes = {
             let mut state = self.crew.lock();

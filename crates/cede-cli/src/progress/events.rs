@@ -5,7 +5,6 @@
 //! - E3: a transfer has at most [`RATE`] `progress` lines a second.
 
 use std::collections::HashMap;
-use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -15,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::lines::Lines;
 use super::{Frame, Item, Phase, Totals};
+use crate::out;
 
 /// The version of the schema; it grows when a field goes or changes its meaning, and not when one is added.
 pub(crate) const VERSION: u32 = 1;
@@ -182,10 +182,9 @@ pub(crate) fn summarize(totals: &Totals, slow: Option<Slow>, started: Instant, e
     }));
 }
 
-/// E1. Nobody can be told that standard output is closed, so that is ignored.
+/// E1.
 fn write(event: &Value) {
-    let mut out = std::io::stdout().lock();
-    drop(out.write_all(format!("{event}\n").as_bytes()).and_then(|()| out.flush()));
+    out::print(format!("{event}\n"));
 }
 
 #[cfg(test)]

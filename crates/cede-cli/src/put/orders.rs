@@ -14,6 +14,9 @@ use crate::plan::parse;
 /// What is wrong with the command line, in one line.
 pub(super) fn of(args: &PutArgs) -> Result<Vec<Order>, String> {
     let (url, files) = args.what.split_last().ok_or("a URL is needed")?;
+    if files.is_empty() && args.form.is_empty() && !url.contains("://") {
+        return Err(format!("where is {} to be uploaded to? Write: cede put FILE… URL", printable(url)));
+    }
     let url = if url.starts_with("s3://") { s3_url(url)? } else { parse(url)? };
     if url.fragment().is_some() {
         return Err(format!("{}: what is after '#' would not be sent", printable(url.as_str())));
@@ -37,7 +40,12 @@ pub(super) fn of(args: &PutArgs) -> Result<Vec<Order>, String> {
         let order = order(args, source(args, file), url);
         if order.url.scheme() == "s3" { stored(args, order) } else { Ok(order) }
     };
-    files.iter().map(one).collect()
+    let orders: Vec<Order> = files.iter().map(one).collect::<Result<_, _>>()?;
+    let mut places = std::collections::HashSet::new();
+    match orders.iter().find(|order| !places.insert(&order.url)) {
+        Some(order) => Err(format!("two files would be stored as {}, and one of them lost", printable(order.url.as_str()))),
+        None => Ok(orders),
+    }
 }
 
 /// # Errors
@@ -196,6 +204,8 @@ mod tests {
     fn mistakes() {
         let told = |line: &[&str]| orders(line).unwrap_err();
         assert!(told(&["http://h/"]).contains("what is to be uploaded"));
+        assert!(told(&["file"]).contains("where is file to be uploaded to"));
+        assert!(told(&["a/x", "b/x", "http://h/in/"]).contains("two files would be stored as http://h/in/x"));
         assert!(told(&["a", "b"]).contains("is not a URL"));
         assert!(told(&["a", "b", "http://h/x"]).contains("has to end in '/'"));
         assert!(told(&["a", "http://h/", "-F", "f=@b"]).contains("the files are in the form"));

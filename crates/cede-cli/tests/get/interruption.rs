@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::origin::{Fault, Origin, Setup};
 use crate::run::{Place, Ran};
 use crate::server::{Server, data};
 
@@ -40,6 +41,37 @@ fn what_has_come_is_kept() {
     assert_eq!(place.names(), ["big.part"]);
     let part = place.read("big.part");
     assert!(!part.is_empty() && data(1 << 20).starts_with(&part));
+}
+
+/// What is done when it is pressed: what has come is written down, the next command is told, and nothing more is asked for. No clock decides here: the server sends so
+/// much and no more, and without the interruption nothing would be written down for an hour.
+#[test]
+fn what_is_done_about_it() {
+    const SIZE: usize = 3_000_000;
+    const CAME: u64 = 1_500_000;
+    /// Two batches; the rest waits for a third.
+    const WRITTEN: u64 = 1 << 20;
+    let (origin, place) =
+        (Origin::start(Setup { size: SIZE, ..Setup::default() }, vec![Fault::Gate(CAME as usize)]), Place::new("interrupt-done"));
+    let (url, later) = (origin.url("/file"), origin.url("/later"));
+    let command = ["get", "-s1", "-j1", "--journal-every", "3600", &url];
+    let child = place.command(&[&command[..], &[&later]].concat()).spawn().unwrap();
+    until("two batches", || place.size("file.part") >= WRITTEN);
+    assert_eq!(place.names(), ["file.part"], "nothing is written down yet");
+    signal(&child, Signal::INT);
+    let ran = Ran::of(child.wait_with_output().unwrap());
+    ran.expect(130, &["/file: what came is kept in file.part (", "; the same command goes on from there", "/later: not started"]);
+    // The part, and all of it in the journal.
+    assert_eq!(place.names(), ["file.part", "file.part.journal"]);
+    let (kept, journal) = (place.size("file.part"), cede_transfer::journal::read(&place.read("file.part.journal")).unwrap());
+    assert_eq!(journal.extents.iter().collect::<Vec<_>>(), [0..kept]);
+    assert!((WRITTEN..=CAME).contains(&kept) && origin.content(0).starts_with(&place.read("file.part")), "{kept}");
+    assert_eq!(origin.asked().len(), 1, "nothing more was asked for");
+    // The same command goes on from there.
+    origin.open();
+    Ran::of(place.command(&command).output().unwrap()).expect(0, &["saved file"]);
+    assert!(place.read("file") == origin.content(0));
+    assert_eq!(origin.asked()[1].range, Some((kept, Some(SIZE as u64))));
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn a_place_that_cannot_be_written() {
     let (server, place) = (Server::http(), Place::new("unwritable"));
     place.write("file", "not a directory");
     let url = server.url("/data/9/f");
-    place.get(&["-d", "file", &url]).expect(3, &["could not create the directory file"]);
+    place.get(&["-d", "file", &url]).expect(3, &["file is not a directory", "--dir"]);
     // Not even the administrator can make files there.
     place.get(&["-d", "/proc", &url]).expect(3, &["could not create /proc/f.part", "--dir"]);
     assert_eq!(place.names(), ["file"]);

@@ -56,6 +56,34 @@ fn a_pipe_gets_everything_in_order() {
 }
 
 #[test]
+fn what_is_no_file_takes_the_bytes_in_order() {
+    let place = Place::new("device");
+    let origin = Origin::start(limited(), vec![Fault::Close(1_000_000)]);
+    let url = origin.url("/file");
+    place.get(&["-o", "/dev/null", "--retry", "3", &url]).expect(0, &["saved file  2.9 MiB"]);
+    place.get(&["-o", "/dev/full", &url]).expect(3, &["could not pass on what has come: No space left"]);
+    let pipe = place.path().join("pipe");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+    let reader = std::thread::spawn(move || std::fs::read(pipe).unwrap());
+    place.get(&["-o", "pipe", "--min-split", "64k", &url]).expect(0, &["saved file"]);
+    assert!(reader.join().unwrap() == origin.content(0));
+    assert_eq!(place.names(), ["pipe"]);
+}
+
+#[test]
+fn a_directory_is_no_name_for_a_file() {
+    let (server, place) = (Server::http(), Place::new("is-directory"));
+    std::fs::create_dir(place.path().join("d")).unwrap();
+    let url = server.url("/data/9/f");
+    for force in [&[][..], &["-f"]] {
+        place.get(&[force, &["-o", "d", &url]].concat()).expect(3, &["d is a directory", "--dir d puts the file into it"]);
+    }
+    place.get(&["-d", "d", &url]).expect(0, &["saved f"]);
+    place.get(&["-d", "d/f", &url]).expect(3, &["d/f is not a directory", "--dir"]);
+    assert_eq!(place.names(), ["d"]);
+}
+
+#[test]
 fn a_pipe_whose_reader_has_gone() {
     let (origin, place) = (Origin::start(limited(), vec![]), Place::new("pipe-closed"));
     let mut child = place.command(&["get", "-o", "-", &origin.url("/file")]).spawn().unwrap();
@@ -69,15 +97,48 @@ fn a_pipe_whose_reader_has_gone() {
 fn a_standard_output_that_takes_nothing_is_no_place_for_a_file() {
     let (server, place) = (Server::http(), Place::new("pipe-none"));
     let run = |end: &str| {
-        let script = format!("exec \"$0\" get -o - \"$1\" {end}");
+        let script = format!("exec \"$0\" get \"$1\" {end}");
         let mut command = std::process::Command::new("sh");
         by_itself(&mut command).args(["-c", &script, env!("CARGO_BIN_EXE_cede"), &server.url("/data/9/f")]).current_dir(place.path());
         Ran::of(command.output().unwrap())
     };
-    run(">/dev/null").expect(0, &[]);
-    // As other programs give it to their children. (One that is closed looks the same from inside, because something has to be in its place.)
-    run("1<>/dev/null").expect(0, &[]);
-    run(">/dev/full").expect(3, &["could not write to standard output: No space left"]);
+    run("-o - >/dev/null").expect(0, &[]);
+    // As other programs give it to their children.
+    run("-o - 1<>/dev/null").expect(0, &[]);
+    run("-o - >&-").expect(3, &["--output - writes to standard output, but that is closed"]);
+    // Where nothing has to go there, it does not matter.
+    run("-o f >&-").expect(0, &["saved f"]);
+    run("-o - >/dev/full").expect(3, &["could not write to standard output: No space left"]);
+}
+
+#[test]
+fn a_product_that_nobody_gets_is_a_failure() {
+    let (server, place) = (Server::http(), Place::new("out-none"));
+    place.write("f", "hello world");
+    let url = server.url("/data/9/g");
+    let run = |what: &str, end: &str| {
+        let mut command = std::process::Command::new("sh");
+        let script = format!("exec \"$0\" {what} {end}");
+        by_itself(&mut command).args(["-c", &script, env!("CARGO_BIN_EXE_cede")]).current_dir(place.path());
+        Ran::of(command.output().unwrap())
+    };
+    for what in [
+        "sum f",
+        "verify f",
+        &format!("probe {url}"),
+        &format!("get -f --json {url}"),
+        "completions bash",
+        "man",
+        &format!("get -f --dry-run {url}"),
+    ] {
+        run(what, ">/dev/null").expect(0, &[]);
+        run(what, "1<>/dev/null").expect(0, &[]);
+        run(what, ">&-").expect(3, &["could not write to standard output: it is closed"]);
+        run(what, ">/dev/full").expect(3, &["could not write to standard output: No space left"]);
+    }
+    // Its own code is worth more.
+    assert_eq!(run("verify --sum md5:00000000000000000000000000000000 f", ">&-").code, Some(10));
+    assert_eq!(run("sum f missing", ">&-").code, Some(1));
 }
 
 #[test]
@@ -160,6 +221,10 @@ fn a_proxy_is_asked_in_place_of_the_host() {
     get("http_proxy", "http://nowhere.invalid/f").expect(0, &["saved f"]);
     assert_eq!(proxy.asked()[0].line, "GET http://nowhere.invalid/f HTTP/1.1");
     place.get(&["-f", "--proxy", &proxy.url(""), "http://nowhere.invalid/f"]).expect(0, &[]);
+    // One that cannot be found is not taken for the host.
+    place
+        .get(&["--proxy", "http://no-proxy.invalid:80", "http://127.0.0.1:1/f"])
+        .expect(19, &["the proxy: could not resolve", "no-proxy.invalid"]);
     // It cannot make tunnels, and says so.
     get("https_proxy", "https://nowhere.invalid/f").expect(5, &["nowhere.invalid"]);
 }
@@ -229,15 +294,29 @@ fn limited_by(place: &Place, before: &str, args: &[&str]) -> Ran {
 
 #[test]
 fn files_may_be_no_larger() {
-    // 2 MiB; the signal that goes with it is ignored, so that writing fails.
-    let (origin, place) = (Origin::start(Setup::default(), vec![]), Place::new("file-limit"));
-    let ran = limited_by(&place, "trap '' XFSZ && ulimit -f 4096", &["-q", &origin.url("/file")]);
-    ran.expect(3, &["could not write file.part: File too large", "what came is kept in file.part"]);
-    // With the limit gone, the rest is fetched.
-    let sent = origin.sent();
-    place.get(&["-q", &origin.url("/file")]).expect(0, &[]);
-    assert!(place.read("file") == origin.content(0));
-    assert!(origin.sent() - sent < 2_500_000, "{} bytes", origin.sent() - sent);
+    // 2 MiB. Whether the signal that goes with it is ignored already makes no difference, nor does a size that is known to be too much beforehand.
+    for (before, size, verb) in [
+        ("ulimit -f 4096", 3_000_000, "write"),
+        ("trap '' XFSZ && ulimit -f 4096", 3_000_000, "write"),
+        ("ulimit -f 4096", 20_000_000, "reserve the room for"),
+    ] {
+        let (origin, place) = (Origin::start(Setup { size, ..Setup::default() }, vec![]), Place::new("file-limit"));
+        let ran = limited_by(&place, before, &["-q", "-s1", &origin.url("/file")]);
+        ran.expect(9, &[&format!("could not {verb} file.part: File too large"), "the file size limit", "ulimit -f"]);
+        // With the limit gone, the rest is fetched.
+        let (sent, kept) = (origin.sent(), place.size("file.part"));
+        assert_eq!(kept > 0, verb == "write");
+        place.get(&["-q", &origin.url("/file")]).expect(0, &[]);
+        assert!(place.read("file") == origin.content(0));
+        assert!(origin.sent() - sent <= size as u64 - kept.min(500_000), "{} bytes", origin.sent() - sent);
+    }
+}
+
+#[test]
+fn a_small_file_may_be_no_larger_either() {
+    let (server, place) = (Server::http(), Place::new("file-limit-small"));
+    limited_by(&place, "ulimit -f 8", &["-q", &server.url("/data/100000/f")]).expect(9, &["the file size limit"]);
+    assert!(place.names().is_empty(), "{:?}", place.names());
 }
 
 #[test]

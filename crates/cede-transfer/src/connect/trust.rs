@@ -20,13 +20,13 @@ use crate::failure::{Failure, Setback, printable};
 
 /// The trusted roots, read on demand.
 #[derive(Debug)]
-pub(super) struct Trust {
+pub(super) struct Roots {
     cacert: Option<PathBuf>,
     http2: bool,
     config: OnceLock<Result<Arc<ClientConfig>, Failure>>,
 }
 
-impl Trust {
+impl Roots {
     pub(super) fn new(cacert: Option<PathBuf>, http2: bool) -> Self {
         Self { cacert, http2, config: OnceLock::new() }
     }
@@ -35,8 +35,8 @@ impl Trust {
         if let Some(known) = self.config.get() {
             return known.clone();
         }
-        let trust = Arc::clone(self);
-        let read = move || trust.config.get_or_init(|| client_config(trust.cacert.as_deref(), trust.http2)).clone();
+        let roots = Arc::clone(self);
+        let read = move || roots.config.get_or_init(|| client_config(roots.cacert.as_deref(), roots.http2)).clone();
         cede::task::spawn_blocking(read).await.expect("reading certificates does not panic")
     }
 }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::mpsc;
 use std::task::{Context, Waker};
 
-use super::{Claims, Desk, Trust, Whole};
+use super::{Claims, Desk, Whole};
+use crate::pace::tests::earn;
 
 /// A directory that is removed at the end.
 struct Scratch(PathBuf);
@@ -49,7 +50,7 @@ fn each_order_is_filled_or_given_back() {
 fn without_a_clerk_a_file_is_created_all_the_same_and_the_way_back_is_open() {
     let scratch = Scratch::new("alone");
     let (desk, claims) = (Desk::default(), Claims::default());
-    super::lock(&desk.0).trust = Trust::earned();
+    earn(&mut super::lock(&desk.0).paces, &scratch.0);
     let file = |name: &str| cede::block_on(desk.file(scratch.0.clone(), name.to_owned(), false, claims.clone(), b"x".to_vec())).unwrap();
     fs::write(scratch.0.join("theirs"), "theirs").unwrap();
     assert!(matches!(file("theirs"), Whole::Back(bytes) if bytes == b"x"));

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::path::Path;
 
 use rustix::fs::{XattrFlags, fgetxattr, fremovexattr, fsetxattr, lgetxattr};
+use rustix::io::Errno;
 
 const NAME: &str = "user.cede.part";
 
@@ -24,6 +25,11 @@ pub(super) fn clear(file: &File) {
 /// Whether the file is certainly ours.
 pub(super) fn is_set(file: &File) -> bool {
     fgetxattr(file, NAME, &mut [0_u8; 1]).is_ok()
+}
+
+/// Whether the file system has no marks.
+pub(super) fn is_impossible(file: &File) -> bool {
+    matches!(fgetxattr(file, NAME, &mut [0_u8; 1]), Err(Errno::OPNOTSUPP | Errno::NOSYS))
 }
 
 /// Whether the path names an unfinished download of ours. No link is followed.

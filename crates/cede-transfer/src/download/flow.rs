@@ -104,7 +104,8 @@ impl Transfer {
     }
 
     async fn receive(&self, id: Id, host: &str, answer: Answer, writer: &mut Writer) {
-        let Answer { mut body, version, headers, .. } = answer;
+        let Answer { body, version, headers, .. } = answer;
+        let mut body = body.into_chunks();
         body.go_straight(version, &headers, &self.shared.pool);
         drop(headers);
         let meter = body.meter();

@@ -36,15 +36,18 @@ impl Transfer {
             },
             Output::In { .. } | Output::Stdout | Output::Pipe(_) => return Ok(()),
         };
-        // A look that costs a microsecond, and saves the trip to another thread for all files that were never begun; and a second look to those that are small.
+        // A look that costs a microsecond where the disk is quick, and saves a second one for small files.
         let part = dir.join(format!("{name}{}", name::SUFFIX));
-        if std::fs::symlink_metadata(&part).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
-            lock(&self.told).bare = Some(name);
-            return Ok(());
+        let left = if self.shared.desk.is_quick(&dir) { Left::at(&part) } else { blocking(move || Left::at(&part)).await };
+        match left {
+            Left::Nothing => lock(&self.told).bare = Some(name),
+            Left::Journal if self.shared.settings.resume != Resume::Never => self.go_on_with(dir, name).await?,
+            Left::Journal | Left::File => {}
         }
-        if self.shared.settings.resume == Resume::Never || !journal_of(&part).exists() {
-            return Ok(());
-        }
+        Ok(())
+    }
+
+    async fn go_on_with(&self, dir: PathBuf, name: String) -> Result<(), Unfinished> {
         if let Some((destination, journal)) = self.open(dir, name).await? {
             let journal = journal.unwrap_or_default();
             if !journal.extents.is_empty() {
@@ -246,6 +249,28 @@ impl Transfer {
     pub(super) fn fail_on_file(&self, verb: &str, error: &std::io::Error) {
         let failure = self.file_failure(verb, error);
         self.end_early(Err(failure.into()));
+    }
+}
+
+/// What an earlier run may have left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Left {
+    /// There is nothing of that name, not even somebody else's.
+    Nothing,
+    /// There is a file of that name.
+    File,
+    /// And a journal beside it.
+    Journal,
+}
+
+impl Left {
+    /// Looks; blocks.
+    fn at(part: &Path) -> Self {
+        match std::fs::symlink_metadata(part) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::Nothing,
+            _ if journal_of(part).exists() => Self::Journal,
+            _ => Self::File,
+        }
     }
 }
 

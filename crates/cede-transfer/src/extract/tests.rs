@@ -4,8 +4,14 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 
+use std::sync::Arc;
+
+use super::record::place_of;
 use super::unpack::unpack;
-use super::{Arrived, Extracted, FREE, Limits};
+use super::{Arrived, Begun, Extracted, FREE, Hidden, Limits, Wanted, archive_of, begin};
+use crate::destination::{Claims, Earlier, IfExists, Opened, forget, open};
+use crate::disk::{Disk, System};
+use crate::engine::{Cause, Check, Complete, Engine, Job, Output, Settings, Silent, Stop, Unfinished};
 use crate::exit::Exit;
 use crate::failure::Failure;
 
@@ -195,4 +201,138 @@ fn what_is_no_archive() {
         assert!(failure.to_string().contains("no archive that is known"), "{failure}");
     }
     std::fs::remove_dir_all(root).unwrap();
+}
+
+/// A run that is killed at some point of its end: what it leaves, and what the next one makes of it.
+struct Killed {
+    root: PathBuf,
+    hidden: Hidden,
+}
+
+impl Killed {
+    /// Everything is unpacked, and the archive is there.
+    fn after_unpacking(name: &str) -> Self {
+        let root = root(name);
+        std::fs::remove_dir(root.join("in")).unwrap();
+        let wanted = Wanted::of(&job(&root));
+        let Begun::Now(hidden) = begin(&root.join("out"), &wanted).unwrap() else { panic!("nothing was there") };
+        std::fs::write(hidden.path.join("x"), "x").unwrap();
+        let disk: Arc<dyn Disk> = Arc::new(System);
+        let place = open(&root, &archive_of("out"), IfExists::Error, &Claims::default(), Earlier::Nothing, &disk).unwrap();
+        let Opened::Ready(place, _) = place else { panic!("{place:?}") };
+        disk.write_at(&place.file(), b"archive", 0).unwrap();
+        Self { root, hidden }
+    }
+
+    fn publish(self) -> Self {
+        let remark = self.hidden.publish(&self.root.join("out"), "1 file (1 B) unpacked".to_owned(), &Wanted::of(&job(&self.root)));
+        assert_eq!(remark.unwrap(), "1 file (1 B) unpacked");
+        self
+    }
+
+    /// The process is gone; the same command again.
+    fn again(self, job: Job) -> (PathBuf, Result<Complete, Unfinished>) {
+        let Self { root, hidden } = self;
+        drop(hidden);
+        let dir = root.join("out");
+        let end = cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+            let mut settings = Settings::default();
+            settings.rules.retries = 0;
+            Engine::new(settings).extract(job, &dir, Limits::default(), Arc::new(Silent), Stop::never()).await
+        });
+        (root, end)
+    }
+}
+
+/// An archive at a place that nobody serves: whoever asks for it fails.
+fn job(root: &Path) -> Job {
+    let output = Output::Named { dir: root.to_owned(), name: "unused".to_owned() };
+    Job { url: "http://127.0.0.1:1/a.tar".parse().unwrap(), mirrors: Vec::new(), output, check: Check::Size }
+}
+
+fn names(root: &Path) -> Vec<String> {
+    let mut names: Vec<_> = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_run_that_was_killed_after_the_rename_is_done_by_the_next_without_a_request() {
+    for archive_is_gone in [false, true] {
+        let killed = Killed::after_unpacking("killed-after").publish();
+        if archive_is_gone {
+            forget(&killed.root, &archive_of("out"));
+        }
+        let job = job(&killed.root);
+        let (root, end) = killed.again(job);
+        let complete = end.unwrap();
+        assert!(complete.kept && complete.remark.contains("1 file (1 B) unpacked, by an earlier run"), "{complete:?}");
+        assert_eq!(names(&root), ["out"]);
+        assert_eq!(std::fs::read(root.join("out/x")).unwrap(), b"x");
+    }
+}
+
+#[test]
+fn a_run_that_was_killed_before_the_rename_is_not_done() {
+    let killed = Killed::after_unpacking("killed-before");
+    // As it is just before.
+    let written = killed.hidden.publish(&killed.root.join("out"), String::new(), &Wanted::of(&job(&killed.root)));
+    std::fs::rename(killed.root.join("out"), &killed.hidden.path).unwrap();
+    assert!(written.is_ok() && place_of(&killed.root, "out").exists());
+    let job = job(&killed.root);
+    let (root, end) = killed.again(job);
+    // It has to ask, and nobody answers.
+    assert!(matches!(end.unwrap_err().cause, Cause::Failed(failure) if failure.exit() == Exit::Network));
+    assert!(!root.join("out").exists() && !place_of(&root, "out").exists());
+}
+
+#[test]
+fn another_archive_or_another_checksum_is_not_done_by_it() {
+    for is_other_url in [true, false] {
+        let killed = Killed::after_unpacking("killed-other").publish();
+        let mut job = job(&killed.root);
+        if is_other_url {
+            job.url.set_path("/other.tar");
+        } else {
+            job.check = Check::Sum(format!("sha256:{}", "0".repeat(64)).parse().unwrap());
+        }
+        let (root, end) = killed.again(job);
+        assert!(matches!(end.unwrap_err().cause, Cause::Failed(failure) if failure.exit() == Exit::Exists));
+        // But what was left is gone.
+        assert_eq!(names(&root), ["out"]);
+    }
+}
+
+#[test]
+fn a_record_of_another_directory_says_nothing() {
+    let killed = Killed::after_unpacking("killed-record").publish();
+    std::fs::rename(killed.root.join("out"), killed.root.join("moved")).unwrap();
+    std::fs::create_dir(killed.root.join("out")).unwrap();
+    std::fs::write(killed.root.join("out/mine"), "mine").unwrap();
+    let job = job(&killed.root);
+    let (root, end) = killed.again(job);
+    assert!(matches!(end.unwrap_err().cause, Cause::Failed(failure) if failure.exit() == Exit::Exists));
+    assert_eq!(std::fs::read(root.join("out/mine")).unwrap(), b"mine");
+}
+
+#[test]
+fn while_the_other_run_cleans_up_nobody_else_does() {
+    let killed = Killed::after_unpacking("killed-not").publish();
+    let wanted = Wanted::of(&job(&killed.root));
+    let refused = begin(&killed.root.join("out"), &wanted).unwrap_err();
+    assert!(refused.to_string().contains("another process unpacks into"), "{refused}");
+    assert_eq!(names(&killed.root).len(), 3);
+}
+
+#[test]
+fn a_file_that_is_not_ours_stays() {
+    let killed = Killed::after_unpacking("killed-foreign").publish();
+    let part = killed.root.join(format!("{}.part", archive_of("out")));
+    std::fs::remove_file(&part).unwrap();
+    std::fs::write(&part, "mine").unwrap();
+    let can_be_marked = rustix::fs::setxattr(&part, "user.cede.test", b"", rustix::fs::XattrFlags::empty()).is_ok();
+    let job = job(&killed.root);
+    let (_, end) = killed.again(job);
+    assert!(end.is_ok());
+    assert_eq!(std::fs::read(&part).is_ok(), can_be_marked);
 }

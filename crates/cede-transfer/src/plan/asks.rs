@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::{Ask, Flight, Id, Line, Plan, Ranges};
+use super::{Ask, Id, Line, Plan, Ranges, Track};
 use crate::exit::Exit;
 use crate::extents::Extents;
 use crate::failure::Failure;
@@ -105,7 +105,7 @@ impl Plan {
     /// Takes the second half of the flight that has the most before it.
     fn split(&mut self, now: Duration) -> Option<Range<u64>> {
         let limit = self.window_end();
-        let left = |flight: &Flight| flight.end.map_or(0, |end| end.min(limit).saturating_sub(flight.pos));
+        let left = |flight: &Track| flight.end.map_or(0, |end| end.min(limit).saturating_sub(flight.pos));
         let victim = self.flights.iter_mut().filter(|flight| flight.receiving).max_by_key(|flight| left(flight))?;
         let remaining = left(victim);
         let age = now.saturating_sub(victim.began).as_secs_f64();
@@ -136,7 +136,7 @@ impl Plan {
         let id = Id(self.asked);
         let (start, end) = range.unwrap_or((0, None));
         let wanted = end.or(self.total).map_or(u64::MAX, |end| end.saturating_sub(start + overlap));
-        self.flights.push(Flight {
+        self.flights.push(Track {
             id,
             source,
             asked: range,

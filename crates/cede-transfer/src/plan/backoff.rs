@@ -66,6 +66,12 @@ impl Backoff {
         self.progressed
     }
 
+    /// What is said about tries that were all in vain.
+    pub(crate) fn tried(&self) -> String {
+        let times = if self.tries == 1 { "once".to_owned() } else { format!("{} times", self.tries) };
+        format!("tried {times}; --retry and --retry-max-time allow more")
+    }
+
     pub(crate) fn tries(&self) -> u32 {
         self.tries
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::ramp::Look;
-use super::{Flight, Id, Plan};
+use super::{Id, Plan, Track};
 
 /// What is known about a line that others may be on, too: there, that nothing comes for this flight does not mean that nothing comes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,7 +23,7 @@ impl Line {
     }
 }
 
-impl Flight {
+impl Track {
     /// Since when this flight's wait says something about the line.
     fn waits_since(&self) -> Option<Duration> {
         let since = self.listening?;
@@ -68,7 +68,7 @@ impl Plan {
     pub(super) fn look_at_links(&mut self, now: Duration) {
         let remaining = self.total.map_or(0, |total| total.saturating_sub(self.have.len()));
         let receiving = self.flights.iter().filter(|flight| flight.receiving).count();
-        let still = |flight: &Flight| flight.waits_since().map_or(Duration::ZERO, |since| now.saturating_sub(since));
+        let still = |flight: &Track| flight.waits_since().map_or(Duration::ZERO, |since| now.saturating_sub(since));
         let still = self.flights.iter().map(still).min().unwrap_or_default();
         let start = self.ramp.window_start().unwrap_or(now);
         let waits = self.flights.iter().filter_map(|flight| Some(now.saturating_sub(flight.waits_since()?.max(start)))).sum();

@@ -1,10 +1,11 @@
-//! Who gets a connection when there may be no more.
+//! Who gets a connection when there may be no more, and how long one is kept for nobody.
 
-use cede::net::TcpListener;
-use cede::time::Duration;
+use cede::io::AsyncReadExt;
+use cede::net::{TcpListener, TcpStream};
+use cede::time::{Duration, advance, pause};
 use url::Url;
 
-use super::Pool;
+use super::{IDLE_FOR, Lease, Pool, lock};
 use crate::connect::{Connector, Proxies};
 
 /// A server that says nothing, and keeps what it accepts.
@@ -38,5 +39,60 @@ async fn whoever_waits_gets_the_place_of_a_connection_that_became_idle_meanwhile
         let lease = lease.unwrap();
         assert_eq!(lease.is_reused(), wanted == &one, "its own is used again");
         pool.give_back(lease);
+    }
+}
+
+fn pool() -> Pool {
+    Pool::new(Connector::new(Duration::from_secs(10), None, Proxies::default(), false), 8)
+}
+
+/// A connection, and its other end.
+async fn leased(pool: &Pool, listener: &TcpListener) -> (Lease, TcpStream) {
+    let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+    let (lease, accepted) = cede::join!(pool.lease(&url, 0, true), listener.accept());
+    (lease.unwrap(), accepted.unwrap().0)
+}
+
+fn count(pool: &Pool) -> usize {
+    lock(&pool.kept).idle.values().map(Vec::len).sum()
+}
+
+#[cede::test]
+async fn what_nobody_uses_is_closed_after_a_while() {
+    let (pool, listener) = (pool(), TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let (first, mut far) = leased(&pool, &listener).await;
+    let (second, mut farther) = leased(&pool, &listener).await;
+    let (third, mut farthest) = leased(&pool, &listener).await;
+    // Nothing but the clock decides from here on.
+    pause();
+    pool.give_back(first);
+    advance(IDLE_FOR / 2).await;
+    pool.give_back(second);
+    advance(IDLE_FOR / 2 - Duration::from_secs(1)).await;
+    assert_eq!(count(&pool), 2);
+    advance(Duration::from_secs(1)).await;
+    assert_eq!(count(&pool), 1);
+    advance(IDLE_FOR / 2).await;
+    // Nothing is left that could be closed, so nobody waits for that; and what comes then is seen to again.
+    assert_eq!((count(&pool), lock(&pool.kept).idle.len()), (0, 0));
+    assert!(lock(&pool.kept).sweeper.is_none());
+    pool.give_back(third);
+    advance(IDLE_FOR).await;
+    assert_eq!(count(&pool), 0);
+    // The other ends see it.
+    for far in [&mut far, &mut farther, &mut farthest] {
+        assert_eq!(far.read(&mut [0]).await.unwrap(), 0);
+    }
+}
+
+#[cede::test]
+async fn with_the_pool_goes_whoever_sweeps_it() {
+    let (pool, listener) = (pool(), TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let (lease, _far) = leased(&pool, &listener).await;
+    pool.give_back(lease);
+    let sweeper = lock(&pool.kept).sweeper.clone().unwrap();
+    drop(pool);
+    while !sweeper.is_finished() {
+        cede::task::yield_now().await;
     }
 }

@@ -217,7 +217,7 @@ impl<'a> Mender<'a> {
         source: &mut Source,
         missing: &mut Vec<usize>,
     ) -> Result<(), Setback> {
-        let Answer { mut body, .. } = answer;
+        let mut body = answer.body.into_chunks();
         let (pieces, stall, host) = (self.pieces(), self.shared.settings.rules.stall, authority(url));
         let mut awaited = awaited.iter().copied().peekable();
         let mut buffer = Vec::new();

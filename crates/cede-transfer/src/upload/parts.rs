@@ -258,7 +258,7 @@ impl Parts {
             Trouble::Passing => None,
         };
         if !self.backoff.failed(now, after.map(|after| after.min(self.cap))) {
-            self.failure = Some(failure.help(format!("tried {} times; --retry and --retry-max-time allow more", self.backoff.tries())));
+            self.failure = Some(failure.help(self.backoff.tried()));
         }
     }
 

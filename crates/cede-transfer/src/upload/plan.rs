@@ -320,12 +320,7 @@ impl Plan {
         self.retried = Some(failure.clone());
         if !self.backoff.failed(now, after.map(|after| after.min(self.cap))) {
             self.retried = None;
-            let tries = self.backoff.tries();
-            self.failure = Some(if tries > 1 {
-                failure.help(format!("tried {tries} times; --retry and --retry-max-time allow more"))
-            } else {
-                failure
-            });
+            self.failure = Some(if self.backoff.tries() > 1 { failure.help(self.backoff.tried()) } else { failure });
         }
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! Requests are signed in their URL (the library does that, and reads the answers), so that what is sent is a plain request. Each part is in memory while it is sent: it has
 //! to be sent again if it fails, and its checksum goes ahead of it. So memory is the number of parts under way times their size.
+//!
+//! - U1: however an upload ends without its object, what it has at the store is named by the journal, so that the same command goes on; or the store is told to
+//!   forget it; or the user is told what may be there ([`Run::give_up`]). For parts that nobody knows of cost money.
 
 mod store;
 
@@ -18,7 +21,7 @@ use super::local::{Local, Piped, pay};
 use super::parts::{Action, Ask, Parts};
 use super::plan::refusal;
 use super::wire::Heard;
-use super::{Order, Source, Stored, journal_for, seed, unfinished};
+use super::{Order, Source, Stored, journal_for, seed};
 use crate::engine::{Cause, Shared, Stop, Unfinished, Watch};
 use crate::exit::Exit;
 use crate::failure::{Failure, Setback, printable};
@@ -33,6 +36,10 @@ const LEAST: u64 = 8 << 20;
 const MOST: u64 = 9_000;
 /// How often the watch is told how far it is.
 const TICK: Duration = Duration::from_millis(50);
+/// How long an answer to "forget it" is waited for where the user waits, who wants to leave.
+const GOODBYE: Duration = Duration::from_secs(1);
+/// The same, where nobody is in a hurry.
+const FAREWELL: Duration = Duration::from_secs(10);
 
 enum Bytes2Send {
     File(Local),
@@ -54,6 +61,22 @@ struct Run {
     /// Whether parts were sent in this run.
     begun: bool,
     flying: BTreeMap<u16, Arc<Moved>>,
+    /// The request for an upload that is on its way.
+    beginning: Option<Arc<Moved>>,
+    /// How many of them had no answer.
+    unheard: usize,
+}
+
+/// Why there is no object.
+enum End {
+    Failed(Failure),
+    Stopped(Exit),
+}
+
+impl From<Failure> for End {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
 }
 
 /// What an ask came to.
@@ -87,17 +110,34 @@ pub(super) async fn run(shared: Arc<Shared>, order: Order, store: Store, watch: 
     let width = if size.is_some() { store.width } else { 1 };
     let parts = Parts::new(&shared.settings.rules, count, width, known.is_some(), seed(&shared));
     let client = Arc::new(Client::new(Arc::clone(&shared), &order, store)?);
-    if let Some(dropped) = kept.as_mut().and_then(|kept| kept.dropped.take()) {
-        client.abort(&dropped.remote).await;
+    if let Some(dropped) = kept.as_mut().and_then(|kept| kept.dropped.take())
+        && let Err(why) = client.abort(&dropped.remote, FAREWELL).await
+    {
+        watch.note(&orphan(&dropped.remote, &why));
     }
     let id = known.map(|journal| journal.remote);
-    let run = Run { client, from, parts, part, kept, id, watch, have: 0, before: 0, begun: false, flying: BTreeMap::new() };
-    run.drive(stop).await
+    let flying = BTreeMap::new();
+    let mut run = Run { client, from, parts, part, kept, id, watch, have: 0, before: 0, begun: false, flying, beginning: None, unheard: 0 };
+    let mut asks = JoinSet::new();
+    let end = run.drive(stop, &mut asks).await;
+    // Nothing more is sent from here on.
+    drop(asks);
+    match end {
+        Ok(stored) => Ok(stored),
+        Err(end) => Err(run.give_up(end).await),
+    }
+}
+
+/// What is said about parts that could not be taken back.
+fn orphan(id: &str, why: &str) -> String {
+    let id = printable(id);
+    format!(
+        "the store may still have parts of the upload {id}, because it could not be told to forget it ({why}); they take room until somebody does"
+    )
 }
 
 impl Run {
-    async fn drive(mut self, mut stop: Stop) -> Result<Stored, Unfinished> {
-        let mut asks: JoinSet<Outcome> = JoinSet::new();
+    async fn drive(&mut self, mut stop: Stop, asks: &mut JoinSet<Outcome>) -> Result<Stored, End> {
         loop {
             let now = self.client.now();
             if let Some((why, wait)) = self.parts.take_retry(now) {
@@ -109,22 +149,16 @@ impl Run {
                         kept.journal = None;
                     }
                     self.watch.have(self.have);
+                    self.empty_ones().iter().for_each(|note| self.watch.note(note));
                     return Ok(Stored { bytes: self.have, before: self.before, location: None });
                 }
-                Action::Failed(failure) => {
-                    drop(asks);
-                    self.leave(failure.exit() == Exit::Exists).await;
-                    let is_over = failure.exit() == Exit::Changed || self.kept.as_ref().is_none_or(|kept| kept.journal.is_none());
-                    let kept = (!is_over)
-                        .then(|| "the parts that have arrived are kept at the store; the same command goes on with them".to_owned());
-                    return Err(unfinished(failure, kept));
-                }
+                Action::Failed(failure) => return Err(failure.into()),
                 Action::Ask(ask) => {
                     // A pipe may be slow.
                     cede::select! {
                         biased;
-                        exit = stop.requested() => return Err(self.stopped(exit, asks).await),
-                        begun = self.begin(ask, &mut asks) => begun?,
+                        exit = stop.requested() => return Err(End::Stopped(exit)),
+                        begun = self.begin(ask, asks) => begun?,
                     }
                     continue;
                 }
@@ -133,7 +167,7 @@ impl Run {
             let pause = until.map_or(TICK, |until| until.saturating_sub(now).min(TICK));
             cede::select! {
                 biased;
-                exit = stop.requested() => return Err(self.stopped(exit, asks).await),
+                exit = stop.requested() => return Err(End::Stopped(exit)),
                 Some(joined) = asks.join_next() => {
                     let (ask, result) = joined.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
                     self.end(ask, result).await?;
@@ -145,22 +179,55 @@ impl Run {
         }
     }
 
-    /// The end of an upload that is not complete: what nobody can go on with is not left at the store.
-    async fn leave(&mut self, is_final: bool) {
-        if is_final && let Some(kept) = &mut self.kept {
+    /// The end of an upload without its object (U1).
+    async fn give_up(mut self, end: End) -> Unfinished {
+        let exit = match &end {
+            End::Failed(failure) => failure.exit(),
+            End::Stopped(exit) => *exit,
+        };
+        let is_stopped = matches!(end, End::Stopped(_));
+        // Somebody else's object is there, which stays.
+        if let Some(kept) = self.kept.as_mut().filter(|_| exit == Exit::Exists) {
             kept.journal = None;
         }
-        if let Some(id) = self.id.take().filter(|_| self.kept.as_ref().is_none_or(|kept| kept.journal.is_none())) {
-            self.client.abort(&id).await;
+        self.heard_no_begin();
+        let has_more = self.kept.as_ref().is_some_and(|kept| kept.journal.is_some());
+        let mut said = self.empty_ones();
+        match self.id.take() {
+            _ if has_more && is_stopped => said.push("the same command goes on with it".to_owned()),
+            _ if has_more && exit == Exit::Changed => {
+                said.push("until then, the parts of the earlier version stay at the store".to_owned())
+            }
+            _ if has_more => said.push("the parts that have arrived are kept at the store; the same command goes on with them".to_owned()),
+            Some(id) => {
+                let limit = if is_stopped { GOODBYE } else { FAREWELL };
+                match self.client.abort(&id, limit).await {
+                    Err(why) => said.push(orphan(&id, &why)),
+                    Ok(()) => said.extend(is_stopped.then(|| "nothing was kept".to_owned())),
+                }
+            }
+            None => said.extend(is_stopped.then(|| "nothing was kept".to_owned())),
         }
+        let cause = match end {
+            End::Failed(failure) => Cause::Failed(failure),
+            End::Stopped(exit) => Cause::Stopped(exit),
+        };
+        Unfinished { cause, kept: (!said.is_empty()).then(|| said.join("; ")) }
     }
 
-    async fn stopped(mut self, exit: Exit, asks: JoinSet<Outcome>) -> Unfinished {
-        drop(asks);
-        self.leave(false).await;
-        let has_more = self.kept.as_ref().is_some_and(|kept| kept.journal.is_some());
-        let kept = if has_more { "the same command goes on with it" } else { "nothing was kept" };
-        Unfinished { cause: Cause::Stopped(exit), kept: Some(kept.to_owned()) }
+    /// The request for an upload, if there is one under way, gets no answer: it may have been obeyed all the same.
+    fn heard_no_begin(&mut self) {
+        self.unheard += usize::from(self.beginning.take().is_some_and(|moved| moved.is_done()));
+    }
+
+    /// What is said about uploads that the store may have begun without anybody having heard their names.
+    fn empty_ones(&self) -> Vec<String> {
+        let what = match self.unheard {
+            0 => return Vec::new(),
+            1 => "one upload".to_owned(),
+            count => format!("{count} uploads"),
+        };
+        vec![format!("the store may have begun {what} without parts that nobody goes on with, because the answer was lost")]
     }
 
     /// Sends an ask on its way.
@@ -173,7 +240,9 @@ impl Run {
                 self.flying.clear();
                 // What is on its way belongs to an upload that is lost.
                 *asks = JoinSet::new();
-                asks.spawn(async move { (ask, client.begin().await) });
+                let moved = Arc::new(Moved::default());
+                self.beginning = Some(Arc::clone(&moved));
+                asks.spawn(async move { (ask, client.begin(&moved).await) });
             }
             Ask::List => {
                 asks.spawn(async move { (ask, client.list(&id).await) });
@@ -240,10 +309,17 @@ impl Run {
             self.flying.remove(&number);
         }
         let now = self.client.now();
+        if ask == Ask::Begin {
+            match &result {
+                Ok(_) => self.beginning = None,
+                Err(_) => self.heard_no_begin(),
+            }
+        }
         match result {
             Ok(Said::Begun(id)) => {
+                // First, so that it is not forgotten where it cannot be written down (U1).
+                self.id = Some(id.clone());
                 self.write_down(&id).await?;
-                self.id = Some(id);
                 self.parts.handle_begun();
             }
             Ok(Said::Parts(listed)) => {

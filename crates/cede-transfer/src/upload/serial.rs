@@ -140,7 +140,10 @@ impl Serial {
                     cede::select! {
                         biased;
                         exit = stop.requested() => return Err(self.stopped(exit)),
-                        result = self.ask(&ask, &name) => result.map_err(|failure| unfinished(failure, None))?,
+                        result = self.ask(&ask, &name) => result.map_err(|failure| {
+                            let kept = self.remains(&failure);
+                            unfinished(failure, kept)
+                        })?,
                     }
                 }
             }

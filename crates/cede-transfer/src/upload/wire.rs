@@ -106,7 +106,7 @@ pub(super) async fn speak(
             Ok(Ok(text)) => {
                 // An answer may come before the request is through; then the connection is of no more use.
                 if moved.is_done() {
-                    body.give_back(&shared.pool).await;
+                    body.give_back(&shared.pool);
                 }
                 text.to_bytes()
             }

@@ -201,6 +201,32 @@ fn journal_that_is_damaged_or_foreign_is_not_believed() {
     }
 }
 
+/// Whether there is something of that name is a question to the disk, which may be far away: as long as nothing is known of it, no worker asks.
+#[test]
+fn a_disk_that_nobody_knows_is_not_asked_by_a_worker() {
+    let case = Case::new("unknown-disk", Setup::default(), vec![]);
+    let runtime = cede::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
+        let (open, gate) = std::sync::mpsc::channel::<()>();
+        let (reached, at_gate) = cede::sync::oneshot::channel();
+        let busy = cede::task::spawn_blocking(move || {
+            reached.send(()).unwrap();
+            assert!(gate.recv().is_err());
+        });
+        at_gate.await.unwrap();
+        let engine = Engine::new(case.settings.clone());
+        let mut download = Box::pin(engine.download(case.job("/file"), Arc::new(Silent), Stop::never()));
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(download.as_mut().poll(&mut cx).is_pending());
+        // The only thread for such questions is busy, so this one waits for its turn.
+        assert_eq!(cede::runtime::Handle::current().metrics().blocking_queue_depth(), 1);
+        drop(open);
+        busy.await.unwrap();
+        download.await.unwrap();
+    });
+    assert!(std::fs::read(case.dir.join("file")).unwrap() == case.origin.content(0));
+}
+
 #[test]
 fn limit_on_the_rate() {
     let mut case = Case::new("rate", Setup::default(), vec![]);

@@ -11,3 +11,4 @@ mod sparse;
 mod straight;
 mod sums;
 mod transport;
+mod unclaimed;

@@ -1,8 +1,10 @@
 //! Bodies that are cut, stalls, statuses and redirects.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use cede_transfer::Exit;
+use cede_transfer::engine::{Engine, Output, Silent, Stop};
 
 use crate::case::Case;
 use crate::origin::{Fault, Origin, Setup, Tag};
@@ -40,6 +42,26 @@ fn body_closed_at_any_place() {
 #[test]
 fn body_reset() {
     case("reset", vec![Fault::Reset(1_000_000), Fault::Reset(0)]).right(0);
+}
+
+/// A connection that the server closed while nobody used it, or just when somebody did, is no try: here each answer is whole, and its connection ends after it
+/// without a word.
+#[test]
+fn a_connection_that_was_closed_while_it_was_idle_is_no_try() {
+    let setup = Setup { size: 1000, ranges: false, ..Setup::default() };
+    let mut case = Case::new("closed-idle", setup, always(&Fault::LengthPlus(0)));
+    case.settings.rules.retries = 0;
+    let runtime = cede::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let engine = Engine::new(case.settings.clone());
+        for n in 0..20 {
+            let mut job = case.job("/file");
+            job.output = Output::Named { dir: case.dir.clone(), name: n.to_string() };
+            let done = engine.download(job, Arc::new(Silent), Stop::never()).await;
+            assert!(done.is_ok(), "{n}: {done:?}");
+        }
+    });
+    assert_eq!(case.origin.asked().len(), 20);
 }
 
 #[test]

@@ -1,7 +1,14 @@
 //! Uploads in parts to a store that speaks S3.
 
-use cede_transfer::Exit;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use cede_transfer::engine::Watch;
 use cede_transfer::upload::{How, Store};
+use cede_transfer::{Exit, Failure};
+use url::Url;
 
 use crate::case::{Case, content};
 use crate::store::{Fault, Stand};
@@ -155,4 +162,124 @@ fn a_wrong_secret_is_told() {
     let (exit, told) = case.run().unwrap_err();
     assert!(exit == Exit::Denied && told.contains("SignatureDoesNotMatch") && told.contains("AWS_SECRET_ACCESS_KEY"), "{told}");
     assert_eq!((stand.asked("begin"), stand.asked("part")), (1, 0));
+}
+
+/// Remembers what it was told, and changes the file when something is tried again.
+#[derive(Default)]
+struct Notes {
+    said: Mutex<Vec<String>>,
+    changes: Option<PathBuf>,
+}
+
+impl Watch for Notes {
+    fn named(&self, _: &str, _: Option<u64>) {}
+    fn have(&self, _: u64) {}
+    fn verifying(&self) {}
+    fn note(&self, note: &str) {
+        self.said.lock().unwrap().push(note.to_owned());
+    }
+    fn retry(&self, _: &Url, _: &Failure, _: Option<Duration>) {
+        if let Some(path) = &self.changes {
+            std::fs::OpenOptions::new().append(true).open(path).unwrap().write_all(b"more").unwrap();
+        }
+    }
+}
+
+/// What is closed on a connection that was used before is asked once more, on a new one; what is refused is not.
+fn twice(kind: &'static str, fault: Fault) -> Vec<(&'static str, usize, Fault)> {
+    (1..=if fault == Fault::Before { 2 } else { 1 }).map(|nth| (kind, nth, fault)).collect()
+}
+
+#[test]
+fn a_completion_that_is_refused_leaves_what_can_be_gone_on_with_or_nothing() {
+    for fault in [Fault::Denied, Fault::Before] {
+        let (mut case, stand) = case(SIZE, twice("complete", fault));
+        case.rules.retries = 0;
+        let (_, told) = case.run().unwrap_err();
+        assert!(told.contains("the same command goes on with them"), "{told}");
+        assert_eq!((stand.left(), stand.asked("abort"), case.journals()), (1, 0, 1), "{fault:?}");
+        case.run().unwrap();
+        assert!(is_right(&stand, SIZE, 1) && stand.left() == 0, "{fault:?}");
+        assert_eq!((stand.asked("part"), stand.completed()), (COUNT, 1), "{fault:?}");
+    }
+    // Without a journal.
+    for fault in [Fault::Denied, Fault::Before] {
+        let (mut case, stand) = case(SIZE, twice("complete", fault));
+        case.rules.retries = 0;
+        case.order.state = None;
+        let (_, told) = case.run().unwrap_err();
+        assert!(!told.contains("goes on") && !told.contains("may"), "{told}");
+        assert_eq!((stand.left(), stand.asked("abort")), (0, 1), "{fault:?}");
+    }
+}
+
+#[test]
+fn an_upload_whose_beginning_was_not_heard_of_is_told() {
+    let (mut case, stand) = case(SIZE, vec![("begin", 1, Fault::After)]);
+    case.rules.retries = 0;
+    let (exit, told) = case.run().unwrap_err();
+    assert!(exit == Exit::Network && told.contains("may have begun one upload without parts"), "{told}");
+    assert_eq!((stand.left(), case.journals()), (1, 0));
+    // One that was refused was not begun.
+    for fault in [Fault::Busy, Fault::Denied] {
+        let (mut case, stand) = self::case(SIZE, vec![("begin", 1, fault)]);
+        case.rules.retries = 0;
+        let (_, told) = case.run().unwrap_err();
+        assert!(!told.contains("may have begun"), "{told}");
+        assert_eq!((stand.left(), case.journals()), (0, 0));
+    }
+    // It is told where the next try works, too.
+    let (mut case, stand) = self::case(SIZE, vec![("begin", 1, Fault::After)]);
+    let notes = Arc::new(Notes::default());
+    case.watch = Arc::clone(&notes) as _;
+    case.run().unwrap();
+    assert!(is_right(&stand, SIZE, 1));
+    let said = notes.said.lock().unwrap().clone();
+    assert!(said.len() == 1 && said[0].contains("may have begun one upload without parts"), "{said:?}");
+}
+
+#[test]
+fn parts_that_cannot_be_taken_back_are_told() {
+    for fault in [Fault::Denied, Fault::Before] {
+        let mut script = twice("abort", fault);
+        script.push(("part", 6, Fault::Denied));
+        let (mut case, stand) = case(SIZE, script);
+        case.order.state = None;
+        let (_, told) = case.run().unwrap_err();
+        assert!(told.contains("the store may still have parts of the upload upload-1"), "{fault:?}: {told}");
+        assert_eq!(stand.left(), 1, "{fault:?}");
+    }
+    // Those of an earlier run that is dropped.
+    let (mut case, stand) = case(SIZE, vec![("part", 6, Fault::Denied), ("abort", 1, Fault::Denied)]);
+    case.run().unwrap_err();
+    let notes = Arc::new(Notes::default());
+    case.watch = Arc::clone(&notes) as _;
+    case.order.restart = true;
+    case.run().unwrap();
+    let said = notes.said.lock().unwrap().clone();
+    assert!(is_right(&stand, SIZE, 1) && said.len() == 1 && said[0].contains("may still have parts of the upload upload-1"), "{said:?}");
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_sent_leaves_no_parts_that_nobody_knows_of() {
+    for has_journal in [true, false] {
+        let (mut case, stand) = case(SIZE, vec![("part", 2, Fault::Busy)]);
+        case.watch = Arc::new(Notes { changes: Some(case.path().join("file")), ..Notes::default() });
+        if !has_journal {
+            case.order.state = None;
+        }
+        let (exit, told) = case.run().unwrap_err();
+        assert!(exit == Exit::Changed && told.contains("--restart"), "{told}");
+        assert!(stand.object().is_none());
+        if has_journal {
+            assert!(told.contains("the parts of the earlier version stay at the store"), "{told}");
+            assert_eq!((stand.left(), case.journals()), (1, 1));
+            case.order.restart = true;
+            case.watch = Arc::new(Notes::default());
+            assert_eq!(case.run().unwrap().bytes, std::fs::metadata(case.path().join("file")).unwrap().len());
+        } else {
+            assert!(!told.contains("stay"), "{told}");
+        }
+        assert_eq!((stand.left(), stand.asked("abort"), case.journals()), (0, 1, 0), "{has_journal}");
+    }
 }

@@ -28,6 +28,8 @@ pub(crate) const SECRET: &str = "secret";
 pub(crate) enum Fault {
     /// 503, and nothing is done.
     Busy,
+    /// 403, and nothing is done.
+    Denied,
     /// The connection closes, and nothing is done.
     Before,
     /// It is done, but the connection closes.
@@ -160,6 +162,7 @@ async fn answer(state: Arc<Mutex<State>>, request: Request<Incoming>) -> io::Res
     let fault = state.script.iter().find(|(wanted, nth, _)| *wanted == kind && *nth == count).map(|(_, _, fault)| *fault);
     match fault {
         Some(Fault::Busy) => return Ok(respond(503, "", "<Error><Code>SlowDown</Code><Message>later</Message></Error>")),
+        Some(Fault::Denied) => return Ok(respond(403, "", "<Error><Code>AccessDenied</Code><Message>not you</Message></Error>")),
         Some(Fault::Before) => return Err(io::Error::other("closed")),
         Some(Fault::LateError) => return Ok(respond(200, "", "<Error><Code>InternalError</Code><Message>later</Message></Error>")),
         Some(Fault::Forget) => state.uploads.clear(),

@@ -27,8 +27,6 @@ use crate::units::{hex, unhex};
 
 /// How long a signature is good for: longer than any single request.
 const SIGNED_FOR: Duration = Duration::from_secs(3600);
-/// How long an answer to "forget it" is waited for.
-const GOODBYE: Duration = Duration::from_secs(1);
 /// Pages of a list; more parts than these hold there cannot be.
 const PAGES: usize = 20;
 
@@ -120,9 +118,10 @@ impl Client {
         self.ask(method, url, headers, body.into(), &Arc::default()).await
     }
 
-    pub(super) async fn begin(&self) -> Result<Said, Setback> {
+    /// Asks for an upload; `moved` tells afterwards whether the request may have arrived.
+    pub(super) async fn begin(&self, moved: &Arc<Moved>) -> Result<Said, Setback> {
         let action = self.bucket.create_multipart_upload(self.login.as_ref(), &self.object);
-        let heard = self.small(Method::POST, action.sign(SIGNED_FOR), HeaderMap::new(), Bytes::new()).await?;
+        let heard = self.ask(Method::POST, action.sign(SIGNED_FOR), HeaderMap::new(), Bytes::new(), moved).await?;
         if heard.status != 200 {
             return Ok(other(&heard));
         }
@@ -197,12 +196,19 @@ impl Client {
         Ok(if is_done { Said::Completed } else { other(&heard) })
     }
 
-    /// Has the store forget the upload and its parts, which nobody will go on with: they cost money.
-    pub(super) async fn abort(&self, id: &str) {
+    /// Has the store forget the upload and its parts, which nobody will go on with: they cost money. An upload that it does not know is forgotten.
+    ///
+    /// # Errors
+    /// Why it may still have them.
+    pub(super) async fn abort(&self, id: &str, limit: Duration) -> Result<(), String> {
         let action = self.bucket.abort_multipart_upload(self.login.as_ref(), &self.object, id);
         let asked = self.small(Method::DELETE, action.sign(SIGNED_FOR), HeaderMap::new(), Bytes::new());
-        // Stores also forget by themselves, after some days.
-        drop(cede::time::timeout(GOODBYE, asked).await);
+        match cede::time::timeout(limit, asked).await {
+            Ok(Ok(heard)) if matches!(heard.status, 200..=299 | 404) => Ok(()),
+            Ok(Ok(heard)) => Err(format!("it answered {}", heard.status)),
+            Ok(Err(setback)) => Err(setback.failure.what().to_owned()),
+            Err(_) => Err(format!("it did not answer for {} s", limit.as_secs())),
+        }
     }
 
     pub(super) async fn check(&self, tags: &[String]) -> Result<Said, Setback> {

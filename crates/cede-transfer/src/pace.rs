@@ -1,0 +1,156 @@
+//! Whether a disk is quick enough to be asked by a task itself.
+//!
+//! What touches a disk may block, and so belongs on the blocking pool. But most disks answer from memory at most times, and then a small file takes less time than it
+//! takes to hand it to another thread, to wake that, and to be woken by it. So whoever files measures, and [`Paces`] remembers: after [`ENOUGH`] quick files in a row,
+//! the task that has the bytes files them itself. One slow file, and the pool is back for as many. A network file system never gets there, and a disk whose cache is
+//! full is found out by one file. If that takes long, the runtime's monitor gives the other tasks of the thread to another.
+//!
+//! Each device has a pace of its own: that the local disk is quick says nothing about the share that is mounted below it. Which device a directory is on, the system
+//! has to be asked, which is a file operation too; so it is asked on the pool, once for each directory.
+//!
+//! Large files are not for this: there, writing on another thread while more is received is the faster way.
+
+use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// After so many quick files in a row, a disk is trusted.
+const ENOUGH: u32 = 64;
+/// A quick file takes no longer.
+const QUICK: Duration = Duration::from_micros(200);
+/// A slow file takes longer. Between the two everything stays as it is: a processor that was taken away for a turn looks like that.
+const SLOW: Duration = Duration::from_millis(5);
+/// So many directories are remembered; a list may name a million, and then the system is asked again.
+const DIRECTORIES: usize = 1024;
+
+/// The name that the system gives a device.
+pub(crate) type Device = u64;
+
+/// What is known about all disks.
+#[derive(Debug, Default)]
+pub(crate) struct Paces {
+    devices: HashMap<Device, Pace>,
+    directories: HashMap<PathBuf, Device>,
+}
+
+/// What is known about one.
+#[derive(Debug, Default)]
+struct Pace {
+    /// Quick calls in a row.
+    quick: u32,
+}
+
+impl Paces {
+    /// Whether the disk behind a directory is asked best by whoever has a question.
+    pub(crate) fn is_quick(&self, dir: &Path) -> bool {
+        self.device(dir).is_some_and(|device| self.devices.get(&device).is_some_and(Pace::is_quick))
+    }
+
+    /// The device that a directory is on, if it is known.
+    pub(crate) fn device(&self, dir: &Path) -> Option<Device> {
+        self.directories.get(dir).copied()
+    }
+
+    /// What a file in this directory took.
+    pub(crate) fn learn(&mut self, dir: &Path, device: Device, took: Duration) {
+        if self.device(dir) != Some(device) {
+            if self.directories.len() >= DIRECTORIES {
+                self.directories.clear();
+            }
+            self.directories.insert(dir.to_owned(), device);
+        }
+        self.devices.entry(device).or_default().learn(took);
+    }
+}
+
+/// The device that a directory is on; blocks. `None`: there is no such directory yet.
+pub(crate) fn device_of(dir: &Path) -> Option<Device> {
+    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+    std::fs::metadata(dir).ok().map(|metadata| metadata.dev())
+}
+
+impl Pace {
+    fn learn(&mut self, took: Duration) {
+        self.quick = match took {
+            quick if quick <= QUICK => self.quick.saturating_add(1),
+            slow if slow > SLOW => 0,
+            _ => self.quick,
+        };
+    }
+
+    fn is_quick(&self) -> bool {
+        self.quick >= ENOUGH
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    //! How trust is earned and lost, and whose it is.
+
+    use std::path::Path;
+    use std::time::Duration;
+
+    use super::{DIRECTORIES, Device, ENOUGH, Paces, QUICK, SLOW, device_of};
+
+    /// A disk that has earned it already.
+    pub(crate) fn earn(paces: &mut Paces, dir: &Path) {
+        (0..ENOUGH).for_each(|_| paces.learn(dir, device_of(dir).unwrap(), QUICK));
+    }
+
+    #[test]
+    fn many_quick_files_earn_it_and_one_slow_file_loses_it() {
+        let mut paces = Paces::default();
+        let dir = Path::new("d");
+        let learn = |paces: &mut Paces, took| paces.learn(dir, 1, took);
+        (1..ENOUGH).for_each(|_| learn(&mut paces, QUICK));
+        // Neither quick nor slow.
+        learn(&mut paces, QUICK * 2);
+        assert!(!paces.is_quick(dir));
+        learn(&mut paces, Duration::ZERO);
+        assert!(paces.is_quick(dir));
+        learn(&mut paces, QUICK * 2);
+        assert!(paces.is_quick(dir));
+        learn(&mut paces, SLOW * 2);
+        assert!(!paces.is_quick(dir));
+        (1..ENOUGH).for_each(|_| learn(&mut paces, QUICK));
+        assert!(!paces.is_quick(dir));
+    }
+
+    #[test]
+    fn a_quick_disk_says_nothing_about_another() {
+        let mut paces = Paces::default();
+        let (local, share, other) = (Path::new("local"), Path::new("share"), Path::new("local/other"));
+        (0..ENOUGH).for_each(|_| paces.learn(local, 1, QUICK));
+        paces.learn(share, 2, QUICK);
+        assert!(paces.is_quick(local) && !paces.is_quick(share) && !paces.is_quick(other));
+        // Another directory of the same disk has to be known, and no more.
+        paces.learn(other, 1, QUICK);
+        assert!(paces.is_quick(other));
+        // Nor does a slow one take anything from it.
+        paces.learn(share, 2, SLOW * 2);
+        assert!(paces.is_quick(local));
+        // What is slow anywhere on a disk is slow everywhere on it.
+        paces.learn(other, 1, SLOW * 2);
+        assert!(!paces.is_quick(local));
+    }
+
+    #[test]
+    fn a_directory_that_is_on_another_device_now_is_another_one() {
+        let mut paces = Paces::default();
+        let dir = Path::new("d");
+        (0..ENOUGH).for_each(|_| paces.learn(dir, 1, QUICK));
+        paces.learn(dir, 2, QUICK);
+        assert!(!paces.is_quick(dir));
+    }
+
+    #[test]
+    fn a_million_directories_are_not_remembered() {
+        let mut paces = Paces::default();
+        for n in 0..DIRECTORIES * 3 {
+            paces.learn(Path::new(&n.to_string()), n as Device % 3, QUICK);
+        }
+        assert!(paces.directories.len() <= DIRECTORIES);
+        assert!(paces.is_quick(Path::new(&(DIRECTORIES * 3 - 1).to_string())));
+    }
+}
