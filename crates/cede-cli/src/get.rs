@@ -290,6 +290,8 @@ impl Run {
             exit = both(exit, Some(code));
             // It has settled (H2 of `steer`).
             self.crew.restore(index);
+            // Those whose answers are there come first. Then the requests of all leave together, and a server that would be woken for each of them is woken once.
+            cede::task::yield_now().await;
         }
         exit
     }

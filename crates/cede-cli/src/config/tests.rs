@@ -228,7 +228,7 @@ fn the_file_says_what_nobody_else_does() {
     let args = get(FILE, &[], &[]).unwrap();
     assert_eq!((args.network.limit_rate, args.network.jobs, args.network.segments), (Some(2 << 20), 2, 3));
     assert_eq!((args.network.header.as_slice(), args.show.quiet), (["A: 1", "B: 2"].map(str::to_owned).as_slice(), true));
-    assert_eq!(get("", &[], &[]).unwrap().network.jobs, 8);
+    assert_eq!(get("", &[], &[]).unwrap().network.jobs, 16);
 }
 
 #[test]
