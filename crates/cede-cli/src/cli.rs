@@ -214,7 +214,7 @@ pub(crate) struct ProbeArgs {
 #[derive(Args, Debug)]
 pub(crate) struct NetworkArgs {
     /// How many files to download at a time
-    #[arg(short, long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    #[arg(short, long, default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub(crate) jobs: u16,
 
     /// The most connections for one file; one at first, more while that makes it faster
