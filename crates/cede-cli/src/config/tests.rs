@@ -287,8 +287,8 @@ fn the_file_is_where_it_is_said_to_be() {
         Ok::<_, String>(args.network.jobs)
     };
     assert_eq!(jobs(&[("HOME", &home)], &[]), Ok(3));
-    assert_eq!(jobs(&[("HOME", &home), ("XDG_CONFIG_HOME", "/nonexistent")], &[]), Ok(8));
-    assert_eq!(jobs(&[("HOME", &home)], &["--no-config"]), Ok(8));
+    assert_eq!(jobs(&[("HOME", &home), ("XDG_CONFIG_HOME", "/nonexistent")], &[]), Ok(16));
+    assert_eq!(jobs(&[("HOME", &home)], &["--no-config"]), Ok(16));
     assert_eq!(jobs(&[("HOME", &home), ("CEDE_CONFIG", &other)], &[]), Ok(4));
     assert_eq!(jobs(&[("HOME", &home)], &["--config", &other]), Ok(4));
     // What is empty is not there.
