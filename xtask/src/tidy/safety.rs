@@ -119,7 +119,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/cede/tests/memory.rs",
     "crates/cede/tests/os/async_fd.rs",
     "crates/cede/tests/signals.rs",
-    "crates/cede/tests/survival.rs",
+    "crates/cede/tests/survival/script.rs",
 ];
 
 pub(crate) fn check(project: &Project) -> Vec<Finding> {
