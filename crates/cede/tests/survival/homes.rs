@@ -215,7 +215,7 @@ fn on_a_blocking_thread(runtime: Runtime, scene: Scene) {
     tolerate(|| drop(handle));
     let abort = lock(&case.abort).take();
     drop(abort);
-    assert!(has_ended(&case), "{scene:?} {case:?}");
+    assert!(has_ended(&case), "{scene:?}");
     assert_eq!(case.future_drops.load(Ordering::SeqCst), 1, "the closure is dropped once");
 }
 

@@ -1,6 +1,7 @@
 //! What a runtime must survive: futures, outputs and wakers that panic or come back to it, at every point of a task's life; and chains of a million.
 
 mod homes;
+mod leaves;
 mod lives;
 mod script;
 

@@ -45,6 +45,8 @@ pub(crate) enum Deed {
     WakesItself,
     AbortsItself,
     DropsItsHandle,
+    /// Does what the case says, which goes through the locks of what calls it.
+    Reenters,
 }
 
 /// How far the task's life has come when its end begins.
@@ -58,11 +60,12 @@ pub(crate) enum Moment {
 }
 
 /// What the deeds need to know of their task, and what is counted.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Case {
     pub(crate) waker: Mutex<Option<Waker>>,
     pub(crate) abort: Mutex<Option<AbortHandle>>,
     pub(crate) handle: Mutex<Option<JoinHandle<Output>>>,
+    pub(crate) probe: Mutex<Option<Arc<dyn Fn() + Send + Sync>>>,
     pub(crate) done: AtomicBool,
     pub(crate) ready: AtomicBool,
     pub(crate) polls: AtomicUsize,
@@ -100,6 +103,10 @@ impl Case {
             Deed::DropsItsHandle => {
                 let handle = lock(&self.handle).take();
                 drop(handle);
+            }
+            Deed::Reenters => {
+                let probe = lock(&self.probe).clone();
+                probe.into_iter().for_each(|probe| probe());
             }
         }
     }
