@@ -116,6 +116,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/cede/tests/descriptors.rs",
     "crates/cede/tests/syscalls.rs",
     "crates/cede/tests/forks.rs",
+    "crates/cede/tests/kernel_calls.rs",
     "crates/cede/tests/memory.rs",
     "crates/cede/tests/os/async_fd.rs",
     "crates/cede/tests/signals.rs",
