@@ -7,19 +7,19 @@
 //! - I1: the functions that stand in have the signatures of the C library's (for `syscall`, which takes any number of words, that of the most) and do the same.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
+#[path = "support/loads.rs"]
+mod loads;
+
 use std::arch::asm;
 use std::cell::Cell;
-use std::future::poll_fn;
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use cede::runtime::{Builder, Runtime, RuntimeMetrics};
-use cede::sync::{Mutex, Notify, Semaphore, mpsc, oneshot};
-use cede::task::{spawn_blocking, yield_now};
+use cede::task::spawn_blocking;
 use cede::time;
 use libc::{c_int, c_long};
+
+use loads::{ROUNDS, each_load};
 
 thread_local! {
     static CALLS: Cell<Calls> = const { Cell::new(Calls { sleeps: 0, looks: 0, futexes: 0 }) };
@@ -111,174 +111,13 @@ fn asks(runtime: &Runtime, load: impl AsyncFn()) -> (Calls, u64) {
     runtime.block_on(counted(&runtime.metrics(), load))
 }
 
-const ROUNDS: usize = 2000;
-
-async fn spawn_one_and_join() {
-    for i in 0..ROUNDS {
-        assert_eq!(cede::spawn(async move { i }).await.unwrap(), i);
-    }
-}
-
-async fn spawn_many_and_join() {
-    let tasks: Vec<_> = (0..ROUNDS).map(|i| cede::spawn(async move { i })).collect();
-    for task in tasks {
-        task.await.unwrap();
-    }
-}
-
-async fn chained_spawn() {
-    fn next(left: usize, done: oneshot::Sender<()>) {
-        cede::spawn(async move { if left == 0 { done.send(()).unwrap() } else { next(left - 1, done) } });
-    }
-    let (done, waits) = oneshot::channel();
-    next(ROUNDS, done);
-    waits.await.unwrap();
-}
-
-async fn yields() {
-    let tasks: Vec<_> = (0..100)
-        .map(|_| {
-            cede::spawn(async {
-                for _ in 0..ROUNDS / 100 {
-                    yield_now().await;
-                }
-            })
-        })
-        .collect();
-    for task in tasks {
-        task.await.unwrap();
-    }
-}
-
-async fn ping_pong() {
-    let (ping, mut pings) = mpsc::channel(1);
-    let (pong, mut pongs) = mpsc::channel(1);
-    let other = cede::spawn(async move {
-        while let Some(number) = pings.recv().await {
-            pong.send(number).await.unwrap();
-        }
-    });
-    for i in 0..ROUNDS {
-        ping.send(i).await.unwrap();
-        assert_eq!(pongs.recv().await, Some(i));
-    }
-    drop(ping);
-    other.await.unwrap();
-}
-
-async fn bounded_channel() {
-    let (sender, mut receiver) = mpsc::channel(64);
-    let sending = cede::spawn(async move {
-        for i in 0..ROUNDS {
-            sender.send(i).await.unwrap();
-        }
-    });
-    while receiver.recv().await.is_some() {}
-    sending.await.unwrap();
-}
-
-async fn unbounded_channel() {
-    let (sender, mut receiver) = mpsc::unbounded_channel();
-    let sending = cede::spawn(async move {
-        for i in 0..ROUNDS {
-            sender.send(i).unwrap();
-        }
-    });
-    while receiver.recv().await.is_some() {}
-    sending.await.unwrap();
-}
-
-/// Ten tasks for one permit, each of which gives way while it has it.
-async fn contended<F: Future<Output = ()> + Send + 'static>(once: impl Fn() -> F + Clone + Send + Sync + 'static) {
-    let tasks: Vec<_> = (0..10)
-        .map(|_| {
-            let once = once.clone();
-            cede::spawn(async move {
-                for _ in 0..ROUNDS / 10 {
-                    once().await;
-                }
-            })
-        })
-        .collect();
-    for task in tasks {
-        task.await.unwrap();
-    }
-}
-
-async fn mutex() {
-    let mutex = Arc::new(Mutex::new(0));
-    contended(move || {
-        let mutex = mutex.clone();
-        async move {
-            let mut guard = mutex.lock().await;
-            *guard += 1;
-            yield_now().await;
-        }
-    })
-    .await;
-}
-
-async fn semaphore() {
-    let semaphore = Arc::new(Semaphore::new(1));
-    contended(move || {
-        let semaphore = semaphore.clone();
-        async move {
-            let _permit = semaphore.acquire().await.unwrap();
-            yield_now().await;
-        }
-    })
-    .await;
-}
-
-async fn notify() {
-    let notify = Arc::new(Notify::new());
-    let notified = notify.clone();
-    let waiting = cede::spawn(async move {
-        for _ in 0..ROUNDS {
-            notified.notified().await;
-        }
-    });
-    while !waiting.is_finished() {
-        notify.notify_one();
-        yield_now().await;
-    }
-    waiting.await.unwrap();
-}
-
-async fn timers_armed_and_dropped() {
-    for i in 0..ROUNDS {
-        let mut sleep = pin!(time::sleep(Duration::from_millis(10_000 + i as u64)));
-        poll_fn(|cx| {
-            assert!(sleep.as_mut().poll(cx).is_pending());
-            Poll::Ready(())
-        })
-        .await;
-    }
-}
-
-async fn time_limits_that_are_not_needed() {
-    for _ in 0..ROUNDS {
-        time::timeout(Duration::from_secs(10), yield_now()).await.unwrap();
-    }
-}
-
 const NOTHING: (Calls, u64) = (Calls { sleeps: 0, looks: 0, futexes: 0 }, 0);
-
-/// Calls a macro with all loads that need nothing from outside, and with how many spawns and wakes of tasks they are made of at most, for each round.
-macro_rules! each_load {
-    ($call:ident) => {
-        $call! {
-            spawn_one_and_join 2, spawn_many_and_join 2, chained_spawn 2, yields 2, ping_pong 4, bounded_channel 2, unbounded_channel 2, mutex 3, semaphore 3, notify 3,
-            timers_armed_and_dropped 1, time_limits_that_are_not_needed 1
-        }
-    };
-}
 
 #[test]
 fn what_stays_on_one_thread_asks_the_kernel_for_nothing() {
     macro_rules! check {
-        ($($load:ident $_wakes:literal),*) => {$(
-            assert_eq!(asks(&one_thread(), $load), NOTHING, stringify!($load));
+        ($($load:ident $_wakes:literal $_allocations:literal),*) => {$(
+            assert_eq!(asks(&one_thread(), loads::$load), NOTHING, stringify!($load));
         )*};
     }
     each_load!(check);
@@ -292,10 +131,10 @@ fn workers(count: usize) -> Runtime {
 #[test]
 fn what_stays_in_one_worker_asks_the_kernel_for_nothing() {
     macro_rules! check {
-        ($($load:ident $_wakes:literal),*) => {$(
+        ($($load:ident $_wakes:literal $_allocations:literal),*) => {$(
             let runtime = workers(1);
             let metrics = runtime.metrics();
-            let task = runtime.spawn(async move { counted(&metrics, $load).await });
+            let task = runtime.spawn(async move { counted(&metrics, loads::$load).await });
             assert_eq!(runtime.block_on(task).unwrap(), NOTHING, stringify!($load));
         )*};
     }
@@ -306,16 +145,16 @@ fn what_stays_in_one_worker_asks_the_kernel_for_nothing() {
 #[test]
 fn two_workers_are_interrupted_at_most_once_for_each_spawn_and_wake() {
     macro_rules! check {
-        ($($load:ident $wakes:literal),*) => {$(
+        ($($load:ident $wakes:literal $_allocations:literal),*) => {$(
             let runtime = workers(2);
             let metrics = runtime.metrics();
             let interrupts = {
                 let metrics = metrics.clone();
-                let task = runtime.spawn(async move { counted(&metrics, $load).await.1 });
+                let task = runtime.spawn(async move { counted(&metrics, loads::$load).await.1 });
                 runtime.block_on(task).unwrap()
             };
             assert!(interrupts <= 2 * $wakes * ROUNDS as u64, "{}: {interrupts}", stringify!($load));
-            let interrupts = runtime.block_on(counted(&metrics, $load)).1;
+            let interrupts = runtime.block_on(counted(&metrics, loads::$load)).1;
             assert!(interrupts <= 2 * $wakes * ROUNDS as u64, "{} from block_on: {interrupts}", stringify!($load));
         )*};
     }
@@ -330,9 +169,9 @@ fn sleeps_that_fire_one_by_one_are_a_wait_of_the_driver_each() {
         }
     };
     let (calls, interrupts) = asks(&one_thread(), sleeps);
-    // A signal may cut a wait short, and a machine that is busy may be past the deadline before it waits.
-    assert!(calls.sleeps <= 220, "{calls:?}");
-    assert_eq!((calls.looks, calls.futexes, interrupts), (0, 0, 0));
+    // A signal may cut a wait short. Where the deadline is past when the wait should begin, it is a look.
+    assert!(calls.sleeps + calls.looks <= 220, "{calls:?}");
+    assert_eq!((calls.futexes, interrupts), (0, 0));
 }
 
 #[test]
@@ -344,8 +183,8 @@ fn sleeps_that_fire_together_are_fewer_waits_than_sleeps() {
         }
     };
     let (calls, interrupts) = asks(&one_thread(), sleeps);
-    assert!(calls.sleeps < 500, "{calls:?}");
-    assert_eq!((calls.looks, calls.futexes, interrupts), (0, 0, 0));
+    assert!(calls.sleeps + calls.looks < 500, "{calls:?}");
+    assert_eq!((calls.futexes, interrupts), (0, 0));
 }
 
 #[test]
@@ -377,6 +216,6 @@ fn a_blocking_closure_is_one_wake_there_and_one_back_at_most() {
     for (calls, interrupts) in [asks(&runtime, one_at_a_time), asks(&runtime, in_bulk)] {
         assert!(calls.futexes <= ROUNDS && interrupts <= ROUNDS as u64, "{calls:?}, {interrupts} interrupts");
         // Each interrupt ends a wait. A signal may end one too.
-        assert!(calls.sleeps <= ROUNDS + 20 && calls.looks <= ROUNDS, "{calls:?}");
+        assert!(calls.sleeps + calls.looks <= ROUNDS + 20, "{calls:?}");
     }
 }
