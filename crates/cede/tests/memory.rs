@@ -10,7 +10,7 @@ use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cede::runtime::{Builder, Runtime};
 
@@ -119,6 +119,31 @@ fn joined_tasks_leave_no_memory_behind() {
                 }
             }
         });
+    }
+}
+
+#[test]
+fn memory_of_tasks_spawned_from_outside_comes_back() {
+    let _alone = alone();
+    let runtime = two_workers();
+    let before = resident_bytes();
+    for _ in 0..3 {
+        let tasks: Vec<_> = (0..100_000).map(|_| runtime.spawn(pending::<()>())).collect();
+        tasks.iter().for_each(cede::task::JoinHandle::abort);
+        runtime.block_on(async {
+            for task in tasks {
+                assert!(task.await.unwrap_err().is_cancelled());
+            }
+            cede::time::sleep(Duration::from_millis(20)).await;
+        });
+    }
+    // The address sanitizer keeps what was freed for a while.
+    let allowed = if std::env::var_os("LSAN_OPTIONS").is_some() { 200 << 20 } else { 30 << 20 };
+    // A worker takes back what others freed when it comes round.
+    let begun = Instant::now();
+    while resident_bytes() >= before + allowed {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{before} bytes before, {} after", resident_bytes());
+        runtime.block_on(async { cede::time::sleep(Duration::from_millis(1)).await });
     }
 }
 
