@@ -1,8 +1,8 @@
 //! What the thread in `block_on` of a work-stealing runtime does beside its future.
 
-use std::sync::mpsc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 

@@ -167,7 +167,8 @@ fn time_goes_from_border_to_border() {
     simulated(|| async {
         let begin = Instant::now();
         let mut sum = Duration::ZERO;
-        for step in distances().into_iter().filter(|step| *step < Duration::from_nanos(width(7))).chain([Duration::from_nanos(width(7)); 5]) {
+        for step in distances().into_iter().filter(|step| *step < Duration::from_nanos(width(7))).chain([Duration::from_nanos(width(7)); 5])
+        {
             time::sleep(step).await;
             sum += step;
             assert_eq!(begin.elapsed(), sum);

@@ -113,6 +113,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/cede/src/task/slab/pages.rs",
     "crates/cede/src/time/sleep.rs",
     "crates/cede/src/time/timers.rs",
+    "crates/cede/src/time/timers/tests.rs",
     "crates/cede/tests/descriptors.rs",
     "crates/cede/tests/syscalls.rs",
     "crates/cede/tests/forks.rs",

@@ -26,7 +26,8 @@ impl MissedTickBehavior {
             Self::Delay => now.checked_add(period),
             Self::Skip => {
                 let late = (now - due).as_nanos() % period.as_nanos();
-                let late = Duration::from_nanos(u64::try_from(late).expect("shorter than the time missed, which is shorter than 584 years"));
+                let late =
+                    Duration::from_nanos(u64::try_from(late).expect("shorter than the time missed, which is shorter than 584 years"));
                 now.checked_add(period - late)
             }
         }
@@ -89,11 +90,8 @@ impl Interval {
         let due = self.delay.deadline();
         let now = Instant::now();
         // A few milliseconds late is not missed, only late.
-        let next = if now > due + Duration::from_millis(5) {
-            self.missed.next(due, now, self.period)
-        } else {
-            due.checked_add(self.period)
-        };
+        let next =
+            if now > due + Duration::from_millis(5) { self.missed.next(due, now, self.period) } else { due.checked_add(self.period) };
         self.delay.as_mut().reset(next.unwrap_or_else(Instant::far_future));
         Poll::Ready(due)
     }

@@ -175,7 +175,11 @@ fn on_a_blocking_thread(runtime: Runtime, scene: Scene) {
     let (case, script) = scene.begin();
     let (open, gate) = mpsc::channel::<()>();
     let waits = !matches!(scene.moment, Moment::Running | Moment::Done);
-    let before = runtime.spawn_blocking(move || if waits { assert!(gate.recv().is_err()) });
+    let before = runtime.spawn_blocking(move || {
+        if waits {
+            assert!(gate.recv().is_err())
+        }
+    });
     let actor = Actor(script.clone());
     let mut task = runtime.spawn_blocking(move || {
         let script = actor.0.clone();

@@ -121,4 +121,3 @@ matrix! {
     drop_of_the_joiners_waker_aborts_the_task: WakerDrop AbortsItself;
     drop_of_the_joiners_waker_drops_the_handle: WakerDrop DropsItsHandle;
 }
-

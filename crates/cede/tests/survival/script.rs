@@ -212,4 +212,3 @@ pub(crate) fn tolerate<R>(act: impl FnOnce() -> R) -> Option<R> {
         }
     }
 }
-
