@@ -9,9 +9,9 @@ use loom::thread;
 use super::WakerSlot;
 use crate::lock::Lock;
 
-fn model(check: impl Fn() + Send + Sync + 'static) {
+fn model(preemptions: usize, check: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(3);
+    builder.preemption_bound = Some(preemptions);
     builder.check(check);
 }
 
@@ -72,9 +72,10 @@ impl Mailbox {
             // SAFETY: as above.
             unsafe { self.slot.replace(fresh) }
         };
-        // The old waker is being called just now: another look.
+        // The old waker is being called just now: another look, when its caller has come further.
         if old.is_err() {
             waker.wake_by_ref();
+            thread::yield_now();
         }
         None
     }
@@ -88,11 +89,7 @@ impl Mailbox {
         while received < count {
             match self.poll(&wakers[polls % wakers.len()]) {
                 Some(more) => received += more,
-                None => {
-                    unpark.wait();
-                    // A receiver that woke itself lets the caller run.
-                    thread::yield_now();
-                }
+                None => unpark.wait(),
             }
             polls += 1;
         }
@@ -107,7 +104,7 @@ impl Mailbox {
 }
 
 fn received_from_two(wakers: usize) {
-    model(move || {
+    model(3, move || {
         let mailbox = Mailbox::new();
         let senders = [mailbox.clone(), mailbox.clone()].map(|mailbox| thread::spawn(move || mailbox.send()));
         mailbox.receive(2, wakers);
@@ -129,7 +126,7 @@ fn loom_a_receiver_that_changes_its_waker_misses_nothing() {
 
 #[test]
 fn loom_one_sender_that_sends_again_while_its_first_call_is_on() {
-    model(|| {
+    model(3, || {
         let mailbox = Mailbox::new();
         let sending = mailbox.clone();
         let sender = thread::spawn(move || {
@@ -138,5 +135,31 @@ fn loom_one_sender_that_sends_again_while_its_first_call_is_on() {
         });
         mailbox.receive(2, 2);
         sender.join().unwrap();
+    });
+}
+
+/// While the calls of two are on, a third one leaves its wake to the second. That is the receiver's own here, which saves a thread.
+#[test]
+fn loom_a_third_call_beside_two_is_repeated() {
+    model(2, || {
+        let mailbox = Mailbox::new();
+        let senders = [mailbox.clone(), mailbox.clone()].map(|mailbox| thread::spawn(move || mailbox.send()));
+        let unpark = Arc::new(Notify::new());
+        let waker = Waker::from(Arc::new(Unpark(unpark.clone())));
+        let (mut received, mut own) = (0, 0);
+        while received < 3 {
+            match mailbox.poll(&waker) {
+                Some(more) => received += more,
+                None if received == 2 && own == 0 => {
+                    mailbox.send();
+                    own = 1;
+                    unpark.wait();
+                }
+                None => unpark.wait(),
+            }
+        }
+        for sender in senders {
+            sender.join().unwrap();
+        }
     });
 }
