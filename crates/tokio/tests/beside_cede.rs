@@ -91,7 +91,7 @@ async fn groups_wait_for_what_tokio_made() {
     assert_eq!(fine.await.unwrap(), 1);
     group.join().await.unwrap();
     let mut group = cede::group::TaskGroup::<tokio::task::JoinError>::new();
-    let fails = group.spawn(async { tokio::spawn(async { panic!("on purpose") }).await.map(|()| ()) });
+    let fails = group.spawn(async { tokio::spawn(async { panic!("on purpose") }).await });
     assert!(fails.await.is_err());
     assert!(group.join().await.is_err());
 }
