@@ -364,6 +364,10 @@ pub(crate) struct DemoArgs {
     #[arg(long, default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) files: u16,
 
+    /// What else the demo's server does wrong, as for `serve`: to see what the demo says to that
+    #[arg(long, hide = true, value_name = "FAULTS")]
+    pub(crate) fault: Option<String>,
+
     /// How to show progress
     #[arg(long, value_enum, default_value_t = Wish::Auto, value_name = "HOW")]
     pub(crate) progress: Wish,

@@ -110,7 +110,7 @@ fn demo(args: &DemoArgs, interrupt: &Stop) -> io::Result<bool> {
     let scratch = Scratch::new()?;
     // Both ends of each connection are in this process.
     let files = usize::from(args.files).min(limits::transfers_at_once() / 2).max(1);
-    let origin = Origin::start(&scratch.0.join("site"), files)?;
+    let origin = Origin::start(&scratch.0.join("site"), files, args.fault.as_deref())?;
     let total = origin.exhibits().iter().map(|exhibit| exhibit.size).sum();
     say(&format!("{files} files, {} in all, from a server in this process at {}\n", units::bytes(total), origin.address()));
 
@@ -185,7 +185,9 @@ async fn download_and_verify(engine: Engine, row: Watched, job: Job, sha256: [u8
         Ok(complete) => {
             row.board.verifying(row.index);
             let path = complete.path.unwrap_or_default();
-            verified(cede::task::spawn_blocking(move || hash_of(&path)).await.map_err(io::Error::other).and_then(|sum| sum), sha256)
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let sum = cede::task::spawn_blocking(move || hash_of(&path)).await.map_err(io::Error::other).and_then(|sum| sum);
+            verified(&name, sum, sha256)
         }
         Err(unfinished) => Phase::Failed(unfinished.told(&url).0),
     };
@@ -194,11 +196,11 @@ async fn download_and_verify(engine: Engine, row: Watched, job: Job, sha256: [u8
     right
 }
 
-fn verified(sum: io::Result<[u8; 32]>, expected: [u8; 32]) -> Phase {
+fn verified(name: &str, sum: io::Result<[u8; 32]>, expected: [u8; 32]) -> Phase {
     match sum {
         Ok(sum) if sum == expected => Phase::Saved("sha-256 right".to_owned()),
-        Ok(sum) => Phase::Failed(format!("the SHA-256 is {}, not {}", units::hex(&sum), units::hex(&expected))),
-        Err(error) => Phase::Failed(format!("the file could not be read back: {error}")),
+        Ok(sum) => Phase::Failed(format!("{name}: the SHA-256 is {}, not {}", units::hex(&sum), units::hex(&expected))),
+        Err(error) => Phase::Failed(format!("{name}: the file could not be read back: {error}")),
     }
 }
 

@@ -21,6 +21,18 @@ fn the_demo_succeeds_with_plain_lines() {
     assert_eq!(tasks, [7, 0], "{out}");
 }
 
+#[test]
+fn a_file_that_arrives_with_a_wrong_bit_fails_the_demo() {
+    let wrong = ["demo", "--files", "4", "--fault", "flip=100%,path=/file-03.bin"];
+    let output = Command::new(env!("CARGO_BIN_EXE_cede")).args(wrong).env("CEDE_CONFIG", "/dev/null").output().unwrap();
+    let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(!output.status.success(), "{out}{err}");
+    assert!(err.lines().any(|line| line.starts_with("failed file-03.bin: the SHA-256 is ")), "{err}");
+    assert_eq!(err.lines().filter(|line| line.starts_with("saved file-") && line.ends_with("sha-256 right")).count(), 3, "{err}");
+    assert!(err.ends_with("error: not every file arrived with the right hash\n"), "{err}");
+    assert!(!out.lines().any(|line| line.ends_with("all right")), "{out}");
+}
+
 /// The last two numbers of a row.
 fn threads_of(line: &str) -> usize {
     line.strip_suffix("all right").unwrap().split_whitespace().next_back().unwrap().parse().unwrap()

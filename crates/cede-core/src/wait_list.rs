@@ -241,5 +241,7 @@ impl<T> core::fmt::Debug for WaitList<T> {
     }
 }
 
+#[cfg(all(test, loom))]
+mod model;
 #[cfg(all(test, not(loom)))]
 mod tests;

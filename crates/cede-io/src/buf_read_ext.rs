@@ -58,7 +58,7 @@ pub trait AsyncBufReadExt: AsyncBufRead {
 
     /// Reads up to and including the next line feed, or to the end of the stream, appends that to `buf`, and returns how many bytes were read.
     ///
-    /// `Ok(0)` means the end of the stream.
+    /// `Ok(0)` means the end of the stream. The future reads the next line if it is polled after it completed.
     ///
     /// # Errors
     ///

@@ -10,7 +10,7 @@ use loom::sync::Notify as ThreadNotify;
 use loom::thread;
 
 use crate::broadcast::error::RecvError;
-use crate::{Barrier, CancellationToken, Mutex, Notify, OnceCell, Semaphore, SetOnce, broadcast, mpsc, oneshot, watch};
+use crate::{Barrier, CancellationToken, Mutex, Notify, OnceCell, RwLock, Semaphore, SetOnce, broadcast, mpsc, oneshot, watch};
 
 struct Unpark(ThreadNotify);
 
@@ -327,6 +327,74 @@ fn mutex_excludes() {
         *block_on(mutex.lock()) += 1;
         other.join().unwrap();
         assert_eq!(*mutex.try_lock().unwrap(), 2);
+    });
+}
+
+#[test]
+fn rwlock_writers_exclude_all_and_readers_only_writers() {
+    model(|| {
+        let lock = Arc::new(RwLock::new((0, 0)));
+        let (written, read) = (Arc::clone(&lock), Arc::clone(&lock));
+        let writer = thread::spawn(move || {
+            let mut value = block_on(written.write());
+            value.0 += 1;
+            value.1 += 1;
+        });
+        let reader = thread::spawn(move || {
+            let value = block_on(read.read());
+            assert_eq!(value.0, value.1);
+        });
+        {
+            let value = block_on(lock.read());
+            assert_eq!(value.0, value.1);
+        }
+        writer.join().unwrap();
+        reader.join().unwrap();
+        assert_eq!(*lock.try_write().unwrap(), (1, 1));
+    });
+}
+
+#[test]
+fn rwlock_two_writers() {
+    model(|| {
+        let lock = Arc::new(RwLock::new(0));
+        let shared = Arc::clone(&lock);
+        let other = thread::spawn(move || *block_on(shared.write()) += 1);
+        *block_on(lock.write()) += 1;
+        other.join().unwrap();
+        assert_eq!(*lock.try_read().unwrap(), 2);
+    });
+}
+
+#[test]
+fn rwlock_a_writer_that_leaves_lets_the_readers_behind_it_in() {
+    model(|| {
+        let lock = Arc::new(RwLock::new(1));
+        let (left, read) = (Arc::clone(&lock), Arc::clone(&lock));
+        let held = lock.try_read().unwrap();
+        let leaver = thread::spawn(move || touch(left.write()));
+        let reader = thread::spawn(move || assert_eq!(*block_on(read.read()), 1));
+        // A reader that waits does so for the writer only, which is gone then.
+        reader.join().unwrap();
+        leaver.join().unwrap();
+        drop(held);
+        assert!(lock.try_write().is_ok());
+    });
+}
+
+#[test]
+fn rwlock_a_downgrade_lets_readers_in_and_keeps_writers_out() {
+    model(|| {
+        let lock = Arc::new(RwLock::new(0));
+        let shared = Arc::clone(&lock);
+        let mut guard = lock.try_write().unwrap();
+        let reader = thread::spawn(move || assert_eq!(*block_on(shared.read()), 1));
+        *guard = 1;
+        let guard = guard.downgrade();
+        reader.join().unwrap();
+        assert!(lock.try_write().is_err());
+        drop(guard);
+        assert!(lock.try_write().is_ok());
     });
 }
 

@@ -167,7 +167,7 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    handle.spawn_rarely_at(Once(Some(job)), site)
+    handle.spawn_simulated_at(Once(Some(job)), site)
 }
 
 /// Ends a task before it began, because its runtime is being shut down.

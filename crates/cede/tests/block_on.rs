@@ -1,9 +1,15 @@
 //! What the thread in `block_on` of a work-stealing runtime does beside its future.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use cede::runtime::{Builder, Runtime};
+
+/// Nobody waits for so long unless something hangs.
+const LONG: Duration = Duration::from_secs(20);
 
 fn runtime(block_on_runs_tasks: bool) -> Runtime {
     Builder::new_multi_thread().worker_threads(1).enable_all().block_on_runs_tasks(block_on_runs_tasks).build().unwrap()
@@ -131,4 +137,46 @@ fn a_nested_block_on_that_wakes_itself_sees_timers_and_sockets() {
         });
         runtime.block_on(nested).unwrap();
     }
+}
+
+#[test]
+fn a_guest_gives_its_overflow_to_busy_workers() {
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let busy: Vec<_> = (0..4)
+        .map(|_| {
+            let stop = stop.clone();
+            runtime.spawn(async move {
+                while !stop.load(Ordering::SeqCst) {
+                    cede::task::yield_now().await;
+                }
+            })
+        })
+        .collect();
+    runtime.block_on(async {
+        let tasks: Vec<_> = (0..1000).map(|i| cede::spawn(async move { i })).collect();
+        for (i, task) in tasks.into_iter().enumerate() {
+            assert_eq!(cede::time::timeout(LONG, task).await.expect("somebody runs it").unwrap(), i);
+        }
+        stop.store(true, Ordering::SeqCst);
+        for task in busy {
+            task.await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn block_on_can_be_kept_from_running_tasks() {
+    let runtime = Builder::new_multi_thread().worker_threads(1).block_on_runs_tasks(false).enable_all().build().unwrap();
+    let main = std::thread::current().id();
+    runtime.block_on(async {
+        for _ in 0..50 {
+            assert_ne!(cede::spawn(async { std::thread::current().id() }).await.unwrap(), main);
+        }
+    });
+    let named = Builder::new_multi_thread().worker_threads(1).thread_name("own").enable_all().build().unwrap();
+    named.block_on(async {
+        let name = cede::spawn(async { std::thread::current().name().map(str::to_owned) }).await.unwrap();
+        assert_eq!(name.as_deref(), Some("own"));
+    });
 }

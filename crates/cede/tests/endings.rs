@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, Once};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, ThreadId};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cede::runtime::{Builder, Runtime};
 
@@ -261,4 +261,43 @@ fn spawns_from_elsewhere_while_the_runtime_ends_are_run_or_cancelled_once() {
             assert_eq!(drops.load(Ordering::SeqCst), 50);
         }
     }
+}
+
+#[test]
+fn a_shutdown_limit_holds_for_the_whole() {
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let started = Arc::new(AtomicUsize::new(0));
+    let (in_task, in_closure) = (started.clone(), started.clone());
+    runtime.spawn(async move {
+        in_task.fetch_add(1, Ordering::SeqCst);
+        std::thread::sleep(Duration::from_secs(4));
+    });
+    runtime.spawn_blocking(move || {
+        in_closure.fetch_add(1, Ordering::SeqCst);
+        std::thread::sleep(Duration::from_secs(4));
+    });
+    while started.load(Ordering::SeqCst) < 2 {
+        std::thread::yield_now();
+    }
+    let start = Instant::now();
+    let limit = Duration::from_millis(800);
+    runtime.shutdown_timeout(limit);
+    assert!(start.elapsed() < limit * 2, "{:?}", start.elapsed());
+}
+
+#[test]
+fn spawning_on_a_dead_runtime_may_enter_another_in_the_drop_of_its_future() {
+    struct Enters;
+    impl Drop for Enters {
+        fn drop(&mut self) {
+            assert_eq!(cede::block_on(async { 1 }), 1);
+        }
+    }
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let handle = runtime.handle().clone();
+    drop(runtime);
+    let _inside = handle.enter();
+    let enters = Enters;
+    let task = cede::spawn(async move { drop(enters) });
+    assert!(task.is_finished());
 }

@@ -4,12 +4,22 @@ use std::future::Future;
 use std::io::{ErrorKind, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cede::io::{AsyncReadExt, AsyncWriteExt};
 use cede::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
-use cede::runtime::Builder;
+use cede::runtime::{Builder, Runtime};
 use cede::time::timeout;
+
+/// Nobody waits for so long unless something hangs.
+const LONG: Duration = Duration::from_secs(20);
+
+fn runtimes() -> [Runtime; 2] {
+    [
+        Builder::new_current_thread().enable_all().build().unwrap(),
+        Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap(),
+    ]
+}
 
 fn everywhere<F>(body: impl Fn() -> F)
 where
@@ -272,4 +282,41 @@ fn a_socket_outlives_its_runtime_without_hanging() {
     drop(runtime);
     let error = cede::block_on(async { a.read(&mut [0; 1]).await.unwrap_err() });
     assert!(error.to_string().contains("being shutdown"));
+}
+
+#[test]
+fn several_tasks_accept_from_one_listener() {
+    for runtime in runtimes() {
+        runtime.block_on(async {
+            let listener = Arc::new(TcpListener::bind("127.0.0.1:0").await.unwrap());
+            let address = listener.local_addr().unwrap();
+            let acceptors: Vec<_> = (0..5)
+                .map(|_| {
+                    let listener = listener.clone();
+                    cede::spawn(async move { drop(listener.accept().await.unwrap()) })
+                })
+                .collect();
+            cede::task::yield_now().await;
+            for _ in 0..5 {
+                drop(TcpStream::connect(address).await.unwrap());
+            }
+            for acceptor in acceptors {
+                timeout(LONG, acceptor).await.expect("each gets a connection").unwrap();
+            }
+        });
+    }
+}
+
+#[test]
+fn waiters_that_give_up_leave_nothing_behind() {
+    cede::block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let quiet = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let start = Instant::now();
+        // Each would make the next one slower if it stayed in the list.
+        for _ in 0..20_000 {
+            assert!(timeout(Duration::ZERO, quiet.readable()).await.is_err());
+        }
+        assert!(start.elapsed() < LONG, "{:?}", start.elapsed());
+    });
 }

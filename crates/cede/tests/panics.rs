@@ -174,3 +174,18 @@ fn a_child_is_started_again_until_no_pause_is_left() {
         assert_eq!(runtime.metrics().panicked_tasks_count(), 3);
     });
 }
+
+#[test]
+fn a_panicking_closure_does_not_end_the_runtime() {
+    let runtime = Builder::new_current_thread().unhandled_panic(UnhandledPanic::ShutdownRuntime).enable_all().build().unwrap();
+    runtime.block_on(async {
+        assert!(cede::task::spawn_blocking(|| panic!("closure")).await.unwrap_err().is_panic());
+    });
+    let ended = std::panic::catch_unwind(|| {
+        runtime.block_on(async {
+            drop(cede::spawn(async { panic!("task") }));
+            std::future::pending::<()>().await;
+        });
+    });
+    assert!(ended.is_err());
+}

@@ -506,3 +506,18 @@ fn futures_of_all_sizes_fit() {
         assert_eq!(cede::spawn(with::<100_000>()).await.unwrap(), 100_000);
     });
 }
+
+#[test]
+fn futures_of_any_alignment_can_be_spawned() {
+    #[repr(align(256))]
+    struct Aligned(u8);
+    for runtime in [Builder::new_current_thread().enable_all().build().unwrap(), two_workers()] {
+        let task = runtime.spawn(async {
+            let value = Aligned(7);
+            cede::task::yield_now().await;
+            assert_eq!((&raw const value).addr() % 256, 0);
+            value.0
+        });
+        assert_eq!(runtime.block_on(task).unwrap(), 7);
+    }
+}

@@ -268,3 +268,16 @@ fn a_sleep_reset_from_elsewhere_wakes_a_worker_that_sleeps_too_long() {
     sleep.lock().unwrap().as_mut().reset(Instant::now() + Duration::from_millis(2));
     runtime.block_on(task).unwrap();
 }
+
+#[test]
+fn a_paused_clock_goes_on_after_blocking_closures() {
+    let runtime = Builder::new_current_thread().start_paused(true).enable_all().build().unwrap();
+    runtime.block_on(async {
+        for _ in 0..200 {
+            cede::task::spawn_blocking(|| ()).await.unwrap();
+            time::sleep(Duration::from_millis(1)).await;
+        }
+        drop(cede::task::spawn_blocking(|| std::thread::sleep(Duration::from_millis(5))));
+        time::sleep(Duration::from_secs(1)).await;
+    });
+}

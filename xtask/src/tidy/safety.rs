@@ -26,9 +26,11 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/cede-core/src/transfer_stack.rs",
     "crates/cede-core/src/transfer_stack/model.rs",
     "crates/cede-core/src/wait_list.rs",
+    "crates/cede-core/src/wait_list/model.rs",
     "crates/cede-core/src/wait_list/tests.rs",
     "crates/cede-core/src/wake_batch.rs",
     "crates/cede-core/src/waker_slot.rs",
+    "crates/cede-core/src/waker_slot/model.rs",
     "crates/cede-core/src/waker_slot/tests.rs",
     "crates/cede-core/src/wheel.rs",
     "crates/cede-core/src/wheel/due.rs",
@@ -114,13 +116,15 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/cede/src/task/slab/pages.rs",
     "crates/cede/src/time/sleep.rs",
     "crates/cede/src/time/timers.rs",
+    "crates/cede/src/time/timers/tests.rs",
     "crates/cede/tests/descriptors.rs",
     "crates/cede/tests/syscalls.rs",
     "crates/cede/tests/forks.rs",
+    "crates/cede/tests/kernel_calls.rs",
     "crates/cede/tests/memory.rs",
     "crates/cede/tests/os/async_fd.rs",
     "crates/cede/tests/signals.rs",
-    "crates/cede/tests/survival.rs",
+    "crates/cede/tests/survival/script.rs",
 ];
 
 pub(crate) fn check(project: &Project) -> Vec<Finding> {

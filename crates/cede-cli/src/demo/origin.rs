@@ -70,11 +70,11 @@ fn write(path: &Path, seed: u64, size: u64) -> io::Result<[u8; 32]> {
 }
 
 impl Origin {
-    /// Makes the files in `site`, and serves them.
-    pub(super) fn start(site: &Path, count: usize) -> io::Result<Self> {
+    /// Makes the files in `site`, and serves them: slowly, and with these faults.
+    pub(super) fn start(site: &Path, count: usize, faults: Option<&str>) -> io::Result<Self> {
         fs::create_dir(site)?;
         let exhibits: Vec<Exhibit> = (0..count).map(|index| Exhibit::new(site, index, count)).collect::<io::Result<_>>()?;
-        let faults: Vec<String> = exhibits.iter().map(Exhibit::fault).collect();
+        let faults: Vec<String> = exhibits.iter().map(Exhibit::fault).chain(faults.map(str::to_owned)).collect();
         let faults = Plan::parse(&faults.join(";"), 0).map_err(|mistake| io::Error::other(mistake.to_string()))?;
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = Background::start(Settings { address, faults: Some(faults), ..Settings::new(site) })?;

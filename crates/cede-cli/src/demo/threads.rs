@@ -27,7 +27,7 @@ impl Crowd {
             let (target, board) = (dir.join(&name), board.clone());
             std::thread::Builder::new().spawn(move || {
                 let sum = download(address, &name, &target, |count| board.received(index, count)).and_then(|()| hash_of(&target));
-                matches!(verified(sum, sha256), Phase::Saved(_))
+                matches!(verified(&name, sum, sha256), Phase::Saved(_))
             })
         };
         origin.exhibits().iter().map(start).collect::<io::Result<_>>().map(Self)

@@ -42,6 +42,11 @@ impl<R: AsyncBufRead + Unpin + ?Sized> Future for ReadLine<'_, R> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let me = self.project();
+        if !me.output.is_empty() {
+            // Polled after it was ready: it goes on with the next line.
+            *me.buf = mem::take(*me.output).into_bytes();
+            (*me.original_len, *me.read) = (me.buf.len(), 0);
+        }
         let mut end = ready!(poll_read_until(Pin::new(&mut **me.reader), cx, b'\n', me.buf, me.read));
         match String::from_utf8(mem::take(me.buf)) {
             Ok(string) => **me.output = string,

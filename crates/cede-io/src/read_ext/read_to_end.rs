@@ -49,7 +49,10 @@ impl<R: AsyncRead + Unpin + ?Sized> Future for ReadToEnd<'_, R> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let me = self.project();
-        me.progress.poll_read_to_end(Pin::new(&mut **me.reader), cx, me.buf)
+        let count = ready!(me.progress.poll_read_to_end(Pin::new(&mut **me.reader), cx, me.buf))?;
+        // Polled again, it counts what comes after the end.
+        me.progress.read = 0;
+        Poll::Ready(Ok(count))
     }
 }
 

@@ -42,6 +42,12 @@ impl<R: AsyncRead + Unpin + ?Sized> Future for ReadToString<'_, R> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let me = self.project();
+        if !me.output.is_empty() {
+            // Polled after it was ready: it goes on with what comes after the end.
+            let buf = mem::take(*me.output).into_bytes();
+            *me.progress = Progress::new(&buf);
+            *me.buf = Filling::new(buf);
+        }
         let end = ready!(me.progress.poll_read_to_end(Pin::new(&mut **me.reader), cx, me.buf));
         let mut bytes = me.buf.with_vec(mem::take);
         let original_len = bytes.len() - me.progress.read();

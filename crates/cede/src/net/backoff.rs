@@ -24,17 +24,21 @@ const QUIET: Duration = Duration::from_secs(10);
 
 /// The state of a listener: whether it is short of descriptors, or was lately.
 #[derive(Debug, Default)]
-pub(super) struct Backoff(Lock<Option<Shortage>>);
+pub(super) struct Backoff {
+    shortage: Lock<Option<Shortage>>,
+    /// What `poll_accept` waits for. Those who await `accept` have a timer each: any number may wait, and one that leaves wakes no other.
+    polled: Lock<Option<Pin<Box<Sleep>>>>,
+}
 
 #[derive(Debug)]
 struct Shortage {
     /// Until then nothing is tried; `None`: the last try succeeded.
-    wait: Option<Pin<Box<Sleep>>>,
+    until: Option<Instant>,
     delay: Duration,
     failed: Instant,
 }
 
-// A panic while the timer is polled leaves it taken out: the listener tries again at once.
+// A panic while the timer is polled leaves it taken out: the next poll makes another one.
 impl UnwindSafe for Backoff {}
 impl RefUnwindSafe for Backoff {}
 
@@ -44,19 +48,41 @@ fn is_shortage(error: &io::Error) -> bool {
 }
 
 impl Backoff {
-    /// Whether the listener may try: after a shortage it waits first.
+    /// How long nothing is to be tried from now on.
+    fn pause(&self) -> Option<Duration> {
+        let until = self.shortage.lock().as_ref()?.until?;
+        let left = until.saturating_duration_since(Instant::now());
+        (!left.is_zero()).then_some(left)
+    }
+
+    /// Waits until the listener may try: after a shortage that is not at once.
+    ///
+    /// *Cancel safety*: dropping it changes nothing.
+    pub(super) async fn may_try(&self) {
+        while let Some(pause) = self.pause() {
+            sleep_of_runtime(pause).await;
+        }
+    }
+
+    /// As [`Backoff::may_try`], for one task at a time.
     pub(super) fn poll_may_try(&self, cx: &mut Context<'_>) -> Poll<()> {
         // Taken out, so that no lock is held while the timer is polled.
-        let Some(mut shortage) = self.0.lock().take() else { return Poll::Ready(()) };
-        let polled = shortage.wait.as_mut().map_or(Poll::Ready(()), |wait| wait.as_mut().poll(cx));
-        *self.0.lock() = Some(shortage);
-        polled
+        let mut waits = self.polled.lock().take();
+        while let Some(pause) = self.pause() {
+            let mut wait = waits.take().unwrap_or_else(|| Box::pin(sleep_of_runtime(pause)));
+            if wait.as_mut().poll(cx).is_pending() {
+                let _before = self.polled.lock().replace(wait);
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(())
     }
 
     /// A try succeeded, or failed for another reason.
     fn clear(&self) {
-        // The timer is dropped without the lock.
-        let _wait = self.0.lock().as_mut().and_then(|shortage| shortage.wait.take());
+        if let Some(shortage) = &mut *self.shortage.lock() {
+            shortage.until = None;
+        }
     }
 
     /// What `accept(2)` gave, as it is to be returned; `None` if the listener is short of descriptors and has said so already.
@@ -77,14 +103,16 @@ impl Backoff {
             self.clear();
             return true;
         }
-        let before = self.0.lock().take();
         let now = Instant::now();
-        let (is_new, delay) = match &before {
+        let mut shortage = self.shortage.lock();
+        let (is_new, delay) = match &*shortage {
             None => (true, FIRST),
-            Some(Shortage { wait: Some(_), delay, .. }) => (false, (*delay * 2).min(LONGEST)),
-            Some(Shortage { wait: None, failed, .. }) => (now.duration_since(*failed) >= QUIET, FIRST),
+            // Another task tried at the same time, and the pause has begun.
+            Some(Shortage { until: Some(until), .. }) if now < *until => return false,
+            Some(Shortage { until: Some(_), delay, .. }) => (false, (*delay * 2).min(LONGEST)),
+            Some(Shortage { until: None, failed, .. }) => (now.duration_since(*failed) >= QUIET, FIRST),
         };
-        *self.0.lock() = Some(Shortage { wait: Some(Box::pin(sleep_of_runtime(delay))), delay, failed: now });
+        *shortage = Some(Shortage { until: Some(now + delay), delay, failed: now });
         is_new
     }
 }

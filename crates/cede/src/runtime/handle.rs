@@ -121,15 +121,15 @@ impl Handle {
         }
     }
 
-    /// The same for what is spawned rarely, with less code for each type of future.
-    pub(crate) fn spawn_rarely_at<F>(&self, future: F, site: &'static Location<'static>) -> JoinHandle<F::Output>
+    /// The same for a closure that would block if the run were not simulated, with less code for each type.
+    pub(crate) fn spawn_simulated_at<F>(&self, future: F, site: &'static Location<'static>) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
         match &self.scheduler {
-            SchedulerHandle::Local(shared) => local::spawn_rarely(shared, future, site),
-            SchedulerHandle::Steal(shared) => steal::spawn_rarely(shared, future, site),
+            SchedulerHandle::Local(shared) => local::spawn_simulated(shared, future, site),
+            SchedulerHandle::Steal(shared) => steal::spawn_simulated(shared, future, site),
         }
     }
 

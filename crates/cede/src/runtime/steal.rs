@@ -316,8 +316,8 @@ where
     }
 }
 
-/// The same for what is spawned rarely: but for the future itself, it is compiled once.
-pub(crate) fn spawn_rarely<F>(shared: &Arc<Shared>, future: F, site: &'static Location<'static>) -> JoinHandle<F::Output>
+/// The same for a closure that would block if the run were not simulated. Programs have the code for each, but do not run it: but for the future itself, it is compiled once.
+pub(crate) fn spawn_simulated<F>(shared: &Arc<Shared>, future: F, site: &'static Location<'static>) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,

@@ -24,6 +24,9 @@ use crate::runtime::context;
 ///
 /// *Cancel safety*: awaiting `&mut handle` and dropping that loses nothing; the output waits in the task.
 ///
+/// # Panics
+/// When it is polled after it returned its result.
+///
 /// ```
 /// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// let handle = cede::spawn(async { 6 * 7 });

@@ -19,15 +19,16 @@ pub enum MissedTickBehavior {
 }
 
 impl MissedTickBehavior {
-    /// The tick after the one that was due at `due` and came at `now`.
-    fn next(self, due: Instant, now: Instant, period: Duration) -> Instant {
+    /// The tick after the one that was due at `due` and came at `now`; `None` if no clock can show it.
+    fn next(self, due: Instant, now: Instant, period: Duration) -> Option<Instant> {
         match self {
-            Self::Burst => due + period,
-            Self::Delay => now + period,
+            Self::Burst => due.checked_add(period),
+            Self::Delay => now.checked_add(period),
             Self::Skip => {
                 let late = (now - due).as_nanos() % period.as_nanos();
-                now + period
-                    - Duration::from_nanos(u64::try_from(late).expect("shorter than the time missed, which is shorter than 584 years"))
+                let late =
+                    Duration::from_nanos(u64::try_from(late).expect("shorter than the time missed, which is shorter than 584 years"));
+                now.checked_add(period - late)
             }
         }
     }
@@ -89,12 +90,9 @@ impl Interval {
         let due = self.delay.deadline();
         let now = Instant::now();
         // A few milliseconds late is not missed, only late.
-        let next = if now > due + Duration::from_millis(5) {
-            self.missed.next(due, now, self.period)
-        } else {
-            due.checked_add(self.period).unwrap_or_else(Instant::far_future)
-        };
-        self.delay.as_mut().reset(next);
+        let next =
+            if now > due + Duration::from_millis(5) { self.missed.next(due, now, self.period) } else { due.checked_add(self.period) };
+        self.delay.as_mut().reset(next.unwrap_or_else(Instant::far_future));
         Poll::Ready(due)
     }
 

@@ -25,7 +25,7 @@ use super::{Duration, Instant};
 use crate::runtime::context;
 
 pin_project! {
-    /// A future that is ready when its deadline has come. See [`sleep`].
+    /// A future that is ready when its deadline has come. See [`sleep`]. Polled after that it is ready again, until it is [reset](Sleep::reset).
     ///
     /// *Cancel safety*: dropping it just forgets the deadline.
     #[project(!Unpin)]

@@ -12,7 +12,7 @@ use pin_project_lite::pin_project;
 use super::{Duration, Instant, Sleep, sleep, sleep_of_runtime, sleep_until};
 
 pin_project! {
-    /// A future with a time limit. See [`timeout`].
+    /// A future with a time limit. See [`timeout`]. Polled after its output was taken it polls the future inside again, which may refuse that; once the time is over, it stays so.
     #[must_use = "futures do nothing unless you `.await` or poll them"]
     #[derive(Debug)]
     pub struct Timeout<T> {

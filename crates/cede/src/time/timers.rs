@@ -30,6 +30,9 @@ use cede_driver::Handle as DriverHandle;
 
 use crate::runtime::run::shielded;
 
+#[cfg(test)]
+mod tests;
+
 const AWAKE: u64 = 0;
 /// After this many nanoseconds for each timer that fired together with another one, the worker may wake for the next ones.
 const GAP_NS: u64 = 50_000;

@@ -1,6 +1,5 @@
 //! Accepting TCP connections.
 
-use std::future::poll_fn;
 use std::io;
 use std::net::{self, SocketAddr};
 use std::task::{Context, Poll, ready};
@@ -93,7 +92,7 @@ impl TcpListener {
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         // Any number of tasks may accept from one listener; `poll_accept` only wakes one.
         loop {
-            poll_fn(|cx| self.backoff.poll_may_try(cx)).await;
+            self.backoff.may_try().await;
             let accepted = self.io.operate(Direction::Read, accept).await;
             if let Some(result) = self.backoff.judge(accepted) {
                 return result;

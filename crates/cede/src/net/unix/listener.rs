@@ -1,6 +1,5 @@
 //! Accepting connections of processes of this machine.
 
-use std::future::poll_fn;
 use std::io;
 use std::os::unix::net;
 use std::path::Path;
@@ -107,7 +106,7 @@ impl UnixListener {
     /// Those of `accept(2)`. When the process has no descriptors left, that is reported once; from then on this waits by itself, at most half a second at a time, until there are some. It is reported again only after ten seconds without a failure.
     pub async fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
         loop {
-            poll_fn(|cx| self.backoff.poll_may_try(cx)).await;
+            self.backoff.may_try().await;
             let accepted = self.io.operate(Direction::Read, accept).await;
             if let Some(result) = self.backoff.judge(accepted) {
                 return result;

@@ -1,0 +1,280 @@
+//! Wakers that panic or come back where the runtime itself calls, clones and drops them: in the wheel, in the readiness of sockets, at the end of a task and of a blocking closure.
+//!
+//! Of three that wait, two have such wakers. Whatever those do, the third is woken, and the runtime goes on.
+
+use std::future::{Future, pending};
+use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use cede::io::AsyncReadExt;
+use cede::net::{TcpListener, TcpStream, UdpSocket};
+use cede::runtime::{Builder, Handle, Runtime};
+use cede::sim::Sim;
+use cede::sync::Notify;
+use cede::time;
+
+use crate::script::{Case, Deed, Moment, Place, Script, hush, lock, tolerate, waker};
+
+const PLACES: [Place; 3] = [Place::WakerClone, Place::WakerWake, Place::WakerDrop];
+const DEEDS: [Deed; 3] = [Deed::Panics, Deed::Spawns, Deed::Reenters];
+
+type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Three that wait for the same kind of thing.
+struct Leaf {
+    waits: Vec<Wait>,
+    /// After this, all are ready, or will be by themselves.
+    release: Box<dyn Fn() + Send>,
+    /// Goes through the same locks.
+    probe: Arc<dyn Fn() + Send + Sync>,
+}
+
+fn three(make: impl FnMut(usize) -> Wait) -> Vec<Wait> {
+    (0..3).map(make).collect()
+}
+
+/// One poll and the drop of a future, in a runtime that may be ending.
+fn touch(future: impl Future) {
+    drop(catch_unwind(AssertUnwindSafe(|| drop(pin!(future).poll(&mut Context::from_waker(Waker::noop()))))));
+}
+
+/// Something whose locks are those of the timers.
+fn touch_timers() {
+    if Handle::try_current().is_ok() {
+        touch(async { time::sleep(Duration::from_secs(1)).await });
+    }
+}
+
+/// It comes by itself: at once where time is virtual.
+const SOON: Duration = Duration::from_millis(5);
+
+fn timer<F: Future<Output = ()> + Send + 'static>(wait: impl Fn() -> F) -> Leaf {
+    Leaf { waits: three(|_| Box::pin(wait())), release: Box::new(|| ()), probe: Arc::new(touch_timers) }
+}
+
+async fn sleep() -> Leaf {
+    timer(|| time::sleep(SOON))
+}
+
+async fn interval() -> Leaf {
+    timer(|| async {
+        let mut interval = time::interval_at(time::Instant::now() + SOON, SOON);
+        interval.tick().await;
+        interval.tick().await;
+    })
+}
+
+async fn timeout() -> Leaf {
+    timer(|| async { assert!(time::timeout(SOON, pending::<()>()).await.is_err()) })
+}
+
+/// Sleeps that are set back, which wakes where that is done.
+async fn reset() -> Leaf {
+    let sleeps: Vec<_> = (0..3).map(|_| Arc::new(Mutex::new(Box::pin(time::sleep(Duration::from_secs(3600)))))).collect();
+    let waits = sleeps.iter().map(|sleep| -> Wait {
+        let sleep = sleep.clone();
+        Box::pin(std::future::poll_fn(move |cx| lock(&sleep).as_mut().poll(cx)))
+    });
+    let waits = waits.collect();
+    let release = move || {
+        for sleep in &sleeps {
+            tolerate(|| lock(sleep).as_mut().reset(time::Instant::now()));
+        }
+    };
+    Leaf { waits, release: Box::new(release), probe: Arc::new(touch_timers) }
+}
+
+async fn connected() -> (TcpStream, std::net::TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    (listener.accept().await.unwrap().0, client)
+}
+
+async fn readable() -> Leaf {
+    let (socket, peer) = connected().await;
+    let (socket, probed) = (Arc::new(socket), Mutex::new(()));
+    let waits = three(|_| {
+        let socket = socket.clone();
+        Box::pin(async move { drop(socket.readable().await) })
+    });
+    let probe = move || {
+        drop(lock(&probed));
+        touch(socket.readable());
+        touch(socket.writable());
+    };
+    Leaf { waits, release: Box::new(move || (&peer).write_all(b"x").unwrap()), probe: Arc::new(probe) }
+}
+
+async fn read() -> Leaf {
+    let (mut waits, mut peers): (Vec<Wait>, Vec<_>) = Default::default();
+    for _ in 0..3 {
+        let (mut socket, peer) = connected().await;
+        peers.push(peer);
+        waits.push(Box::pin(async move { drop(socket.read(&mut [0; 8]).await) }));
+    }
+    let release = move || peers.iter().for_each(|mut peer| peer.write_all(b"x").unwrap());
+    Leaf { waits, release: Box::new(release), probe: Arc::new(touch_timers) }
+}
+
+async fn datagrams() -> Leaf {
+    let socket = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
+    let (address, peer) = (socket.local_addr().unwrap(), std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
+    let waits = three(|_| {
+        let socket = socket.clone();
+        Box::pin(async move { drop(socket.recv_from(&mut [0; 8]).await) })
+    });
+    let release = move || (0..3).for_each(|_| assert_eq!(peer.send_to(b"x", address).unwrap(), 1));
+    Leaf { waits, release: Box::new(release), probe: Arc::new(move || touch(socket.readable())) }
+}
+
+async fn accept() -> Leaf {
+    let listener = Arc::new(TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let (address, clients) = (listener.local_addr().unwrap(), Mutex::new(Vec::new()));
+    let waits = three(|_| {
+        let listener = listener.clone();
+        Box::pin(async move { drop(listener.accept().await) })
+    });
+    let release = move || (0..3).for_each(|_| lock(&clients).push(std::net::TcpStream::connect(address).unwrap()));
+    // Not `accept`: that would take a connection.
+    Leaf { waits, release: Box::new(release), probe: Arc::new(touch_timers) }
+}
+
+async fn join() -> Leaf {
+    let gate = Arc::new(Notify::new());
+    let waits = three(|_| {
+        let opened = gate.clone().notified_owned();
+        let task = cede::spawn(opened);
+        Box::pin(async move { drop(task.await) })
+    });
+    let probe = || drop(Handle::try_current().map(|handle| handle.spawn(async {}).abort()));
+    Leaf { waits, release: Box::new(move || gate.notify_waiters()), probe: Arc::new(probe) }
+}
+
+async fn join_a_blocking_closure() -> Leaf {
+    let (senders, gates): (Vec<_>, Vec<_>) = (0..3).map(|_| mpsc::channel::<()>()).unzip();
+    let mut gates = gates.into_iter();
+    let waits = three(|_| {
+        let gate = gates.next().unwrap();
+        let task = cede::task::spawn_blocking(move || assert!(gate.recv().is_err()));
+        Box::pin(async move { drop(task.await) })
+    });
+    let senders = Mutex::new(senders);
+    let probe = || drop(Handle::try_current().map(|handle| handle.spawn_blocking(|| ()).abort()));
+    Leaf { waits, release: Box::new(move || lock(&senders).clear()), probe: Arc::new(probe) }
+}
+
+/// Begins to wait with wakers that act, twice each with another one, and with the own one. Those that are ready are gone.
+fn begin(leaf: &mut Leaf, place: Place, deed: Deed, cx: &mut Context<'_>) -> [Option<Wait>; 3] {
+    let mut waits = [None, None, None];
+    for (number, mut wait) in leaf.waits.drain(..).enumerate() {
+        let script = Arc::new(Script { case: Arc::new(Case::default()), place, deed });
+        *lock(&script.case.probe) = Some(leaf.probe.clone());
+        let is_over = (0..2).any(|_| {
+            if number == 2 {
+                return wait.as_mut().poll(cx).is_ready();
+            }
+            let waker = waker(&script, Place::WakerWake);
+            let polled = tolerate(|| wait.as_mut().poll(&mut Context::from_waker(&waker)));
+            tolerate(|| drop(waker));
+            // An async block is over when a panic went through it.
+            polled.is_none_or(|polled| polled.is_ready())
+        });
+        waits[number] = (!is_over).then_some(wait);
+    }
+    waits
+}
+
+/// The two hostile ones are ready or dropped, and the third is ready.
+async fn scene<F: Future<Output = Leaf>>(make: fn() -> F, place: Place, deed: Deed, moment: Moment) {
+    let mut leaf = make().await;
+    let mut waits = std::future::poll_fn(|cx| Poll::Ready(begin(&mut leaf, place, deed, cx))).await;
+    if moment == Moment::Aborted {
+        for wait in &mut waits[..2] {
+            tolerate(|| drop(wait.take()));
+        }
+    }
+    tolerate(|| (leaf.release)());
+    let [first, second, third] = waits;
+    for mut wait in [third, first, second].into_iter().flatten() {
+        std::future::poll_fn(|cx| tolerate(|| wait.as_mut().poll(cx)).unwrap_or(Poll::Ready(()))).await;
+        tolerate(|| drop(wait));
+    }
+    // It still works.
+    assert_eq!(cede::spawn(async { 5 }).await.unwrap(), 5);
+    time::sleep(Duration::from_millis(1)).await;
+}
+
+/// The runtime ends while they wait.
+fn shutdown<F: Future<Output = Leaf>>(runtime: Runtime, make: fn() -> F, place: Place, deed: Deed) {
+    let (leaf, waits) = runtime.block_on(async {
+        let mut leaf = make().await;
+        let waits = begin(&mut leaf, place, deed, &mut Context::from_waker(Waker::noop()));
+        (leaf, waits)
+    });
+    let ends = std::thread::spawn(move || drop(runtime));
+    // Closures that block must be let go; for the others it may come too late.
+    drop(catch_unwind(AssertUnwindSafe(|| (leaf.release)())));
+    ends.join().expect("no panic comes out of the end of a runtime");
+    for mut wait in waits.into_iter().flatten() {
+        // Ready, or a panic that says that the runtime is gone; but it ends.
+        drop(catch_unwind(AssertUnwindSafe(|| wait.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready())));
+        drop(catch_unwind(AssertUnwindSafe(|| drop(wait))));
+    }
+}
+
+fn runtimes() -> [Runtime; 2] {
+    [
+        Builder::new_current_thread().enable_all().start_paused(true).build().unwrap(),
+        Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap(),
+    ]
+}
+
+fn play<F>(make: fn() -> F, simulated: bool)
+where
+    F: Future<Output = Leaf> + Send + 'static,
+{
+    hush();
+    let [local, steal] = runtimes();
+    for (place, deed) in PLACES.into_iter().flat_map(|place| DEEDS.map(|deed| (place, deed))) {
+        for moment in [Moment::Done, Moment::Aborted] {
+            local.block_on(scene(make, place, deed, moment));
+            steal.block_on(scene(make, place, deed, moment));
+            let task = steal.spawn(scene(make, place, deed, moment));
+            steal.block_on(task).unwrap();
+            for seed in 0..if simulated { 8 } else { 0 } {
+                let sim = Sim::new(seed).workers(1 + seed as usize % 3);
+                let ended = sim.run(scene(make, place, deed, moment));
+                ended.unwrap_or_else(|failure| panic!("{place:?} {deed:?} {moment:?}, seed {seed}: {failure}"));
+            }
+        }
+        for runtime in runtimes() {
+            shutdown(runtime, make, place, deed);
+        }
+    }
+}
+
+macro_rules! matrix {
+    ($($name:ident: $make:ident $simulated:literal;)*) => {$(
+        #[test]
+        fn $name() {
+            play($make, $simulated);
+        }
+    )*};
+}
+
+matrix! {
+    wakers_of_sleeps: sleep true;
+    wakers_of_intervals: interval true;
+    wakers_of_time_limits: timeout true;
+    wakers_of_sleeps_that_are_reset: reset true;
+    wakers_of_tasks_that_are_joined: join true;
+    wakers_of_closures_that_are_joined: join_a_blocking_closure false;
+    wakers_of_readable_sockets: readable false;
+    wakers_of_reads: read false;
+    wakers_of_datagrams: datagrams false;
+    wakers_of_listeners: accept false;
+}
