@@ -171,6 +171,8 @@ where
 }
 
 /// Ends a task before it began, because its runtime is being shut down.
+#[cold]
+#[inline]
 pub(crate) fn spawn_cancelled<F>(future: F, id: Id, site: &'static Location<'static>) -> JoinHandle<F::Output>
 where
     F: Future + 'static,

@@ -335,6 +335,7 @@ where
 
 /// Starts a task that is not in the slab of a worker; `push` queues it, which succeeds unless the runtime ends.
 #[cold]
+#[inline]
 fn spawn_from_elsewhere<F, H>(
     shared: &Arc<Shared>,
     future: F,

@@ -59,6 +59,7 @@ where
 
 /// Starts a task that is not in the scheduler's own slab; `push` queues it, which succeeds unless the runtime ends.
 #[cold]
+#[inline]
 fn spawn_elsewhere<F, H>(shared: &Arc<Shared>, future: F, id: Id, site: &'static Location<'static>, push: Push<'_>) -> JoinHandle<F::Output>
 where
     F: Future + 'static,
