@@ -14,12 +14,12 @@
 #[cfg(feature = "signal")]
 pub(crate) mod give_up;
 
-use std::io::{self, Write};
 use std::ptr;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread;
 
+use crate::error_output::say;
 use crate::{monitor, sys};
 
 /// A second signal within so long ends the process.
@@ -107,7 +107,7 @@ pub(crate) fn answer() {
         // Not here: the reader of the error output may be slow.
         let _not_said = sys::thread::spawn(
             thread::Builder::new().name("cede-dump".into()),
-            Box::new(|| _ = write!(io::stderr(), "cede: {}", super::dump())),
+            Box::new(|| say(&super::dump())),
         );
     }
 }

@@ -432,7 +432,10 @@ impl Builder {
             None => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         };
         let clock = self.clock();
-        let drivers = (0..workers).map(|_| Driver::epoll(clock.clone())).collect::<io::Result<Vec<_>>>()?;
+        let mut drivers = Vec::with_capacity(workers);
+        for _ in 0..workers {
+            drivers.push(Driver::epoll(clock.clone())?);
+        }
         let threads = self.threads();
         steal::build(self.parts(clock, false), drivers, threads)
     }

@@ -154,14 +154,22 @@ pub(crate) fn build(parts: Parts, drivers: Vec<Driver>, threads: Threads) -> io:
 
 /// The runtime without its threads; a simulator steps the workers itself.
 fn assemble(parts: Parts, drivers: &[Driver], threads: Threads) -> Arc<Shared> {
-    let remote =
-        |timers| Remote { ring: StealRing::new(), overflow: SharedList::new(), freed: TransferStack::new(), timers, stats: Arc::default() };
     let workers = drivers.len();
-    let remotes = drivers.iter().map(|driver| remote(Some(Lease::new(driver.handle().clone())))).chain([remote(None)]).collect();
+    let mut remotes = Vec::with_capacity(workers + 1);
+    for index in 0..=workers {
+        let timers = drivers.get(index).map(|driver| Lease::new(driver.handle().clone()));
+        remotes.push(Remote {
+            ring: StealRing::new(),
+            overflow: SharedList::new(),
+            freed: TransferStack::new(),
+            timers,
+            stats: Arc::default(),
+        });
+    }
     let shared = Arc::new_cyclic(|shared: &Weak<Shared>| Shared {
         watch: Arc::new(Watch::new(parts.rescue.after, shared.clone() as Weak<dyn Watched>)),
         parts,
-        remotes,
+        remotes: remotes.into_boxed_slice(),
         workers,
         inject: Inject::new(),
         lanes: Arc::default(),

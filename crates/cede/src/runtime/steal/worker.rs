@@ -116,8 +116,9 @@ impl Worker {
         access(unsafe { &mut *self.slab.get() })
     }
 
-    pub(super) fn into_parts(self) -> (Slab<Shared>, Option<Driver>) {
-        (self.slab.into_inner(), self.driver.map(RefCell::into_inner))
+    pub(super) fn into_parts(self: Box<Self>) -> (Slab<Shared>, Option<Driver>) {
+        let worker = *self;
+        (worker.slab.into_inner(), worker.driver.map(RefCell::into_inner))
     }
 
     /// A task was woken or spawned on this thread: it runs next, and the one that was to run next goes to the ring.
