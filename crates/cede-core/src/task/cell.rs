@@ -101,7 +101,6 @@ impl<F: Future, H: Home> Cell<F, H> {
             (task, Join::new(task))
         }
     }
-
 }
 
 impl<F: Future, E> Body<F, E> {

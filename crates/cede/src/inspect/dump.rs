@@ -202,7 +202,7 @@ impl Describer {
             if parts.simulated {
                 text.push_str(", simulated");
             }
-            text.push_str(&record::times_of(&**runtime));
+            text.push_str(&record::times_of(runtime));
             described.push((parts.id.number(), text));
         }
         described

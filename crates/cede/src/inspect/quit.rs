@@ -105,9 +105,6 @@ fn now_ms() -> i64 {
 pub(crate) fn answer() {
     if ASKED.swap(false, Ordering::SeqCst) {
         // Not here: the reader of the error output may be slow.
-        let _not_said = sys::thread::spawn(
-            thread::Builder::new().name("cede-dump".into()),
-            Box::new(|| say(&super::dump())),
-        );
+        let _not_said = sys::thread::spawn(thread::Builder::new().name("cede-dump".into()), Box::new(|| say(&super::dump())));
     }
 }

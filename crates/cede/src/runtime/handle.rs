@@ -262,9 +262,9 @@ impl Handle {
         self.parts().name.as_deref()
     }
 
-    /// As what reports see it.
+    /// As what pictures and histograms see it.
     #[cfg(feature = "record")]
-    pub(crate) fn inspected(&self) -> &dyn crate::inspect::registry::Inspected {
+    pub(crate) fn counted(&self) -> &dyn crate::inspect::registry::Counted {
         match &self.scheduler {
             SchedulerHandle::Local(shared) => &**shared,
             SchedulerHandle::Steal(shared) => &**shared,

@@ -53,11 +53,12 @@ use cede_core::task::{Cell as TaskCell, Home, TaskRef};
 use cede_core::transfer_stack::TransferStack;
 use cede_driver::Driver;
 
+use super::handle::{Handle, SchedulerHandle};
 use super::parts::Parts;
 use super::reserved::{Push, Reserved};
 use super::stats::Stats;
 use crate::inspect::age;
-use crate::inspect::registry::{self, Inspected};
+use crate::inspect::registry::{self, Counted, Inspected};
 use crate::monitor::{self, Watch, Watched};
 use crate::rank::Lanes;
 use crate::record;
@@ -200,20 +201,14 @@ impl Inspected for Shared {
         self.workers
     }
 
-    fn alive(&self) -> usize {
-        self.alive_tasks()
+    fn handle(self: Arc<Self>) -> Handle {
+        Handle::new(SchedulerHandle::Steal(self))
     }
+}
 
-    fn queued(&self) -> usize {
-        self.queue_depth()
-    }
-
+impl Counted for Shared {
     fn armed_timers(&self) -> usize {
         self.remotes.iter().filter_map(|remote| remote.timers.as_ref()).map(|timers| timers.len()).sum()
-    }
-
-    fn rescued(&self) -> u64 {
-        self.watch.taken()
     }
 
     fn visit_samples(&self, visit: &mut dyn FnMut(&Samples)) {

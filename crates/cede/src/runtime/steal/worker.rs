@@ -5,7 +5,7 @@ mod ranked;
 
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cede_core::run_queue::RunQueue;
 use cede_core::steal_ring::STEAL_MAX;
@@ -166,8 +166,9 @@ impl Worker {
         self.polled_at.set(now);
         self.pace.begin();
         self.stats.awake(now);
+        let no_future = AtomicBool::new(false);
         while !self.shared.closing.load(Ordering::Acquire) {
-            let tick = self.tick();
+            let tick = self.tick(&no_future);
             if is_stray() {
                 return;
             }
@@ -214,20 +215,9 @@ impl Worker {
         self.holds.get()
     }
 
-    /// Runs tasks until none can be found or it is time to look whether the runtime ends.
-    pub(super) fn tick(&self) -> Tick {
-        self.turns_until(|| self.shared.closing.load(Ordering::Relaxed))
-    }
-
-    /// The same of a thread that also has a future of its own: until `stop` says so.
+    /// Runs tasks until none can be found, or the runtime ends, or a future that the thread also drives is `woken`, or until this worker is another thread's.
     #[inline(never)]
-    pub(super) fn tick_until(&self, stop: &dyn Fn() -> bool) -> Tick {
-        self.turns_until(stop)
-    }
-
-    /// Runs tasks until none can be found or `stop` says so, or until this worker is another thread's.
-    #[inline]
-    fn turns_until(&self, stop: impl Fn() -> bool) -> Tick {
+    pub(super) fn tick(&self, woken: &AtomicBool) -> Tick {
         let mut tick = Tick::default();
         // SAFETY: [I1] the desk of a worker is not left in a function of the worker.
         let desk = unsafe { desk::current() }.expect("a worker is run at a desk");
@@ -254,7 +244,7 @@ impl Worker {
             if self.pace.is_time_to_look() {
                 self.look_around();
             }
-            if stop() {
+            if woken.load(Ordering::Relaxed) || self.shared.closing.load(Ordering::Relaxed) {
                 break;
             }
         }
