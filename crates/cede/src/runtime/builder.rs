@@ -478,7 +478,7 @@ impl Builder {
             on_start: self.hooks.thread_start.clone(),
             on_stop: self.hooks.thread_stop.clone(),
             placement: self.placement.clone(),
-            ..pool::Config::default()
+            spawner: pool::system(),
         };
         Parts {
             id: Id::next(),
