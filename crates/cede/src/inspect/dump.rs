@@ -199,7 +199,7 @@ impl Describer {
                 0 => text.push_str(", one thread"),
                 workers => _ = write!(text, ", {workers} workers"),
             }
-            if parts.simulated {
+            if parts.is_simulated() {
                 text.push_str(", simulated");
             }
             text.push_str(&record::times_of(runtime));

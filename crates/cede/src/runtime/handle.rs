@@ -121,18 +121,6 @@ impl Handle {
         }
     }
 
-    /// The same for what is spawned rarely, with less code for each type of future.
-    pub(crate) fn spawn_rarely_at<F>(&self, future: F, site: &'static Location<'static>) -> JoinHandle<F::Output>
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
-        match &self.scheduler {
-            SchedulerHandle::Local(shared) => local::spawn_rarely(shared, future, site),
-            SchedulerHandle::Steal(shared) => steal::spawn_rarely(shared, future, site),
-        }
-    }
-
     /// Starts a task that has a rank.
     pub(crate) fn spawn_ranked_at<F>(&self, future: F, wanted: Wanted, site: &'static Location<'static>) -> JoinHandle<F::Output>
     where

@@ -318,24 +318,6 @@ where
     }
 }
 
-/// The same for what is spawned rarely: but for the future itself, it is compiled once.
-pub(crate) fn spawn_rarely<F>(shared: &Arc<Shared>, future: F, site: &'static Location<'static>) -> JoinHandle<F::Output>
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    let layout = TaskCell::<F, StealHome>::LAYOUT;
-    let id = Id::next();
-    spans::spawns::<F>(id, site, layout.size(), Made::Task);
-    // Between the two steps, the worker whose memory it is stays this thread's.
-    let _inside = Inside::enter();
-    let Some(reserved) = shared.reserve(layout) else { return crate::task::spawn_cancelled(future, id, site) };
-    // SAFETY: [I4] the memory is new, and the future is `Send`.
-    let (task, join) = unsafe { TaskCell::<F, StealHome>::emplace(reserved.memory, future, id.number(), site, reserved.born) };
-    shared.admit(reserved, task);
-    JoinHandle::new(join)
-}
-
 /// Starts a task that is not in the slab of a worker; `push` queues it, which succeeds unless the runtime ends.
 #[cold]
 #[inline]
@@ -407,34 +389,12 @@ impl Shared {
         self.remotes.iter().filter_map(|remote| remote.timers.as_ref()).map(|timers| timers.driver().interrupts()).sum()
     }
 
-    /// Memory for a task where this thread may have it; `None` if the runtime ends.
-    fn reserve(self: &Arc<Self>, layout: Layout) -> Option<Reserved<'_, Self>> {
-        let own = with_active(|active| {
-            let worker = active.filter(|worker| worker.is_of(self) && !worker.slab(|slab| slab.is_frozen()))?;
-            Some(Reserved { memory: worker.slab(|slab| slab.allocate(layout)), born: age::coarse(worker.polled_at()), foreign: None })
-        });
-        own.or_else(|| self.reserve_elsewhere(layout))
-    }
-
-    /// Queues what was made of that.
-    fn admit(&self, reserved: Reserved<'_, Self>, task: TaskRef) {
-        if reserved.foreign.is_some() {
-            return self.admit_elsewhere(reserved, task, &|task| self.push_outside(task));
-        }
-        with_active(|active| {
-            let worker = active.expect("it was reserved on this thread");
-            worker.stats().spawned();
-            record::spawns(task);
-            worker.push_woken(task);
-        });
-    }
-
     /// Memory for a task that is not in the slab of a worker; `None` if the runtime ends.
     fn reserve_elsewhere(&self, layout: Layout) -> Option<Reserved<'_, Self>> {
         let mut foreign = self.foreign_slab.lock();
         let open = !self.inject.is_closed() && !self.parts.refuses_spawn();
         let memory = foreign.as_mut().filter(|_| open)?.allocate(layout);
-        Some(Reserved { memory, born: age::coarse(self.parts.clock.about_now()), foreign: Some(foreign) })
+        Some(Reserved { memory, born: age::coarse(self.parts.clock.about_now()), _slab: foreign })
     }
 
     /// Queues what was made of that.

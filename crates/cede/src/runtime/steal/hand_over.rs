@@ -64,7 +64,7 @@ pub(crate) fn block_in_place<F: FnOnce() -> R, R>(job: F) -> R {
 /// Gives the worker of this thread away; `None` if it has to stay. Then at least its queue goes to the others.
 fn step_aside(worker: &Worker) -> Option<Aside> {
     let shared = worker.shared().clone();
-    if shared.parts.simulated {
+    if shared.parts.is_simulated() {
         return None;
     }
     if worker.is_guest() || worker.holds() {
