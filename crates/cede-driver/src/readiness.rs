@@ -250,8 +250,16 @@ impl Waiters {
 
     /// Takes out those that wait for any of these bits.
     fn take_satisfied(&mut self, bits: u32) -> Vec<Waiter> {
-        let Some(more) = &mut self.more else { return Vec::new() };
-        let satisfied = more.extract_if(.., |waiter| waiter.mask & bits != 0).collect();
+        let mut satisfied = Vec::new();
+        let Some(more) = &mut self.more else { return satisfied };
+        let mut place = 0;
+        while place < more.len() {
+            if more[place].mask & bits != 0 {
+                satisfied.push(more.remove(place));
+            } else {
+                place += 1;
+            }
+        }
         if more.is_empty() {
             self.more = None;
         }

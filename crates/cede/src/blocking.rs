@@ -37,6 +37,7 @@
 pub(crate) mod mandatory;
 mod named;
 pub(crate) mod pool;
+pub(crate) mod simulated;
 
 pub use named::{BlockingPool, Builder, SpawnError};
 
@@ -113,11 +114,18 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    if handle.parts().simulated {
-        return Ok(spawn_simulated(handle, job, site));
+    let (job, join) = prepare(handle, job, site, None);
+    start(handle, job, site)?;
+    Ok(join)
+}
+
+fn start(handle: &Handle, job: BlockingJob, site: &'static Location<'static>) -> io::Result<()> {
+    if let Some(run) = handle.parts().simulated {
+        run(handle, job, site);
+        return Ok(());
     }
-    // If the runtime has ended, the handle gives a cancelled error.
-    Ok(submit(&handle.parts().blocking.pool, handle, job, site, None)?.0)
+    // If the runtime has ended, the job's handle gives a cancelled error.
+    hand_in(&handle.parts().blocking.pool, job).map(drop)
 }
 
 /// Gives a job to a pool; says whether it was accepted, which it is not by a pool that is shut down.
@@ -161,16 +169,9 @@ where
     (BlockingJob::new(task, handle, promised), JoinHandle::new(join))
 }
 
-/// Runs a closure as a task of a simulated runtime, which has no threads.
-pub(crate) fn spawn_simulated<F, R>(handle: &Handle, job: F, site: &'static Location<'static>) -> JoinHandle<R>
-where
-    F: FnOnce() -> R + Send + 'static,
-    R: Send + 'static,
-{
-    handle.spawn_simulated_at(Once(Some(job)), site)
-}
-
 /// Ends a task before it began, because its runtime is being shut down.
+#[cold]
+#[inline]
 pub(crate) fn spawn_cancelled<F>(future: F, id: Id, site: &'static Location<'static>) -> JoinHandle<F::Output>
 where
     F: Future + 'static,
@@ -309,7 +310,8 @@ impl pool::Job for BlockingJob {
 impl BlockingJob {
     fn new(task: TaskRef, handle: &Handle, promised: Option<Promised>) -> Self {
         let clock = &handle.parts().clock;
-        let hold = clock.is_paused().then(|| PausedClock::held(handle));
+        // That of a simulated run moves only when no task can run.
+        let hold = (clock.is_paused() && !clock.is_simulated()).then(|| PausedClock::held(handle));
         Self { task, handle: handle.clone(), promised, _hold: hold }
     }
 

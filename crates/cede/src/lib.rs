@@ -18,6 +18,7 @@ mod block_on;
 pub mod blocking;
 #[cfg(feature = "compute")]
 pub mod compute;
+mod error_output;
 #[cfg(feature = "event")]
 pub mod event;
 #[cfg(feature = "fs")]

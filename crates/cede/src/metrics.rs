@@ -151,8 +151,8 @@ fn news(handle: &Handle) -> [Histogram; 2] {
     let mut published = PUBLISHED.lock().unwrap_or_else(PoisonError::into_inner);
     published.retain(|number, _| alive.contains(number));
     let before = published.entry(handle.id().number()).or_default();
-    let polls = samples::news(handle.inspected(), |samples| &samples.polls, &mut before.polls);
-    let latencies = samples::news(handle.inspected(), |samples| &samples.latencies, &mut before.latencies);
+    let polls = samples::news(handle, |samples| &samples.polls, &mut before.polls);
+    let latencies = samples::news(handle, |samples| &samples.latencies, &mut before.latencies);
     [polls, latencies]
 }
 

@@ -277,12 +277,12 @@ impl Memory {
         }
         self.stirred = false;
         shielded(|| {
-            for (deadlock, runtime) in self.search.look(now) {
-                let runtime = runtime.and_then(registry::find).or_else(|| registry::all().into_iter().next());
+            self.search.look(now, &mut |deadlock, runtime| {
+                let runtime = runtime.and_then(registry::find).or_else(|| registry::all().pop());
                 if let Some(runtime) = runtime {
                     report::deadlock(runtime, deadlock);
                 }
-            }
+            });
         });
     }
 

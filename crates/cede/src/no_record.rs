@@ -125,7 +125,7 @@ pub(crate) fn parks(_queued: impl FnOnce() -> (usize, usize)) {}
 pub(crate) fn unparks() {}
 
 /// What a dump says of times: nothing.
-pub(crate) fn times_of(_runtime: &dyn Inspected) -> String {
+pub(crate) fn times_of(_runtime: &Arc<dyn Inspected>) -> String {
     String::new()
 }
 

@@ -4,12 +4,14 @@
 
 /// The items by their keys; those with the same key stay in order.
 pub(crate) fn by_key<T>(mut items: Vec<T>, key: impl Fn(&T) -> [u64; 3]) -> Vec<T> {
-    let mut keys = Vec::with_capacity(items.len());
-    for item in &items {
-        keys.push((key(item), keys.len()));
-    }
+    let mut keys = keys(items.len(), &|place| key(&items[place]));
     arrange(&mut keys, &mut |one, other| items.swap(one, other));
     items
+}
+
+#[inline(never)]
+fn keys(count: usize, key: &dyn Fn(usize) -> [u64; 3]) -> Vec<Key> {
+    (0..count).map(|place| (key(place), place)).collect()
 }
 
 /// The items by a number.

@@ -47,13 +47,13 @@ pub(crate) use samples::times_of;
 pub(crate) use ticks::Scale;
 
 use std::cell::{Cell, RefCell};
-use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cede_core::run_queue::RunQueue;
 use cede_core::task::TaskRef;
 
+use crate::error_output::say;
 use crate::inspect::posts;
 use crate::runtime::parts::Parts;
 use crate::task::plain_type;
@@ -353,6 +353,5 @@ pub(crate) fn write_on_stall(parts: &Parts) {
         Ok(()) => format!("a trace of what happened before the stall is in {}", path.display()),
         Err(error) => format!("no trace of what happened before the stall: {}: {error}", path.display()),
     };
-    // An error output that cannot be written to is no reason to panic.
-    let _not_said = writeln!(std::io::stderr(), "cede: {told}");
+    say(&told);
 }

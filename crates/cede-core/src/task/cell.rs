@@ -44,15 +44,19 @@ enum Stage<F, T> {
     Consumed,
 }
 
-type StageOf<F, H> = Stage<F, Result<<F as Future>::Output, <H as Home>::Failure>>;
-
 /// A task's memory. Only its layout is public: an allocator asks for it.
-#[repr(C, align(64))]
+#[repr(C)]
 #[expect(missing_debug_implementations, reason = "never seen as a value: only behind a TaskRef, which has one")]
 pub struct Cell<F: Future, H: Home> {
-    header: Header,
-    stage: UnsafeCell<StageOf<F, H>>,
+    body: Body<F, H::Failure>,
     home: PhantomData<fn() -> H>,
+}
+
+/// What does not depend on the home, so that it is compiled once for each type of future.
+#[repr(C, align(64))]
+struct Body<F: Future, E> {
+    header: Header,
+    stage: UnsafeCell<Stage<F, Result<F::Output, E>>>,
 }
 
 impl<F: Future, H: Home> Cell<F, H> {
@@ -60,10 +64,10 @@ impl<F: Future, H: Home> Cell<F, H> {
     pub const LAYOUT: Layout = Layout::new::<Self>();
 
     pub(super) const VTABLE: &'static Vtable = &Vtable {
-        poll: Self::poll,
-        drop_stage: Self::drop_stage,
-        fail: Self::fail,
-        take_output: Self::take_output,
+        poll: Body::<F, H::Failure>::poll,
+        drop_stage: Body::<F, H::Failure>::drop_stage,
+        fail: Body::<F, H::Failure>::fail,
+        take_output: Body::<F, H::Failure>::take_output,
         schedule: H::schedule,
         wake_and_release: H::wake_and_release,
         free: H::free,
@@ -88,7 +92,7 @@ impl<F: Future, H: Home> Cell<F, H> {
         let cell = memory.cast::<Self>();
         // SAFETY: the caller's contract: the memory is large enough, aligned and unused, and the header is initialized. Field by field, so that the future is moved once.
         unsafe {
-            (&raw mut (*cell.as_ptr()).stage).write(UnsafeCell::new(Stage::Running(future)));
+            (&raw mut (*cell.as_ptr()).body.stage).write(UnsafeCell::new(Stage::Running(future)));
             (*cell.cast::<Header>().as_ptr()).occupy(Self::VTABLE, id, site, born);
         }
         // SAFETY: [I5] the cell was just initialized with two references: one for each of these.
@@ -97,10 +101,12 @@ impl<F: Future, H: Home> Cell<F, H> {
             (task, Join::new(task))
         }
     }
+}
 
-    /// The cell of a task that was made by [`Cell::emplace`] with these types; the vtable sees to that.
+impl<F: Future, E> Body<F, E> {
+    /// The body of a task that was made by [`Cell::emplace`] with these types; the vtable sees to that.
     unsafe fn of<'a>(task: TaskRef) -> &'a Self {
-        // SAFETY: the header is the first field of a `repr(C)` cell of these types; [I5] it is alive.
+        // SAFETY: the header is the first field of a `repr(C)` body of these types, which is the first of the cell; [I5] it is alive.
         unsafe { task.as_ptr().cast::<Self>().as_ref() }
     }
 
@@ -124,7 +130,7 @@ impl<F: Future, H: Home> Cell<F, H> {
     }
 
     /// Drops the future in place and puts the result there. If that drop panics, the stage is left consumed.
-    unsafe fn replace_future(&self, result: Result<F::Output, H::Failure>) {
+    unsafe fn replace_future(&self, result: Result<F::Output, E>) {
         self.stage.with_mut(|stage| {
             // SAFETY: [I1] the caller has the right to poll.
             unsafe {
@@ -140,9 +146,9 @@ impl<F: Future, H: Home> Cell<F, H> {
     }
 
     unsafe fn fail(task: TaskRef, failure: *mut ()) {
-        // SAFETY: [I1] the caller has the right to poll; `failure` points to an `H::Failure` that it gives away.
+        // SAFETY: [I1] the caller has the right to poll; `failure` points to an `E` that it gives away.
         unsafe {
-            let failure = failure.cast::<H::Failure>().read();
+            let failure = failure.cast::<E>().read();
             Self::of(task).stage.with_mut(|stage| stage.write(Stage::Finished(Err(failure))));
         }
     }
@@ -152,7 +158,7 @@ impl<F: Future, H: Home> Cell<F, H> {
         let stage = unsafe { Self::of(task) }.stage.with_mut(|stage| unsafe { stage.replace(Stage::Consumed) });
         let Stage::Finished(result) = stage else { panic!("a JoinHandle was polled after it had returned its result") };
         // SAFETY: as above.
-        unsafe { out.cast::<Option<Result<F::Output, H::Failure>>>().write(Some(result)) };
+        unsafe { out.cast::<Option<Result<F::Output, E>>>().write(Some(result)) };
     }
 }
 

@@ -16,20 +16,20 @@ pub(super) unsafe fn sorted(mut list: List) -> List {
     // SAFETY: [I2] every entry is on exactly one list or chain at the end of each round.
     unsafe {
         let mut chains: [Option<Chain>; usize::BITS as usize] = [None; usize::BITS as usize];
+        // So many places are in use. What looks at all of them is unrolled to twenty kilobytes.
+        let mut used = 0;
         while let Some(entry) = list.pop_front() {
             Entry::set_next(entry, entry);
             let mut carry = entry;
-            for place in &mut chains {
-                match place.take() {
-                    Some(earlier) => carry = merge(earlier, carry),
-                    None => {
-                        *place = Some(carry);
-                        break;
-                    }
-                }
+            let mut place = 0;
+            while let Some(earlier) = chains[place].take() {
+                carry = merge(earlier, carry);
+                place += 1;
             }
+            chains[place] = Some(carry);
+            used = used.max(place + 1);
         }
-        let merged = chains.into_iter().flatten().reduce(|later, earlier| merge(earlier, later));
+        let merged = chains[..used].iter().flatten().copied().reduce(|later, earlier| merge(earlier, later));
         let mut sorted = List::new();
         let mut rest = merged;
         while let Some(entry) = rest {

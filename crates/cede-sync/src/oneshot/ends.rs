@@ -247,12 +247,21 @@ impl<T> SenderEnd<T> {
     }
 }
 
+impl<T> SenderEnd<T> {
+    /// Not in each place where a sender is dropped: most have sent something by then.
+    #[cold]
+    #[inline(never)]
+    fn give_up(&mut self) {
+        // No value goes in, so none comes back.
+        let _ = self.finish(None);
+    }
+}
+
 impl<T> Drop for SenderEnd<T> {
     #[inline]
     fn drop(&mut self) {
         if self.0.is_some() {
-            // No value goes in, so none comes back.
-            let _ = self.finish(None);
+            self.give_up();
         }
     }
 }

@@ -122,8 +122,8 @@ impl BlockingPool {
             let _room = permit;
             job()
         };
-        if handle.parts().simulated {
-            return Ok(super::spawn_simulated(&handle, job, site));
+        if handle.parts().is_simulated() {
+            return super::try_spawn(&handle, job, site).map_err(SpawnError::NoThread);
         }
         match super::submit(&self.pool, &handle, job, site, None) {
             Ok((join, true)) => Ok(join),

@@ -123,9 +123,14 @@ impl Default for Config {
             on_start: None,
             on_stop: None,
             placement: Arc::default(),
-            spawner: Arc::new(sys::thread::spawn),
+            spawner: system(),
         }
     }
+}
+
+/// Threads of the operating system.
+pub(crate) fn system() -> Spawner {
+    Arc::new(sys::thread::spawn)
 }
 
 impl fmt::Debug for Config {

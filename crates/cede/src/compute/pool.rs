@@ -56,8 +56,8 @@ impl ComputePool {
         let token = CancellationToken::new();
         let seen = Work { token: token.clone(), progress: sender };
         let job = move || work(&seen);
-        let join = if runtime.parts().simulated {
-            blocking::spawn_simulated(&runtime, job, site)
+        let join = if runtime.parts().is_simulated() {
+            blocking::spawn(&runtime, job, site)
         } else {
             let (job, join) = blocking::prepare(&runtime, job, site, None);
             self.threads.spawn(move || job.run());

@@ -170,25 +170,23 @@ impl Search {
         self.seen.iter().any(|seen| !seen.reported)
     }
 
-    /// Looks at all tasks; returns the deadlocks that are new and certain, with the number of the first party's runtime.
-    pub(crate) fn look(&mut self, now: Instant) -> Vec<(Deadlock, Option<u64>)> {
+    /// Looks at all tasks; tells the deadlocks that are new and certain, with the number of the first party's runtime.
+    pub(crate) fn look(&mut self, now: Instant, tell: &mut dyn FnMut(Deadlock, Option<u64>)) {
         // Few wait for a task.
         let tasks = sightings(&|task, _| waits_only_for(task).is_some());
         let mut certain = Vec::new();
         let mut still = Vec::new();
         for places in circles(&tasks, waits_only_for) {
-            let mut parties = Vec::with_capacity(places.len());
             let mut circle = Vec::with_capacity(places.len());
-            for place in places {
+            for &place in &places {
                 let (task, _) = tasks[place];
-                parties.push(tasks[place]);
                 circle.push((task.id, task.polls));
             }
             let before = self.seen.iter().find(|seen| seen.circle == circle);
             let (since, reported) = before.map_or((now, false), |seen| (seen.since, seen.reported));
             let is_certain = now.saturating_duration_since(since) >= CONFIRM;
             if is_certain && !reported {
-                certain.push(parties);
+                certain.push(places);
             }
             still.push(Suspect { circle, since, reported: is_certain || reported });
         }
@@ -197,18 +195,16 @@ impl Search {
         let wait = if self.suspects() { CONFIRM } else { PERIOD.0.max(took * PERIOD.1) };
         self.next = now.checked_add(wait);
         if certain.is_empty() {
-            return Vec::new();
+            return;
         }
         let describer = Describer::new();
-        let mut found = Vec::with_capacity(certain.len());
-        for parties in certain {
-            let runtime = parties.first().and_then(|(_, runtime)| *runtime);
-            let mut described = Vec::with_capacity(parties.len());
-            for (task, runtime) in parties {
-                described.push(describer.describe(task, runtime));
+        for places in &certain {
+            let mut parties = Vec::with_capacity(places.len());
+            for &place in places {
+                let (task, runtime) = tasks[place];
+                parties.push(describer.describe(task, runtime));
             }
-            found.push((Deadlock::of(described), runtime));
+            tell(Deadlock::of(parties), places.first().and_then(|&first| tasks[first].1));
         }
-        found
     }
 }

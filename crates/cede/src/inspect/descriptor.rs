@@ -4,30 +4,30 @@
 //! - I1: a descriptor's number is only asked about: what it names may have been closed, or replaced by another file, since its number was noted. Then the answer is an error or about that
 //!   file, and harms nobody. (No protocol, hence no loom model.)
 
+use std::fmt::Write;
 use std::fs;
 use std::os::fd::BorrowedFd;
 
-use socket2::{SockAddr, SockRef};
+use socket2::SockRef;
 
-/// The descriptor in words: the addresses of a socket, else what `/proc` says.
-pub(super) fn describe(number: u64) -> String {
-    let Some(raw) = i32::try_from(number).ok().filter(|&raw| raw >= 0) else { return format!("descriptor {number}") };
+/// Adds the descriptor in words: the addresses of a socket, else what `/proc` says.
+pub(super) fn describe(text: &mut String, number: u64) {
+    let Some(raw) = i32::try_from(number).ok().filter(|&raw| raw >= 0) else {
+        _ = write!(text, "descriptor {number}");
+        return;
+    };
     // SAFETY: [I1] it is borrowed for two questions; the number is not that of an error.
     let fd = unsafe { BorrowedFd::borrow_raw(raw) };
-    let own = SockRef::from(&fd).local_addr().ok().and_then(address);
-    let peer = SockRef::from(&fd).peer_addr().ok().and_then(address);
-    match (own, peer) {
-        (Some(own), Some(peer)) => format!("socket {number} ({own} to {peer})"),
-        (Some(own), None) => format!("socket {number} ({own})"),
+    let own = SockRef::from(&fd).local_addr().ok().and_then(|any| any.as_socket());
+    let peer = SockRef::from(&fd).peer_addr().ok().and_then(|any| any.as_socket());
+    _ = match (own, peer) {
+        (Some(own), Some(peer)) => write!(text, "socket {number} ({own} to {peer})"),
+        (Some(own), None) => write!(text, "socket {number} ({own})"),
         _ => match fs::read_link(format!("/proc/self/fd/{number}")) {
-            Ok(target) => format!("descriptor {number} ({})", target.display()),
-            Err(_) => format!("descriptor {number}, which is closed"),
+            Ok(target) => write!(text, "descriptor {number} ({})", target.display()),
+            Err(_) => write!(text, "descriptor {number}, which is closed"),
         },
-    }
-}
-
-fn address(any: SockAddr) -> Option<String> {
-    any.as_socket().map(|address| address.to_string())
+    };
 }
 
 #[cfg(test)]
@@ -35,7 +35,11 @@ mod tests {
     use std::net::{TcpListener, TcpStream};
     use std::os::fd::AsRawFd;
 
-    use super::describe;
+    fn describe(number: u64) -> String {
+        let mut text = String::new();
+        super::describe(&mut text, number);
+        text
+    }
 
     #[test]
     fn a_socket_is_described_by_its_addresses() {

@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use cede_context::wait::Wait;
@@ -191,14 +191,19 @@ impl Describer {
         let mut described = Vec::with_capacity(self.runtimes.len());
         for runtime in &self.runtimes {
             let parts = runtime.parts();
-            let name = parts.name.as_ref().map(|name| format!(" \"{name}\"")).unwrap_or_default();
-            let kind = match runtime.workers() {
-                0 => "one thread".to_owned(),
-                workers => format!("{workers} workers"),
-            };
-            let simulated = if parts.simulated { ", simulated" } else { "" };
-            let times = record::times_of(&**runtime);
-            described.push((parts.id.number(), format!("runtime {}{name}, {kind}{simulated}{times}", parts.id)));
+            let mut text = format!("runtime {}", parts.id);
+            if let Some(name) = &parts.name {
+                _ = write!(text, " \"{name}\"");
+            }
+            match runtime.workers() {
+                0 => text.push_str(", one thread"),
+                workers => _ = write!(text, ", {workers} workers"),
+            }
+            if parts.is_simulated() {
+                text.push_str(", simulated");
+            }
+            text.push_str(&record::times_of(runtime));
+            described.push((parts.id.number(), text));
         }
         described
     }

@@ -2,17 +2,16 @@
 
 #![forbid(unsafe_code)]
 
-use std::io::{self, Write};
 use std::sync::Once;
+
+use crate::error_output::say;
 
 /// A runtime is made: says so if the environment asks for a socket.
 pub(crate) fn listen_if_asked() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         if std::env::var_os("CEDE_INSPECT").is_some_and(|value| !value.is_empty() && value != "0") {
-            let _not_said = io::stderr().write_all(
-                b"cede: CEDE_INSPECT is set, but the program was built without the feature `inspect` of cede, or of the facade `tokio`\n",
-            );
+            say(&"CEDE_INSPECT is set, but the program was built without the feature `inspect` of cede, or of the facade `tokio`");
         }
     });
 }

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use cede_context::holder::End;
@@ -36,10 +37,9 @@ pub(super) fn describe(wait: Wait, now: Option<u64>) -> String {
     let (what, said) = match wait.kind {
         WaitKind::Yield => ("its next turn: it gave way to others", Said::Alone),
         WaitKind::Budget => ("its next turn: its budget was spent", Said::Alone),
-        WaitKind::Timer => return timer(object, now),
-        WaitKind::Read | WaitKind::Write => {
-            return descriptor::describe(object) + if wait.kind == WaitKind::Read { " to become readable" } else { " to become writable" };
-        }
+        WaitKind::Timer => ("a timer", Said::Timer),
+        WaitKind::Read => ("", Said::Descriptor(" to become readable")),
+        WaitKind::Write => ("", Said::Descriptor(" to become writable")),
         WaitKind::Join if object == 0 => ("any of its children to end", Said::Alone),
         WaitKind::Join => ("task", Said::Number(" to end")),
         WaitKind::Blocking => ("closure", Said::Number(" on a blocking thread")),
@@ -59,11 +59,18 @@ pub(super) fn describe(wait: Wait, now: Option<u64>) -> String {
         WaitKind::Cancellation => ("the cancellation of token", Said::Object),
         _ => ("something that is not cede's", Said::Alone),
     };
+    let mut text = what.to_owned();
     match said {
-        Said::Alone => what.to_owned(),
-        Said::Number(after) => numbered(what, object, after),
-        Said::Object => shared(what, wait),
+        Said::Alone => {}
+        Said::Number(after) => numbered(&mut text, "", object, after),
+        Said::Object => shared(&mut text, wait),
+        Said::Timer => timer(&mut text, object, now),
+        Said::Descriptor(after) => {
+            descriptor::describe(&mut text, object);
+            text.push_str(after);
+        }
     }
+    text
 }
 
 /// What follows the name of the thing that a task waits for.
@@ -71,14 +78,16 @@ enum Said {
     Alone,
     Number(&'static str),
     Object,
+    Timer,
+    Descriptor(&'static str),
 }
 
 /// An object that tasks share, and who else is known to have to do with it.
-fn shared(what: &str, wait: Wait) -> String {
+fn shared(text: &mut String, wait: Wait) {
     let object = wait.object;
-    let mut text = format!("{what} {object:#x}");
+    _ = write!(text, " {object:#x}");
     if let Some(task) = holder_of(wait) {
-        text += &numbered(", held by task", task, "");
+        numbered(text, ", held by task", task, "");
     }
     let (before, after) = match wait.kind {
         WaitKind::Send => (", from which task", " receives"),
@@ -86,23 +95,25 @@ fn shared(what: &str, wait: Wait) -> String {
         _ => (", taken last by task", ", which may have passed it on"),
     };
     if let Some(task) = peer_of(wait) {
-        text += &numbered(before, task, after);
+        numbered(text, before, task, after);
     }
-    text
 }
 
 #[inline(never)]
-fn numbered(before: &str, number: u64, after: &str) -> String {
-    format!("{before} {number}{after}")
+fn numbered(text: &mut String, before: &str, number: u64, after: &str) {
+    _ = write!(text, "{before} {number}{after}");
 }
 
-fn timer(deadline: u64, now: Option<u64>) -> String {
-    match now {
-        _ if deadline == 0 => "a timer".to_owned(),
-        None => format!("a timer at {:?} of its runtime's clock", Duration::from_nanos(deadline)),
-        Some(now) if now > deadline => format!("a timer that was due {:.1?} ago", Duration::from_nanos(now - deadline)),
-        Some(now) => format!("a timer, due in {:.1?}", Duration::from_nanos(deadline - now)),
+fn timer(text: &mut String, deadline: u64, now: Option<u64>) {
+    if deadline == 0 {
+        return;
     }
+    let Some(now) = now else {
+        _ = write!(text, " at {:?} of its runtime's clock", Duration::from_nanos(deadline));
+        return;
+    };
+    let (before, after) = if now > deadline { (" that was due ", " ago") } else { (", due in ", "") };
+    _ = write!(text, "{before}{:.1?}{after}", Duration::from_nanos(now.abs_diff(deadline)));
 }
 
 /// Puts the two ends of oneshot channels together: a receiver that waits for the value, and a sender that waits for nobody to want it any more.
@@ -118,7 +129,7 @@ pub(super) fn pair(tasks: &mut [TaskDump]) {
         let [(_, one), (_, other)] = *pair else { continue };
         for (index, peer) in [(one, tasks[other].id), (other, tasks[one].id)] {
             tasks[index].peer = Some(peer);
-            tasks[index].waits_for += &numbered(", at the other end of which is task", peer, "");
+            numbered(&mut tasks[index].waits_for, ", at the other end of which is task", peer, "");
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::record::samples::sum;
 pub(super) fn lines(tasks: usize) -> String {
     let mut text = String::new();
     for runtime in registry::all() {
-        let parts = runtime.parts();
+        let (parts, handle) = (runtime.parts(), runtime.clone().handle());
         let kind = match runtime.workers() {
             0 => "one thread".to_owned(),
             workers => format!("{workers} workers"),
@@ -34,15 +34,15 @@ pub(super) fn lines(tasks: usize) -> String {
                 &"runtime",
                 &parts.id,
                 &name,
-                &runtime.alive(),
-                &runtime.queued(),
+                &handle.alive_tasks(),
+                &handle.queue_depth(),
                 &parts.reported.stalls(),
                 &parts.reported.deadlocks(),
-                &runtime.rescued(),
+                &handle.rescued_workers(),
                 &parts.blocking.metrics().threads,
-                &spread(&sum(&*runtime, |samples| &samples.polls)),
-                &spread(&sum(&*runtime, |samples| &samples.latencies)),
-                &runtime.armed_timers(),
+                &spread(&sum(&handle, |samples| &samples.polls)),
+                &spread(&sum(&handle, |samples| &samples.latencies)),
+                &handle.counted().armed_timers(),
             ],
         );
         for group in parts.groups.metrics() {

@@ -92,7 +92,7 @@ impl Listed {
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        posts().retain(|post| !post.is_of_this_thread());
+        keep_own(&mut posts(), false);
     }
 }
 
@@ -100,6 +100,11 @@ impl Post {
     fn is_of_this_thread(&self) -> bool {
         TASK.with(|cell| NonNull::from(cell) == self.task)
     }
+}
+
+/// Keeps the entry of this thread, or all others.
+fn keep_own(posts: &mut Vec<Post>, own: bool) {
+    posts.retain(|post| post.is_of_this_thread() == own);
 }
 
 /// Whether threads of another process are listed: its child, made by `fork(2)`, has only the one that forked.
@@ -110,7 +115,7 @@ pub(crate) fn are_of_another(process: u32) -> bool {
 /// This is a child made by `fork(2)`: the other threads are not there, and this one has another number.
 pub(crate) fn forget_other_threads() {
     let mut posts = posts();
-    posts.retain(Post::is_of_this_thread);
+    keep_own(&mut posts, true);
     for post in posts.iter_mut() {
         (post.process, post.number) = (std::process::id(), gettid());
     }

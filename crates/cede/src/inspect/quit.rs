@@ -14,12 +14,12 @@
 #[cfg(feature = "signal")]
 pub(crate) mod give_up;
 
-use std::io::{self, Write};
 use std::ptr;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread;
 
+use crate::error_output::say;
 use crate::{monitor, sys};
 
 /// A second signal within so long ends the process.
@@ -105,9 +105,6 @@ fn now_ms() -> i64 {
 pub(crate) fn answer() {
     if ASKED.swap(false, Ordering::SeqCst) {
         // Not here: the reader of the error output may be slow.
-        let _not_said = sys::thread::spawn(
-            thread::Builder::new().name("cede-dump".into()),
-            Box::new(|| _ = write!(io::stderr(), "cede: {}", super::dump())),
-        );
+        let _not_said = sys::thread::spawn(thread::Builder::new().name("cede-dump".into()), Box::new(|| say(&super::dump())));
     }
 }

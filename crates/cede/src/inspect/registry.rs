@@ -5,27 +5,26 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::record::samples::Samples;
+use crate::runtime::Handle;
 use crate::runtime::parts::Parts;
 
-/// A runtime, as reports see it.
-#[cfg_attr(not(feature = "inspect"), expect(dead_code, reason = "pictures and histograms ask for more than reports"))]
+/// A runtime, as reports see it: only what all programs may have to say, because they all have what this table leads to.
 pub(crate) trait Inspected: Send + Sync {
     fn parts(&self) -> &Parts;
 
     /// How many workers it has; none: it runs on whatever thread is in `block_on`.
     fn workers(&self) -> usize;
 
-    /// How many tasks have not ended.
-    fn alive(&self) -> usize;
+    /// By which everything else is asked.
+    #[cfg_attr(not(feature = "record"), expect(dead_code, reason = "pictures and histograms ask for more than reports"))]
+    fn handle(self: Arc<Self>) -> Handle;
+}
 
-    /// How many tasks wait in the queue for those that were woken or spawned from outside.
-    fn queued(&self) -> usize;
-
+/// What a runtime counts for pictures and histograms.
+#[cfg_attr(not(feature = "inspect"), expect(dead_code, reason = "few programs draw any"))]
+pub(crate) trait Counted {
     /// How many timers are armed.
     fn armed_timers(&self) -> usize;
-
-    /// How often a worker was taken from its thread.
-    fn rescued(&self) -> u64;
 
     /// Calls `visit` with the samples of each worker.
     fn visit_samples(&self, visit: &mut dyn FnMut(&Samples));

@@ -31,6 +31,7 @@ use std::time::Duration;
 
 use super::samples::Wanted;
 use super::{await_chains, dump, picture};
+use crate::error_output::say;
 use crate::record;
 use crate::sys::{self, user};
 
@@ -94,7 +95,7 @@ pub(crate) fn listen_if_asked() {
     ONCE.call_once(|| {
         let asked = std::env::var_os("CEDE_INSPECT").is_some_and(|value| !value.is_empty() && value != "0");
         if asked && let Err(error) = listen() {
-            let _not_said = writeln!(io::stderr(), "cede: CEDE_INSPECT is set, but there is no socket: {error}");
+            say(&format_args!("CEDE_INSPECT is set, but there is no socket: {error}"));
         }
     });
 }

@@ -48,7 +48,7 @@ fn background_task_failed() -> io::Error {
 #[track_caller]
 fn runtime() -> io::Result<Handle> {
     let handle = context::current();
-    if handle.parts().simulated {
+    if handle.parts().is_simulated() {
         let message = "files of the operating system cannot be used in a simulated run, because the kernel decides their timing";
         return Err(io::Error::new(io::ErrorKind::Unsupported, message));
     }
@@ -57,7 +57,7 @@ fn runtime() -> io::Result<Handle> {
 
 /// Whether the thread is in a runtime where files of the operating system can be used.
 pub(crate) fn has_files() -> bool {
-    context::with_current(|handle| !handle.parts().simulated).unwrap_or(false)
+    context::with_current(|handle| !handle.parts().is_simulated()).unwrap_or(false)
 }
 
 /// Starts an operation. If the runtime is shut down before its turn, it is never done.

@@ -3,7 +3,6 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
-use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -13,6 +12,7 @@ use cede_core::lock::Lock;
 
 use super::outbox::Outbox;
 use super::{Stall, events, frames};
+use crate::error_output::say;
 use crate::inspect::registry::Inspected;
 use crate::inspect::{Deadlock, posts};
 use crate::record::{self, Told};
@@ -122,8 +122,8 @@ pub(super) fn stall(runtime: Arc<dyn Inspected>, mut stall: Stall, stuck: StuckI
         events::stall(&stall);
         match &parts.reports.on_stall {
             Some(listener) => listener(&stall),
-            None if left_out == 0 => write(&stall),
-            None => write(&format_args!("{stall} ({left_out} more like this in between)")),
+            None if left_out == 0 => say(&stall),
+            None => say(&format_args!("{stall} ({left_out} more like this in between)")),
         }
     };
     // What is refused is counted already.
@@ -139,7 +139,7 @@ pub(super) fn deadlock(runtime: Arc<dyn Inspected>, deadlock: Deadlock) {
         match &runtime.parts().reports.on_deadlock {
             Some(listener) => listener(&deadlock),
             None => {
-                write(&deadlock);
+                say(&deadlock);
                 if deadlocks_abort() {
                     std::process::abort();
                 }
@@ -149,11 +149,6 @@ pub(super) fn deadlock(runtime: Arc<dyn Inspected>, deadlock: Deadlock) {
     if !told && unheard && deadlocks_abort() {
         std::process::abort();
     }
-}
-
-/// An error output that cannot be written to must not make this panic, as `eprintln!` would: a hook may end the program then.
-fn write(report: &dyn fmt::Display) {
-    let _not_said = writeln!(io::stderr(), "cede: {report}");
 }
 
 /// Not on the monitor's thread: to find names for addresses takes long, and the task that is stuck may be the one that holds the lock of the error output, or the reader of that.

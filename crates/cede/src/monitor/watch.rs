@@ -41,7 +41,6 @@ pub(crate) struct Watch {
     taken_last: Mutex<Option<Instant>>,
 }
 
-#[derive(Clone)]
 struct Entry {
     stuck: Stuck,
     turns: usize,
@@ -120,7 +119,7 @@ impl Watch {
         for entry in &mut *self.entries() {
             let glance = entry.stuck.desk.glance();
             if glance.turns != entry.turns {
-                *entry = Entry { turns: glance.turns, since: now, again: None, ..entry.clone() };
+                (entry.turns, entry.since, entry.again) = (glance.turns, now, None);
                 quiet = false;
                 continue;
             }

@@ -4,18 +4,19 @@
 
 #![forbid(unsafe_code)]
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::group::WeakGroup;
 use super::{CpuGroup, linked};
 use crate::order;
 
-/// The groups that have, or had, tasks on a runtime.
+/// The groups that have, or had, tasks on a runtime. What that is is made by the first group, without its type, so that other programs have no table.
 #[derive(Debug, Default)]
-pub(crate) struct Usages(Mutex<Entries>);
+pub(crate) struct Usages(OnceLock<Box<dyn Any + Send + Sync>>);
 
 #[derive(Debug, Default)]
 struct Entries {
@@ -59,7 +60,8 @@ pub struct CpuGroupMetrics {
 
 impl Usages {
     fn entries(&self) -> MutexGuard<'_, Entries> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let entries = self.0.get_or_init(|| Box::<Mutex<Entries>>::default());
+        entries.downcast_ref::<Mutex<Entries>>().expect("nothing else is put there").lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The entry of a group; those of groups that nobody has any more are taken out now and then.

@@ -17,6 +17,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use cede_core::run_queue::RunQueue;
@@ -24,6 +25,7 @@ use cede_core::run_queue::RunQueue;
 use crate::histogram::{BUCKETS, Histogram, bucket_of};
 use crate::inspect::registry::Inspected;
 use crate::record::Scale;
+use crate::runtime::Handle;
 
 const OUTSIDE: u32 = 16;
 const OUTSIDE_LOST: u32 = 1 << 12;
@@ -120,26 +122,27 @@ impl Samples {
 }
 
 /// What all workers of a runtime have counted.
-pub(crate) fn sum(runtime: &dyn Inspected, which: fn(&Samples) -> &Buckets) -> Histogram {
+pub(crate) fn sum(runtime: &Handle, which: fn(&Samples) -> &Buckets) -> Histogram {
     let scale = runtime.parts().recorder.scale();
     let mut histogram = Histogram::new();
-    runtime.visit_samples(&mut |samples| which(samples).add_to(&mut histogram, scale));
+    runtime.counted().visit_samples(&mut |samples| which(samples).add_to(&mut histogram, scale));
     histogram
 }
 
 /// What a dump says of the times of a runtime.
-pub(crate) fn times_of(runtime: &dyn Inspected) -> String {
-    let times = [("polls", sum(runtime, |samples| &samples.polls)), ("waits for a poll", sum(runtime, |samples| &samples.latencies))];
+pub(crate) fn times_of(runtime: &Arc<dyn Inspected>) -> String {
+    let runtime = runtime.clone().handle();
+    let times = [("polls", sum(&runtime, |samples| &samples.polls)), ("waits for a poll", sum(&runtime, |samples| &samples.latencies))];
     let seen = times.iter().filter(|(_, times)| times.count() > 0);
     seen.map(|(what, times)| format!("; {what} {times}")).collect()
 }
 
 /// What all workers of a runtime have counted since the last time that this was asked, which `before` remembers. Compared in ticks, because how long a tick is becomes known better and better.
 #[cfg(feature = "metrics")]
-pub(crate) fn news(runtime: &dyn Inspected, which: fn(&Samples) -> &Buckets, before: &mut Vec<u64>) -> Histogram {
+pub(crate) fn news(runtime: &Handle, which: fn(&Samples) -> &Buckets, before: &mut Vec<u64>) -> Histogram {
     let mut counts = vec![0; BUCKETS];
     let mut max = 0;
-    runtime.visit_samples(&mut |samples| {
+    runtime.counted().visit_samples(&mut |samples| {
         counts.iter_mut().zip(which(samples).counts()).for_each(|(sum, count)| *sum += count);
         max = max.max(which(samples).max.load(Ordering::Relaxed));
     });

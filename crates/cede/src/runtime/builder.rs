@@ -15,6 +15,7 @@ use super::panics::{self, Panics, TaskPanic};
 use super::parts::{Hook, Hooks, Names, Parts, Rescue, RunsTasks};
 use super::placement::Placement;
 use super::{Handle, Id, LocalOptions, LocalRuntime, Ready, Runtime, local, steal};
+use crate::blocking::simulated::{self, RunsJobs};
 use crate::blocking::{Blocking, pool};
 use crate::inspect::Deadlock;
 use crate::monitor::{Reported, Reports, Stall};
@@ -423,7 +424,7 @@ impl Builder {
             None => (None, Ready::Fifo(cede_core::run_queue::RunQueue::new())),
             Some((policy, ready)) => (Some(policy), ready),
         };
-        Ok(local::build(self.parts(clock, false), driver, ready, policy, bound_to))
+        Ok(local::build(self.parts(clock, None), driver, ready, policy, bound_to))
     }
 
     fn build_work_stealing(&self) -> io::Result<Arc<steal::Shared>> {
@@ -432,9 +433,12 @@ impl Builder {
             None => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         };
         let clock = self.clock();
-        let drivers = (0..workers).map(|_| Driver::epoll(clock.clone())).collect::<io::Result<Vec<_>>>()?;
+        let mut drivers = Vec::with_capacity(workers);
+        for _ in 0..workers {
+            drivers.push(Driver::epoll(clock.clone())?);
+        }
         let threads = self.threads();
-        steal::build(self.parts(clock, false), drivers, threads)
+        steal::build(self.parts(clock, None), drivers, threads)
     }
 
     fn threads(&self) -> steal::Threads {
@@ -455,7 +459,7 @@ impl Builder {
     pub(crate) fn build_simulated(&self, ready: Ready) -> Runtime {
         let clock = Clock::simulated();
         let driver = Driver::sim(clock.clone());
-        let shared = local::build(self.parts(clock, true), driver, ready, None, None);
+        let shared = local::build(self.parts(clock, Some(simulated::run)), driver, ready, None, None);
         Runtime::from_handle(Handle::new(SchedulerHandle::Local(shared)))
     }
 
@@ -463,10 +467,10 @@ impl Builder {
     pub(crate) fn build_stepper(&self) -> steal::stepping::Stepper {
         let clock = Clock::simulated();
         let drivers = (0..self.worker_threads.unwrap_or(1)).map(|_| Driver::sim(clock.clone())).collect();
-        steal::stepping::Stepper::new(self.parts(clock, true), drivers, self.threads())
+        steal::stepping::Stepper::new(self.parts(clock, Some(simulated::run)), drivers, self.threads())
     }
 
-    fn parts(&self, clock: Clock, simulated: bool) -> Parts {
+    fn parts(&self, clock: Clock, simulated: Option<RunsJobs>) -> Parts {
         let config = pool::Config {
             max_threads: self.max_blocking_threads,
             keep_alive: self.thread_keep_alive,
@@ -475,12 +479,12 @@ impl Builder {
             on_start: self.hooks.thread_start.clone(),
             on_stop: self.hooks.thread_stop.clone(),
             placement: self.placement.clone(),
-            ..pool::Config::default()
+            spawner: pool::system(),
         };
         Parts {
             id: Id::next(),
             groups: Usages::default(),
-            recorder: Recorder::new(&self.flight_recorder, simulated.then(|| clock.clone())),
+            recorder: Recorder::new(&self.flight_recorder, simulated.map(|_| clock.clone())),
             clock,
             blocking: Blocking::new(config),
             event_interval: self.event_interval,
@@ -488,8 +492,8 @@ impl Builder {
             hooks: self.hooks.clone(),
             names: Names::default(),
             simulated,
-            descriptors: self.descriptors || simulated,
-            timers: self.timers || simulated,
+            descriptors: self.descriptors || simulated.is_some(),
+            timers: self.timers || simulated.is_some(),
             name: self.name.clone(),
             panics_end_it: self.unhandled_panic == UnhandledPanic::ShutdownRuntime,
             panicked: AtomicBool::new(false),
@@ -497,7 +501,7 @@ impl Builder {
             panics: Panics::new(self.on_task_panic.clone()),
             reports: self.reports.clone(),
             reported: Reported::default(),
-            rescue: if simulated { Rescue { threads_max: 0, ..self.rescue } } else { self.rescue },
+            rescue: if simulated.is_some() { Rescue { threads_max: 0, ..self.rescue } } else { self.rescue },
             draining: AtomicBool::new(false),
             drain_begins: Notify::new(),
             block_on_runs_tasks: self.block_on_runs_tasks,

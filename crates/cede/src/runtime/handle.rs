@@ -121,18 +121,6 @@ impl Handle {
         }
     }
 
-    /// The same for a closure that would block if the run were not simulated, with less code for each type.
-    pub(crate) fn spawn_simulated_at<F>(&self, future: F, site: &'static Location<'static>) -> JoinHandle<F::Output>
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
-        match &self.scheduler {
-            SchedulerHandle::Local(shared) => local::spawn_simulated(shared, future, site),
-            SchedulerHandle::Steal(shared) => steal::spawn_simulated(shared, future, site),
-        }
-    }
-
     /// Starts a task that has a rank.
     pub(crate) fn spawn_ranked_at<F>(&self, future: F, wanted: Wanted, site: &'static Location<'static>) -> JoinHandle<F::Output>
     where
@@ -262,9 +250,9 @@ impl Handle {
         self.parts().name.as_deref()
     }
 
-    /// As what reports see it.
+    /// As what pictures and histograms see it.
     #[cfg(feature = "record")]
-    pub(crate) fn inspected(&self) -> &dyn crate::inspect::registry::Inspected {
+    pub(crate) fn counted(&self) -> &dyn crate::inspect::registry::Counted {
         match &self.scheduler {
             SchedulerHandle::Local(shared) => &**shared,
             SchedulerHandle::Steal(shared) => &**shared,

@@ -62,7 +62,7 @@ use attention::Attention;
 use linked::{Keep, LINKED, Linked};
 pub(crate) use ranked::spawn_ranked;
 use signal::{MainSignal, ThreadSignal};
-pub(crate) use spawn::{spawn, spawn_simulated};
+pub(crate) use spawn::spawn;
 
 /// The slab that the driving thread allocates from, and the one for spawns from elsewhere.
 const OWN_SLAB: usize = 0;

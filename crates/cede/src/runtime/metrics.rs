@@ -98,7 +98,7 @@ impl RuntimeMetrics {
     /// What brings events to the workers: `epoll`, or `sim` in a simulated run.
     #[must_use]
     pub fn driver_kind(&self) -> &'static str {
-        if self.handle.parts().simulated { "sim" } else { "epoll" }
+        if self.handle.parts().is_simulated() { "sim" } else { "epoll" }
     }
 
     /// How often a worker was taken from a thread that was stuck in a task; see [`Builder::rescue_after`](super::Builder::rescue_after).

@@ -4,12 +4,12 @@
 
 use std::any::Any;
 use std::fmt;
-use std::io::Write;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::run::shielded;
+use crate::error_output::say;
 
 /// A function of the user's that is told of panics.
 pub(crate) type Listener = Arc<dyn Fn(&TaskPanic) + Send + Sync>;
@@ -111,13 +111,8 @@ pub(crate) struct Untold(TaskPanic);
 impl Untold {
     /// The handle is gone, and nobody has asked it.
     pub(crate) fn tell(self, message: Option<String>) {
-        write(&TaskPanic { message, awaited: false, ..self.0 });
+        say(&TaskPanic { message, awaited: false, ..self.0 });
     }
-}
-
-/// An error output that cannot be written to must not end the worker, as `eprintln!` would.
-fn write(panic: &TaskPanic) {
-    drop(writeln!(std::io::stderr(), "cede: {panic}"));
 }
 
 impl Panics {
@@ -138,7 +133,7 @@ impl Panics {
         match &self.listener {
             Some(listener) => drop(shielded(|| listener(&panic))),
             None if panic.awaited => return Some(Untold(panic)),
-            None => write(&panic),
+            None => say(&panic),
         }
         None
     }

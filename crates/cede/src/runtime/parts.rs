@@ -11,6 +11,7 @@ use cede_driver::clock::Clock;
 use cede_sync::Notify;
 
 use crate::blocking::Blocking;
+use crate::blocking::simulated::RunsJobs;
 use crate::monitor::{Reported, Reports};
 use crate::order;
 use crate::rank::Usages;
@@ -37,7 +38,8 @@ pub(crate) struct Parts {
     pub(crate) driver_interval_ns: u64,
     pub(crate) hooks: Arc<Hooks>,
     pub(crate) names: Names,
-    pub(crate) simulated: bool,
+    /// What a simulated runtime does with closures that may block. All others have threads for them.
+    pub(crate) simulated: Option<RunsJobs>,
     /// Whether sockets, pipes, processes and signals may be used.
     #[cfg_attr(not(any(feature = "net", feature = "signal")), expect(dead_code, reason = "only descriptors and signals ask"))]
     pub(crate) descriptors: bool,
@@ -89,6 +91,11 @@ pub(crate) struct Hooks {
 }
 
 impl Parts {
+    /// Whether the driver and the clock are simulated.
+    pub(crate) fn is_simulated(&self) -> bool {
+        self.simulated.is_some()
+    }
+
     /// Whether a spawn from here is refused: a graceful shutdown has begun, and this is no task that may need others to end.
     pub(crate) fn refuses_spawn(&self) -> bool {
         self.draining.load(Ordering::SeqCst) && context::current_task().is_none()
@@ -140,7 +147,7 @@ impl Parts {
 impl Parts {
     /// Ends a simulated run with what was found. The panic hook is not called: the simulator returns the report to its caller.
     pub(crate) fn report(&self, found: impl std::any::Any + Send) -> ! {
-        debug_assert!(self.simulated);
+        debug_assert!(self.is_simulated());
         std::panic::resume_unwind(Box::new(found))
     }
 }

@@ -20,6 +20,6 @@ pub(crate) struct Reserved<'a, S: slab::Shared> {
     pub(crate) memory: NonNull<u8>,
     /// When the task is born.
     pub(crate) born: u32,
-    /// The slab of all threads that run no worker; `None`: that of this thread. While it is locked, the walk of the shutdown sees the task whole or not at all.
-    pub(crate) foreign: Option<Guard<'a, Option<Slab<S>>>>,
+    /// The slab of all threads that run no worker. While it is locked, the walk of the shutdown sees the task whole or not at all.
+    pub(crate) _slab: Guard<'a, Option<Slab<S>>>,
 }

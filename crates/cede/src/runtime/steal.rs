@@ -54,11 +54,12 @@ use cede_core::task::{Cell as TaskCell, Home, TaskRef};
 use cede_core::transfer_stack::TransferStack;
 use cede_driver::Driver;
 
+use super::handle::{Handle, SchedulerHandle};
 use super::parts::Parts;
 use super::reserved::{Push, Reserved};
 use super::stats::Stats;
 use crate::inspect::age;
-use crate::inspect::registry::{self, Inspected};
+use crate::inspect::registry::{self, Counted, Inspected};
 use crate::monitor::{self, Watch, Watched};
 use crate::rank::Lanes;
 use crate::record;
@@ -155,14 +156,22 @@ pub(crate) fn build(parts: Parts, drivers: Vec<Driver>, threads: Threads) -> io:
 
 /// The runtime without its threads; a simulator steps the workers itself.
 fn assemble(parts: Parts, drivers: &[Driver], threads: Threads) -> Arc<Shared> {
-    let remote =
-        |timers| Remote { ring: StealRing::new(), overflow: SharedList::new(), freed: TransferStack::new(), timers, stats: Arc::default() };
     let workers = drivers.len();
-    let remotes = drivers.iter().map(|driver| remote(Some(Lease::new(driver.handle().clone())))).chain([remote(None)]).collect();
+    let mut remotes = Vec::with_capacity(workers + 1);
+    for index in 0..=workers {
+        let timers = drivers.get(index).map(|driver| Lease::new(driver.handle().clone()));
+        remotes.push(Remote {
+            ring: StealRing::new(),
+            overflow: SharedList::new(),
+            freed: TransferStack::new(),
+            timers,
+            stats: Arc::default(),
+        });
+    }
     let shared = Arc::new_cyclic(|shared: &Weak<Shared>| Shared {
         watch: Arc::new(Watch::new(parts.rescue.after, shared.clone() as Weak<dyn Watched>)),
         parts,
-        remotes,
+        remotes: remotes.into_boxed_slice(),
         workers,
         inject: Inject::new(),
         lanes: Arc::default(),
@@ -193,20 +202,14 @@ impl Inspected for Shared {
         self.workers
     }
 
-    fn alive(&self) -> usize {
-        self.alive_tasks()
+    fn handle(self: Arc<Self>) -> Handle {
+        Handle::new(SchedulerHandle::Steal(self))
     }
+}
 
-    fn queued(&self) -> usize {
-        self.queue_depth()
-    }
-
+impl Counted for Shared {
     fn armed_timers(&self) -> usize {
         self.remotes.iter().filter_map(|remote| remote.timers.as_ref()).map(|timers| timers.len()).sum()
-    }
-
-    fn rescued(&self) -> u64 {
-        self.watch.taken()
     }
 
     fn visit_samples(&self, visit: &mut dyn FnMut(&Samples)) {
@@ -316,26 +319,9 @@ where
     }
 }
 
-/// The same for a closure that would block if the run were not simulated. Programs have the code for each, but do not run it: but for the future itself, it is compiled once.
-pub(crate) fn spawn_simulated<F>(shared: &Arc<Shared>, future: F, site: &'static Location<'static>) -> JoinHandle<F::Output>
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    let layout = TaskCell::<F, StealHome>::LAYOUT;
-    let id = Id::next();
-    spans::spawns::<F>(id, site, layout.size(), Made::Task);
-    // Between the two steps, the worker whose memory it is stays this thread's.
-    let _inside = Inside::enter();
-    let Some(reserved) = shared.reserve(layout) else { return crate::task::spawn_cancelled(future, id, site) };
-    // SAFETY: [I4] the memory is new, and the future is `Send`.
-    let (task, join) = unsafe { TaskCell::<F, StealHome>::emplace(reserved.memory, future, id.number(), site, reserved.born) };
-    shared.admit(reserved, task);
-    JoinHandle::new(join)
-}
-
 /// Starts a task that is not in the slab of a worker; `push` queues it, which succeeds unless the runtime ends.
 #[cold]
+#[inline]
 fn spawn_from_elsewhere<F, H>(
     shared: &Arc<Shared>,
     future: F,
@@ -404,34 +390,12 @@ impl Shared {
         self.remotes.iter().filter_map(|remote| remote.timers.as_ref()).map(|timers| timers.driver().interrupts()).sum()
     }
 
-    /// Memory for a task where this thread may have it; `None` if the runtime ends.
-    fn reserve(self: &Arc<Self>, layout: Layout) -> Option<Reserved<'_, Self>> {
-        let own = with_active(|active| {
-            let worker = active.filter(|worker| worker.is_of(self) && !worker.slab(|slab| slab.is_frozen()))?;
-            Some(Reserved { memory: worker.slab(|slab| slab.allocate(layout)), born: age::coarse(worker.polled_at()), foreign: None })
-        });
-        own.or_else(|| self.reserve_elsewhere(layout))
-    }
-
-    /// Queues what was made of that.
-    fn admit(&self, reserved: Reserved<'_, Self>, task: TaskRef) {
-        if reserved.foreign.is_some() {
-            return self.admit_elsewhere(reserved, task, &|task| self.push_outside(task));
-        }
-        with_active(|active| {
-            let worker = active.expect("it was reserved on this thread");
-            worker.stats().spawned();
-            record::spawns(task);
-            worker.push_woken(task);
-        });
-    }
-
     /// Memory for a task that is not in the slab of a worker; `None` if the runtime ends.
     fn reserve_elsewhere(&self, layout: Layout) -> Option<Reserved<'_, Self>> {
         let mut foreign = self.foreign_slab.lock();
         let open = !self.inject.is_closed() && !self.parts.refuses_spawn();
         let memory = foreign.as_mut().filter(|_| open)?.allocate(layout);
-        Some(Reserved { memory, born: age::coarse(self.parts.clock.about_now()), foreign: Some(foreign) })
+        Some(Reserved { memory, born: age::coarse(self.parts.clock.about_now()), _slab: foreign })
     }
 
     /// Queues what was made of that.

@@ -24,7 +24,7 @@ pub(super) struct Attention {
 
 impl Attention {
     pub(super) fn new(parts: &Parts) -> Self {
-        let wanted = !parts.simulated && parts.rescue.threads_max > 0;
+        let wanted = !parts.is_simulated() && parts.rescue.threads_max > 0;
         let attention = Self { presence: OnceCell::new(), due_at: Cell::new(u64::MAX), wanted };
         if wanted && parts.reports.asked_for {
             attention.start();

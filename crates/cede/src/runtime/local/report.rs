@@ -1,10 +1,14 @@
 //! What a one-thread runtime shows of itself, and what a simulated run says when it is stuck.
 
+use std::sync::Arc;
+
 use cede_core::task::TaskRef;
 
 use super::{Scheduler, Shared};
-use crate::inspect::registry::Inspected;
+use crate::inspect::registry::{Counted, Inspected};
 use crate::record::samples::Samples;
+use crate::runtime::Handle;
+use crate::runtime::handle::SchedulerHandle;
 use crate::runtime::parts::Parts;
 use crate::runtime::run::{self, Outcome};
 
@@ -17,20 +21,14 @@ impl Inspected for Shared {
         0
     }
 
-    fn alive(&self) -> usize {
-        self.alive_tasks()
+    fn handle(self: Arc<Self>) -> Handle {
+        Handle::new(SchedulerHandle::Local(self))
     }
+}
 
-    fn queued(&self) -> usize {
-        self.queue_depth()
-    }
-
+impl Counted for Shared {
     fn armed_timers(&self) -> usize {
         self.timers.len()
-    }
-
-    fn rescued(&self) -> u64 {
-        0
     }
 
     fn visit_samples(&self, visit: &mut dyn FnMut(&Samples)) {

@@ -59,6 +59,7 @@ where
 
 /// Starts a task that is not in the scheduler's own slab; `push` queues it, which succeeds unless the runtime ends.
 #[cold]
+#[inline]
 fn spawn_elsewhere<F, H>(shared: &Arc<Shared>, future: F, id: Id, site: &'static Location<'static>, push: Push<'_>) -> JoinHandle<F::Output>
 where
     F: Future + 'static,
@@ -74,50 +75,12 @@ where
     JoinHandle::new(join)
 }
 
-/// The same for a closure that would block if the run were not simulated. Programs have the code for each, but do not run it: but for the future itself, it is compiled once.
-pub(crate) fn spawn_simulated<F>(shared: &Arc<Shared>, future: F, site: &'static Location<'static>) -> JoinHandle<F::Output>
-where
-    F: Future + 'static,
-    F::Output: 'static,
-{
-    let layout = TaskCell::<F, LocalHome>::LAYOUT;
-    let id = Id::next();
-    spans::spawns::<F>(id, site, layout.size(), Made::Task);
-    let Some(reserved) = (shared.linked.reserve)(shared, layout) else { return crate::task::spawn_cancelled(future, id, site) };
-    // SAFETY: [I3] the memory is new. A future that is not `Send` is only spawned by the thread that the scheduler is bound to.
-    let (task, join) = unsafe { TaskCell::<F, LocalHome>::emplace(reserved.memory, future, id.number(), site, reserved.born) };
-    (shared.linked.admit)(shared, reserved, task);
-    JoinHandle::new(join)
-}
-
-/// Memory for a task where this thread may have it; `None` if the runtime ends.
-pub(super) fn reserve(shared: &Arc<Shared>, layout: Layout) -> Option<Reserved<'_, Shared>> {
-    let own = with_active(|active| {
-        let scheduler = active.filter(|scheduler| Arc::ptr_eq(&scheduler.shared, shared) && !scheduler.slab(|slab| slab.is_frozen()))?;
-        Some(Reserved { memory: scheduler.slab(|slab| slab.allocate(layout)), born: age::coarse(scheduler.seen_at.get()), foreign: None })
-    });
-    own.or_else(|| reserve_elsewhere(shared, layout))
-}
-
-/// Queues what was made of that.
-pub(super) fn admit(shared: &Arc<Shared>, reserved: Reserved<'_, Shared>, task: TaskRef) {
-    if reserved.foreign.is_some() {
-        return admit_elsewhere(shared, reserved, task, &|task| push_outside(shared, task));
-    }
-    with_active(|active| {
-        let scheduler = active.expect("it was reserved on this thread");
-        shared.stats.spawned();
-        record::spawns(task);
-        scheduler.push(task);
-    });
-}
-
 /// Memory for a task that is not in the scheduler's own slab; `None` if the runtime ends.
 pub(super) fn reserve_elsewhere(shared: &Arc<Shared>, layout: Layout) -> Option<Reserved<'_, Shared>> {
     let mut foreign = shared.foreign_slab.lock();
     let open = !shared.inbox.is_closed() && !shared.parts.refuses_spawn();
     let memory = foreign.as_mut().filter(|_| open)?.allocate(layout);
-    Some(Reserved { memory, born: age::coarse(shared.parts.clock.about_now()), foreign: Some(foreign) })
+    Some(Reserved { memory, born: age::coarse(shared.parts.clock.about_now()), _slab: foreign })
 }
 
 /// Queues what was made of that.

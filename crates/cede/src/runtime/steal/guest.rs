@@ -173,7 +173,7 @@ impl Guest {
             }
             if shared.idle.parked_count() == 0 {
                 worker.give_away();
-            } else if worker.tick_until(&|| signal.woken.load(Ordering::Relaxed) || is_closing()).polled > 0 {
+            } else if worker.tick(&signal.woken).polled > 0 {
                 continue;
             }
             if !signal.is_set() && !is_closing() {
@@ -266,7 +266,7 @@ fn drive_nested(worker: &Worker, main: Main<'_>) {
         }
         // As a poll of a task. What the future asks for may be what only the driver can bring.
         worker.polled_future();
-        if posts::aside(|| worker.tick_until(&|| signal.woken.load(Ordering::Relaxed))).polled > 0 || signal.is_set() {
+        if posts::aside(|| worker.tick(&signal.woken)).polled > 0 || signal.is_set() {
             continue;
         }
         assert!(!shared.closing.load(Ordering::SeqCst), "{ENDED_WHILE_NESTED}");

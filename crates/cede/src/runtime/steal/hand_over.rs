@@ -18,7 +18,7 @@
 //!
 //! # What a stray does
 //! Its desk is empty, so all that its task does (wakes, spawns, frees, timers) goes the way of foreign threads. When the poll returns, the frames of the worker's functions that are left on the
-//! stack ([`Worker::tick_until`], nested `block_on`, [`Worker::run`]) find [`is_stray`](super::seat::is_stray) and return at once; a task that is runnable again goes to the injection queue.
+//! stack ([`Worker::tick`], nested `block_on`, [`Worker::run`]) find [`is_stray`](super::seat::is_stray) and return at once; a task that is runnable again goes to the injection queue.
 //!
 //! # Who may touch what
 //! The worker's cells: the holder of the seat, and nobody while it is offered. Its plain fields never change, so a stray may read those. The hand-over itself is the lock of the spares, so what T did happens before what the spare does.
@@ -64,7 +64,7 @@ pub(crate) fn block_in_place<F: FnOnce() -> R, R>(job: F) -> R {
 /// Gives the worker of this thread away; `None` if it has to stay. Then at least its queue goes to the others.
 fn step_aside(worker: &Worker) -> Option<Aside> {
     let shared = worker.shared().clone();
-    if shared.parts.simulated {
+    if shared.parts.is_simulated() {
         return None;
     }
     if worker.is_guest() || worker.holds() {

@@ -26,7 +26,6 @@ use cede_core::task::TaskRef;
 
 use super::Shared;
 use super::seat::{Seat, with_active};
-use super::worker::Worker;
 use crate::inspect::posts;
 use crate::order;
 use crate::rank::linked;
@@ -241,13 +240,12 @@ impl Shared {
     /// `[drop]` and `[leave]`: nobody runs tasks of this runtime any more.
     fn finish(self: &Arc<Self>, seats: Vec<Seat>) {
         let _inside = context::enter(Handle::new(SchedulerHandle::Steal(self.clone())));
-        // SAFETY: [I2 of `seat`] all threads have left the functions of workers: each gave its seat here, and nobody is away.
-        let workers: Vec<Worker> = seats.into_iter().map(|seat| *unsafe { seat.into_worker() }).collect();
-        workers.iter().for_each(Worker::forget_queues);
-        let mut slabs: Vec<Slab<Shared>> = Vec::with_capacity(workers.len() + 1);
-        let mut drivers = Vec::with_capacity(workers.len());
-        for worker in workers {
-            let (slab, driver) = worker.into_parts();
+        let mut slabs: Vec<Slab<Shared>> = Vec::with_capacity(seats.len() + 1);
+        let mut drivers = Vec::with_capacity(seats.len());
+        for seat in seats {
+            seat.worker().forget_queues();
+            // SAFETY: [I2 of `seat`] all threads have left the functions of workers: each gave its seat here, and nobody is away.
+            let (slab, driver) = unsafe { seat.into_worker() }.into_parts();
             slabs.push(slab);
             drivers.extend(driver);
         }

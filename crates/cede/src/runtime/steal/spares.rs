@@ -13,7 +13,6 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -50,12 +49,19 @@ pub(super) struct Spares {
 
 #[derive(Default)]
 struct State {
-    offers: VecDeque<Offer>,
+    /// The first is the oldest. There are never many.
+    offers: Vec<Offer>,
     next_ticket: u64,
     idle: usize,
     /// Spares that were started and have not waited yet.
     coming: usize,
     closed: bool,
+}
+
+impl State {
+    fn take_oldest(&mut self) -> Option<Seat> {
+        (!self.offers.is_empty()).then(|| self.offers.remove(0).seat)
+    }
 }
 
 struct Offer {
@@ -94,7 +100,7 @@ impl Spares {
             let needs_thread = state.idle + state.coming <= state.offers.len();
             let ticket = state.next_ticket;
             state.next_ticket += 1;
-            state.offers.push_back(Offer { ticket, seat });
+            state.offers.push(Offer { ticket, seat });
             (ticket, needs_thread)
         };
         if !needs_thread {
@@ -107,7 +113,7 @@ impl Spares {
     pub(super) fn take_back(&self, ticket: u64) -> Option<Seat> {
         let mut state = self.state();
         let place = state.offers.iter().position(|offer| offer.ticket == ticket)?;
-        state.offers.remove(place).map(|offer| offer.seat)
+        Some(state.offers.remove(place).seat)
     }
 
     /// A spare is being started. It has to be [`Spares::arrived`], or counts for ever.
@@ -123,7 +129,7 @@ impl Spares {
     /// A spare leaves without having waited to the end: an offer that no other spare will take, if there is one.
     pub(super) fn take_uncovered(&self) -> Option<Seat> {
         let mut state = self.state();
-        if state.offers.len() > state.idle + state.coming { state.offers.pop_front().map(|offer| offer.seat) } else { None }
+        if state.offers.len() > state.idle + state.coming { state.take_oldest() } else { None }
     }
 
     /// Waits for a seat. `None`: the spare thread is to end.
@@ -131,8 +137,9 @@ impl Spares {
         let mut state = self.state();
         let mut waited = false;
         loop {
-            if let Some(offer) = state.offers.pop_front() {
-                return Some(offer.seat);
+            let oldest = state.take_oldest();
+            if oldest.is_some() {
+                return oldest;
             }
             if state.closed || waited {
                 return None;

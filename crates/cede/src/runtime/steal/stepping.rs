@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use cede_driver::Driver;
@@ -98,7 +98,7 @@ impl Stepper {
         let _attending = record::attend(&self.shared.parts.recorder, &worker.stats().samples, Some(index));
         match place.phase.get() {
             Phase::Running => {
-                if worker.tick_until(&|| true).polled > 0 {
+                if worker.tick(&AtomicBool::new(true)).polled > 0 {
                     return Progress::Polled;
                 }
                 place.phase.set(Phase::Announced(worker.begin_park()));

@@ -6,7 +6,7 @@ mod ranked;
 
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cede_core::idle;
 use cede_core::run_queue::RunQueue;
@@ -122,8 +122,9 @@ impl Worker {
         access(unsafe { &mut *self.slab.get() })
     }
 
-    pub(super) fn into_parts(self) -> (Slab<Shared>, Option<Driver>) {
-        (self.slab.into_inner(), self.driver.map(RefCell::into_inner))
+    pub(super) fn into_parts(self: Box<Self>) -> (Slab<Shared>, Option<Driver>) {
+        let worker = *self;
+        (worker.slab.into_inner(), worker.driver.map(RefCell::into_inner))
     }
 
     /// A task was woken or spawned on this thread: it runs next, and the one that was to run next goes to the ring.
@@ -171,8 +172,9 @@ impl Worker {
         self.polled_at.set(now);
         self.pace.begin();
         self.stats.awake(now);
+        let no_future = AtomicBool::new(false);
         while !self.shared.closing.load(Ordering::Acquire) {
-            let tick = self.tick();
+            let tick = self.tick(&no_future);
             if is_stray() {
                 return;
             }
@@ -219,20 +221,9 @@ impl Worker {
         self.holds.get()
     }
 
-    /// Runs tasks until none can be found or it is time to look whether the runtime ends.
-    pub(super) fn tick(&self) -> Tick {
-        self.turns_until(|| self.shared.closing.load(Ordering::Relaxed))
-    }
-
-    /// The same of a thread that also has a future of its own: until `stop` says so.
+    /// Runs tasks until none can be found, or the runtime ends, or a future that the thread also drives is `woken`, or until this worker is another thread's.
     #[inline(never)]
-    pub(super) fn tick_until(&self, stop: &dyn Fn() -> bool) -> Tick {
-        self.turns_until(stop)
-    }
-
-    /// Runs tasks until none can be found or `stop` says so, or until this worker is another thread's.
-    #[inline]
-    fn turns_until(&self, stop: impl Fn() -> bool) -> Tick {
+    pub(super) fn tick(&self, woken: &AtomicBool) -> Tick {
         let mut tick = Tick::default();
         // SAFETY: [I1] the desk of a worker is not left in a function of the worker.
         let desk = unsafe { desk::current() }.expect("a worker is run at a desk");
@@ -259,7 +250,7 @@ impl Worker {
             if self.pace.is_time_to_look() {
                 self.look_around();
             }
-            if stop() {
+            if woken.load(Ordering::Relaxed) || self.shared.closing.load(Ordering::Relaxed) {
                 break;
             }
         }
