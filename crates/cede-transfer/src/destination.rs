@@ -95,12 +95,7 @@ pub(crate) fn open(
     disk: &Arc<dyn Disk>,
 ) -> Result<Opened, Failure> {
     if !dir.as_os_str().is_empty() {
-        fs::create_dir_all(dir).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => {
-                Failure::new(Exit::Files, format!("{} is not a directory", shown(dir))).help("choose another with --dir")
-            }
-            _ => Failure::of_file("create the directory", dir, &error),
-        })?;
+        create_directory(dir)?;
     }
     let names = std::iter::once(name.to_owned()).chain(NUMBERS.filter(|_| if_exists == IfExists::Rename).map(|n| name::numbered(name, n)));
     for name in names {
@@ -157,6 +152,15 @@ pub(crate) fn open(
         ));
     }
     Err(Failure::new(Exit::Exists, format!("{} and {} numbered names after it exist", shown(&dir.join(name)), NUMBERS.end())))
+}
+
+fn create_directory(dir: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(dir).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            Failure::new(Exit::Files, format!("{} is not a directory", shown(dir))).help("choose another with --dir")
+        }
+        _ => Failure::of_file("create the directory", dir, &error),
+    })
 }
 
 /// A `.part`, and what is known about it.

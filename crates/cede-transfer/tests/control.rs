@@ -212,7 +212,8 @@ fn to_stop_waits_for_no_time() {
         let unfinished = takes_no_time(&case, running).await;
         assert!(unfinished.kept.unwrap().contains("goes on from there"));
         let journal = std::fs::read(case.dir.join("file.part.journal")).unwrap();
-        assert_eq!(cede_transfer::journal::read(&journal).unwrap().extents.iter().collect::<Vec<_>>(), [0..CAME]);
+        let claimed = cede_transfer::journal::read(&journal).unwrap().extents;
+        assert!(claimed.contains(0..CAME) && claimed.len() == CAME, "{claimed:?}");
     });
     // While there is no answer.
     run(async {

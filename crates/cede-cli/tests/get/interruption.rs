@@ -64,7 +64,7 @@ fn what_is_done_about_it() {
     // The part, and all of it in the journal.
     assert_eq!(place.names(), ["file.part", "file.part.journal"]);
     let (kept, journal) = (place.size("file.part"), cede_transfer::journal::read(&place.read("file.part.journal")).unwrap());
-    assert_eq!(journal.extents.iter().collect::<Vec<_>>(), [0..kept]);
+    assert!(journal.extents.contains(0..kept) && journal.extents.len() == kept, "{kept}: {:?}", journal.extents);
     assert!((WRITTEN..=CAME).contains(&kept) && origin.content(0).starts_with(&place.read("file.part")), "{kept}");
     assert_eq!(origin.asked().len(), 1, "nothing more was asked for");
     // The same command goes on from there.
