@@ -1,12 +1,17 @@
 //! Who gets a connection when there may be no more, and how long one is kept for nobody.
 
+use std::sync::{Arc, Mutex};
+
+use cede::hyper::{CedeExecutor, CedeTimer};
 use cede::io::AsyncReadExt;
 use cede::net::{TcpListener, TcpStream};
-use cede::time::{Duration, advance, pause};
+use cede::time::{Duration, Instant, advance, pause};
+use hyper::client::conn::http2;
 use url::Url;
 
-use super::{IDLE_FOR, Lease, Pool, lock};
+use super::{IDLE_FOR, LastUse, Lease, Pool, Shared, Use, lock};
 use crate::connect::{Connector, Proxies};
+use crate::meter::Metered;
 
 /// A server that says nothing, and keeps what it accepts.
 async fn silent() -> Url {
@@ -95,4 +100,25 @@ async fn with_the_pool_goes_whoever_sweeps_it() {
     while !sweeper.is_finished() {
         cede::task::yield_now().await;
     }
+}
+
+#[cede::test]
+async fn a_shared_connection_is_closed_when_its_last_use_is_long_ago() {
+    let (pool, url) = (pool(), silent().await);
+    let (connection, meter) = Metered::new(pool.connector.connect(&url).await.unwrap());
+    let (sender, _driver) = http2::Builder::new(CedeExecutor).timer(CedeTimer).handshake(connection).await.unwrap();
+    let users = Arc::new(LastUse(Mutex::new(Instant::now())));
+    let mut kept = lock(&pool.kept);
+    kept.shared.insert((String::new(), 0), Shared { sender, meter, users: Arc::clone(&users) });
+    let lease = Use(users);
+    // However long it takes.
+    let much_later = Instant::now() + IDLE_FOR * 10;
+    let ((_, old), next) = kept.take_old(much_later);
+    assert_eq!((old.len(), next), (0, Some(much_later + IDLE_FOR)));
+    drop(lease);
+    let ended = Instant::now();
+    let ((_, old), next) = kept.take_old(ended + IDLE_FOR / 2);
+    assert!(old.is_empty() && next.is_some_and(|next| next <= ended + IDLE_FOR));
+    let ((_, old), next) = kept.take_old(ended + IDLE_FOR);
+    assert_eq!((old.len(), next), (1, None));
 }
