@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use cede::sim::{Failure, Policy, Sim};
 use cede::sync::{Mutex, Notify, RwLock, Semaphore, mpsc, oneshot, watch};
-use cede::task::yield_now;
+use cede::task::{JoinHandle, yield_now};
 use cede::time::{sleep, timeout};
 
 const SEEDS: u64 = 300;
@@ -378,4 +378,36 @@ fn hours_pass_in_no_time() {
     let report = Sim::new(5).workers(2).run(async { sleep(Duration::from_secs(3600 * 24 * 365 * 5)).await }).unwrap();
     assert!(report.elapsed_ns >= 5 * 365 * 24 * 3600 * 1_000_000_000);
     assert!(report.polls < 100);
+}
+
+#[test]
+fn a_closure_that_may_block_has_a_turn_of_its_own_unless_it_is_aborted() {
+    everywhere(|| async {
+        let sum = cede::task::spawn_blocking(|| 20 + 1);
+        let panics: JoinHandle<()> = cede::task::spawn_blocking(|| std::panic::resume_unwind(Box::new("on purpose")));
+        let aborted: JoinHandle<()> = cede::task::spawn_blocking(|| unreachable!("it was aborted before its turn"));
+        aborted.abort();
+        assert!(aborted.await.unwrap_err().is_cancelled());
+        assert_eq!(panics.await.unwrap_err().into_panic().downcast_ref::<&str>(), Some(&"on purpose"));
+        assert_eq!(sum.await.unwrap(), 21);
+    });
+}
+
+#[test]
+fn what_a_closure_owns_is_dropped_with_its_simulated_runtime_if_it_had_no_turn() {
+    let ran = Arc::new(AtomicUsize::new(0));
+    for seed in 0..SEEDS {
+        let (owned, count) = (Arc::new(()), ran.clone());
+        let theirs = owned.clone();
+        let ended = Sim::new(seed).run(async move {
+            drop(cede::task::spawn_blocking(move || {
+                count.fetch_add(1, Ordering::Relaxed);
+                drop(theirs);
+            }));
+        });
+        ended.unwrap();
+        assert_eq!(Arc::strong_count(&owned), 1);
+    }
+    // The program ended first in some run at least.
+    assert!(ran.load(Ordering::Relaxed) < SEEDS as usize);
 }
