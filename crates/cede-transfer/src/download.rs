@@ -168,7 +168,8 @@ impl Transfer {
     /// Whether as much is written and not claimed as may be.
     fn is_far_from_claimed(&self) -> bool {
         let written = || self.sink().map_or(0, |sink| sink.written_len());
-        let most = self.shared.settings.unclaimed;
+        // Of nothing nobody would ever come near.
+        let most = self.shared.settings.unclaimed.max(1);
         self.claims.open.load(Ordering::Relaxed) && written().saturating_sub(self.claims.until.load(Ordering::Relaxed)) >= most
     }
 

@@ -18,8 +18,10 @@
 //! - X3: no more is unpacked than [`Limits`] allow, counted while it comes; what an archive says about its sizes is not believed.
 //! - X4: two processes never unpack into one directory: each holds a lock on the hidden one, which is the same file under its final name. What a crash left there is
 //!   removed by the next run.
-//! - X5: a crash between the rename and the end of the archive costs nothing: the next run finds what was written down before ([`record`]), cleans up, and is done.
+//! - X5: a crash between the rename and the end of the archive costs nothing: the next run finds what was written down before ([`record`]), cleans up, and is done, if nobody has changed the directory since.
+//! - X6: before the directory gets its name, the system has written what is in it; before the archive goes, the name. So a power cut leaves a directory that is whole, or an archive.
 
+mod inventory;
 pub mod place;
 mod record;
 mod unpack;
@@ -37,6 +39,7 @@ use crate::engine::{Cause, Complete, Engine, Job, Output, Pipe, Stop, Unfinished
 use crate::exit::Exit;
 use crate::failure::{Failure, printable};
 use crate::units;
+use inventory::Inventory;
 use record::{Birth, Record};
 
 /// So many chunks may wait between download and unpacking.
@@ -185,9 +188,11 @@ fn end_of_earlier(dir: &Path, parent: &Path, name: &str) -> Result<Option<Record
     if flock(&there, FlockOperation::NonBlockingLockExclusive) == Err(rustix::io::Errno::WOULDBLOCK) {
         return Err(busy(dir));
     }
+    // What was done with the directory since is the user's affair; but then it is not what was asked for.
+    let is_whole = Inventory::of(dir).is_ok_and(|tree| tree == record.tree);
     forget(parent, &archive_of(name));
-    drop(std::fs::remove_file(place));
-    Ok(Some(record))
+    record::remove(&place);
+    Ok(is_whole.then_some(record))
 }
 
 fn busy(dir: &Path) -> Failure {
@@ -233,7 +238,7 @@ fn begin(dir: &Path, wanted: &Wanted) -> Result<Begun, Failure> {
         let is_empty = std::fs::read_dir(&path).map_err(could_not)?.next().is_none();
         if is_empty {
             // Under the lock, a record is nobody's.
-            drop(std::fs::remove_file(record::place_of(parent, name)));
+            record::remove(&record::place_of(parent, name));
             return Ok(Begun::Now(Hidden { path, archive, lock }));
         }
         // What a crash left. The lock is on what goes, so that whoever has it looks again.
@@ -278,7 +283,7 @@ fn finish(
     match end {
         Ok(remark) => {
             // R1: it goes last.
-            drop(std::fs::remove_file(hidden.record()));
+            record::remove(&hidden.record());
             let remark = format!("{remark} into {}", printable(&dir.to_string_lossy()));
             Ok(Complete { path: Some(dir.to_owned()), kept: false, remark })
         }
@@ -306,18 +311,22 @@ impl Hidden {
 
     /// Gives the directory its name, after it was written down what that will mean (R1). Returns what there is to say.
     fn publish(&self, dir: &Path, remark: String, wanted: &Wanted) -> Result<String, Failure> {
+        // X6. One call for all of it, which costs less than one for each file.
+        rustix::fs::syncfs(&self.lock).map_err(|error| Failure::of_file("write what was unpacked to", dir, &error.into()))?;
         let written = Birth::of(&self.lock).and_then(|birth| {
             let Wanted { url, sum } = wanted.clone();
-            Record { dir: birth, url, sum, remark: remark.clone() }.write(&self.record())
+            Record { dir: birth, tree: Inventory::of(&self.path)?, url, sum, remark: remark.clone() }.write(&self.record())
         });
         if written.is_err() {
             // Then a crash in the next moment would leave the archive, and nothing worse.
-            drop(std::fs::remove_file(self.record()));
+            record::remove(&self.record());
         }
         std::fs::rename(&self.path, dir).map_err(|error| {
-            drop(std::fs::remove_file(self.record()));
+            record::remove(&self.record());
             Failure::of_file("rename what was unpacked to", dir, &error)
         })?;
+        // If that fails, a power cut may leave the record and the archive under a directory that has its hidden name: the next run begins again.
+        drop(File::open(&self.archive.0).and_then(|parent| parent.sync_all()));
         Ok(remark)
     }
 }

@@ -212,8 +212,11 @@ impl Pool {
     pub(crate) fn give_back(&self, lease: Lease) {
         let Sender::One(line, permit) = lease.sender else { return };
         let mut kept = lock(&self.kept);
+        if line.connection.is_none() {
+            return;
+        }
         let known = kept.idle.entry(lease.key).or_default();
-        if known.len() < IDLE && line.connection.is_some() {
+        if known.len() < IDLE {
             known.push(Idle { line, meter: lease.meter, since: Instant::now(), permit });
             self.see_that_somebody_sweeps(&mut kept);
         }

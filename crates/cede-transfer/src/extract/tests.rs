@@ -336,3 +336,22 @@ fn a_file_that_is_not_ours_stays() {
     assert!(end.is_ok());
     assert_eq!(std::fs::read(&part).is_ok(), can_be_marked);
 }
+
+#[test]
+fn a_directory_that_was_changed_since_is_not_what_was_asked_for() {
+    let changes: [fn(&Path); 4] = [
+        |out| std::fs::remove_file(out.join("x")).unwrap(),
+        |out| std::fs::write(out.join("x"), "").unwrap(),
+        |out| std::fs::write(out.join("y"), "y").unwrap(),
+        |out| std::fs::rename(out.join("x"), out.join("y")).unwrap(),
+    ];
+    for change in changes {
+        let killed = Killed::after_unpacking("killed-changed").publish();
+        change(&killed.root.join("out"));
+        let job = job(&killed.root);
+        let (root, end) = killed.again(job);
+        // It exists; or it is empty, and the archive is asked for anew.
+        assert!(matches!(end.unwrap_err().cause, Cause::Failed(failure) if matches!(failure.exit(), Exit::Exists | Exit::Network)));
+        assert_eq!(names(&root), ["out"]);
+    }
+}
