@@ -252,12 +252,11 @@ impl Waiters {
     fn take_satisfied(&mut self, bits: u32) -> Vec<Waiter> {
         let mut satisfied = Vec::new();
         let Some(more) = &mut self.more else { return satisfied };
-        let mut place = 0;
-        while place < more.len() {
-            if more[place].mask & bits != 0 {
-                satisfied.push(more.remove(place));
+        for waiter in std::mem::take(&mut **more) {
+            if waiter.mask & bits != 0 {
+                satisfied.push(waiter);
             } else {
-                place += 1;
+                more.push(waiter);
             }
         }
         if more.is_empty() {
@@ -302,6 +301,24 @@ mod tests {
         assert_eq!(cell.ready(Direction::Write), None);
         cell.disprove(seen, Direction::Read);
         assert_eq!(cell.ready(Direction::Read), None);
+    }
+
+    #[test]
+    fn waiters_that_give_up_leave_nothing_behind() {
+        let cell = ReadyCell::new(0, 0);
+        let mut cx = Context::from_waker(Waker::noop());
+        for key in 0..100 {
+            assert!(cell.poll_ready_shared(&mut cx, Interest::READABLE, key).is_pending());
+            // Once more is no second one.
+            assert!(cell.poll_ready_shared(&mut cx, Interest::WRITABLE, key).is_pending());
+        }
+        let count = |cell: &ReadyCell| cell.waiters.lock().more.as_ref().map_or(0, |more| more.len());
+        assert_eq!(count(&cell), 100);
+        (50..100).for_each(|key| cell.forget(key));
+        assert_eq!(count(&cell), 50);
+        // Those that are left are woken, and stay no longer either.
+        cell.set(WRITABLE);
+        assert_eq!(count(&cell), 0);
     }
 
     #[test]

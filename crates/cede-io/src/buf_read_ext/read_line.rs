@@ -23,6 +23,8 @@ pin_project! {
         buf: Vec<u8>,
         original_len: usize,
         read: usize,
+        // It was ready, and what it has is the caller's.
+        is_over: bool,
         // So that it can become an `async fn` of a trait without a change that users can see.
         #[pin]
         _pin: PhantomPinned,
@@ -33,7 +35,7 @@ impl<'a, R: ?Sized> ReadLine<'a, R> {
     pub(super) fn new(reader: &'a mut R, output: &'a mut String) -> Self {
         let buf = mem::take(output).into_bytes();
         let original_len = buf.len();
-        ReadLine { reader, output, buf, original_len, read: 0, _pin: PhantomPinned }
+        ReadLine { reader, output, buf, original_len, read: 0, is_over: false, _pin: PhantomPinned }
     }
 }
 
@@ -42,12 +44,13 @@ impl<R: AsyncBufRead + Unpin + ?Sized> Future for ReadLine<'_, R> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let me = self.project();
-        if !me.output.is_empty() {
-            // Polled after it was ready: it goes on with the next line.
+        if mem::take(me.is_over) {
+            // It goes on with the next line.
             *me.buf = mem::take(*me.output).into_bytes();
             (*me.original_len, *me.read) = (me.buf.len(), 0);
         }
         let mut end = ready!(poll_read_until(Pin::new(&mut **me.reader), cx, b'\n', me.buf, me.read));
+        *me.is_over = true;
         match String::from_utf8(mem::take(me.buf)) {
             Ok(string) => **me.output = string,
             Err(not_utf8) => {

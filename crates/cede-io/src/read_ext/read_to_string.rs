@@ -23,6 +23,8 @@ pin_project! {
         output: &'a mut String,
         buf: Filling<Vec<u8>>,
         progress: Progress,
+        // It was ready, and what it has is the caller's.
+        is_over: bool,
         // So that it can become an `async fn` of a trait without a change that users can see.
         #[pin]
         _pin: PhantomPinned,
@@ -33,7 +35,7 @@ impl<'a, R: ?Sized> ReadToString<'a, R> {
     pub(super) fn new(reader: &'a mut R, output: &'a mut String) -> Self {
         let buf = mem::take(output).into_bytes();
         let progress = Progress::new(&buf);
-        ReadToString { reader, output, buf: Filling::new(buf), progress, _pin: PhantomPinned }
+        ReadToString { reader, output, buf: Filling::new(buf), progress, is_over: false, _pin: PhantomPinned }
     }
 }
 
@@ -42,13 +44,14 @@ impl<R: AsyncRead + Unpin + ?Sized> Future for ReadToString<'_, R> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let me = self.project();
-        if !me.output.is_empty() {
-            // Polled after it was ready: it goes on with what comes after the end.
+        if mem::take(me.is_over) {
+            // It goes on with what comes after the end.
             let buf = mem::take(*me.output).into_bytes();
             *me.progress = Progress::new(&buf);
             *me.buf = Filling::new(buf);
         }
         let end = ready!(me.progress.poll_read_to_end(Pin::new(&mut **me.reader), cx, me.buf));
+        *me.is_over = true;
         let mut bytes = me.buf.with_vec(mem::take);
         let original_len = bytes.len() - me.progress.read();
         let problem = match end {

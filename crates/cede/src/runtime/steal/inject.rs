@@ -51,7 +51,7 @@ impl Inject {
         self.ordered.len()
     }
 
-    /// About how many tasks are waiting, those not yet in order left out.
+    /// How many tasks are waiting, those left out that are not yet in order, which may be most.
     pub(super) fn len(&self) -> usize {
         self.ordered.len()
     }

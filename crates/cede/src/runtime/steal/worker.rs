@@ -342,6 +342,9 @@ impl Worker {
             stolen = victim.overflow.take(|len| (len - len / 2).min(STEAL_MAX));
         }
         self.stats.stole(stolen.len());
+        if !stolen.is_empty() {
+            self.lingering.expect_nothing();
+        }
         record::takes(&victim.stats.samples, &stolen);
         record::steals(stolen.len(), from);
         let first = stolen.pop();

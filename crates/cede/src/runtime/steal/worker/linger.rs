@@ -8,8 +8,9 @@
 //! After a sleep that somebody ended with work, and so soon that looking would have been as cheap. Where the looks turn out to be in vain, a worker does so less and less often, so that a pusher that
 //! is just too slow for them costs a sixteenth of a look for each sleep.
 //!
-//! The worker goes on as a searching one, so nobody else is woken meanwhile; before it sleeps it looks at all queues, as always (I3 of [`cede_core::idle`]). It lingers for the injection queue only: who
-//! looked at the rings of others all the time would take the single task that another worker is about to run. Timers and sockets are looked at each time. Under a clock that stands still nobody lingers.
+//! The worker goes on as a searching one, so nobody else is woken meanwhile; before it sleeps it looks at all queues, as always (I3 of [`cede_core::idle`]). It lingers for the injection queue and for tasks with a rank only: who
+//! looked at the rings of others all the time would take the single task that another worker is about to run. Timers and sockets are looked at each time. Under a clock that stands still nobody lingers, and no worker
+//! does that a simulator steps.
 
 #![forbid(unsafe_code)]
 
@@ -39,8 +40,10 @@ pub(super) struct Lingering {
     vain: Cell<u32>,
     /// Chances that were not used.
     passed: Cell<u32>,
-    /// How many tasks the worker took from the injection queue last.
+    /// How many tasks the worker took from the injection queue last; 0 also if what it was woken for is still there.
     taken: Cell<usize>,
+    /// It has let some gather, and not looked since.
+    gathers: Cell<bool>,
 }
 
 impl Lingering {
@@ -56,12 +59,13 @@ impl Lingering {
             }
         }
         self.expects.set(true);
+        self.taken.set(0);
     }
 
-    /// So many tasks came from the injection queue.
+    /// So many tasks came from the injection queue. If some had gathered, it was not in vain; what a worker was woken for says nothing.
     #[inline]
     pub(super) fn took(&self, tasks: usize) {
-        if tasks > 0 && self.expects.get() {
+        if self.gathers.replace(false) && tasks > 0 {
             self.vain.set(0);
         }
         self.taken.set(tasks);
@@ -70,9 +74,16 @@ impl Lingering {
     /// The worker has run all it took. If that was little, and more is to come soon, this takes some time.
     #[inline]
     pub(super) fn let_gather(&self) {
-        if self.expects.get() && self.taken.get() < FEW {
+        if self.expects.get() && (1..FEW).contains(&self.taken.get()) {
+            self.gathers.set(true);
             pause();
         }
+    }
+
+    /// The worker lives on other things.
+    #[inline]
+    pub(super) fn expect_nothing(&self) {
+        self.expects.set(false);
     }
 
     fn ended(&self, in_vain: bool) {
@@ -92,14 +103,14 @@ impl Worker {
     pub(super) fn linger(&self) -> bool {
         let clock = &self.shared.parts.clock;
         if !self.lingering.expects.get() || !self.searching.get() || clock.is_paused() {
-            self.lingering.expects.set(false);
+            self.lingering.expect_nothing();
             return false;
         }
         let start = clock.now();
         self.measure(start);
         let there = loop {
             pause();
-            if !self.shared.inject.is_empty() || self.shared.closing.load(Ordering::Relaxed) {
+            if !self.shared.inject.is_empty() || self.shared.lanes.is_waiting() || self.shared.closing.load(Ordering::Relaxed) {
                 break true;
             }
             if clock.now().saturating_sub(start) >= LOOKS_NS {

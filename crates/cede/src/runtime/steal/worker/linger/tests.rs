@@ -17,6 +17,12 @@ fn once_in_a_while_where_it_was_in_vain() {
     let attempts = (0..VAIN_MAX + 4 * RARELY)
         .filter(|_| {
             lingering.woken_after(1);
+            // What it was woken for, and then nothing: as a worker does it.
+            lingering.let_gather();
+            lingering.took(1);
+            lingering.let_gather();
+            lingering.took(0);
+            lingering.took(0);
             let attempt = lingering.expects.get();
             if attempt {
                 lingering.ended(true);
@@ -34,6 +40,25 @@ fn again_as_soon_as_it_was_not() {
     lingering.ended(false);
     assert!(lingering.expects.get());
     lingering.expects.set(false);
+    lingering.woken_after(1);
+    assert!(lingering.expects.get());
+}
+
+#[test]
+fn what_has_gathered_shows_that_it_is_not_in_vain() {
+    let lingering = Lingering::default();
+    for _ in 0..VAIN_MAX {
+        lingering.woken_after(1);
+        lingering.ended(true);
+    }
+    // The one chance in a while.
+    while !lingering.expects.get() {
+        lingering.woken_after(1);
+    }
+    lingering.took(1);
+    lingering.let_gather();
+    lingering.took(1);
+    lingering.ended(true);
     lingering.woken_after(1);
     assert!(lingering.expects.get());
 }
