@@ -5,8 +5,8 @@
 //! the cache line of the queue, for each single task; one that sleeps as soon as there is none is woken for every few of them. Both cost either thread more than the tasks do.
 //!
 //! # When
-//! After a sleep that somebody ended with work, and so soon that looking would have been as cheap. Where the looks turn out to be in vain, a worker does so less and less often, so that a pusher that
-//! is just too slow for them costs a sixteenth of a look for each sleep.
+//! After a sleep that somebody ended with work, and so soon that looking would have been as cheap; and as long as the looks find something. A longer memory of whether they do was tried: where the answer
+//! comes from a thread that itself has to be woken, it went back and forth between both ways, and cost more than either.
 //!
 //! The worker goes on as a searching one, so nobody else is woken meanwhile; before it sleeps it looks at all queues, as always (I3 of [`cede_core::idle`]). It lingers for the injection queue and for tasks with a rank only: who
 //! looked at the rings of others all the time would take the single task that another worker is about to run. Timers and sockets are looked at each time. Under a clock that stands still nobody lingers, and no worker
@@ -21,61 +21,39 @@ use super::Worker;
 
 /// How long the looks go on: about what it costs both sides that a worker sleeps and is woken.
 const LOOKS_NS: u64 = 20_000;
-/// A sleep shorter than that would have been better spent looking: with what the wake takes on machines on which that is slow.
-const SHORT_SLEEP_NS: u64 = 100_000;
+/// Only a sleep shorter than that shows that it would have been better to look: the wake alone takes a third of it on machines on which that is slow. So whoever pushes just too seldom for the looks
+/// costs a third of a processor more, and nobody who pushes less often than this costs anything.
+const SHORT_SLEEP_NS: u64 = 60_000;
 /// Between two looks, in rounds of [`spin_loop`](std::hint::spin_loop): one to two microseconds, in which ten tasks or so gather.
 const GATHER_ROUNDS: u32 = 40;
 /// Whoever took fewer tasks than that has caught up.
 const FEW: usize = 8;
-/// After so many vain attempts in a row only one of [`RARELY`] chances is used.
-const VAIN_MAX: u32 = 3;
-const RARELY: u32 = 16;
 
 /// What a worker knows about those who push to it.
 #[derive(Debug, Default)]
 pub(super) struct Lingering {
     /// More is to be expected soon.
     expects: Cell<bool>,
-    /// So many attempts in a row were in vain.
-    vain: Cell<u32>,
-    /// Chances that were not used.
-    passed: Cell<u32>,
-    /// How many tasks the worker took from the injection queue last; 0 also if what it was woken for is still there.
+    /// How many tasks the worker took from the injection queue last.
     taken: Cell<usize>,
-    /// It has let some gather, and not looked since.
-    gathers: Cell<bool>,
 }
 
 impl Lingering {
     /// The worker was asleep for so long, and somebody woke it for work.
     pub(super) fn woken_after(&self, ns: u64) {
-        if ns >= SHORT_SLEEP_NS {
-            return;
-        }
-        if self.vain.get() >= VAIN_MAX {
-            self.passed.set((self.passed.get() + 1) % RARELY);
-            if self.passed.get() != 0 {
-                return;
-            }
-        }
-        self.expects.set(true);
-        self.taken.set(0);
+        self.expects.set(ns < SHORT_SLEEP_NS);
     }
 
-    /// So many tasks came from the injection queue. If some had gathered, it was not in vain; what a worker was woken for says nothing.
+    /// So many tasks came from the injection queue.
     #[inline]
     pub(super) fn took(&self, tasks: usize) {
-        if self.gathers.replace(false) && tasks > 0 {
-            self.vain.set(0);
-        }
         self.taken.set(tasks);
     }
 
     /// The worker has run all it took. If that was little, and more is to come soon, this takes some time.
     #[inline]
     pub(super) fn let_gather(&self) {
-        if self.expects.get() && (1..FEW).contains(&self.taken.get()) {
-            self.gathers.set(true);
+        if self.expects.get() && self.taken.get() < FEW {
             pause();
         }
     }
@@ -84,11 +62,6 @@ impl Lingering {
     #[inline]
     pub(super) fn expect_nothing(&self) {
         self.expects.set(false);
-    }
-
-    fn ended(&self, in_vain: bool) {
-        self.vain.set(if in_vain { self.vain.get().saturating_add(1) } else { 0 });
-        self.expects.set(!in_vain);
     }
 }
 
@@ -117,7 +90,7 @@ impl Worker {
                 break false;
             }
         };
-        self.lingering.ended(!there);
+        self.lingering.expects.set(there);
         self.slept();
         if there {
             // Whoever is kept from its sleep again and again must not keep timers and sockets waiting.
