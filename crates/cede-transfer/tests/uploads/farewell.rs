@@ -91,6 +91,17 @@ fn an_upload_that_was_begun_twice_is_told() {
 }
 
 #[test]
+fn an_upload_whose_beginning_was_answered_with_nonsense_is_told() {
+    for fault in [Fault::LateError, Fault::Gateway] {
+        let (mut case, stand) = case(SIZE, vec![("begin", 1, fault)]);
+        case.rules.retries = 0;
+        let (exit, told) = case.run().unwrap_err();
+        assert!(exit == Exit::Server && told.contains("may have begun one upload without parts"), "{told}");
+        assert_eq!((stand.asked("begin"), case.journals()), (1, 0), "{fault:?}");
+    }
+}
+
+#[test]
 fn an_object_that_may_have_been_made_is_not_called_nothing() {
     let (mut case, stand) = case(SIZE, vec![("complete", 1, Fault::Unanswered)]);
     case.order.state = None;

@@ -46,6 +46,8 @@ pub(crate) enum Fault {
     Silent,
     /// It is done, and no answer comes.
     Unanswered,
+    /// It is done, and 502 is answered by whoever stands between.
+    Gateway,
 }
 
 #[derive(Default)]
@@ -201,6 +203,7 @@ async fn obey(state: &Mutex<State>, request: Request<Incoming>) -> io::Result<Op
     match fault {
         Some(Fault::After) => Err(io::Error::other("closed")),
         Some(Fault::Unanswered) => Ok(None),
+        Some(Fault::Gateway) => Ok(Some(respond(502, "", "<html>Bad Gateway</html>"))),
         _ => Ok(Some(response)),
     }
 }

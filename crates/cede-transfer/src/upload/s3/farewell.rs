@@ -123,7 +123,9 @@ impl Run {
             1 => "one upload".to_owned(),
             count => format!("{count} uploads"),
         };
-        notes.push(format!("the store may have begun {what} without parts that nobody goes on with, because the answer was lost"));
+        notes.push(format!(
+            "the store may have begun {what} without parts that nobody goes on with, because the answer was lost, or was none"
+        ));
         notes
     }
 }

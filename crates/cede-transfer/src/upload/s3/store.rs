@@ -128,21 +128,26 @@ impl Client {
         self.ask(method, url, headers, body.into(), &Arc::default()).await
     }
 
-    /// Asks for an upload; `moved` tells afterwards whether the request may have arrived.
+    /// Asks for an upload; `moved` tells afterwards whether the request may have arrived. A setback: it may have been obeyed if it has.
     pub(super) async fn begin(&self, moved: &Arc<Moved>) -> Result<Said, Setback> {
         let action = self.bucket.create_multipart_upload(self.login.as_ref(), &self.object);
         // What is begun twice leaves an empty one behind: so each request that may have arrived is one that the caller knows of.
         let spoken =
             Spoken { method: Method::POST, url: action.sign(SIGNED_FOR), headers: HeaderMap::new(), repeatable: true, fresh: true };
         let heard = self.speak(spoken, Bytes::new(), moved).await?;
-        if heard.status != 200 {
-            return Ok(other(&heard));
-        }
         let text = String::from_utf8_lossy(&heard.body);
-        Ok(match CreateMultipartUpload::parse_response(&text) {
-            Ok(begun) => Said::Begun(begun.upload_id().to_owned()),
-            Err(error) => Said::No(Failure::new(Exit::Server, format!("the store's answer makes no sense: {error}")), Trouble::Fatal),
-        })
+        match CreateMultipartUpload::parse_response(&text) {
+            Ok(begun) if heard.status == 200 => return Ok(Said::Begun(begun.upload_id().to_owned())),
+            Err(error) if heard.status == 200 => {
+                return Err(Setback::fatal(Failure::new(Exit::Server, format!("the store's answer makes no sense: {error}"))));
+            }
+            _ => {}
+        }
+        match other(&heard) {
+            // Whoever stands between may have passed it on.
+            Said::No(failure, trouble) if matches!(heard.status, 500 | 502 | 504) => Err(Setback { failure, trouble }),
+            said => Ok(said),
+        }
     }
 
     pub(super) async fn list(&self, id: &str) -> Result<Said, Setback> {
