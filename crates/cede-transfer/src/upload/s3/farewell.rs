@@ -95,7 +95,7 @@ impl Run {
                 "the store does not know the upload any more, because it may have made the object: look whether it is there".to_owned(),
             ),
             Ok(Forgotten::Before) => {}
-            Err(why) if self.completing => said.push(format!("{}; or it has made the object", orphan(id, &why))),
+            Err(why) if self.completing => said.push(format!("{}; or it may have made the object", orphan(id, &why))),
             Err(why) => said.push(orphan(id, &why)),
         }
         end
