@@ -225,18 +225,40 @@ fn cede_resume_goes_on_with_uploads() {
     assert!(pair.stored("file") == bytes && pair.unfinished() == 0);
 }
 
+/// Uploads a file to a store; `limit` is for the shell that begins it.
+fn put_to_store(pair: &Pair, stand: &store::Stand, limit: &str) -> Output {
+    let endpoint = format!("http://{}", stand.address);
+    let script = format!("{limit} exec \"$0\" put -q --s3-endpoint \"$1\" file s3://bucket/file");
+    let mut limited = Command::new("sh");
+    limited.args(["-c", &script, env!("CARGO_BIN_EXE_cede"), &endpoint]).current_dir(&pair.dir);
+    limited.env("HOME", &pair.dir).env("CEDE_CONFIG", "/dev/null").env_remove("XDG_STATE_HOME").env_remove("CEDE_UPLOADS");
+    limited.env("AWS_ACCESS_KEY_ID", "key").env("AWS_SECRET_ACCESS_KEY", store::SECRET).env_remove("AWS_SESSION_TOKEN");
+    limited.output().unwrap()
+}
+
+/// A journal may be no longer than nothing.
+const NO_JOURNAL: &str = "ulimit -f 0 &&";
+
 #[test]
 fn an_upload_that_cannot_be_written_down_is_taken_back() {
     let (pair, stand) = (Pair::start("put-no-journal", &[]), store::Stand::start(vec![]));
     pair.write("file", &content(3_000_000, 1));
-    let endpoint = format!("http://{}", stand.address);
-    // The journal may be no longer than nothing.
-    let script = "ulimit -f 0 && exec \"$0\" put -q --s3-endpoint \"$1\" file s3://bucket/file";
-    let mut limited = Command::new("sh");
-    limited.args(["-c", script, env!("CARGO_BIN_EXE_cede"), &endpoint]).current_dir(&pair.dir);
-    limited.env("HOME", &pair.dir).env("CEDE_CONFIG", "/dev/null").env_remove("XDG_STATE_HOME").env_remove("CEDE_UPLOADS");
-    limited.env("AWS_ACCESS_KEY_ID", "key").env("AWS_SECRET_ACCESS_KEY", store::SECRET).env_remove("AWS_SESSION_TOKEN");
-    expect(&limited.output().unwrap(), 3, &["could not write the journal"]);
+    expect(&put_to_store(&pair, &stand, NO_JOURNAL), 3, &["could not write the journal"]);
     assert_eq!((stand.asked("begin"), stand.asked("part"), stand.asked("abort"), stand.left()), (1, 0, 1, 0));
+    assert_eq!(pair.unfinished(), 0);
+}
+
+#[test]
+fn a_successor_that_cannot_be_written_down_is_taken_back() {
+    let script = vec![("part", 1, store::Fault::Denied), ("list", 1, store::Fault::Forget)];
+    let (pair, stand) = (Pair::start("put-no-successor", &[]), store::Stand::start(script));
+    pair.write("file", &content(3_000_000, 1));
+    let output = put_to_store(&pair, &stand, "");
+    assert!(!output.status.success() && pair.unfinished() == 1 && stand.left() == 1);
+    let output = put_to_store(&pair, &stand, NO_JOURNAL);
+    expect(&output, 3, &["could not write the journal"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!said.contains("goes on"), "{said}");
+    assert_eq!((stand.asked("begin"), stand.asked("part"), stand.asked("abort"), stand.left()), (2, 1, 1, 0));
     assert_eq!(pair.unfinished(), 0);
 }

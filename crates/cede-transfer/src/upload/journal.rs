@@ -92,7 +92,7 @@ pub(super) struct Kept {
     file: File,
     path: PathBuf,
     pub(super) journal: Option<Journal>,
-    /// What is not gone on with, because the user does not want it.
+    /// What is not gone on with, because the user does not want it. Until this is `None`, the file stays.
     pub(super) dropped: Option<Journal>,
 }
 
@@ -130,8 +130,9 @@ impl Kept {
         Ok(Self { file, path, journal, dropped: None })
     }
 
-    /// Writes it, durably. Blocks.
+    /// Writes it, durably. If that fails there is none, not even the one before. Blocks.
     pub(super) fn write(&mut self, journal: Journal) -> io::Result<()> {
+        self.journal = None;
         self.file.set_len(0)?;
         self.file.rewind()?;
         self.file.write_all(journal.write().as_bytes())?;
@@ -148,7 +149,7 @@ impl Kept {
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        if self.journal.is_none() {
+        if self.journal.is_none() && self.dropped.is_none() {
             self.remove();
         }
     }

@@ -4,8 +4,10 @@
 //! to be sent again if it fails, and its checksum goes ahead of it. So memory is the number of parts under way times their size.
 //!
 //! - U1: however an upload ends without its object, what it has at the store is named by the journal, so that the same command goes on; or the store is told to
-//!   forget it; or the user is told what may be there ([`Run::give_up`]). For parts that nobody knows of cost money.
+//!   forget it; or the user is told what may be there ([`Run::give_up`]). For parts that nobody knows of cost money. That holds for what an earlier run left, too; but
+//!   not where nobody is left to do it: the process is killed, or the future dropped, before the journal names the upload.
 
+mod farewell;
 mod store;
 
 use std::collections::BTreeMap;
@@ -22,7 +24,7 @@ use super::parts::{Action, Ask, Parts};
 use super::plan::refusal;
 use super::wire::Heard;
 use super::{Order, Source, Stored, journal_for, seed};
-use crate::engine::{Cause, Shared, Stop, Unfinished, Watch};
+use crate::engine::{Shared, Stop, Unfinished, Watch};
 use crate::exit::Exit;
 use crate::failure::{Failure, Setback, printable};
 use crate::outgoing::Moved;
@@ -36,11 +38,6 @@ const LEAST: u64 = 8 << 20;
 const MOST: u64 = 9_000;
 /// How often the watch is told how far it is.
 const TICK: Duration = Duration::from_millis(50);
-/// How long an answer to "forget it" is waited for where the user waits, who wants to leave.
-const GOODBYE: Duration = Duration::from_secs(1);
-/// The same, where nobody is in a hurry.
-const FAREWELL: Duration = Duration::from_secs(10);
-
 enum Bytes2Send {
     File(Local),
     /// And what of it is in memory because it is not confirmed yet.
@@ -65,6 +62,10 @@ struct Run {
     beginning: Option<Arc<Moved>>,
     /// How many of them had no answer.
     unheard: usize,
+    /// Whether the store was asked to make the object and may have done so.
+    completing: bool,
+    /// What the user has to be told, however this ends.
+    notes: Vec<String>,
 }
 
 /// Why there is no object.
@@ -82,7 +83,15 @@ impl From<Failure> for End {
 /// What an ask came to.
 type Outcome = (Ask, Result<Said, Setback>);
 
-pub(super) async fn run(shared: Arc<Shared>, order: Order, store: Store, watch: Arc<dyn Watch>, stop: Stop) -> Result<Stored, Unfinished> {
+pub(super) async fn run(
+    shared: Arc<Shared>,
+    order: Order,
+    store: Store,
+    watch: Arc<dyn Watch>,
+    mut stop: Stop,
+) -> Result<Stored, Unfinished> {
+    let (part_size, width) = (store.part_size, store.width);
+    let client = Arc::new(Client::new(Arc::clone(&shared), &order, store)?);
     let mut kept = None;
     let (from, name, size) = match &order.source {
         Source::File(path) => {
@@ -101,43 +110,49 @@ pub(super) async fn run(shared: Arc<Shared>, order: Order, store: Store, watch: 
     let known = kept.as_ref().and_then(|kept| kept.journal.clone());
     let part = match (&known, size) {
         (Some(journal), _) => journal.part,
-        (None, Some(size)) => store.part_size.max(size.div_ceil(MOST)),
+        (None, Some(size)) => part_size.max(size.div_ceil(MOST)),
         // Nobody knows how long it will be: this is enough for 140 GiB.
-        (None, None) => store.part_size.max(LEAST * 2),
+        (None, None) => part_size.max(LEAST * 2),
     };
     // An empty object is one empty part.
     let count = size.map(|size| u16::try_from(size.div_ceil(part).max(1)).unwrap_or(u16::MAX));
-    let width = if size.is_some() { store.width } else { 1 };
+    let width = if size.is_some() { width } else { 1 };
     let parts = Parts::new(&shared.settings.rules, count, width, known.is_some(), seed(&shared));
-    let client = Arc::new(Client::new(Arc::clone(&shared), &order, store)?);
-    if let Some(dropped) = kept.as_mut().and_then(|kept| kept.dropped.take())
-        && let Err(why) = client.abort(&dropped.remote, FAREWELL).await
-    {
-        watch.note(&orphan(&dropped.remote, &why));
-    }
+    let note = match &mut kept {
+        Some(kept) => farewell::forget_dropped(&client, kept, &mut stop).await?,
+        None => None,
+    };
     let id = known.map(|journal| journal.remote);
     let flying = BTreeMap::new();
-    let mut run = Run { client, from, parts, part, kept, id, watch, have: 0, before: 0, begun: false, flying, beginning: None, unheard: 0 };
+    let mut run = Run {
+        client,
+        from,
+        parts,
+        part,
+        kept,
+        id,
+        watch,
+        have: 0,
+        before: 0,
+        begun: false,
+        flying,
+        beginning: None,
+        unheard: 0,
+        completing: false,
+        notes: note.into_iter().collect(),
+    };
     let mut asks = JoinSet::new();
-    let end = run.drive(stop, &mut asks).await;
+    let end = run.drive(&mut stop, &mut asks).await;
     // Nothing more is sent from here on.
     drop(asks);
     match end {
         Ok(stored) => Ok(stored),
-        Err(end) => Err(run.give_up(end).await),
+        Err(end) => Err(run.give_up(end, &mut stop).await),
     }
 }
 
-/// What is said about parts that could not be taken back.
-fn orphan(id: &str, why: &str) -> String {
-    let id = printable(id);
-    format!(
-        "the store may still have parts of the upload {id}, because it could not be told to forget it ({why}); they take room until somebody does"
-    )
-}
-
 impl Run {
-    async fn drive(&mut self, mut stop: Stop, asks: &mut JoinSet<Outcome>) -> Result<Stored, End> {
+    async fn drive(&mut self, stop: &mut Stop, asks: &mut JoinSet<Outcome>) -> Result<Stored, End> {
         loop {
             let now = self.client.now();
             if let Some((why, wait)) = self.parts.take_retry(now) {
@@ -149,7 +164,7 @@ impl Run {
                         kept.journal = None;
                     }
                     self.watch.have(self.have);
-                    self.empty_ones().iter().for_each(|note| self.watch.note(note));
+                    self.notes().iter().for_each(|note| self.watch.note(note));
                     return Ok(Stored { bytes: self.have, before: self.before, location: None });
                 }
                 Action::Failed(failure) => return Err(failure.into()),
@@ -179,57 +194,6 @@ impl Run {
         }
     }
 
-    /// The end of an upload without its object (U1).
-    async fn give_up(mut self, end: End) -> Unfinished {
-        let exit = match &end {
-            End::Failed(failure) => failure.exit(),
-            End::Stopped(exit) => *exit,
-        };
-        let is_stopped = matches!(end, End::Stopped(_));
-        // Somebody else's object is there, which stays.
-        if let Some(kept) = self.kept.as_mut().filter(|_| exit == Exit::Exists) {
-            kept.journal = None;
-        }
-        self.heard_no_begin();
-        let has_more = self.kept.as_ref().is_some_and(|kept| kept.journal.is_some());
-        let mut said = self.empty_ones();
-        match self.id.take() {
-            _ if has_more && is_stopped => said.push("the same command goes on with it".to_owned()),
-            _ if has_more && exit == Exit::Changed => {
-                said.push("until then, the parts of the earlier version stay at the store".to_owned())
-            }
-            _ if has_more => said.push("the parts that have arrived are kept at the store; the same command goes on with them".to_owned()),
-            Some(id) => {
-                let limit = if is_stopped { GOODBYE } else { FAREWELL };
-                match self.client.abort(&id, limit).await {
-                    Err(why) => said.push(orphan(&id, &why)),
-                    Ok(()) => said.extend(is_stopped.then(|| "nothing was kept".to_owned())),
-                }
-            }
-            None => said.extend(is_stopped.then(|| "nothing was kept".to_owned())),
-        }
-        let cause = match end {
-            End::Failed(failure) => Cause::Failed(failure),
-            End::Stopped(exit) => Cause::Stopped(exit),
-        };
-        Unfinished { cause, kept: (!said.is_empty()).then(|| said.join("; ")) }
-    }
-
-    /// The request for an upload, if there is one under way, gets no answer: it may have been obeyed all the same.
-    fn heard_no_begin(&mut self) {
-        self.unheard += usize::from(self.beginning.take().is_some_and(|moved| moved.is_done()));
-    }
-
-    /// What is said about uploads that the store may have begun without anybody having heard their names.
-    fn empty_ones(&self) -> Vec<String> {
-        let what = match self.unheard {
-            0 => return Vec::new(),
-            1 => "one upload".to_owned(),
-            count => format!("{count} uploads"),
-        };
-        vec![format!("the store may have begun {what} without parts that nobody goes on with, because the answer was lost")]
-    }
-
     /// Sends an ask on its way.
     async fn begin(&mut self, ask: Ask, asks: &mut JoinSet<Outcome>) -> Result<(), Failure> {
         let client = Arc::clone(&self.client);
@@ -237,6 +201,7 @@ impl Run {
         match ask {
             Ask::Begin => {
                 self.have = 0;
+                self.completing = false;
                 self.flying.clear();
                 // What is on its way belongs to an upload that is lost.
                 *asks = JoinSet::new();
@@ -248,6 +213,7 @@ impl Run {
                 asks.spawn(async move { (ask, client.list(&id).await) });
             }
             Ask::Complete | Ask::Check => {
+                self.completing = true;
                 let tags: Vec<String> = self.parts.tags().map(|(_, tag)| tag.to_owned()).collect();
                 asks.spawn(async move {
                     let result = if ask == Ask::Complete { client.complete(&id, &tags).await } else { client.check(&tags).await };
@@ -342,13 +308,22 @@ impl Run {
             }
             Ok(Said::Completed) => self.parts.handle_completed(),
             Ok(Said::Checked(is_it)) => {
+                if !is_it {
+                    self.is_gone();
+                }
                 self.parts.handle_checked(is_it, Failure::new(Exit::Server, "the store knows neither the upload nor its object"));
             }
             Ok(Said::Doubt(failure)) => {
                 self.have = 0;
+                self.completing = false;
                 self.parts.handle_doubt(now, failure);
             }
-            Ok(Said::Lost(failure)) => self.parts.handle_lost(ask, failure),
+            Ok(Said::Lost(failure)) => {
+                if ask != Ask::Complete {
+                    self.is_gone();
+                }
+                self.parts.handle_lost(ask, failure);
+            }
             Ok(Said::No(failure, trouble)) => self.parts.handle_setback(now, ask, failure, trouble),
             Err(setback) => self.parts.handle_setback(now, ask, setback.failure, setback.trouble),
         }

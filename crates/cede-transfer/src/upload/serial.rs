@@ -61,6 +61,10 @@ pub(super) async fn run(
             let local = Local::open(path).await?;
             if matches!(protocol, Protocol::Tus { .. }) {
                 kept = journal_for(&order, &local).await?;
+                // What a server of tus is not asked about any more it forgets by itself.
+                if let Some(kept) = &mut kept {
+                    kept.dropped = None;
+                }
             }
             let size = local.facts.size;
             (Bytes2Send::File(local), file_name(path), Some(size))
@@ -272,7 +276,7 @@ impl Serial {
             }
         };
         let repeatable = !is_post && !matches!((ask, &self.from), (Ask::Whole, Bytes2Send::Piped(_)));
-        Ok(Spoken { method, url, headers, repeatable })
+        Ok(Spoken { method, url, headers, repeatable, fresh: false })
     }
 
     /// Sends the ask with its bytes.

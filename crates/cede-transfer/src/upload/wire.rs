@@ -35,6 +35,8 @@ pub(super) struct Spoken {
     pub(super) headers: HeaderMap,
     /// Whether a request that may have arrived can be sent again without asking.
     pub(super) repeatable: bool,
+    /// Whether it goes on a connection that nobody has used before. Then it is not sent again unless the caller does so, or the server leads elsewhere.
+    pub(super) fresh: bool,
 }
 
 /// An answer, with its body.
@@ -127,7 +129,7 @@ async fn send(
     body: &mut impl FnMut() -> Outgoing,
 ) -> Result<(Response<hyper::body::Incoming>, Lease), Setback> {
     // A connection from the pool may have been closed just now, and then it is not known what has arrived.
-    let mut fresh = !spoken.repeatable;
+    let mut fresh = spoken.fresh || !spoken.repeatable;
     // What must be new would be found to be there, if it was this one that has arrived.
     let may_arrive_twice = spoken.method != Method::PATCH && !spoken.headers.contains_key("if-none-match");
     loop {

@@ -29,6 +29,7 @@ pub(crate) struct Case {
     pub(crate) order: Order,
     pub(crate) rules: Rules,
     pub(crate) watch: Arc<dyn Watch>,
+    pub(crate) stop: Stop,
 }
 
 /// Bytes that differ everywhere.
@@ -68,14 +69,14 @@ impl Case {
             state: Some(dir.join("state")),
         };
         let rules = Rules { wait: Duration::from_millis(1)..Duration::from_millis(5), ..Rules::default() };
-        Self { server, lines, dir, order, rules, watch: Arc::new(Silent) }
+        Self { server, lines, dir, order, rules, watch: Arc::new(Silent), stop: Stop::never() }
     }
 
     /// Uploads, in a runtime and with connections of its own, as a new process would.
     pub(crate) fn run(&self) -> Result<Stored, (Exit, String)> {
         let engine = Engine::new(Settings { rules: self.rules.clone(), ..Settings::default() });
         let runtime = cede::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let result = runtime.block_on(engine.upload(self.order.clone(), Arc::clone(&self.watch), Stop::never()));
+        let result = runtime.block_on(engine.upload(self.order.clone(), Arc::clone(&self.watch), self.stop.clone()));
         result.map_err(|unfinished| {
             let (told, exit) = unfinished.told(&self.order.url);
             (exit, told)

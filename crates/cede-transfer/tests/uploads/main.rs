@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod case;
+mod farewell;
 mod once;
 mod parts;
 mod resumable;

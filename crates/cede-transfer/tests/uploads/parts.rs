@@ -14,11 +14,11 @@ use crate::case::{Case, content};
 use crate::store::{Fault, Stand};
 
 const PART: u64 = 100_000;
-const SIZE: usize = 950_000;
+pub(crate) const SIZE: usize = 950_000;
 /// Parts of such a file.
 const COUNT: usize = 10;
 
-fn case(size: usize, script: Vec<(&'static str, usize, Fault)>) -> (Case, Stand) {
+pub(crate) fn case(size: usize, script: Vec<(&'static str, usize, Fault)>) -> (Case, Stand) {
     let stand = Stand::start(script);
     let endpoint = format!("http://{}", stand.address).parse().unwrap();
     let store = Store {
@@ -34,7 +34,7 @@ fn case(size: usize, script: Vec<(&'static str, usize, Fault)>) -> (Case, Stand)
     (Case::new(How::S3(Box::new(store)), size, ""), stand)
 }
 
-fn is_right(stand: &Stand, size: usize, seed: u64) -> bool {
+pub(crate) fn is_right(stand: &Stand, size: usize, seed: u64) -> bool {
     stand.object().is_some_and(|object| object == content(size, seed)) && stand.completed() == 1 && stand.unsigned() == 0
 }
 
@@ -166,8 +166,8 @@ fn a_wrong_secret_is_told() {
 
 /// Remembers what it was told, and changes the file when something is tried again.
 #[derive(Default)]
-struct Notes {
-    said: Mutex<Vec<String>>,
+pub(crate) struct Notes {
+    pub(crate) said: Mutex<Vec<String>>,
     changes: Option<PathBuf>,
 }
 

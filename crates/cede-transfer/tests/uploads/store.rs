@@ -42,6 +42,12 @@ pub(crate) enum Fault {
     WrongTag,
     /// It is confirmed, and not done.
     Dropped,
+    /// Nothing is done, and no answer comes.
+    Silent,
+    /// It is done, and no answer comes.
+    Unanswered,
+    /// It is done, and 502 is answered by whoever stands between.
+    Gateway,
 }
 
 #[derive(Default)]
@@ -54,6 +60,8 @@ struct State {
     unsigned: usize,
     /// The numbers of all parts that came, in their order.
     stored: Vec<u16>,
+    /// What happens when an answer does not come.
+    when_silent: Option<Box<dyn FnOnce() + Send>>,
 }
 
 pub(crate) struct Stand {
@@ -76,6 +84,11 @@ impl Stand {
         let runtime = cede::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let thread = std::thread::spawn(move || runtime.block_on(serve(listener, shared, stopped)));
         Self { address, state, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// Does this as soon as somebody waits for an answer that does not come.
+    pub(crate) fn when_silent(&self, then: impl FnOnce() + Send + 'static) {
+        self.state.lock().unwrap().when_silent = Some(Box::new(then));
     }
 
     pub(crate) fn asked(&self, kind: &str) -> usize {
@@ -147,6 +160,18 @@ fn kind(request: &Request<Incoming>) -> &'static str {
 }
 
 async fn answer(state: Arc<Mutex<State>>, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
+    match obey(&state, request).await? {
+        Some(response) => Ok(response),
+        None => {
+            let then = state.lock().unwrap().when_silent.take();
+            then.into_iter().for_each(|then| then());
+            std::future::pending().await
+        }
+    }
+}
+
+/// Does what is asked. `None`: no answer comes.
+async fn obey(state: &Mutex<State>, request: Request<Incoming>) -> io::Result<Option<Response<Full<Bytes>>>> {
     let kind = kind(&request);
     let id = query(&request, "uploadId").unwrap_or_default().to_owned();
     let number: u16 = query(&request, "partNumber").and_then(|text| text.parse().ok()).unwrap_or(0);
@@ -156,25 +181,31 @@ async fn answer(state: Arc<Mutex<State>>, request: Request<Incoming>) -> io::Res
     state.unsigned += usize::from(!is_signed);
     state.asked.push(kind);
     if !is_signed {
-        return Ok(respond(403, "", "<Error><Code>SignatureDoesNotMatch</Code><Message>who are you?</Message></Error>"));
+        return Ok(Some(respond(403, "", "<Error><Code>SignatureDoesNotMatch</Code><Message>who are you?</Message></Error>")));
     }
     let count = state.asked.iter().filter(|known| **known == kind).count();
     let fault = state.script.iter().find(|(wanted, nth, _)| *wanted == kind && *nth == count).map(|(_, _, fault)| *fault);
     match fault {
-        Some(Fault::Busy) => return Ok(respond(503, "", "<Error><Code>SlowDown</Code><Message>later</Message></Error>")),
-        Some(Fault::Denied) => return Ok(respond(403, "", "<Error><Code>AccessDenied</Code><Message>not you</Message></Error>")),
+        Some(Fault::Busy) => return Ok(Some(respond(503, "", "<Error><Code>SlowDown</Code><Message>later</Message></Error>"))),
+        Some(Fault::Denied) => return Ok(Some(respond(403, "", "<Error><Code>AccessDenied</Code><Message>not you</Message></Error>"))),
         Some(Fault::Before) => return Err(io::Error::other("closed")),
-        Some(Fault::LateError) => return Ok(respond(200, "", "<Error><Code>InternalError</Code><Message>later</Message></Error>")),
+        Some(Fault::LateError) => return Ok(Some(respond(200, "", "<Error><Code>InternalError</Code><Message>later</Message></Error>"))),
+        Some(Fault::Silent) => return Ok(None),
         Some(Fault::Forget) => state.uploads.clear(),
-        Some(Fault::Dropped) => return Ok(respond(200, &format!("\"{}\"", hex(&Md5::digest(&body))), "")),
+        Some(Fault::Dropped) => return Ok(Some(respond(200, &format!("\"{}\"", hex(&Md5::digest(&body))), ""))),
         _ => {}
     }
     let list = body.clone();
     let response = state.perform(kind, &id, number, body, &list);
     if fault == Some(Fault::WrongTag) {
-        return Ok(respond(200, "\"00000000000000000000000000000000\"", ""));
+        return Ok(Some(respond(200, "\"00000000000000000000000000000000\"", "")));
     }
-    if fault == Some(Fault::After) { Err(io::Error::other("closed")) } else { Ok(response) }
+    match fault {
+        Some(Fault::After) => Err(io::Error::other("closed")),
+        Some(Fault::Unanswered) => Ok(None),
+        Some(Fault::Gateway) => Ok(Some(respond(502, "", "<html>Bad Gateway</html>"))),
+        _ => Ok(Some(response)),
+    }
 }
 
 fn respond(status: u16, tag: &str, body: &str) -> Response<Full<Bytes>> {

@@ -77,6 +77,14 @@ pub(super) enum Said {
     No(Failure, Trouble),
 }
 
+/// What has become of an upload that is to be forgotten.
+#[derive(Debug)]
+pub(super) enum Forgotten {
+    Now,
+    /// The store did not know it.
+    Before,
+}
+
 /// Speaks with one store about one object.
 pub(super) struct Client {
     pub(super) shared: Arc<Shared>,
@@ -107,8 +115,10 @@ impl Client {
     }
 
     async fn ask(&self, method: Method, url: Url, headers: HeaderMap, body: Bytes, moved: &Arc<Moved>) -> Result<Heard, Setback> {
-        // To begin an upload twice only leaves an empty one behind.
-        let spoken = Spoken { method, url, headers, repeatable: true };
+        self.speak(Spoken { method, url, headers, repeatable: true, fresh: false }, body, moved).await
+    }
+
+    async fn speak(&self, spoken: Spoken, body: Bytes, moved: &Arc<Moved>) -> Result<Heard, Setback> {
         let first = spoken.url.clone();
         let make = || Outgoing::Memory(Some(body.clone()).filter(|body| !body.is_empty()), Arc::clone(moved));
         speak(&self.shared, &first, &spoken, moved, make).await
@@ -118,18 +128,26 @@ impl Client {
         self.ask(method, url, headers, body.into(), &Arc::default()).await
     }
 
-    /// Asks for an upload; `moved` tells afterwards whether the request may have arrived.
+    /// Asks for an upload; `moved` tells afterwards whether the request may have arrived. A setback: it may have been obeyed if it has.
     pub(super) async fn begin(&self, moved: &Arc<Moved>) -> Result<Said, Setback> {
         let action = self.bucket.create_multipart_upload(self.login.as_ref(), &self.object);
-        let heard = self.ask(Method::POST, action.sign(SIGNED_FOR), HeaderMap::new(), Bytes::new(), moved).await?;
-        if heard.status != 200 {
-            return Ok(other(&heard));
-        }
+        // What is begun twice leaves an empty one behind: so each request that may have arrived is one that the caller knows of.
+        let spoken =
+            Spoken { method: Method::POST, url: action.sign(SIGNED_FOR), headers: HeaderMap::new(), repeatable: true, fresh: true };
+        let heard = self.speak(spoken, Bytes::new(), moved).await?;
         let text = String::from_utf8_lossy(&heard.body);
-        Ok(match CreateMultipartUpload::parse_response(&text) {
-            Ok(begun) => Said::Begun(begun.upload_id().to_owned()),
-            Err(error) => Said::No(Failure::new(Exit::Server, format!("the store's answer makes no sense: {error}")), Trouble::Fatal),
-        })
+        match CreateMultipartUpload::parse_response(&text) {
+            Ok(begun) if heard.status == 200 => return Ok(Said::Begun(begun.upload_id().to_owned())),
+            Err(error) if heard.status == 200 => {
+                return Err(Setback::fatal(Failure::new(Exit::Server, format!("the store's answer makes no sense: {error}"))));
+            }
+            _ => {}
+        }
+        match other(&heard) {
+            // Whoever stands between may have passed it on.
+            Said::No(failure, trouble) if matches!(heard.status, 500 | 502 | 504) => Err(Setback { failure, trouble }),
+            said => Ok(said),
+        }
     }
 
     pub(super) async fn list(&self, id: &str) -> Result<Said, Setback> {
@@ -196,15 +214,16 @@ impl Client {
         Ok(if is_done { Said::Completed } else { other(&heard) })
     }
 
-    /// Has the store forget the upload and its parts, which nobody will go on with: they cost money. An upload that it does not know is forgotten.
+    /// Has the store forget the upload and its parts, which nobody will go on with: they cost money.
     ///
     /// # Errors
     /// Why it may still have them.
-    pub(super) async fn abort(&self, id: &str, limit: Duration) -> Result<(), String> {
+    pub(super) async fn abort(&self, id: &str, limit: Duration) -> Result<Forgotten, String> {
         let action = self.bucket.abort_multipart_upload(self.login.as_ref(), &self.object, id);
         let asked = self.small(Method::DELETE, action.sign(SIGNED_FOR), HeaderMap::new(), Bytes::new());
         match cede::time::timeout(limit, asked).await {
-            Ok(Ok(heard)) if matches!(heard.status, 200..=299 | 404) => Ok(()),
+            Ok(Ok(heard)) if heard.status / 100 == 2 => Ok(Forgotten::Now),
+            Ok(Ok(heard)) if heard.status == 404 => Ok(Forgotten::Before),
             Ok(Ok(heard)) => Err(format!("it answered {}", heard.status)),
             Ok(Err(setback)) => Err(setback.failure.what().to_owned()),
             Err(_) => Err(format!("it did not answer for {} s", limit.as_secs())),
