@@ -17,7 +17,7 @@ use cede_transfer::{Exit, Failure, printable, units};
 use url::Url;
 
 use crate::cli::{GetArgs, ShowArgs};
-use crate::closed::is_stdout_closed;
+use crate::closed::why_no_stdout;
 use crate::jobs::List;
 use crate::plan::{Defaults, Plan, keep_cookies};
 use crate::progress::events::{self, News};
@@ -147,11 +147,11 @@ impl Watch for Row {
 pub(crate) fn run(args: &GetArgs) -> Exit {
     match Plan::new(args) {
         Ok(plan) if args.dry_run => rehearse::get(plan),
-        Ok(plan) if plan.defaults.output == Output::Stdout && is_stdout_closed() => {
-            say("error: --output - writes to standard output, but that is closed");
-            Exit::Files
-        }
         Ok(plan) => {
+            if let (Output::Stdout, Some(why)) = (&plan.defaults.output, why_no_stdout()) {
+                say(&format!("error: --output - writes to standard output, but that {why}"));
+                return Exit::Files;
+            }
             let cookies = plan.settings.cookies.clone();
             keep_cookies(&cookies, &args.network, run_plan(plan, &args.show, args.tui))
         }

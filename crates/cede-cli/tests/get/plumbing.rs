@@ -106,6 +106,7 @@ fn a_standard_output_that_takes_nothing_is_no_place_for_a_file() {
     // As other programs give it to their children.
     run("-o - 1<>/dev/null").expect(0, &[]);
     run("-o - >&-").expect(3, &["--output - writes to standard output, but that is closed"]);
+    run("-o - 1</dev/null").expect(3, &["--output - writes to standard output, but that is open only for reading"]);
     // Where nothing has to go there, it does not matter.
     run("-o f >&-").expect(0, &["saved f"]);
     run("-o - >/dev/full").expect(3, &["could not write to standard output: No space left"]);
@@ -134,6 +135,7 @@ fn a_product_that_nobody_gets_is_a_failure() {
         run(what, ">/dev/null").expect(0, &[]);
         run(what, "1<>/dev/null").expect(0, &[]);
         run(what, ">&-").expect(3, &["could not write to standard output: it is closed"]);
+        run(what, "1</dev/null").expect(3, &["could not write to standard output: it is open only for reading"]);
         run(what, ">/dev/full").expect(3, &["could not write to standard output: No space left"]);
     }
     // Its own code is worth more.
