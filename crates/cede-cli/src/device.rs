@@ -1,11 +1,57 @@
 //! Names under which there is no file but something that takes bytes in order: `/dev/null`, `/dev/tty`, a named pipe. For `--output`, they are as good as standard output.
+//! And names that are those of this process's own standard streams, such as `/dev/stdout`: what is said of `-` is true of them too, so whoever asks about `-` asks here.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use cede_transfer::engine::Pipe;
+use rustix::fs::FileType;
+
+use crate::closed::why_no_stdout;
+
+/// How many links lead to a name at most.
+const LINKS: usize = 40;
+/// The directories of a process's own descriptors.
+const OWN: [&str; 3] = ["/proc/self/fd", "/proc/thread-self/fd", "/dev/fd"];
+
+/// Whether what is written to this name goes to standard output, and so between what else is printed there.
+pub(crate) fn is_stdout(path: &Path) -> bool {
+    path == Path::new("-") || is_descriptor(path, "1") || is_same_as_stdout(path)
+}
+
+/// Whether what is read from this name comes from standard input.
+pub(crate) fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-") || is_descriptor(path, "0")
+}
+
+/// Whether a name leads, perhaps by way of links, to this descriptor of this process.
+fn is_descriptor(path: &Path, number: &str) -> bool {
+    let mut path = path.to_owned();
+    for _ in 0..LINKS {
+        let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return false };
+        let dir = if dir == Path::new("") { Path::new(".") } else { dir };
+        let Ok(dir) = dir.canonicalize() else { return false };
+        if name == number && OWN.iter().any(|own| Path::new(own).canonicalize().is_ok_and(|own| own == dir)) {
+            return true;
+        }
+        match std::fs::read_link(dir.join(name)) {
+            Ok(target) => path = dir.join(target),
+            Err(_) => return false,
+        }
+    }
+    false
+}
+
+/// Whether it is the named pipe or the terminal that standard output is by another name. A null device is not that: nothing can get between anything there. Nor is
+/// what took the place of a stream that was closed.
+fn is_same_as_stdout(path: &Path) -> bool {
+    let out = io::stdout();
+    let (Ok(there), Ok(here)) = (rustix::fs::stat(path), rustix::fs::fstat(&out)) else { return false };
+    let is_same = (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino);
+    is_same && why_no_stdout().is_none() && (FileType::from_raw_mode(here.st_mode) == FileType::Fifo || out.is_terminal())
+}
 
 /// Whether there is such a thing. A disk is none: who means that says so to a program that is made for it.
 pub(crate) fn is_one(path: &Path) -> bool {

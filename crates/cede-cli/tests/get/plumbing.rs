@@ -113,6 +113,41 @@ fn a_standard_output_that_takes_nothing_is_no_place_for_a_file() {
 }
 
 #[test]
+fn another_name_of_standard_output_is_standard_output() {
+    let (server, place) = (Server::http(), Place::new("pipe-names"));
+    let url = server.url("/data/9/f");
+    let run = |what: &str, end: &str| {
+        let script = format!("exec \"$0\" get {what} \"$1\" {end}");
+        let mut command = std::process::Command::new("sh");
+        by_itself(&mut command).args(["-c", &script, env!("CARGO_BIN_EXE_cede"), &url]).current_dir(place.path());
+        Ran::of(command.output().unwrap())
+    };
+    // A link of the test's own, so that nobody's `/dev/stdout` is at stake.
+    std::os::unix::fs::symlink("/dev/stdout", place.path().join("out")).unwrap();
+    let pipe = place.path().join("pipe");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+    for name in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "out"] {
+        run(&format!("-o {name}"), ">&-").expect(3, &["writes to standard output, but that is closed"]);
+        run(&format!("-o {name}"), "1</dev/null").expect(3, &["writes to standard output, but that is open only for reading"]);
+        for what in ["--json", "--tui"] {
+            run(&format!("{what} -o {name}"), "| cat").expect(2, &[&format!("{what} and --output - both want standard output")]);
+        }
+        // A file behind it is not what is named.
+        run(&format!("-o {name}"), ">file").expect(0, &[]);
+        assert_eq!(place.read("file"), data(9));
+        let ran = run(&format!("--dry-run -o {name}"), "");
+        assert!(ran.out.contains("target:      standard output, in order"), "{}", ran.out);
+    }
+    // The shell opens it both ways, so that nobody has to be at its other end.
+    run("--json -o pipe", "1<>pipe").expect(2, &["--json and --output - both want standard output"]);
+    // What keeps nothing mixes nothing.
+    run("--json -o /dev/null", ">/dev/null").expect(0, &[]);
+    run("-o /dev/null", ">&-").expect(0, &["saved f"]);
+    assert!(std::fs::symlink_metadata(place.path().join("out")).unwrap().is_symlink());
+    assert_eq!(place.names(), ["file", "out", "pipe"]);
+}
+
+#[test]
 fn a_product_that_nobody_gets_is_a_failure() {
     let (server, place) = (Server::http(), Place::new("out-none"));
     place.write("f", "hello world");
