@@ -27,6 +27,20 @@ fn a_list_from_a_file_and_from_standard_input() {
 }
 
 #[test]
+fn a_standard_input_that_nothing_comes_from_is_no_list() {
+    let place = Place::new("list-none");
+    for (end, why) in [("<&-", "is closed"), ("0>none", "is open only for writing")] {
+        for what in ["-i -", "-i /dev/stdin", "--dry-run -i -"] {
+            let mut command = std::process::Command::new("sh");
+            let script = format!("exec \"$0\" get {what} {end}");
+            by_itself(&mut command).args(["-c", &script, env!("CARGO_BIN_EXE_cede")]).current_dir(place.path());
+            Ran::of(command.output().unwrap()).expect(3, &[&format!("--input - reads standard input, but that {why}")]);
+        }
+    }
+    place.get(&["-i", "/dev/null"]).expect(0, &[]);
+}
+
+#[test]
 fn a_long_list_is_not_loaded() {
     // The list never ends; what it named at first is there before.
     let (server, place) = (Server::http(), Place::new("endless"));
@@ -130,7 +144,7 @@ fn another_name_of_standard_output_is_standard_output() {
         run(&format!("-o {name}"), ">&-").expect(3, &["writes to standard output, but that is closed"]);
         run(&format!("-o {name}"), "1</dev/null").expect(3, &["writes to standard output, but that is open only for reading"]);
         for what in ["--json", "--tui"] {
-            run(&format!("{what} -o {name}"), "| cat").expect(2, &[&format!("{what} and --output - both want standard output")]);
+            run(&format!("{what} -o {name}"), "").expect(2, &[&format!("{what} and --output - both want standard output")]);
         }
         // A file behind it is not what is named.
         run(&format!("-o {name}"), ">file").expect(0, &[]);
