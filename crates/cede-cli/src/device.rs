@@ -58,9 +58,11 @@ pub(crate) fn is_one(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_char_device() || metadata.file_type().is_fifo())
 }
 
-/// What writes to it. It is opened with the first bytes: to open a named pipe waits for its reader, and that is not for whoever reads the command line.
+/// What writes to it. It is opened with the first bytes, or when it is flushed: to open a named pipe waits for its reader, and that is not for whoever reads the
+/// command line. A reader waits, too, until it is opened; so that it sees the end of what has no bytes, that is flushed once.
 pub(crate) fn pipe(path: PathBuf) -> Pipe {
-    Pipe::new(Device { path, file: None })
+    let name = path.to_string_lossy().into_owned();
+    Pipe::new(Device { path, file: None }).called(&name)
 }
 
 #[derive(Debug)]
@@ -69,16 +71,22 @@ struct Device {
     file: Option<File>,
 }
 
+impl Device {
+    fn file(&mut self) -> io::Result<&mut File> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => File::options().write(true).open(&self.path)?,
+        };
+        Ok(self.file.insert(file))
+    }
+}
+
 impl Write for Device {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let file = match &mut self.file {
-            Some(file) => file,
-            None => self.file.insert(File::options().write(true).open(&self.path)?),
-        };
-        file.write(bytes)
+        self.file()?.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        self.file()?.flush()
     }
 }

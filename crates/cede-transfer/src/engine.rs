@@ -153,14 +153,20 @@ pub enum Output {
     },
 }
 
-/// What takes a download in order; clones are the same. It is written to on a thread that may block.
+/// What takes a download in order; clones are the same. It is written to on a thread that may block. It is flushed now and then, and also if there is nothing to write.
 #[derive(Clone)]
-pub struct Pipe(pub(crate) Arc<Mutex<Box<dyn Write + Send>>>);
+pub struct Pipe(pub(crate) Arc<Mutex<Box<dyn Write + Send>>>, pub(crate) Option<Arc<str>>);
 
 impl Pipe {
     /// A pipe into a writer.
     pub fn new(writer: impl Write + Send + 'static) -> Self {
-        Self(Arc::new(Mutex::new(Box::new(writer))))
+        Self(Arc::new(Mutex::new(Box::new(writer))), None)
+    }
+
+    /// The same, with a name for people: where it leads.
+    #[must_use]
+    pub fn called(self, name: &str) -> Self {
+        Self(self.0, Some(printable(name).into()))
     }
 }
 

@@ -85,6 +85,27 @@ fn what_is_no_file_takes_the_bytes_in_order() {
 }
 
 #[test]
+fn the_reader_of_a_named_pipe_sees_the_end_of_an_empty_file() {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let (server, place) = (Server::http(), Place::new("pipe-empty"));
+    let path = place.path().join("pipe");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK;
+    let reader = rustix::fs::open(&path, flags, rustix::fs::Mode::empty()).unwrap();
+    // Only where there was a writer, its end is told.
+    let has_ended = || {
+        let mut polled = [PollFd::new(&reader, PollFlags::IN)];
+        poll(&mut polled, Some(&Timespec::default())).unwrap();
+        polled[0].revents().contains(PollFlags::HUP)
+    };
+    let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    assert!(!has_ended());
+    place.get(&["-o", "pipe", &server.url("/data/0/empty")]).expect(0, &["saved"]);
+    assert!(has_ended());
+    place.get(&["-o", "pipe", "--sha256", empty, &server.url("/data/0/empty")]).expect(0, &["sha-256 right"]);
+}
+
+#[test]
 fn a_directory_is_no_name_for_a_file() {
     let (server, place) = (Server::http(), Place::new("is-directory"));
     std::fs::create_dir(place.path().join("d")).unwrap();
