@@ -245,7 +245,10 @@ fn uploads_have_a_number_of_jobs_of_their_own() {
     assert_eq!(jobs(FILE, &[("CEDE_JOBS", "6")], &[]), 6);
     assert_eq!(jobs(FILE, &[("CEDE_JOBS", "6")], &["-j", "7"]), 7);
     let help = Cli::command().find_subcommand_mut("put").unwrap().render_long_help().to_string();
-    assert!(help.contains("How many files to upload at a time; each takes memory of its own\n          \n          [default: 4]"), "{help}");
+    assert!(
+        help.contains("How many files to upload at a time; each takes memory of its own\n          \n          [default: 4]"),
+        "{help}"
+    );
 }
 
 #[test]
