@@ -18,30 +18,31 @@ const OWN: [&str; 3] = ["/proc/self/fd", "/proc/thread-self/fd", "/dev/fd"];
 
 /// Whether what is written to this name goes to standard output, and so between what else is printed there.
 pub(crate) fn is_stdout(path: &Path) -> bool {
-    path == Path::new("-") || is_descriptor(path, "1") || is_same_as_stdout(path)
+    path == Path::new("-") || descriptor(path) == Some(1) || is_same_as_stdout(path)
 }
 
 /// Whether what is read from this name comes from standard input.
 pub(crate) fn is_stdin(path: &Path) -> bool {
-    path == Path::new("-") || is_descriptor(path, "0")
+    path == Path::new("-") || descriptor(path) == Some(0)
 }
 
-/// Whether a name leads, perhaps by way of links, to this descriptor of this process.
-fn is_descriptor(path: &Path, number: &str) -> bool {
+/// Whether this is another descriptor's name, with a file behind it. Such a name is a link, and a file would take the link's place.
+pub(crate) fn is_open_file(path: &Path) -> bool {
+    descriptor(path).is_some() && !is_one(path)
+}
+
+/// The descriptor of this process that a name leads to, perhaps by way of links.
+fn descriptor(path: &Path) -> Option<u32> {
     let mut path = path.to_owned();
     for _ in 0..LINKS {
-        let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return false };
-        let dir = if dir == Path::new("") { Path::new(".") } else { dir };
-        let Ok(dir) = dir.canonicalize() else { return false };
-        if name == number && OWN.iter().any(|own| Path::new(own).canonicalize().is_ok_and(|own| own == dir)) {
-            return true;
+        let (dir, name) = (path.parent()?, path.file_name()?);
+        let dir = if dir == Path::new("") { Path::new(".") } else { dir }.canonicalize().ok()?;
+        if OWN.iter().any(|own| Path::new(own).canonicalize().is_ok_and(|own| own == dir)) {
+            return name.to_str()?.parse().ok();
         }
-        match std::fs::read_link(dir.join(name)) {
-            Ok(target) => path = dir.join(target),
-            Err(_) => return false,
-        }
+        path = dir.join(std::fs::read_link(dir.join(name)).ok()?);
     }
-    false
+    None
 }
 
 /// Whether it is the named pipe or the terminal that standard output is by another name. A null device is not that: nothing can get between anything there. Nor is

@@ -248,6 +248,10 @@ fn output(args: &GetArgs) -> Result<Output, String> {
         (Some(name), false) => name.to_str().ok_or("--output must be UTF-8")?.to_owned(),
         _ => return Err(format!("--output {} names no file; use --dir for a directory", printable(&output.to_string_lossy()))),
     };
+    if device::is_open_file(&path) {
+        let shown = printable(&output.to_string_lossy());
+        return Err(format!("--output {shown} names a descriptor, not a file; name the file itself, or use '-' for standard output"));
+    }
     if device::is_one(&path) {
         return Ok(Output::Pipe(device::pipe(path)));
     }

@@ -175,11 +175,18 @@ fn another_name_of_standard_output_is_standard_output() {
     }
     // The shell opens it both ways, so that nobody has to be at its other end.
     run("--json -o pipe", "1<>pipe").expect(2, &["--json and --output - both want standard output"]);
+    // Other descriptors: a file would take the place of the link.
+    std::os::unix::fs::symlink("/dev/fd/3", place.path().join("three")).unwrap();
+    for name in ["/dev/fd/3", "three"] {
+        run(&format!("-f -o {name}"), "3>file").expect(2, &["names a descriptor, not a file"]);
+        run(&format!("-f -o {name}"), "3>/dev/null").expect(0, &["saved f"]);
+    }
+    assert!(std::fs::symlink_metadata(place.path().join("three")).unwrap().is_symlink());
     // What keeps nothing mixes nothing.
     run("--json -o /dev/null", ">/dev/null").expect(0, &[]);
     run("-o /dev/null", ">&-").expect(0, &["saved f"]);
     assert!(std::fs::symlink_metadata(place.path().join("out")).unwrap().is_symlink());
-    assert_eq!(place.names(), ["file", "out", "pipe"]);
+    assert_eq!(place.names(), ["file", "out", "pipe", "three"]);
 }
 
 #[test]
