@@ -110,7 +110,8 @@ pub(crate) struct GetArgs {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
 
-    /// Write to FILE instead of the name that the server or the URL gives (with one URL); '-' is standard output, in order
+    /// Write to FILE instead of the name that the server or the URL gives (with one URL); '-' is standard output, in order, and so is /dev/stdout. What is no file,
+    /// such as /dev/null, a terminal or a named pipe, gets the bytes in order too; nothing of them is kept for a later run
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 

@@ -1,20 +1,69 @@
 //! Names under which there is no file but something that takes bytes in order: `/dev/null`, `/dev/tty`, a named pipe. For `--output`, they are as good as standard output.
+//! And names that are those of this process's own standard streams, such as `/dev/stdout`: what is said of `-` is true of them too, so whoever asks about `-` asks here.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use cede_transfer::engine::Pipe;
+use rustix::fs::FileType;
+
+use crate::closed::why_no_stdout;
+
+/// How many links lead to a name at most.
+const LINKS: usize = 40;
+/// The directories of a process's own descriptors.
+const OWN: [&str; 3] = ["/proc/self/fd", "/proc/thread-self/fd", "/dev/fd"];
+
+/// Whether what is written to this name goes to standard output, and so between what else is printed there.
+pub(crate) fn is_stdout(path: &Path) -> bool {
+    path == Path::new("-") || descriptor(path) == Some(1) || is_same_as_stdout(path)
+}
+
+/// Whether what is read from this name comes from standard input.
+pub(crate) fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-") || descriptor(path) == Some(0)
+}
+
+/// Whether this is another descriptor's name, with a file behind it. Such a name is a link, and a file would take the link's place.
+pub(crate) fn is_open_file(path: &Path) -> bool {
+    descriptor(path).is_some() && !is_one(path)
+}
+
+/// The descriptor of this process that a name leads to, perhaps by way of links.
+fn descriptor(path: &Path) -> Option<u32> {
+    let mut path = path.to_owned();
+    for _ in 0..LINKS {
+        let (dir, name) = (path.parent()?, path.file_name()?);
+        let dir = if dir == Path::new("") { Path::new(".") } else { dir }.canonicalize().ok()?;
+        if OWN.iter().any(|own| Path::new(own).canonicalize().is_ok_and(|own| own == dir)) {
+            return name.to_str()?.parse().ok();
+        }
+        path = dir.join(std::fs::read_link(dir.join(name)).ok()?);
+    }
+    None
+}
+
+/// Whether it is the named pipe or the terminal that standard output is by another name. A null device is not that: nothing can get between anything there. Nor is
+/// what took the place of a stream that was closed.
+fn is_same_as_stdout(path: &Path) -> bool {
+    let out = io::stdout();
+    let (Ok(there), Ok(here)) = (rustix::fs::stat(path), rustix::fs::fstat(&out)) else { return false };
+    let is_same = (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino);
+    is_same && why_no_stdout().is_none() && (FileType::from_raw_mode(here.st_mode) == FileType::Fifo || out.is_terminal())
+}
 
 /// Whether there is such a thing. A disk is none: who means that says so to a program that is made for it.
 pub(crate) fn is_one(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_char_device() || metadata.file_type().is_fifo())
 }
 
-/// What writes to it. It is opened with the first bytes: to open a named pipe waits for its reader, and that is not for whoever reads the command line.
+/// What writes to it. It is opened with the first bytes, or when it is flushed: to open a named pipe waits for its reader, and that is not for whoever reads the
+/// command line. A reader waits, too, until it is opened; so that it sees the end of what has no bytes, that is flushed once.
 pub(crate) fn pipe(path: PathBuf) -> Pipe {
-    Pipe::new(Device { path, file: None })
+    let name = path.to_string_lossy().into_owned();
+    Pipe::new(Device { path, file: None }).called(&name)
 }
 
 #[derive(Debug)]
@@ -23,16 +72,22 @@ struct Device {
     file: Option<File>,
 }
 
+impl Device {
+    fn file(&mut self) -> io::Result<&mut File> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => File::options().write(true).open(&self.path)?,
+        };
+        Ok(self.file.insert(file))
+    }
+}
+
 impl Write for Device {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let file = match &mut self.file {
-            Some(file) => file,
-            None => self.file.insert(File::options().write(true).open(&self.path)?),
-        };
-        file.write(bytes)
+        self.file()?.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        self.file()?.flush()
     }
 }

@@ -17,7 +17,8 @@ use cede_transfer::{Exit, Failure, printable, units};
 use url::Url;
 
 use crate::cli::{GetArgs, ShowArgs};
-use crate::closed::is_stdout_closed;
+use crate::closed::{why_no_stdin, why_no_stdout};
+use crate::device::is_stdin;
 use crate::jobs::List;
 use crate::plan::{Defaults, Plan, keep_cookies};
 use crate::progress::events::{self, News};
@@ -146,12 +147,18 @@ impl Watch for Row {
 /// Runs the command.
 pub(crate) fn run(args: &GetArgs) -> Exit {
     match Plan::new(args) {
-        Ok(plan) if args.dry_run => rehearse::get(plan),
-        Ok(plan) if plan.defaults.output == Output::Stdout && is_stdout_closed() => {
-            say("error: --output - writes to standard output, but that is closed");
-            Exit::Files
-        }
         Ok(plan) => {
+            if let (Some(true), Some(why)) = (plan.list.as_deref().map(is_stdin), why_no_stdin()) {
+                say(&format!("error: --input - reads standard input, but that {why}"));
+                return Exit::Files;
+            }
+            if args.dry_run {
+                return rehearse::get(plan);
+            }
+            if let (Output::Stdout, Some(why)) = (&plan.defaults.output, why_no_stdout()) {
+                say(&format!("error: --output - writes to standard output, but that {why}"));
+                return Exit::Files;
+            }
             let cookies = plan.settings.cookies.clone();
             keep_cookies(&cookies, &args.network, run_plan(plan, &args.show, args.tui))
         }

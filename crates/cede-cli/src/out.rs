@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use cede_transfer::Exit;
 
-use crate::closed::is_stdout_closed;
+use crate::closed::why_no_stdout;
 use crate::progress::lines::say;
 
 /// The first thing that went wrong.
@@ -17,9 +17,9 @@ static FAILED: OnceLock<String> = OnceLock::new();
 /// Prints all of it, now.
 pub(crate) fn print(text: impl AsRef<[u8]>) {
     let mut out = io::stdout().lock();
-    let why = match out.write_all(text.as_ref()).and_then(|()| out.flush()) {
-        Ok(()) if is_stdout_closed() => "it is closed".to_owned(),
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => error.to_string(),
+    let why = match (out.write_all(text.as_ref()).and_then(|()| out.flush()), why_no_stdout()) {
+        (Ok(()), Some(why)) => format!("it {why}"),
+        (Err(error), _) if error.kind() != io::ErrorKind::BrokenPipe => error.to_string(),
         _ => return,
     };
     FAILED.get_or_init(|| why);

@@ -71,11 +71,8 @@ impl Plan {
             return Err("--extract is for one URL, but there are several".to_owned());
         }
         let output = output(args)?;
-        if args.show.json && output == Output::Stdout {
-            return Err("--json and --output - both want standard output".to_owned());
-        }
-        if args.tui && output == Output::Stdout {
-            return Err("--tui and --output - both want standard output".to_owned());
+        if let (Output::Stdout, Some(rival)) = (&output, args.show.json.then_some("--json").or(args.tui.then_some("--tui"))) {
+            return Err(format!("{rival} and --output - both want standard output"));
         }
         let mirrors = args.mirror.iter().map(|text| parse(text)).collect::<Result<Vec<_>, _>>()?;
         let mut jobs = urls
@@ -243,14 +240,18 @@ fn netrc(given: Option<&Path>) -> Result<Vec<cede_transfer::credentials::Login>,
 fn output(args: &GetArgs) -> Result<Output, String> {
     let dir = args.dir.clone().unwrap_or_default();
     let Some(output) = &args.output else { return Ok(Output::In { dir, from: name_from(args.name_from) }) };
-    if output == Path::new("-") {
+    let path = if output == Path::new("-") { output.clone() } else { dir.join(output) };
+    if device::is_stdout(&path) {
         return Ok(Output::Stdout);
     }
-    let path = dir.join(output);
     let name = match (path.file_name(), path.to_string_lossy().ends_with('/')) {
         (Some(name), false) => name.to_str().ok_or("--output must be UTF-8")?.to_owned(),
         _ => return Err(format!("--output {} names no file; use --dir for a directory", printable(&output.to_string_lossy()))),
     };
+    if device::is_open_file(&path) {
+        let shown = printable(&output.to_string_lossy());
+        return Err(format!("--output {shown} names a descriptor, not a file; name the file itself, or use '-' for standard output"));
+    }
     if device::is_one(&path) {
         return Ok(Output::Pipe(device::pipe(path)));
     }

@@ -8,10 +8,11 @@ use std::time::Instant;
 
 use cede_transfer::cookies::Cookies;
 use cede_transfer::engine::{Cause, Engine, Settings, Stop};
-use cede_transfer::upload::{How, Order, Stored};
+use cede_transfer::upload::{How, Order, Source, Stored};
 use cede_transfer::{Exit, printable, tasks, units};
 
 use crate::cli::{PutArgs, ShowArgs};
+use crate::closed::why_no_stdin;
 use crate::get::{Row, announce_interruption, conclude};
 use crate::progress::events::News;
 use crate::progress::lines::say;
@@ -45,6 +46,10 @@ pub(crate) fn run(args: &PutArgs) -> Exit {
             return Exit::Usage;
         }
     };
+    if let (Some(why), true) = (why_no_stdin(), orders.iter().any(|order| matches!(order.source, Source::Stdin(_)))) {
+        say(&format!("error: standard input is to be uploaded, but that {why}"));
+        return Exit::Files;
+    }
     if args.dry_run {
         return rehearse::put(&orders);
     }

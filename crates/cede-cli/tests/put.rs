@@ -107,6 +107,25 @@ fn all_ways() {
 }
 
 #[test]
+fn a_standard_input_that_nothing_comes_from_is_no_empty_file() {
+    let pair = Pair::start("put-no-stdin", &[]);
+    let url = format!("{}in", pair.url);
+    for (end, why) in [("<&-", "is closed"), ("0>none", "is open only for writing")] {
+        for what in ["", "--tus ", "--dry-run "] {
+            let script = format!("exec \"$0\" put {what}- \"$1\" {end}");
+            let mut shell = Command::new("sh");
+            shell.args(["-c", &script, env!("CARGO_BIN_EXE_cede"), &url]).current_dir(&pair.dir);
+            shell.env("HOME", &pair.dir).env("CEDE_CONFIG", "/dev/null").env_remove("XDG_STATE_HOME").env_remove("http_proxy");
+            expect(&shell.output().unwrap(), 3, &[&format!("standard input is to be uploaded, but that {why}")]);
+        }
+    }
+    assert!(!pair.dir.join("site/in").exists());
+    // One that is there and empty is an empty file.
+    expect(&pair.pipe(&["-", &url], b""), 0, &[]);
+    assert!(pair.dir.join("site/in").exists());
+}
+
+#[test]
 fn over_tls_and_http2() {
     let mut pair = Pair::start("put-tls", &[]);
     let args = ["serve", "site", "--upload", "--bind", "127.0.0.1:0", "--tls-self-signed", "-q"];

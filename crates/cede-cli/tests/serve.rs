@@ -110,6 +110,27 @@ fn mistakes_and_help() {
 }
 
 #[test]
+fn a_limit_on_the_size_of_files_is_not_called_a_full_disk() {
+    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("serve-file-limit");
+    drop(std::fs::remove_dir_all(&dir));
+    std::fs::create_dir_all(dir.join("site")).unwrap();
+    let cede = env!("CARGO_BIN_EXE_cede");
+    let script = format!("ulimit -f 8; CEDE_CONFIG=/dev/null exec {cede} serve site --upload -q --bind 127.0.0.1:0");
+    let mut child = Command::new("sh").args(["-c", &script]).current_dir(&dir).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let mut client = std::net::TcpStream::connect(line.trim().rsplit("//").next().unwrap().trim_end_matches('/')).unwrap();
+    client.write_all(b"PUT /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 20000\r\n\r\n").unwrap();
+    client.write_all(&[0; 20_000]).unwrap();
+    let mut reply = String::new();
+    client.read_to_string(&mut reply).unwrap();
+    drop(child.kill());
+    drop(child.wait());
+    assert!(reply.starts_with("HTTP/1.1 507 ") && reply.contains("no file as large as that (ulimit -f)"), "{reply}");
+    assert!(!dir.join("site/x").exists());
+}
+
+#[test]
 fn more_clients_than_descriptors() {
     let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("serve-few");
     drop(std::fs::remove_dir_all(&dir));

@@ -50,7 +50,9 @@ impl Reply {
             Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV | Errno::NAMETOOLONG) => (StatusCode::NOT_FOUND, "not found"),
             Some(Errno::ACCESS | Errno::PERM | Errno::ROFS) => (StatusCode::FORBIDDEN, "the server may not do that"),
             Some(Errno::MFILE | Errno::NFILE) => (StatusCode::SERVICE_UNAVAILABLE, "too many open files, try again soon"),
-            Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => (StatusCode::INSUFFICIENT_STORAGE, "there is no space left"),
+            Some(Errno::NOSPC) => (StatusCode::INSUFFICIENT_STORAGE, "there is no space left"),
+            Some(Errno::DQUOT) => (StatusCode::INSUFFICIENT_STORAGE, "the server's quota is used up"),
+            Some(Errno::FBIG) => (StatusCode::INSUFFICIENT_STORAGE, "the server may make no file as large as that (ulimit -f)"),
             Some(Errno::ISDIR | Errno::EXIST) => (StatusCode::CONFLICT, "there is something else with this name"),
             _ => (StatusCode::INTERNAL_SERVER_ERROR, "the server could not do that"),
         };

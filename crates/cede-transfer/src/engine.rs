@@ -1,6 +1,6 @@
 //! What all downloads of a process share: connections, limits, names, and the user's wishes.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -153,14 +153,20 @@ pub enum Output {
     },
 }
 
-/// What takes a download in order; clones are the same. It is written to on a thread that may block.
+/// What takes a download in order; clones are the same. It is written to on a thread that may block. It is flushed now and then, and also if there is nothing to write.
 #[derive(Clone)]
-pub struct Pipe(pub(crate) Arc<Mutex<Box<dyn Write + Send>>>);
+pub struct Pipe(pub(crate) Arc<Mutex<Box<dyn Write + Send>>>, pub(crate) Option<Arc<str>>);
 
 impl Pipe {
     /// A pipe into a writer.
     pub fn new(writer: impl Write + Send + 'static) -> Self {
-        Self(Arc::new(Mutex::new(Box::new(writer))))
+        Self(Arc::new(Mutex::new(Box::new(writer))), None)
+    }
+
+    /// The same, with a name for people: where it leads.
+    #[must_use]
+    pub fn called(self, name: &str) -> Self {
+        Self(self.0, Some(printable(name).into()))
     }
 }
 
@@ -178,11 +184,24 @@ impl PartialEq for Pipe {
 
 impl Eq for Pipe {}
 
+/// Standard output as the system has it. The standard library's takes what cannot be written, because it is open only for reading, for written.
+struct StandardOutput;
+
+impl Write for StandardOutput {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::io::write(io::stdout(), bytes)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 impl Output {
     /// The pipe that the bytes go into in order, if they do.
     pub(crate) fn pipe(&self) -> Option<Pipe> {
         match self {
-            Self::Stdout => Some(Pipe::new(std::io::stdout())),
+            Self::Stdout => Some(Pipe::new(StandardOutput)),
             Self::Pipe(pipe) | Self::Kept { pipe, .. } => Some(pipe.clone()),
             Self::Named { .. } | Self::In { .. } => None,
         }
@@ -456,3 +475,6 @@ impl Shared {
         if host_until > until { (host_until, Wait::HostRate) } else { (until, Wait::Rate) }
     }
 }
+
+#[cfg(test)]
+mod tests;

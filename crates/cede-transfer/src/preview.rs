@@ -37,10 +37,8 @@ impl Engine {
         if answer.hops > 0 {
             lines.push(("redirects", format!("{}, to {}", answer.hops, answer.url)));
         }
-        lines.push((
-            "target",
-            target.as_ref().map_or_else(|| "standard output, in order".to_owned(), |path| path.to_string_lossy().into_owned()),
-        ));
+        let place = target.as_ref().map_or_else(|| in_order(&job.output), |path| path.to_string_lossy().into_owned());
+        lines.push(("target", place));
         if let Some(path) = target.as_ref().filter(|path| path.symlink_metadata().is_ok()) {
             lines.push(("exists", fate(path, shared.settings.if_exists)));
         }
@@ -69,6 +67,15 @@ fn target(job: &Job, told: String, led: &Url) -> Option<PathBuf> {
         })),
         Output::Stdout | Output::Pipe(_) | Output::Kept { .. } => None,
     }
+}
+
+/// What takes the bytes where there is no file.
+fn in_order(output: &Output) -> String {
+    let name = match output {
+        Output::Pipe(pipe) | Output::Kept { pipe, .. } => pipe.1.as_deref().unwrap_or("a pipe"),
+        _ => "standard output",
+    };
+    format!("{name}, in order")
 }
 
 fn fate(path: &Path, if_exists: IfExists) -> String {

@@ -303,6 +303,36 @@ fn a_silent_server_is_the_reason() {
 }
 
 #[test]
+fn a_reader_that_an_empty_file_waits_for_is_not_waited_for_after_a_stop() {
+    /// Tells that it is flushed, and returns when it is allowed to.
+    struct Gate(std::sync::mpsc::Receiver<()>, watch::Sender<bool>);
+    impl std::io::Write for Gate {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::Error::other("there is nothing to write"))
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            self.1.send_replace(true);
+            let _: Result<(), _> = self.0.recv();
+            Ok(())
+        }
+    }
+    run(async {
+        let case = Case::new("empty-reader", Setup { size: 0, ..Setup::default() }, vec![]);
+        let ((open, gate), (sender, mut flushed)) = (std::sync::mpsc::channel(), watch::channel(false));
+        let pipe = cede_transfer::engine::Pipe::new(Gate(gate, sender));
+        let url = case.origin.url("/file").parse().unwrap();
+        let job = Job { url, mirrors: Vec::new(), output: Output::Pipe(pipe), check: Check::Size };
+        let (engine, control) = (case.engine.clone(), Control::new());
+        let stop = Stop::never().steered_by(&control);
+        let task = cede::spawn(async move { engine.download(job, Arc::new(cede_transfer::engine::Silent), stop).await });
+        flushed.wait_for(|flushed| *flushed).await.unwrap();
+        control.cancel();
+        assert!(matches!(task.await.unwrap(), Err(Unfinished { cause: Cause::Stopped(_), .. })));
+        drop(open);
+    });
+}
+
+#[test]
 fn a_slow_reader_is_the_reason() {
     /// Takes nothing until it is allowed to.
     struct Gate(std::sync::mpsc::Receiver<()>);

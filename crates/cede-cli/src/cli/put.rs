@@ -90,11 +90,14 @@ pub(crate) enum Method {
     Post,
 }
 
-/// Hides the options that only downloads have.
+/// How many uploads run at a time unless the user says so: each holds several chunks of its file in memory, and few of them fill what a line takes.
+const JOBS: &str = "4";
+
+/// Hides the options that only downloads have, and gives those that mean something else for uploads their own default.
 pub(super) fn of_uploads(arg: Arg) -> Arg {
     match arg.get_id().as_str() {
         "segments" | "min_split" | "journal_every" | "no_restart" => arg.hide(true),
-        "jobs" => arg.help("How many files to upload at a time"),
+        "jobs" => arg.help("How many files to upload at a time; each takes memory of its own").default_value(JOBS),
         _ => arg,
     }
 }

@@ -5,11 +5,13 @@
 
 use std::cmp::Reverse;
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::{NEVER, Setting};
+use crate::device::is_stdout;
 
 /// A flag that says something, and what.
 struct Said<'a> {
@@ -34,7 +36,7 @@ impl<'a> Said<'a> {
     }
 
     fn is_standard_output(&self) -> bool {
-        self.flag == "output" && self.values == ["-"]
+        self.flag == "output" && matches!(self.values.as_slice(), [value] if is_stdout(Path::new(value)))
     }
 }
 

@@ -232,6 +232,26 @@ fn the_file_says_what_nobody_else_does() {
 }
 
 #[test]
+fn uploads_have_a_number_of_jobs_of_their_own() {
+    let jobs = |file: &str, variables: &[(&str, &str)], flags: &[&str]| {
+        let line: Vec<_> = ["put", "f", "http://h/"].iter().chain(flags).copied().collect();
+        let Command::Put(args) = parse(file, variables, &line).unwrap() else { panic!("not put") };
+        args.network.jobs
+    };
+    assert_eq!(jobs("", &[], &[]), 4);
+    // What is said for all that transfer is said for uploads, too.
+    assert_eq!(jobs("jobs = 9", &[], &[]), 9);
+    assert_eq!(jobs(FILE, &[], &[]), 5);
+    assert_eq!(jobs(FILE, &[("CEDE_JOBS", "6")], &[]), 6);
+    assert_eq!(jobs(FILE, &[("CEDE_JOBS", "6")], &["-j", "7"]), 7);
+    let help = Cli::command().find_subcommand_mut("put").unwrap().render_long_help().to_string();
+    assert!(
+        help.contains("How many files to upload at a time; each takes memory of its own\n          \n          [default: 4]"),
+        "{help}"
+    );
+}
+
+#[test]
 fn variables_win_over_the_file_and_the_command_line_over_both() {
     let both = [("CEDE_JOBS", "4"), ("CEDE_GET_LIMIT_RATE", "1k"), ("CEDE_LIMIT_RATE", "3k")];
     let args = get(FILE, &both, &[]).unwrap();

@@ -27,6 +27,20 @@ fn a_list_from_a_file_and_from_standard_input() {
 }
 
 #[test]
+fn a_standard_input_that_nothing_comes_from_is_no_list() {
+    let place = Place::new("list-none");
+    for (end, why) in [("<&-", "is closed"), ("0>none", "is open only for writing")] {
+        for what in ["-i -", "-i /dev/stdin", "--dry-run -i -"] {
+            let mut command = std::process::Command::new("sh");
+            let script = format!("exec \"$0\" get {what} {end}");
+            by_itself(&mut command).args(["-c", &script, env!("CARGO_BIN_EXE_cede")]).current_dir(place.path());
+            Ran::of(command.output().unwrap()).expect(3, &[&format!("--input - reads standard input, but that {why}")]);
+        }
+    }
+    place.get(&["-i", "/dev/null"]).expect(0, &[]);
+}
+
+#[test]
 fn a_long_list_is_not_loaded() {
     // The list never ends; what it named at first is there before.
     let (server, place) = (Server::http(), Place::new("endless"));
@@ -71,6 +85,27 @@ fn what_is_no_file_takes_the_bytes_in_order() {
 }
 
 #[test]
+fn the_reader_of_a_named_pipe_sees_the_end_of_an_empty_file() {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let (server, place) = (Server::http(), Place::new("pipe-empty"));
+    let path = place.path().join("pipe");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK;
+    let reader = rustix::fs::open(&path, flags, rustix::fs::Mode::empty()).unwrap();
+    // Only where there was a writer, its end is told.
+    let has_ended = || {
+        let mut polled = [PollFd::new(&reader, PollFlags::IN)];
+        poll(&mut polled, Some(&Timespec::default())).unwrap();
+        polled[0].revents().contains(PollFlags::HUP)
+    };
+    let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    assert!(!has_ended());
+    place.get(&["-o", "pipe", &server.url("/data/0/empty")]).expect(0, &["saved"]);
+    assert!(has_ended());
+    place.get(&["-o", "pipe", "--sha256", empty, &server.url("/data/0/empty")]).expect(0, &["sha-256 right"]);
+}
+
+#[test]
 fn a_directory_is_no_name_for_a_file() {
     let (server, place) = (Server::http(), Place::new("is-directory"));
     std::fs::create_dir(place.path().join("d")).unwrap();
@@ -106,9 +141,52 @@ fn a_standard_output_that_takes_nothing_is_no_place_for_a_file() {
     // As other programs give it to their children.
     run("-o - 1<>/dev/null").expect(0, &[]);
     run("-o - >&-").expect(3, &["--output - writes to standard output, but that is closed"]);
+    run("-o - 1</dev/null").expect(3, &["--output - writes to standard output, but that is open only for reading"]);
     // Where nothing has to go there, it does not matter.
     run("-o f >&-").expect(0, &["saved f"]);
     run("-o - >/dev/full").expect(3, &["could not write to standard output: No space left"]);
+}
+
+#[test]
+fn another_name_of_standard_output_is_standard_output() {
+    let (server, place) = (Server::http(), Place::new("pipe-names"));
+    let url = server.url("/data/9/f");
+    let run = |what: &str, end: &str| {
+        let script = format!("exec \"$0\" get {what} \"$1\" {end}");
+        let mut command = std::process::Command::new("sh");
+        by_itself(&mut command).args(["-c", &script, env!("CARGO_BIN_EXE_cede"), &url]).current_dir(place.path());
+        Ran::of(command.output().unwrap())
+    };
+    // A link of the test's own, so that nobody's `/dev/stdout` is at stake.
+    std::os::unix::fs::symlink("/dev/stdout", place.path().join("out")).unwrap();
+    let pipe = place.path().join("pipe");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+    for name in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "out"] {
+        run(&format!("-o {name}"), ">&-").expect(3, &["writes to standard output, but that is closed"]);
+        run(&format!("-o {name}"), "1</dev/null").expect(3, &["writes to standard output, but that is open only for reading"]);
+        for what in ["--json", "--tui"] {
+            run(&format!("{what} -o {name}"), "").expect(2, &[&format!("{what} and --output - both want standard output")]);
+        }
+        // A file behind it is not what is named.
+        run(&format!("-o {name}"), ">file").expect(0, &[]);
+        assert_eq!(place.read("file"), data(9));
+        let ran = run(&format!("--dry-run -o {name}"), "");
+        assert!(ran.out.contains("target:      standard output, in order"), "{}", ran.out);
+    }
+    // The shell opens it both ways, so that nobody has to be at its other end.
+    run("--json -o pipe", "1<>pipe").expect(2, &["--json and --output - both want standard output"]);
+    // Other descriptors: a file would take the place of the link.
+    std::os::unix::fs::symlink("/dev/fd/3", place.path().join("three")).unwrap();
+    for name in ["/dev/fd/3", "three"] {
+        run(&format!("-f -o {name}"), "3>file").expect(2, &["names a descriptor, not a file"]);
+        run(&format!("-f -o {name}"), "3>/dev/null").expect(0, &["saved f"]);
+    }
+    assert!(std::fs::symlink_metadata(place.path().join("three")).unwrap().is_symlink());
+    // What keeps nothing mixes nothing.
+    run("--json -o /dev/null", ">/dev/null").expect(0, &[]);
+    run("-o /dev/null", ">&-").expect(0, &["saved f"]);
+    assert!(std::fs::symlink_metadata(place.path().join("out")).unwrap().is_symlink());
+    assert_eq!(place.names(), ["file", "out", "pipe", "three"]);
 }
 
 #[test]
@@ -134,6 +212,7 @@ fn a_product_that_nobody_gets_is_a_failure() {
         run(what, ">/dev/null").expect(0, &[]);
         run(what, "1<>/dev/null").expect(0, &[]);
         run(what, ">&-").expect(3, &["could not write to standard output: it is closed"]);
+        run(what, "1</dev/null").expect(3, &["could not write to standard output: it is open only for reading"]);
         run(what, ">/dev/full").expect(3, &["could not write to standard output: No space left"]);
     }
     // Its own code is worth more.

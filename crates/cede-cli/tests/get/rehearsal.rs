@@ -17,6 +17,8 @@ fn a_plan_is_told_and_nothing_is_written() {
     assert_eq!((place.names().len(), origin.asked().len()), (0, 1));
     let ran = place.get(&["--dry-run", "-o", "-", &origin.url("/file")]);
     assert!(ran.out.contains("standard output, in order"), "{}", ran.out);
+    let ran = place.get(&["--dry-run", "-o", "/dev/null", &origin.url("/file")]);
+    assert!(ran.out.contains("target:      /dev/null, in order"), "{}", ran.out);
     place.get(&["--dry-run", "http://127.0.0.1:1/x"]).expect(4, &["failed http://127.0.0.1:1/x"]);
 }
 

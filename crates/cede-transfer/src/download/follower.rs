@@ -212,9 +212,17 @@ impl Follower {
                 State::Idle(_) => self.start(sink, (self.at + STEP).min(total)),
             }
         }
+        if let Some(pipe) = self.pipe.clone().filter(|_| total == 0) {
+            open(pipe).await?;
+        }
         let State::Idle(hasher) = &mut self.state else { return Ok(None) };
         Ok(hasher.take().map(Hasher::finish))
     }
+}
+
+/// Gives a pipe that gets no bytes the chance to tell its reader so. It may wait as long as a write.
+async fn open(pipe: Pipe) -> io::Result<()> {
+    cede::task::spawn_blocking(move || lock(&pipe.0).flush()).await.map_err(io::Error::other)?
 }
 
 fn follow(file: &File, mut at: u64, end: u64, mut hasher: Option<Hasher>, pipe: Option<(&Pipe, bool)>) -> Step {

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -172,9 +173,10 @@ pub(super) struct Piped {
 }
 
 impl Piped {
-    /// Reads in a thread of its own: standard input may be slow, and nothing else is to wait for it.
+    /// Reads in a thread of its own: standard input may be slow, and nothing else is to wait for it. It reads what the system has there: the standard library's takes
+    /// what cannot be read, because it is open only for writing, for an end.
     pub(super) fn stdin() -> io::Result<Self> {
-        Self::of(io::stdin())
+        Self::of(File::from(io::stdin().as_fd().try_clone_to_owned()?))
     }
 
     fn of(mut source: impl Read + Send + 'static) -> io::Result<Self> {
