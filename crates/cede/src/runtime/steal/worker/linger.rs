@@ -5,7 +5,7 @@
 //! the cache line of the queue, for each single task; one that sleeps as soon as there is none is woken for every few of them. Both cost either thread more than the tasks do.
 //!
 //! # When
-//! After a sleep that somebody ended with work, and so soon that looking would have been as cheap; and as long as the looks find something. A longer memory of whether they do was tried: where the answer
+//! After a sleep that somebody ended with work in the injection queue, and so soon that looking would have been as cheap; and as long as the looks find something. A longer memory of whether they do was tried: where the answer
 //! comes from a thread that itself has to be woken, it went back and forth between both ways, and cost more than either.
 //!
 //! The worker goes on as a searching one, so nobody else is woken meanwhile; before it sleeps it looks at all queues, as always (I3 of [`cede_core::idle`]). It lingers for the injection queue and for tasks with a rank only: who
@@ -32,7 +32,9 @@ const FEW: usize = 8;
 /// What a worker knows about those who push to it.
 #[derive(Debug, Default)]
 pub(super) struct Lingering {
-    /// More is to be expected soon.
+    /// Its last sleep was short, and somebody ended it for work that it has not found yet.
+    woken_soon: Cell<bool>,
+    /// That work was in the injection queue: more is to be expected there soon.
     expects: Cell<bool>,
     /// How many tasks the worker took from the injection queue last.
     taken: Cell<usize>,
@@ -41,12 +43,15 @@ pub(super) struct Lingering {
 impl Lingering {
     /// The worker was asleep for so long, and somebody woke it for work.
     pub(super) fn woken_after(&self, ns: u64) {
-        self.expects.set(ns < SHORT_SLEEP_NS);
+        self.woken_soon.set(ns < SHORT_SLEEP_NS);
     }
 
     /// So many tasks came from the injection queue.
     #[inline]
     pub(super) fn took(&self, tasks: usize) {
+        if tasks > 0 && self.woken_soon.replace(false) {
+            self.expects.set(true);
+        }
         self.taken.set(tasks);
     }
 
@@ -61,6 +66,7 @@ impl Lingering {
     /// The worker lives on other things.
     #[inline]
     pub(super) fn expect_nothing(&self) {
+        self.woken_soon.set(false);
         self.expects.set(false);
     }
 }
