@@ -47,13 +47,7 @@ impl Worker {
     #[cold]
     pub(in crate::runtime::steal) fn park(&self, signal: Option<&dyn Fn() -> bool>) {
         // A guest has no driver: it waits for its thread to be unparked.
-        if self.is_guest() {
-            return;
-        }
-        if signal.is_some() {
-            // It waits for something else than for those who push.
-            self.lingering.expect_nothing();
-        } else if self.linger() {
+        if self.is_guest() || (signal.is_none() && self.linger()) {
             return;
         }
         let _holding = self.hold();
@@ -72,7 +66,10 @@ impl Worker {
             shared.parts.after_park();
         }
         self.end_park(parking);
-        if signal.is_none() && self.searching.get() {
+        if signal.is_some() || !self.searching.get() {
+            // It waits for something else than for those who push, or something else woke it.
+            self.lingering.expect_nothing();
+        } else {
             self.lingering.woken_after(self.polled_at.get().saturating_sub(parking.since));
         }
     }
