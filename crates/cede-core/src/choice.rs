@@ -61,6 +61,7 @@ pub trait Choices {
 }
 
 impl<C: Choices + ?Sized> Choices for &mut C {
+    #[inline]
     #[track_caller]
     fn choose(&mut self, domain: Domain, n: u32) -> u32 {
         (**self).choose(domain, n)
@@ -68,6 +69,7 @@ impl<C: Choices + ?Sized> Choices for &mut C {
 }
 
 /// Whether `n` alternatives need a decision.
+#[inline]
 #[track_caller]
 fn is_open(n: u32) -> bool {
     assert!(n > 0, "a choice among no alternatives; pass at least 1");
@@ -92,12 +94,14 @@ pub struct Seeded {
 
 impl Seeded {
     /// The decisions of `seed`.
+    #[inline]
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self { seed, streams: core::array::from_fn(|domain| Pcg32::keyed(seed, domain as u64)) }
     }
 
     /// The decisions of `seed` for one part of a run, as one node of a network or one life of it, which no other part disturbs.
+    #[inline]
     #[must_use]
     pub fn part(seed: u64, part: u64) -> Self {
         Self::new(pcg::mix(seed, part))
@@ -111,6 +115,7 @@ impl Seeded {
 }
 
 impl Choices for Seeded {
+    #[inline]
     #[track_caller]
     fn choose(&mut self, domain: Domain, n: u32) -> u32 {
         if is_open(n) { self.streams[domain as usize].below(n) } else { 0 }

@@ -17,6 +17,8 @@
 //! - I1: a task in the inbox is not complete, and the right to poll it is the inbox's.
 //! - I2: one tick at a time: the one that set `ticking`.
 //! - I3: a task that is taken out of the inbox is run or put back, also when another one panics.
+//!
+//! Few programs use this, so its functions are `#[inline]`: compiled by whoever calls them, and in no other program.
 
 mod sleep;
 mod slot;
@@ -111,6 +113,7 @@ impl Executor {
     ///
     /// # Panics
     /// If called inside a task or on two threads at once. With the panic of a task, which ends that task and no other.
+    #[inline]
     #[track_caller]
     pub fn tick(&self) -> Tick {
         assert!(
@@ -132,15 +135,18 @@ impl Executor {
     }
 
     /// A future that ends `nanoseconds` from now.
+    #[inline]
     pub fn sleep(&'static self, nanoseconds: u64) -> Sleep {
         self.sleep_until(self.clock.now().saturating_add(nanoseconds))
     }
 
     /// A future that ends when the clock says `deadline` or more.
+    #[inline]
     pub fn sleep_until(&'static self, deadline: u64) -> Sleep {
         Sleep::new(self, deadline)
     }
 
+    #[inline]
     fn fire(&self, now: u64) {
         loop {
             let mut batch = WakeBatch::new();
@@ -164,6 +170,7 @@ impl Executor {
     ///
     /// # Safety
     /// The caller has the right to poll it, and gives it away.
+    #[inline]
     unsafe fn run(&self, task: TaskRef) -> bool {
         let turn = Turn(task);
         if task.start().is_cancelled() {
@@ -193,6 +200,7 @@ impl Executor {
     }
 
     /// The caller gives the right to poll away.
+    #[inline]
     fn push(&self, task: TaskRef) {
         // Nobody closes this inbox.
         let pushed = self.inbox.push(task);
@@ -200,6 +208,7 @@ impl Executor {
     }
 
     /// Queues a task and says so.
+    #[inline]
     fn schedule(&self, task: TaskRef) {
         self.push(task);
         self.pend.pend();
@@ -208,6 +217,7 @@ impl Executor {
 
 /// # Safety
 /// The caller has the right to poll `task`, a task of this module's home.
+#[inline]
 unsafe fn end(task: TaskRef, error: TaskError) {
     // SAFETY: [I1] the caller's contract.
     unsafe {
@@ -220,6 +230,7 @@ unsafe fn end(task: TaskRef, error: TaskError) {
 struct Ticking<'a>(&'a Executor);
 
 impl Drop for Ticking<'_> {
+    #[inline]
     fn drop(&mut self) {
         self.0.ticking.store(false, Ordering::Release);
     }
@@ -232,6 +243,7 @@ struct Round<'a> {
 }
 
 impl Drop for Round<'_> {
+    #[inline]
     fn drop(&mut self) {
         while let Some(task) = self.tasks.pop() {
             self.executor.push(task);
@@ -243,6 +255,7 @@ impl Drop for Round<'_> {
 struct Turn(TaskRef);
 
 impl Drop for Turn {
+    #[inline]
     fn drop(&mut self) {
         // SAFETY: [I1] only dropped by unwinding out of the poll, with the right to poll still taken.
         unsafe { end(self.0, TaskError::Panicked) };

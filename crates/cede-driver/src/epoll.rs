@@ -1,19 +1,23 @@
 //! The driver over epoll.
 //!
 //! # What
-//! One epoll set per worker, edge-triggered, both directions registered once. Any thread may add and remove sources and interrupt the worker; only the worker waits.
-//! The event's data word is the address of the source's [`ReadyCell`]. For a descriptor that its owner may close behind our back it is a name instead, which is looked up
+//! One epoll set per worker, edge-triggered, both directions registered once. Any thread may add and remove sources and interrupt the worker; only the worker sleeps. Another worker that has run dry looks, so that
+//! sockets do not wait for a worker that is busy or has been woken but got no processor yet.
+//! The event's data word is the address of the source's [`Member`]. For a descriptor that its owner may close behind our back it is a name instead, which is looked up
 //! and may mean nothing any more.
 //!
 //! # Who may touch what
-//! `table` (which cells are registered, which are to be released): under its lock, by anybody. The event buffer: the worker.
+//! `table` (which cells are registered, which are to be released): under its lock, by anybody. The event buffer: the worker; who looks has its own.
 //!
 //! # Invariants
 //! - I1: the address in an event belongs to a cell that `table` holds a reference to, in `live`, `released` or `stranded`. A cell goes from `live` to `released` after its
-//!   descriptor was removed from the set, so a wait that begins later does not report it; and `released` is emptied only by the worker between two waits. So the
+//!   descriptor was removed from the set, so a wait that begins later does not report it; and `released` is emptied only by the worker, between two waits or at its end, while nobody else looks (see [`lookers`]). So the
 //!   cells of a batch of events outlive the batch.
 //! - I2: the data word 0 is the interrupt; an odd one is a name: the place in `live`, and the number of the registration there. Addresses are even.
+//! - I3: who looks may get the edge of an interrupt, and passes it on unless the worker has taken its token meanwhile.
 
+mod lookers;
+mod member;
 mod sys;
 
 use std::io;
@@ -26,13 +30,20 @@ use cede_core::lock::Lock;
 use crate::Turn;
 use crate::clock::Clock;
 use crate::parking::Parking;
-use crate::readiness::{ReadyCell, SHUTDOWN};
+use crate::readiness::SHUTDOWN;
 use crate::ready::{ERROR, PRIORITY, READ_CLOSED, READABLE, WRITABLE, WRITE_CLOSED};
 use crate::shut_down_error;
-use crate::{Interest, Trust};
+use crate::{Handle, Interest, Trust};
+use lookers::Lookers;
+
+pub(crate) use member::Member;
 
 const EVENTS_PER_WAIT: usize = 256;
+/// Fewer: a buffer of that size is on the stack, and what is left is the worker's.
+const EVENTS_PER_LOOK: usize = 64;
 const INTERRUPT: u64 = 0;
+/// A name has 31 bits for the number.
+const NAMES_MAX: u32 = u32::MAX >> 1;
 
 /// The worker's half.
 pub(crate) struct Epoll {
@@ -45,19 +56,20 @@ pub(crate) struct Shared {
     epoll: OwnedFd,
     interrupt: OwnedFd,
     table: Lock<Table>,
-    /// How many cells are live; for a look without the lock.
+    /// How many members are live; for a look without the lock.
     sources: AtomicUsize,
+    lookers: Lookers,
 }
 
 #[derive(Debug, Default)]
 struct Table {
-    live: Vec<Option<Arc<ReadyCell>>>,
+    live: Vec<Option<Arc<Member>>>,
     free: Vec<u32>,
-    released: Vec<Arc<ReadyCell>>,
-    /// Cells whose descriptor could not be removed from the set. They stay as long as the set.
-    stranded: Vec<Arc<ReadyCell>>,
+    released: Vec<Arc<Member>>,
+    /// Members whose descriptor could not be removed from the set. They stay as long as the set.
+    stranded: Vec<Arc<Member>>,
     shut_down: bool,
-    /// How many registrations by name there were.
+    /// The number of the last registration by name.
     names: u32,
 }
 
@@ -72,7 +84,7 @@ impl Epoll {
         let timeout = if asleep { timeout(clock, until) } else { Some(0) };
         let count = sys::wait(&shared.epoll, &mut self.events, timeout);
         let unparked = if asleep || until != Some(0) { parking.finish() } else { false };
-        let turn = self.dispatch(shared, count?, unparked);
+        let turn = Turn { unparked, events: shared.dispatch(&self.events[..count?], Member::served_at_home), ..Turn::default() };
         if let Some(deadline) = until
             && turn.events == 0
             && !unparked
@@ -81,28 +93,6 @@ impl Epoll {
             clock.jump_to(deadline);
         }
         Ok(turn)
-    }
-
-    fn dispatch(&self, shared: &Shared, count: usize, unparked: bool) -> Turn {
-        let mut turn = Turn { unparked, ..Turn::default() };
-        let mut events = self.events[..count].iter().filter(|event| event.data() != INTERRUPT);
-        // No edge comes a second time, so a waker that panics must not cost the others theirs.
-        cede_context::persist(|| {
-            let Some(event) = events.next() else { return false };
-            turn.events += 1;
-            let bits = ready_bits(event.flags());
-            if is_name(event.data()) {
-                let named = shared.table.lock().named(event.data());
-                if let Some(cell) = named {
-                    cell.set(bits);
-                }
-            } else {
-                // The address of a cell that is alive by I1.
-                sys::cell(event).set(bits);
-            }
-            true
-        });
-        turn
     }
 }
 
@@ -122,8 +112,8 @@ fn timeout(clock: &Clock, until: Option<u64>) -> Option<u64> {
 }
 
 /// See I2.
-fn name(cell: &ReadyCell) -> u64 {
-    u64::from(cell.number) << 33 | u64::from(cell.index) << 1 | 1
+fn name(index: u32, number: u32) -> u64 {
+    u64::from(number) << 33 | u64::from(index) << 1 | 1
 }
 
 fn is_name(data: u64) -> bool {
@@ -175,34 +165,80 @@ impl Shared {
         let interrupt = sys::event_fd()?;
         // Edge-triggered, so that the counter need not be read back: each write is a new edge.
         sys::add(&epoll, interrupt.as_raw_fd(), libc::EPOLLIN | libc::EPOLLET, INTERRUPT)?;
-        Ok(Self { epoll, interrupt, table: Lock::new(Table::default()), sources: AtomicUsize::new(0) })
+        Ok(Self { epoll, interrupt, table: Lock::new(Table::default()), sources: AtomicUsize::new(0), lookers: Lookers::new() })
+    }
+
+    /// What another thread than the worker does: a worker that parks in `by`. Calls `found` if there is anything, before any waker.
+    pub(crate) fn look(&self, parking: &Parking, by: &Handle, found: impl FnOnce()) -> io::Result<usize> {
+        let Some(_looking) = self.lookers.enter() else { return Ok(0) };
+        let mut events = [sys::Event::EMPTY; EVENTS_PER_LOOK];
+        let count = sys::wait(&self.epoll, &mut events, Some(0))?;
+        let events = &events[..count];
+        if events.iter().any(|event| event.data() == INTERRUPT) && parking.is_notified() {
+            self.interrupt();
+        }
+        if !events.is_empty() {
+            found();
+        }
+        let count = self.dispatch(events, Member::served_elsewhere);
+        self.give_what_others_serve(events, by);
+        Ok(count)
+    }
+
+    /// Wakes whoever waits for these events; returns how many they are.
+    fn dispatch(&self, events: &[sys::Event], served: impl Fn(&Member)) -> usize {
+        let mut events = events.iter().filter(|event| event.data() != INTERRUPT);
+        let mut count = 0;
+        // No edge comes a second time, so a waker that panics must not cost the others theirs.
+        cede_context::persist(|| {
+            let Some(event) = events.next() else { return false };
+            count += 1;
+            let bits = ready_bits(event.flags());
+            if is_name(event.data()) {
+                let named = self.table.lock().named(event.data());
+                if let Some(member) = named {
+                    member.cell.set(bits);
+                }
+            } else {
+                // The address of a member that is alive by I1.
+                let member = sys::member(event);
+                served(member);
+                member.cell.set(bits);
+            }
+            true
+        });
+        count
     }
 
     pub(crate) fn interrupt(&self) {
         sys::write_event_fd(&self.interrupt);
     }
 
-    pub(crate) fn register(&self, fd: RawFd, interest: Interest, trust: Trust) -> io::Result<Arc<ReadyCell>> {
-        let cell = self.table.lock().insert(trust)?;
-        let data = match trust {
-            Trust::Owner => sys::address(&cell),
-            Trust::Nobody => name(&cell),
-        };
-        if let Err(error) = sys::add(&self.epoll, fd, flags(interest), data) {
-            drop(self.table.lock().remove(&cell));
+    /// Takes a descriptor into the set, which is that of `driver`.
+    pub(crate) fn register(&self, driver: &Handle, fd: RawFd, interest: Interest, trust: Trust) -> io::Result<Arc<Member>> {
+        let (member, index) = self.table.lock().insert(interest, trust)?;
+        let data = member.number().map_or_else(|| sys::address(&member), |number| name(index, number));
+        if let Err(error) = self.add(fd, interest, data) {
+            drop(self.table.lock().remove(index));
             return Err(error);
         }
-        self.sources.fetch_add(1, Ordering::Relaxed);
-        Ok(cell)
+        member.joined(driver, index, fd);
+        Ok(member)
     }
 
-    pub(crate) fn deregister(&self, fd: RawFd, cell: &ReadyCell) {
+    fn add(&self, fd: RawFd, interest: Interest, data: u64) -> io::Result<()> {
+        sys::add(&self.epoll, fd, flags(interest), data)?;
+        self.sources.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn remove(&self, fd: RawFd, index: u32) {
         let removed = sys::remove(&self.epoll, fd);
         self.sources.fetch_sub(1, Ordering::Relaxed);
         let mut table = self.table.lock();
-        if let Some(cell) = table.remove(cell) {
+        if let Some(member) = table.remove(index) {
             // Somebody closed the descriptor under us. If there is a duplicate of it, it is still in the set.
-            if removed.is_ok() { table.released.push(cell) } else { table.stranded.push(cell) }
+            if removed.is_ok() { table.released.push(member) } else { table.stranded.push(member) }
         }
     }
 
@@ -214,11 +250,11 @@ impl Shared {
         self.sources.load(Ordering::Relaxed) != 0
     }
 
-    /// Drops the cells that no event of an earlier wait can name any more. For the worker, between two waits.
+    /// Drops the members that no event of an earlier wait can name any more. For the worker, between two waits.
     fn release(&self) {
         let released = {
             let mut table = self.table.lock();
-            if table.released.is_empty() {
+            if table.released.is_empty() || !self.lookers.are_none() {
                 return;
             }
             std::mem::take(&mut table.released)
@@ -231,40 +267,56 @@ impl Shared {
         let (live, released) = {
             let mut table = self.table.lock();
             table.shut_down = true;
-            (std::mem::take(&mut table.live), std::mem::take(&mut table.released))
+            let (live, released) = (std::mem::take(&mut table.live), std::mem::take(&mut table.released));
+            if self.lookers.close() {
+                // They may have events of these.
+                table.stranded.extend(live.iter().flatten().chain(&released).cloned());
+            }
+            (live, released)
         };
-        let mut cells = live.iter().flatten();
-        cede_context::persist(|| cells.next().map(|cell| cell.set(SHUTDOWN)).is_some());
+        let mut members = live.iter().flatten();
+        cede_context::persist(|| members.next().map(|member| member.cell.set(SHUTDOWN)).is_some());
         drop(released);
     }
 }
 
 impl Table {
-    fn insert(&mut self, trust: Trust) -> io::Result<Arc<ReadyCell>> {
+    fn insert(&mut self, interest: Interest, trust: Trust) -> io::Result<(Arc<Member>, u32)> {
+        let index = self.free_place()?;
+        let member = Arc::new(match trust {
+            Trust::Owner => Member::new(interest),
+            Trust::Nobody => {
+                self.names = self.names.wrapping_add(1) & NAMES_MAX;
+                Member::named(self.names)
+            }
+        });
+        self.live[index as usize] = Some(member.clone());
+        Ok((member, index))
+    }
+
+    /// A place for one more, to be used at once.
+    fn free_place(&mut self) -> io::Result<u32> {
         if self.shut_down {
             return Err(shut_down_error());
         }
-        let index = self.free.pop().unwrap_or_else(|| {
+        Ok(self.free.pop().unwrap_or_else(|| {
             self.live.push(None);
             u32::try_from(self.live.len() - 1).expect("there are fewer descriptors than that")
-        });
-        if trust == Trust::Nobody {
-            self.names = self.names.wrapping_add(1) & (u32::MAX >> 1);
-        }
-        let cell = Arc::new(ReadyCell::new(index, self.names));
-        self.live[index as usize] = Some(cell.clone());
-        Ok(cell)
+        }))
     }
 
-    /// The cell that a data word names, if it is still registered.
-    fn named(&self, data: u64) -> Option<Arc<ReadyCell>> {
+    /// The member that a data word names, if it is still registered.
+    fn named(&self, data: u64) -> Option<Arc<Member>> {
         let place = usize::try_from(data >> 1 & u64::from(u32::MAX)).ok()?;
-        self.live.get(place)?.as_ref().filter(|cell| name(cell) == data).cloned()
+        self.live.get(place)?.as_ref().filter(|member| member.number().is_some_and(|number| u64::from(number) == data >> 33)).cloned()
     }
 
-    fn remove(&mut self, cell: &ReadyCell) -> Option<Arc<ReadyCell>> {
-        let removed = self.live.get_mut(cell.index as usize)?.take()?;
-        self.free.push(cell.index);
+    fn remove(&mut self, index: u32) -> Option<Arc<Member>> {
+        let removed = self.live.get_mut(index as usize)?.take()?;
+        self.free.push(index);
         Some(removed)
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -28,6 +28,15 @@ impl Interest {
     /// Reading and writing.
     pub(crate) const BOTH: Interest = Interest(Self::READABLE.0 | Self::WRITABLE.0);
 
+    pub(crate) const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// What [`Interest::bits`] gave.
+    pub(crate) const fn from_bits(bits: u8) -> Self {
+        Self(bits)
+    }
+
     /// Whether reading is of interest.
     #[must_use]
     pub const fn is_readable(self) -> bool {

@@ -32,7 +32,7 @@ pub use source::{Attempt, Source, Trust};
 pub use timer_slack::tighten_timer_slack;
 
 use clock::Clock;
-use readiness::ReadyCell;
+use epoll::Member;
 
 /// The half of a driver that its worker owns.
 #[derive(Debug)]
@@ -151,6 +151,18 @@ impl Handle {
         self.0.parking.interrupts()
     }
 
+    /// Wakes the tasks that wait for what has become ready, on behalf of the worker, who may be busy or may not have got a processor yet. Returns for how many sources something has happened.
+    /// `by` is what the looking worker parks in: what others serve again and again moves there. `found` is called before any waker, if there is something.
+    ///
+    /// # Errors
+    /// If the kernel refuses, as for [`Driver::park`].
+    pub fn look(&self, by: &Handle, found: impl FnOnce()) -> io::Result<usize> {
+        match &self.0.kind {
+            SharedKind::Epoll(shared) => shared.look(&self.0.parking, by, found),
+            SharedKind::Sim => Ok(0),
+        }
+    }
+
     /// Whether any source is registered.
     #[inline]
     #[must_use]
@@ -190,18 +202,18 @@ impl Handle {
         }
     }
 
-    fn register(&self, fd: RawFd, interest: Interest, trust: Trust) -> io::Result<Arc<ReadyCell>> {
-        self.check_descriptors()?;
+    fn epoll(&self) -> Option<&epoll::Shared> {
         match &self.0.kind {
-            SharedKind::Epoll(shared) => shared.register(fd, interest, trust),
-            SharedKind::Sim => unreachable!("was refused"),
+            SharedKind::Epoll(shared) => Some(shared),
+            SharedKind::Sim => None,
         }
     }
 
-    fn deregister(&self, fd: RawFd, cell: &ReadyCell) {
+    fn register(&self, fd: RawFd, interest: Interest, trust: Trust) -> io::Result<Arc<Member>> {
+        self.check_descriptors()?;
         match &self.0.kind {
-            SharedKind::Epoll(shared) => shared.deregister(fd, cell),
-            SharedKind::Sim => {}
+            SharedKind::Epoll(shared) => shared.register(self, fd, interest, trust),
+            SharedKind::Sim => unreachable!("was refused"),
         }
     }
 }

@@ -10,7 +10,8 @@
 //! edge would come. `SHUTDOWN` is never cleared.
 //!
 //! # Who may touch what
-//! `state`: anybody, by compare-exchange. `waiters`: under its lock; wakers are called after it.
+//! `state`: anybody, by compare-exchange. `locked`: under its lock; wakers are called after it. There is one cell for each connection that waits, so what a driver keeps with it (`K`) is under the same lock, and
+//! `note`, which is the driver's alone, is where padding would be.
 //!
 //! # Invariants
 //! - I1: a waker is put in place under the lock *before* `state` is read again; an edge sets `state` *before* it takes the lock to look for wakers. So either
@@ -92,13 +93,17 @@ impl Event {
 }
 
 #[derive(Debug)]
-pub(crate) struct ReadyCell {
+pub(crate) struct ReadyCell<K = ()> {
     state: AtomicU32,
-    /// Where the cell stands in the driver's table.
-    pub(crate) index: u32,
-    /// Which of the registrations by name it is, if it is one.
-    pub(crate) number: u32,
-    waiters: Lock<Waiters>,
+    /// Means nothing here.
+    pub(crate) note: AtomicU32,
+    locked: Lock<Locked<K>>,
+}
+
+#[derive(Debug)]
+struct Locked<K> {
+    waiters: Waiters,
+    kept: K,
 }
 
 /// One task usually reads and one writes; further ones (several tasks in `readable().await`) go to the list.
@@ -120,9 +125,15 @@ struct Waiter {
     waker: Waker,
 }
 
-impl ReadyCell {
-    pub(crate) fn new(index: u32, number: u32) -> Self {
-        Self { state: AtomicU32::new(0), index, number, waiters: Lock::new(Waiters::default()) }
+impl<K> ReadyCell<K> {
+    pub(crate) fn new(note: u32, kept: K) -> Self {
+        let locked = Locked { waiters: Waiters::default(), kept };
+        Self { state: AtomicU32::new(0), note: AtomicU32::new(note), locked: Lock::new(locked) }
+    }
+
+    /// What the driver keeps here. Meanwhile nobody begins to wait, and nobody is woken.
+    pub(crate) fn with_kept<R>(&self, access: impl FnOnce(&mut K) -> R) -> R {
+        access(&mut self.locked.lock().kept)
     }
 
     /// What the source is ready for in this direction, if anything is known.
@@ -179,9 +190,9 @@ impl ReadyCell {
         if let Some(ready) = self.satisfying(mask) {
             return Poll::Ready(ready);
         }
-        if !self.waiters.lock().keeps(direction, cx.waker()) {
+        if !self.locked.lock().waiters.keeps(direction, cx.waker()) {
             let waker = cx.waker().clone();
-            let replaced = self.waiters.lock().slot(direction).replace(waker);
+            let replaced = self.locked.lock().waiters.slot(direction).replace(waker);
             drop(replaced);
         }
         self.satisfying(mask).map_or(Poll::Pending, Poll::Ready)
@@ -194,14 +205,14 @@ impl ReadyCell {
             return Poll::Ready(ready);
         }
         let waker = cx.waker().clone();
-        let replaced = self.waiters.lock().keep_also(Waiter { mask: mask(interest), key, waker });
+        let replaced = self.locked.lock().waiters.keep_also(Waiter { mask: mask(interest), key, waker });
         drop(replaced);
         self.ready_for(interest).map_or(Poll::Pending, Poll::Ready)
     }
 
     /// The future with this address waits no more.
     pub(crate) fn forget(&self, key: usize) {
-        let waiter = self.waiters.lock().forget(key);
+        let waiter = self.locked.lock().waiters.forget(key);
         drop(waiter);
     }
 
@@ -214,7 +225,8 @@ impl ReadyCell {
             current = found;
         }
         let (reader, writer, more) = {
-            let mut waiters = self.waiters.lock();
+            let mut locked = self.locked.lock();
+            let waiters = &mut locked.waiters;
             let reader = if bits & Direction::Read.mask() != 0 { waiters.reader.take() } else { None };
             let writer = if bits & Direction::Write.mask() != 0 { waiters.writer.take() } else { None };
             (reader, writer, waiters.take_satisfied(bits))
@@ -281,7 +293,7 @@ mod tests {
 
     #[test]
     fn clearing_does_not_lose_a_later_edge() {
-        let cell = ReadyCell::new(0, 0);
+        let cell = ReadyCell::new(0, ());
         cell.set(READABLE);
         let seen = cell.ready(Direction::Read).unwrap();
         cell.set(READABLE);
@@ -293,7 +305,7 @@ mod tests {
 
     #[test]
     fn a_closed_side_stays_ready_unless_it_is_disproved() {
-        let cell = ReadyCell::new(0, 0);
+        let cell = ReadyCell::new(0, ());
         cell.set(READABLE | READ_CLOSED);
         let seen = cell.ready(Direction::Read).unwrap();
         cell.clear(seen);
@@ -305,14 +317,14 @@ mod tests {
 
     #[test]
     fn waiters_that_give_up_leave_nothing_behind() {
-        let cell = ReadyCell::new(0, 0);
+        let cell = ReadyCell::new(0, ());
         let mut cx = Context::from_waker(Waker::noop());
         for key in 0..100 {
             assert!(cell.poll_ready_shared(&mut cx, Interest::READABLE, key).is_pending());
             // Once more is no second one.
             assert!(cell.poll_ready_shared(&mut cx, Interest::WRITABLE, key).is_pending());
         }
-        let count = |cell: &ReadyCell| cell.waiters.lock().more.as_ref().map_or(0, |more| more.len());
+        let count = |cell: &ReadyCell| cell.locked.lock().waiters.more.as_ref().map_or(0, |more| more.len());
         assert_eq!(count(&cell), 100);
         (50..100).for_each(|key| cell.forget(key));
         assert_eq!(count(&cell), 50);
@@ -323,7 +335,7 @@ mod tests {
 
     #[test]
     fn an_error_is_worth_one_try() {
-        let cell = ReadyCell::new(0, 0);
+        let cell = ReadyCell::new(0, ());
         cell.set(ERROR);
         assert_eq!(cell.ready_for(Interest::READABLE), None);
         let seen = cell.ready(Direction::Read).unwrap();
@@ -333,7 +345,7 @@ mod tests {
 
     #[test]
     fn a_gone_driver_satisfies_everybody_for_ever() {
-        let cell = ReadyCell::new(0, 0);
+        let cell = ReadyCell::new(0, ());
         cell.set(SHUTDOWN);
         let seen = cell.ready(Direction::Write).unwrap();
         cell.disprove(seen, Direction::Write);
@@ -343,7 +355,7 @@ mod tests {
 
     #[test]
     fn only_who_is_satisfied_is_woken() {
-        let cell = ReadyCell::new(0, 0);
+        let cell = ReadyCell::new(0, ());
         let (reader, writer) = (std::sync::Arc::new(Flag::default()), std::sync::Arc::new(Flag::default()));
         let (reading, writing) = (Waker::from(reader.clone()), Waker::from(writer.clone()));
         assert!(cell.poll_ready_shared(&mut Context::from_waker(&reading), Interest::READABLE, 1).is_pending());
@@ -365,7 +377,7 @@ mod tests {
 
     #[test]
     fn clearing_one_direction_leaves_the_other() {
-        let cell = ReadyCell::new(0, 0);
+        let cell = ReadyCell::new(0, ());
         cell.set(READABLE | WRITABLE);
         let seen = cell.ready(Direction::Write).unwrap();
         cell.disprove(seen, Direction::Write);

@@ -9,7 +9,7 @@
 //! read until it says "would block" costs one more system call per request; a read that returns less than it asked for has drained the socket, and the next byte is a new edge.
 //!
 //! # Whose driver
-//! That of the runtime in which it is polled first. Where there is none, `home`, the driver where the source was made; and when that has gone, so has the source.
+//! That of the runtime in which it is polled first; among its workers it moves to the one that serves it (`epoll/member.rs`). Where there is none, `home`, the driver where the source was made; and when that has gone, so has the source.
 //!
 //! # Invariants
 //! - I1: a descriptor is registered by one thread at a time, under `registering`. So if the kernel says that it is registered already, another source has the same
@@ -26,7 +26,8 @@ use cede_context::budget;
 use cede_context::wait::{WaitKind, waiting_for};
 use cede_core::lock::Lock;
 
-use crate::readiness::{Direction, Event, ReadyCell};
+use crate::epoll::Member;
+use crate::readiness::{Direction, Event};
 use crate::{Handle, Interest, Ready, shut_down_error};
 
 /// A non-blocking descriptor that tasks can wait for.
@@ -44,14 +45,7 @@ struct Joined {
     assumed: AtomicU32,
     /// [I1]
     registering: Lock<()>,
-    registration: OnceLock<Registration>,
-}
-
-struct Registration {
-    /// As it was when it was registered.
-    fd: RawFd,
-    cell: Arc<ReadyCell>,
-    driver: Handle,
+    registration: OnceLock<Arc<Member>>,
 }
 
 /// Who promises that a descriptor stays open, and the same, as long as it is registered.
@@ -127,7 +121,7 @@ impl<T: AsRawFd> Source<T> {
         deregister(&mut self.joined.registration);
     }
 
-    fn registration(&self, driver: impl Fn() -> Option<Handle>) -> io::Result<&Registration> {
+    fn registration(&self, driver: impl Fn() -> Option<Handle>) -> io::Result<&Arc<Member>> {
         match self.joined.registration.get() {
             Some(registration) => Ok(registration),
             None => self.joined.join(self.fd(), &driver),
@@ -297,19 +291,19 @@ impl Joined {
 
     /// Registers the descriptor, if nobody has meanwhile. With the driver that `driver` names, else at home.
     #[cold]
-    fn join(&self, fd: RawFd, driver: &dyn Fn() -> Option<Handle>) -> io::Result<&Registration> {
+    fn join(&self, fd: RawFd, driver: &dyn Fn() -> Option<Handle>) -> io::Result<&Arc<Member>> {
         if self.home.is_shut_down() {
             return Err(shut_down_error());
         }
         let driver = driver().unwrap_or_else(|| self.home.clone());
         let _one = self.registering.lock();
         if self.registration.get().is_none() {
-            let cell = driver.register(fd, self.interest, self.trust)?;
+            let member = driver.register(fd, self.interest, self.trust)?;
             let assumed = self.assumed.load(Ordering::Relaxed);
             if assumed != 0 {
-                cell.set(assumed);
+                member.cell.set(assumed);
             }
-            let _set = self.registration.set(Registration { fd, cell, driver });
+            let _set = self.registration.set(member);
         }
         Ok(self.registration.get().expect("was just set"))
     }
@@ -344,9 +338,9 @@ impl<T: AsRawFd> RefUnwindSafe for Source<T> {}
 
 /// Not in each place where a source is dropped.
 #[inline(never)]
-fn deregister(registration: &mut OnceLock<Registration>) {
-    if let Some(registration) = registration.take() {
-        registration.driver.deregister(registration.fd, &registration.cell);
+fn deregister(registration: &mut OnceLock<Arc<Member>>) {
+    if let Some(member) = registration.take() {
+        member.leave();
     }
 }
 

@@ -10,6 +10,8 @@
 //! - I1: `arrived` is less than `parties` whenever the lock is free: the last to arrive opens the barrier under the same lock.
 //! - I2: an [`Arrival`] is counted in `arrived` exactly while its generation is the present one.
 //! - I3: who opens the barrier notifies afterwards; who waits has a [`Notified`](crate::futures::Notified) before it looks at the generation.
+//!
+//! Few programs use this, so its functions are `#[inline]`: compiled by whoever calls them, and in no other program.
 #![forbid(unsafe_code)]
 
 use core::fmt;
@@ -52,6 +54,7 @@ struct Arrival<'a> {
 
 impl Barrier {
     /// A barrier for `n` tasks; 0 is as good as 1.
+    #[inline]
     #[must_use]
     pub fn new(n: usize) -> Self {
         Self { state: Lock::new(State { arrived: 0, generation: 0 }), opened: Notify::new(), parties: n.max(1) }
@@ -75,6 +78,7 @@ impl Barrier {
     }
 
     /// Counts the caller; none if it was the last, and the barrier is open.
+    #[inline]
     fn arrive(&self) -> Option<Arrival<'_>> {
         let mut state = self.state.lock();
         let generation = state.generation;
@@ -89,12 +93,14 @@ impl Barrier {
 }
 
 impl Arrival<'_> {
+    #[inline]
     fn is_over(&self) -> bool {
         self.barrier.state.lock().generation != self.generation
     }
 }
 
 impl Drop for Arrival<'_> {
+    #[inline]
     fn drop(&mut self) {
         let mut state = self.barrier.state.lock();
         if state.generation == self.generation {
@@ -116,6 +122,7 @@ pub struct BarrierWaitResult(bool);
 
 impl BarrierWaitResult {
     /// Whether this was the last to arrive; exactly one is, each time.
+    #[inline]
     #[must_use]
     pub fn is_leader(&self) -> bool {
         self.0

@@ -19,6 +19,8 @@
 //! - I2: `reason` is set, if at all, before `cancelled`, and only with it.
 //! - I3: who cancels a node notifies those that wait for it after unlocking; who waits has a future of the `Notify` before it looks.
 //! - I4: a node is dropped outside of the tree's lock, for dropping takes the lock.
+//!
+//! Few programs use this, so its functions are `#[inline]`: compiled by whoever calls them, and in no other program.
 #![forbid(unsafe_code)]
 
 use alloc::boxed::Box;
@@ -75,34 +77,40 @@ impl RefUnwindSafe for CancellationToken {}
 
 impl CancellationToken {
     /// A token that is not cancelled, with nothing above it.
+    #[inline]
     #[must_use]
     pub fn new() -> Self {
         Self { node: Arc::new(Node::new(Place::root(), false)) }
     }
 
     /// A token that is cancelled when this one is; cancelling it does not cancel this one. If this one is cancelled, it is, too, from the beginning.
+    #[inline]
     #[must_use]
     pub fn child_token(&self) -> Self {
         Self { node: tree::child(&self.node) }
     }
 
     /// Cancels this token and all below it, and wakes whoever waits for one of them. A second time it does nothing.
+    #[inline]
     pub fn cancel(&self) {
         tree::cancel(&self.node, None);
     }
 
     /// Cancels like [`CancellationToken::cancel`], and says why. If it is cancelled already, nothing changes.
+    #[inline]
     pub fn cancel_with(&self, reason: impl Into<Box<dyn Error + Send + Sync>>) {
         tree::cancel(&self.node, Some(Arc::from(reason.into())));
     }
 
     /// Whether it is cancelled.
+    #[inline]
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.node.cancelled.load(Ordering::Acquire)
     }
 
     /// Why it was cancelled. None: it is not, or nobody said why.
+    #[inline]
     #[must_use]
     pub fn reason(&self) -> Option<Arc<dyn Error + Send + Sync>> {
         // The reason comes first [I2]; nobody shall see it without the other.
@@ -113,6 +121,7 @@ impl CancellationToken {
     ///
     /// # Cancel safety
     /// It may be dropped and made anew at any time.
+    #[inline]
     pub fn cancelled(&self) -> WaitForCancellationFuture<'_> {
         WaitForCancellationFuture::new(self)
     }
@@ -121,16 +130,19 @@ impl CancellationToken {
     ///
     /// # Cancel safety
     /// It may be dropped and made anew at any time.
+    #[inline]
     pub fn cancelled_owned(self) -> WaitForCancellationFutureOwned {
         WaitForCancellationFutureOwned::new(self)
     }
 
     /// A guard that cancels the token when it is dropped.
+    #[inline]
     pub fn drop_guard(self) -> DropGuard {
         DropGuard::new(self)
     }
 
     /// Like [`CancellationToken::drop_guard`], borrowed.
+    #[inline]
     pub fn drop_guard_ref(&self) -> DropGuardRef<'_> {
         DropGuardRef::new(self)
     }
@@ -160,24 +172,28 @@ impl CancellationToken {
 }
 
 impl Node {
+    #[inline]
     fn new(place: Place, cancelled: bool) -> Self {
         Self { place, cancelled: AtomicBool::new(cancelled), reason: OnceSlot::new(), told: Notify::new() }
     }
 }
 
 impl Drop for Node {
+    #[inline]
     fn drop(&mut self) {
         self.place.leave();
     }
 }
 
 impl Default for CancellationToken {
+    #[inline]
     fn default() -> Self {
         Self::new()
     }
 }
 
 impl PartialEq for CancellationToken {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.node, &other.node)
     }
@@ -186,6 +202,7 @@ impl PartialEq for CancellationToken {
 impl Eq for CancellationToken {}
 
 impl Hash for CancellationToken {
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         Arc::as_ptr(&self.node).hash(state);
     }

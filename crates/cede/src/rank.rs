@@ -14,6 +14,8 @@
 //!
 //! # Who may touch what
 //! A [`Rank`]: everybody; what changes in it is atomic. `REGISTRY`: everybody, under its lock; a rank is in it from the spawn until its future is dropped.
+//!
+//! Few programs use this, so its functions are `#[inline]`: compiled by whoever calls them, and in no other program.
 
 #![forbid(unsafe_code)]
 
@@ -80,6 +82,7 @@ impl Priority {
     /// The most important one first.
     pub(crate) const ALL: [Self; 4] = [Self::Urgent, Self::High, Self::Normal, Self::Background];
 
+    #[inline]
     fn of(number: u8) -> Self {
         Self::ALL.into_iter().find(|&class| class as u8 == number).unwrap_or_default()
     }
@@ -127,29 +130,35 @@ pub(crate) struct Rank {
 
 impl Rank {
     /// The class that decides at present.
+    #[inline]
     pub(crate) fn class(&self) -> Priority {
         Priority::of(self.class.load(Ordering::SeqCst))
     }
 
     /// What the task was given.
+    #[inline]
     pub(crate) fn own_class(&self) -> Priority {
         self.wanted.priority
     }
 
+    #[inline]
     pub(crate) fn group(&self) -> Option<&CpuGroup> {
         self.wanted.group.as_ref()
     }
 
     /// The group, and where its polls are counted.
+    #[inline]
     fn counted(&self) -> Option<(&Usage, &CpuGroup)> {
         self.usage.as_deref().zip(self.group())
     }
 
+    #[inline]
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.wanted.deadline
     }
 
     /// Another class decides from now on.
+    #[inline]
     fn set_class(&self, class: Priority) {
         if self.class.swap(class as u8, Ordering::SeqCst) != class as u8
             && let Some(lanes) = self.lanes.upgrade()
@@ -163,6 +172,7 @@ static REGISTRY: Mutex<Option<HashMap<u64, Arc<Rank>>>> = Mutex::new(None);
 /// How many there are in the process.
 pub(crate) static COUNT: AtomicUsize = AtomicUsize::new(0);
 
+#[inline]
 fn registry() -> MutexGuard<'static, Option<HashMap<u64, Arc<Rank>>>> {
     REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -174,6 +184,7 @@ pub(crate) fn any() -> bool {
 }
 
 /// The rank of a task.
+#[inline]
 fn registered(task: u64) -> Option<Arc<Rank>> {
     if !any() {
         return None;
@@ -195,6 +206,7 @@ struct Entry(Arc<Rank>);
 
 impl<F> Ranked<F> {
     /// For a task with this number, on a runtime with these lanes, whose clock shows `deadline_ns` at the deadline.
+    #[inline]
     pub(crate) fn new(future: F, id: u64, wanted: Wanted, deadline_ns: Option<u64>, lanes: &Arc<Lanes>, usages: &Usages) -> Self {
         let class = AtomicU8::new(wanted.priority as u8);
         let usage = wanted.group.as_ref().map(|group| usages.of(group));
@@ -208,6 +220,7 @@ impl<F> Ranked<F> {
         Self { future, entry: Entry(rank) }
     }
 
+    #[inline]
     pub(crate) fn rank(&self) -> &Arc<Rank> {
         &self.entry.0
     }
@@ -216,6 +229,7 @@ impl<F> Ranked<F> {
 impl<F: Future> Future for Ranked<F> {
     type Output = F::Output;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let _measured = this.entry.0.counted().map(|(usage, group)| usage.measure(group));
@@ -224,6 +238,7 @@ impl<F: Future> Future for Ranked<F> {
 }
 
 impl Drop for Entry {
+    #[inline]
     fn drop(&mut self) {
         let entry = registry().as_mut().and_then(|ranks| ranks.remove(&self.0.id));
         drop(entry);

@@ -196,6 +196,7 @@ impl Runtime {
     /// # drop(release);
     /// # Ok::<(), std::io::Error>(())
     /// ```
+    #[inline]
     pub fn shutdown_report(mut self, timeout: Duration) -> ShutdownReport {
         let begin = std::time::Instant::now();
         let alive = self.handle.alive_tasks();
@@ -224,6 +225,7 @@ impl Runtime {
     /// assert_eq!(cede::block_on(server).unwrap(), "closed");
     /// # Ok::<(), std::io::Error>(())
     /// ```
+    #[inline]
     pub fn shutdown_gracefully(self, drain: Duration, timeout: Duration) -> ShutdownReport {
         let parts = self.handle.parts();
         parts.draining.store(true, std::sync::atomic::Ordering::SeqCst);

@@ -23,6 +23,8 @@
 //!     assert_eq!(report.unwrap().output, 1);
 //! }
 //! ```
+//!
+//! Few programs use this, so its functions are `#[inline]`: compiled by whoever calls them, and in no other program.
 
 mod failure;
 mod one_thread;
@@ -67,12 +69,14 @@ pub struct Report<T> {
 
 impl Sim {
     /// The run of this seed, on one thread.
+    #[inline]
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self { seed, policy: None, workers: None, flight_recorder: FlightRecorder::off() }
     }
 
     /// Fixes the policy, which otherwise the seed draws.
+    #[inline]
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = Some(policy);
@@ -83,6 +87,7 @@ impl Sim {
     ///
     /// # Panics
     /// If `count` is zero.
+    #[inline]
     #[must_use]
     #[track_caller]
     pub fn workers(mut self, count: usize) -> Self {
@@ -98,6 +103,7 @@ impl Sim {
     ///
     /// # Panics
     /// With the program's own panic, if it panics.
+    #[inline]
     pub fn run<F>(self, program: F) -> Result<Report<F::Output>, Failure>
     where
         F: Future + Send + 'static,

@@ -2,9 +2,13 @@
 //!
 //! The stuck tasks here wait for what the others do, so a runtime that lets them wait never ends; nothing is measured.
 
+use std::future::{Future, poll_fn};
+use std::io::{Read, Write};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Barrier};
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
@@ -47,6 +51,86 @@ impl Stuck {
         there.wait();
         Self(senders)
     }
+}
+
+/// A runtime whose workers are never rescued, connections that are registered with one of them, which is stuck until the sender is dropped, and the other ends. The other workers are free.
+fn beside_a_stuck_worker(workers: usize, connections: usize) -> (Runtime, Vec<TcpStream>, Sender<()>, Vec<std::net::TcpStream>) {
+    let mut builder = Builder::new_multi_thread();
+    let runtime = builder.worker_threads(workers).enable_all().max_rescued_threads(0).build().unwrap();
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    let clients: Vec<_> = (0..connections).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
+    clients.iter().for_each(|client| client.set_read_timeout(Some(PATIENCE)).unwrap());
+    let joining = runtime.spawn(async move {
+        let mut streams = Vec::new();
+        for _ in 0..connections {
+            streams.push(listener.accept().await.unwrap().0);
+        }
+        // Nothing was sent yet, so this poll registers all of them with the worker of this thread.
+        let home = poll_fn(|cx| {
+            for stream in &mut streams {
+                assert!(pin!(stream.read_u8()).as_mut().poll(cx).is_pending());
+            }
+            Poll::Ready(thread::current().id())
+        });
+        let home = home.await;
+        (streams, home)
+    });
+    let (streams, home) = runtime.block_on(joining).unwrap();
+    let (came, there) = channel();
+    let mut stuck: Vec<_> = (0..workers)
+        .map(|number| {
+            let (sender, wait) = channel();
+            let came = came.clone();
+            runtime.spawn(async move {
+                came.send((number, thread::current().id())).unwrap();
+                block_on_channel(&wait);
+            });
+            sender
+        })
+        .collect();
+    let threads: Vec<_> = (0..workers).map(|_| there.recv_timeout(PATIENCE).unwrap()).collect();
+    let (at_home, _) = threads.into_iter().find(|&(_, thread)| thread == home).expect("all workers are stuck");
+    (runtime, streams, stuck.swap_remove(at_home), clients)
+}
+
+#[test]
+fn the_sockets_of_a_worker_that_is_stuck_are_served_by_another_without_a_rescue() {
+    let (runtime, mut streams, stuck, mut clients) = beside_a_stuck_worker(2, 1);
+    let mut stream = streams.remove(0);
+    let echo = runtime.spawn(async move {
+        while let Ok(byte) = stream.read_u8().await {
+            stream.write_all(&[byte]).await.unwrap();
+        }
+    });
+    for byte in 0..3 {
+        clients[0].write_all(&[byte]).unwrap();
+        let mut answer = [0];
+        clients[0].read_exact(&mut answer).expect("the other worker looks at the socket");
+        assert_eq!(answer, [byte]);
+    }
+    drop((stuck, clients));
+    runtime.block_on(echo).unwrap();
+    assert_eq!(runtime.metrics().rescued_workers_count(), 0);
+}
+
+#[test]
+fn what_one_look_finds_does_not_wait_behind_each_other() {
+    let (runtime, mut streams, stuck, mut clients) = beside_a_stuck_worker(3, 2);
+    let (mut last, mut first) = (streams.remove(1), streams.remove(0));
+    let (done, is_done) = channel();
+    let waiting = runtime.spawn(async move {
+        first.read_u8().await.unwrap();
+        // Blocks its thread until the other one has run.
+        is_done.recv_timeout(PATIENCE)
+    });
+    runtime.spawn(async move {
+        last.read_u8().await.unwrap();
+        done.send(()).unwrap();
+    });
+    clients.iter_mut().for_each(|client| client.write_all(&[1]).unwrap());
+    assert_eq!(runtime.block_on(waiting).unwrap(), Ok(()));
+    drop(stuck);
 }
 
 #[test]

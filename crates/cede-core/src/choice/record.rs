@@ -36,6 +36,7 @@ impl<C: Choices, W: FnMut(Choice)> Record<C, W> {
 }
 
 impl<C: Choices, W: FnMut(Choice)> Choices for Record<C, W> {
+    #[inline]
     #[track_caller]
     fn choose(&mut self, domain: Domain, n: u32) -> u32 {
         let answer = self.source.choose(domain, n);
@@ -77,6 +78,7 @@ impl<'a> Replay<'a> {
     }
 
     /// The decisions that were not taken yet.
+    #[inline]
     #[must_use]
     pub fn rest(&self) -> &'a [Choice] {
         &self.choices[self.position..]
@@ -84,6 +86,7 @@ impl<'a> Replay<'a> {
 }
 
 impl Choices for Replay<'_> {
+    #[inline]
     #[track_caller]
     fn choose(&mut self, domain: Domain, n: u32) -> u32 {
         if !is_open(n) || self.diverged.is_some() {

@@ -24,11 +24,13 @@ pub struct Sleep {
 }
 
 impl Sleep {
+    #[inline]
     pub(super) fn new(executor: &'static Executor, deadline: u64) -> Self {
         Self { executor, deadline, entry: Entry::new() }
     }
 
     /// The time of the executor's clock that this waits for.
+    #[inline]
     #[must_use]
     pub fn deadline(&self) -> u64 {
         self.deadline
@@ -38,6 +40,7 @@ impl Sleep {
 impl Future for Sleep {
     type Output = ();
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.into_ref();
         // SAFETY: [I1] a field of what is pinned, which nobody moves out.
@@ -71,6 +74,7 @@ impl Future for Sleep {
 }
 
 impl Drop for Sleep {
+    #[inline]
     fn drop(&mut self) {
         if self.entry.state() == EntryState::Armed {
             // SAFETY: what is being dropped does not move any more; [I1].

@@ -73,6 +73,7 @@ impl<const BYTES: usize> TaskSlot<BYTES> {
     ///
     /// # Errors
     /// If the slot is in use.
+    #[inline]
     #[track_caller]
     pub fn spawn<F>(&'static self, executor: &'static Executor, future: F) -> Result<TaskHandle<F::Output>, SpawnError>
     where
@@ -82,6 +83,7 @@ impl<const BYTES: usize> TaskSlot<BYTES> {
         self.try_spawn(executor, future, Location::caller()).map_err(|_future| SpawnError { slots: 1 })
     }
 
+    #[inline]
     fn try_spawn<F>(
         &'static self,
         executor: &'static Executor,
@@ -114,6 +116,7 @@ impl<const BYTES: usize> TaskSlot<BYTES> {
 }
 
 impl<const BYTES: usize> Default for TaskSlot<BYTES> {
+    #[inline]
     fn default() -> Self {
         Self::new()
     }
@@ -155,6 +158,7 @@ impl<const BYTES: usize, const N: usize> TaskPool<BYTES, N> {
     ///
     /// # Errors
     /// If all slots are in use.
+    #[inline]
     #[track_caller]
     pub fn spawn<F>(&'static self, executor: &'static Executor, mut future: F) -> Result<TaskHandle<F::Output>, SpawnError>
     where
@@ -173,6 +177,7 @@ impl<const BYTES: usize, const N: usize> TaskPool<BYTES, N> {
 }
 
 impl<const BYTES: usize, const N: usize> Default for TaskPool<BYTES, N> {
+    #[inline]
     fn default() -> Self {
         Self::new()
     }
@@ -226,11 +231,13 @@ pub struct TaskHandle<T> {
 
 impl<T> TaskHandle<T> {
     /// Asks for the task's future to be dropped at its next turn, which comes with the next tick.
+    #[inline]
     pub fn abort(&self) {
         self.join.task().cancel();
     }
 
     /// Whether the task has ended and its future is gone.
+    #[inline]
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.join.task().state().is_complete()
@@ -240,6 +247,7 @@ impl<T> TaskHandle<T> {
 impl<T> Future for TaskHandle<T> {
     type Output = Result<T, TaskError>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let polled = self.join.poll(cx);
         if polled.is_pending() {
@@ -262,12 +270,14 @@ struct StaticHome;
 impl Home for StaticHome {
     type Failure = TaskError;
 
+    #[inline]
     fn schedule(task: TaskRef) {
         let executor = front(task).executor.load(Ordering::Relaxed);
         // SAFETY: [I2] set before the task existed, to an executor that lives for ever.
         unsafe { &*executor }.schedule(task);
     }
 
+    #[inline]
     unsafe fn free(task: TaskRef, _layout: Layout) {
         // The content was dropped when the task completed, or when its output was taken.
         front(task).used.store(false, Ordering::Release);
@@ -275,6 +285,7 @@ impl Home for StaticHome {
 }
 
 /// The front of the slot that a task of this home is in.
+#[inline]
 fn front<'a>(task: TaskRef) -> &'a Front {
     let cell = task.as_ptr();
     // SAFETY: [I3] the cell stands behind the front of its slot, which is a static.

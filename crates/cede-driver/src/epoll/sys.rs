@@ -1,12 +1,12 @@
 //! The system calls of the epoll driver. All `unsafe` of this crate is here. Invariants are those of the parent module; there is no loom model, because the
-//! only memory shared with the kernel is the worker's own event buffer.
+//! only memory shared with the kernel is the event buffer of whoever waits or looks.
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::readiness::ReadyCell;
+use super::Member;
 
 /// An event as the kernel writes it.
 #[derive(Clone, Copy)]
@@ -25,16 +25,21 @@ impl Event {
     }
 }
 
-/// The data word of a cell's events.
-pub(super) fn address(cell: &Arc<ReadyCell>) -> u64 {
-    Arc::as_ptr(cell).expose_provenance() as u64
+/// The data word of the events of a member without a name.
+pub(super) fn address(member: &Arc<Member>) -> u64 {
+    address_of(Arc::as_ptr(member))
 }
 
-/// The cell that an event names.
-pub(super) fn cell(event: &Event) -> &ReadyCell {
+/// As [`address`], for a member that is in an `Arc`.
+pub(super) fn address_of(member: *const Member) -> u64 {
+    member.expose_provenance() as u64
+}
+
+/// The member that an event names.
+pub(super) fn member(event: &Event) -> &Member {
     let address = usize::try_from(event.data()).expect("was an address when it was registered");
-    // SAFETY: [I1] a data word that is not the interrupt is the address of a cell that the table keeps alive during this batch.
-    unsafe { &*std::ptr::with_exposed_provenance::<ReadyCell>(address) }
+    // SAFETY: [I1] a data word that is neither the interrupt nor a name is the address of a member that the table keeps alive during this batch.
+    unsafe { &*std::ptr::with_exposed_provenance::<Member>(address) }
 }
 
 pub(super) fn create() -> io::Result<OwnedFd> {

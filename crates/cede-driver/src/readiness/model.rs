@@ -37,7 +37,7 @@ fn wait(cell: &ReadyCell, direction: Direction) -> super::Event {
 #[test]
 fn loom_an_edge_wakes_who_waits() {
     model(|| {
-        let cell = Arc::new(ReadyCell::new(0, 0));
+        let cell = Arc::new(ReadyCell::new(0, ()));
         let driver = thread::spawn({
             let cell = cell.clone();
             move || cell.set(READABLE)
@@ -50,7 +50,7 @@ fn loom_an_edge_wakes_who_waits() {
 #[test]
 fn loom_reader_and_writer_each_get_their_edge() {
     model(|| {
-        let cell = Arc::new(ReadyCell::new(0, 0));
+        let cell = Arc::new(ReadyCell::new(0, ()));
         let driver = thread::spawn({
             let cell = cell.clone();
             move || {
@@ -71,7 +71,7 @@ fn loom_reader_and_writer_each_get_their_edge() {
 #[test]
 fn loom_clearing_what_was_seen_keeps_a_later_edge() {
     model(|| {
-        let cell = Arc::new(ReadyCell::new(0, 0));
+        let cell = Arc::new(ReadyCell::new(0, ()));
         cell.set(READABLE);
         let seen = cell.ready(Direction::Read).unwrap();
         let driver = thread::spawn({
@@ -87,7 +87,7 @@ fn loom_clearing_what_was_seen_keeps_a_later_edge() {
 #[test]
 fn loom_another_waker_takes_the_place_beside_an_edge() {
     model(|| {
-        let cell = Arc::new(ReadyCell::new(0, 0));
+        let cell = Arc::new(ReadyCell::new(0, ()));
         let driver = thread::spawn({
             let cell = cell.clone();
             move || cell.set(READABLE)

@@ -37,40 +37,47 @@ pub struct DropGuardRef<'a> {
 }
 
 impl DropGuard {
+    #[inline]
     pub(super) fn new(token: CancellationToken) -> Self {
         Self { token: Some(token) }
     }
 
     /// The token that it guards.
+    #[inline]
     #[must_use]
     pub fn token(&self) -> &CancellationToken {
         self.token.as_ref().expect("it is taken only when the guard ends")
     }
 
     /// Takes the token out, which is not cancelled then.
+    #[inline]
     pub fn disarm(mut self) -> CancellationToken {
         self.token.take().expect("it is taken only when the guard ends")
     }
 }
 
 impl<'a> DropGuardRef<'a> {
+    #[inline]
     pub(super) fn new(token: &'a CancellationToken) -> Self {
         Self { token: Some(token) }
     }
 
     /// The token that it guards.
+    #[inline]
     #[must_use]
     pub fn token(&self) -> &CancellationToken {
         self.token.expect("it is taken only when the guard ends")
     }
 
     /// Gives the token, which is not cancelled then.
+    #[inline]
     pub fn disarm(mut self) -> &'a CancellationToken {
         self.token.take().expect("it is taken only when the guard ends")
     }
 }
 
 impl Drop for DropGuard {
+    #[inline]
     fn drop(&mut self) {
         if let Some(token) = &self.token {
             token.cancel();
@@ -79,6 +86,7 @@ impl Drop for DropGuard {
 }
 
 impl Drop for DropGuardRef<'_> {
+    #[inline]
     fn drop(&mut self) {
         if let Some(token) = self.token {
             token.cancel();

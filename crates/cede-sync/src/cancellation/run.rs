@@ -20,6 +20,7 @@ pin_project! {
 }
 
 impl<'a, F> RunUntilCancelled<'a, F> {
+    #[inline]
     pub(super) fn new(cancelled: WaitForCancellationFuture<'a>, future: F) -> Self {
         Self { cancelled, future }
     }
@@ -28,6 +29,7 @@ impl<'a, F> RunUntilCancelled<'a, F> {
 impl<F: Future> Future for RunUntilCancelled<'_, F> {
     type Output = Option<F::Output>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         if let Poll::Ready(output) = this.future.poll(cx) {

@@ -45,11 +45,13 @@ struct Entry {
 
 impl Place {
     /// A tree of its own.
+    #[inline]
     pub(super) fn root() -> Self {
         Self { table: Arc::new(Lock::new(Table { entries: Vec::new(), free: NONE })), index: ROOT }
     }
 
     /// The node ends; its children move up.
+    #[inline]
     pub(super) fn leave(&self) {
         if self.index != NONE {
             self.table.lock().remove(self.index);
@@ -58,6 +60,7 @@ impl Place {
 }
 
 /// Makes a node below `parent`.
+#[inline]
 pub(super) fn child(parent: &Arc<Node>) -> Arc<Node> {
     let table = Arc::clone(&parent.place.table);
     // Locked until the new node is whole: who finds its entry can reach it.
@@ -81,6 +84,7 @@ pub(super) fn child(parent: &Arc<Node>) -> Arc<Node> {
 }
 
 /// Cancels a node and all below it, and tells those that wait.
+#[inline]
 pub(super) fn cancel(top: &Arc<Node>, reason: Option<Reason>) {
     // Outside of the lock, so that the nodes are dropped there.
     let mut cancelled = VecDeque::new();
@@ -114,6 +118,7 @@ pub(super) fn cancel(top: &Arc<Node>, reason: Option<Reason>) {
 
 impl Table {
     /// Adds an entry, the first child of `parent`.
+    #[inline]
     fn add(&mut self, node: Weak<Node>, parent: usize) -> usize {
         let entry = Entry { node, parent: NONE, first_child: NONE, prev: NONE, next: NONE };
         let index = self.free;
@@ -130,6 +135,7 @@ impl Table {
     }
 
     /// Puts an entry without a parent below one.
+    #[inline]
     fn link(&mut self, index: usize, parent: usize) {
         self.entries[index].parent = parent;
         if parent == NONE {
@@ -143,6 +149,7 @@ impl Table {
     }
 
     /// Takes an entry out from below its parent.
+    #[inline]
     fn unlink(&mut self, index: usize) {
         let entry = &mut self.entries[index];
         let parent = core::mem::replace(&mut entry.parent, NONE);
@@ -159,6 +166,7 @@ impl Table {
     }
 
     /// Frees an entry; its children move up.
+    #[inline]
     fn remove(&mut self, index: usize) {
         if self.entries.is_empty() {
             // A root that never had children.
@@ -177,6 +185,7 @@ impl Table {
     }
 
     /// Takes `top` and all below it out of the tree, and calls `mark` for those that somebody still has.
+    #[inline]
     fn detach_all(&mut self, top: usize, mut mark: impl FnMut(Arc<Node>)) {
         self.unlink(top);
         let mut index = top;

@@ -36,18 +36,21 @@ pin_project! {
 }
 
 impl Holder for Arc<Node> {
+    #[inline]
     fn held(&self) -> &Notify {
         &self.told
     }
 }
 
 impl<'a> WaitForCancellationFuture<'a> {
+    #[inline]
     pub(super) fn new(token: &'a CancellationToken) -> Self {
         Self { token, told: token.node.told.notified() }
     }
 }
 
 impl WaitForCancellationFutureOwned {
+    #[inline]
     pub(super) fn new(token: CancellationToken) -> Self {
         let told = Notify::notified_by(Arc::clone(&token.node));
         Self { token, told }
@@ -55,6 +58,7 @@ impl WaitForCancellationFutureOwned {
 }
 
 /// The notification comes once, after the mark: who does not see the mark will be told.
+#[inline]
 fn poll(token: &CancellationToken, told: Pin<&mut impl Future<Output = ()>>, cx: &mut Context<'_>) -> Poll<()> {
     if token.is_cancelled() || told.poll(cx).is_ready() {
         return Poll::Ready(());
@@ -66,6 +70,7 @@ fn poll(token: &CancellationToken, told: Pin<&mut impl Future<Output = ()>>, cx:
 impl Future for WaitForCancellationFuture<'_> {
     type Output = ();
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
         poll(this.token, this.told, cx)
@@ -75,6 +80,7 @@ impl Future for WaitForCancellationFuture<'_> {
 impl Future for WaitForCancellationFutureOwned {
     type Output = ();
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
         poll(this.token, this.told, cx)

@@ -13,6 +13,8 @@
 //! # Invariants
 //! - I1: a job owns a permit from its acceptance until it has run, or was dropped without having run. So `jobs()` is at most `max_threads + queue_limit`.
 //! - I2: after the shutdown the semaphore is closed: nobody waits for room that will never come.
+//!
+//! Few programs use this, so its functions are `#[inline]`: compiled by whoever calls them, and in no other program.
 #![forbid(unsafe_code)]
 
 use std::error::Error;
@@ -58,11 +60,13 @@ pub struct BlockingPool {
 
 impl BlockingPool {
     /// Sets up a pool.
+    #[inline]
     pub fn builder() -> Builder {
         Builder::default()
     }
 
     /// Its name, which its threads begin with.
+    #[inline]
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -76,6 +80,7 @@ impl BlockingPool {
     ///
     /// # Panics
     /// Outside of a runtime.
+    #[inline]
     #[track_caller]
     pub fn try_spawn<F, R>(&self, job: F) -> Result<JoinHandle<R>, SpawnError>
     where
@@ -99,6 +104,7 @@ impl BlockingPool {
     ///
     /// # Panics
     /// Outside of a runtime.
+    #[inline]
     #[track_caller]
     pub fn spawn<F, R>(&self, job: F) -> impl Future<Output = Result<JoinHandle<R>, SpawnError>> + Send + use<F, R>
     where
@@ -112,6 +118,7 @@ impl BlockingPool {
         }
     }
 
+    #[inline]
     fn submit<F, R>(&self, job: F, permit: OwnedSemaphorePermit, site: &'static Location<'static>) -> Result<JoinHandle<R>, SpawnError>
     where
         F: FnOnce() -> R + Send + 'static,
@@ -133,12 +140,14 @@ impl BlockingPool {
     }
 
     /// The jobs that were accepted and have not ended.
+    #[inline]
     #[must_use]
     pub fn jobs(&self) -> usize {
         self.capacity - self.room.available_permits()
     }
 
     /// The threads that exist now.
+    #[inline]
     #[must_use]
     pub fn threads(&self) -> usize {
         self.pool.metrics().threads
@@ -147,6 +156,7 @@ impl BlockingPool {
     /// Ends the pool: accepts nothing more, cancels the jobs that no thread has begun (their handles give a cancelled
     /// [`JoinError`](crate::task::JoinError)), and blocks this thread until the others have ended, at most for `timeout`. With `Some(Duration::ZERO)` it does not
     /// wait. Returns whether all threads have ended.
+    #[inline]
     pub fn shutdown(&self, timeout: Option<Duration>) -> bool {
         self.room.close();
         self.pool.shutdown(timeout)
@@ -187,6 +197,7 @@ impl fmt::Display for SpawnError {
 }
 
 impl Error for SpawnError {
+    #[inline]
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::NoThread(error) => Some(error),

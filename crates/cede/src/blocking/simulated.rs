@@ -16,6 +16,7 @@ use crate::runtime::Handle;
 /// Gives a job its turn among the tasks.
 pub(crate) type RunsJobs = fn(&Handle, BlockingJob, &'static Location<'static>);
 
+#[inline]
 pub(crate) fn run(handle: &Handle, job: BlockingJob, site: &'static Location<'static>) {
     drop(handle.spawn_at(Turn(Some(job)), site));
 }
@@ -26,6 +27,7 @@ struct Turn(Option<BlockingJob>);
 impl Future for Turn {
     type Output = ();
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
         if let Some(job) = self.0.take() {
             job.run();
@@ -35,6 +37,7 @@ impl Future for Turn {
 }
 
 impl Drop for Turn {
+    #[inline]
     fn drop(&mut self) {
         if let Some(job) = self.0.take() {
             job.cancel();

@@ -67,8 +67,9 @@ impl Watched {
     fn look(&mut self, polls: &Polls, now: Instant, is_rescued: &impl Fn(Pid) -> bool) -> bool {
         let stirred = std::mem::replace(&mut self.stirs, polls.stirs) != polls.stirs;
         let Some(task) = polls.task.filter(|_| !polls.excused).and_then(posts::see) else {
-            self.poll = None;
-            return !stirred;
+            // The end of a poll that was seen is news, too: what it did after that may have closed a circle of waits.
+            let ended = self.poll.take().is_some();
+            return !stirred && !ended;
         };
         let same = |poll: &&mut LongPoll| poll.task == task.id && poll.polls == task.polls;
         let Some(poll) = self.poll.as_mut().filter(same) else {

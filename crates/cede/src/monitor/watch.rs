@@ -44,6 +44,8 @@ pub(crate) struct Watch {
 struct Entry {
     stuck: Stuck,
     turns: usize,
+    /// The last of them was under way when it was last looked at.
+    outside: bool,
     /// When these turns were first seen.
     since: Instant,
     /// When it was seen in the same turn a second time, and for how long the thread had had a processor by then, all in all.
@@ -89,7 +91,7 @@ impl Watch {
     pub(crate) fn add(self: &Arc<Self>, desk: Arc<Desk>) -> OnDuty {
         let turns = desk.glance().turns;
         let stuck = Stuck { desk: desk.clone(), thread: thread::current(), number: gettid() };
-        self.entries().push(Entry { stuck, turns, since: Instant::now(), again: None, taken: false });
+        self.entries().push(Entry { stuck, turns, outside: false, since: Instant::now(), again: None, taken: false });
         OnDuty { watch: self.clone(), desk }
     }
 
@@ -118,6 +120,9 @@ impl Watch {
         let mut stuck = Vec::new();
         for entry in &mut *self.entries() {
             let glance = entry.stuck.desk.glance();
+            // What a turn did after it was seen may have closed a circle of waits, so its end is news, too.
+            let ended = std::mem::replace(&mut entry.outside, glance.outside) && !glance.outside;
+            quiet &= !ended;
             if glance.turns != entry.turns {
                 (entry.turns, entry.since, entry.again) = (glance.turns, now, None);
                 quiet = false;
@@ -172,5 +177,46 @@ impl Drop for Watch {
 impl fmt::Debug for Watch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Watch").field("threshold", &self.threshold).field("taken", &self.taken()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Nobody;
+
+    impl Watched for Nobody {
+        fn take_over(self: Arc<Self>, _: &Stuck, _: ProcessBarrier) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn that_a_turn_begins_is_news_and_that_it_ends() {
+        let Some(barrier) = ProcessBarrier::register() else { return };
+        let runtime: Weak<Nobody> = Weak::new();
+        let watch = Arc::new(Watch::new(Duration::from_secs(3600), runtime));
+        let desk = Arc::new(Desk::new(std::ptr::null_mut()));
+        let _on_duty = watch.add(desk.clone());
+        let is_quiet = || watch.look(Instant::now(), barrier);
+        assert!(is_quiet());
+        desk.turn(|| assert!(!is_quiet(), "it has begun"));
+        assert!(!is_quiet(), "it has ended");
+        assert!(is_quiet());
+        desk.turn(|| {
+            assert!(!is_quiet());
+            let since = watch.entries()[0].since;
+            let before = desk.enter();
+            assert!(!is_quiet(), "it may have ended");
+            desk.exit(before);
+            is_quiet();
+            assert_eq!(watch.entries()[0].since, since, "it is the same turn, and has lasted since");
+        });
+        is_quiet();
+        assert!(is_quiet());
+        desk.turn(|| ());
+        assert!(!is_quiet(), "both since the last look");
+        assert!(is_quiet());
     }
 }

@@ -1,10 +1,12 @@
 //! What TCP and Unix streams have in common, written once.
 //!
 //! Both are a [`Pollable`](crate::pollable::Pollable) named `io`. The types are separate and their methods inherent, as users know them, so this is a macro and not a trait.
+//!
+//! What few programs call is `#[inline]`: compiled by whoever calls it, and in no other program.
 
-/// The methods, `AsyncRead`, `AsyncWrite` and the conversions of a stream type over the standard library's.
+/// The methods, `AsyncRead`, `AsyncWrite` and the conversions of a stream type over the standard library's. `$seldom` is for what reads and writes of a type that few programs use.
 macro_rules! byte_stream {
-    ($stream:ident, $std:ty) => {
+    ($stream:ident, $std:ty $(, #[$seldom:meta])?) => {
         impl $stream {
             /// Waits until the stream is ready for something of interest, and returns for what. It may be wrong: a following try may still say `WouldBlock`.
             ///
@@ -40,6 +42,7 @@ macro_rules! byte_stream {
             ///
             /// # Errors
             /// If the runtime is shut down.
+            #[inline]
             pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
                 self.io.poll_ready(cx, Direction::Read)
             }
@@ -48,6 +51,7 @@ macro_rules! byte_stream {
             ///
             /// # Errors
             /// If the runtime is shut down.
+            #[inline]
             pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
                 self.io.poll_ready(cx, Direction::Write)
             }
@@ -56,6 +60,7 @@ macro_rules! byte_stream {
             ///
             /// # Errors
             /// `WouldBlock` if nothing is there, and those of `read(2)`.
+            #[inline]
             pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
                 self.io.attempt(Direction::Read, |mut stream| stream.read(buffer))
             }
@@ -64,6 +69,7 @@ macro_rules! byte_stream {
             ///
             /// # Errors
             /// As `try_read`.
+            #[inline]
             pub fn try_read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
                 self.io.attempt(Direction::Read, |mut stream| stream.read_vectored(buffers))
             }
@@ -72,6 +78,7 @@ macro_rules! byte_stream {
             ///
             /// # Errors
             /// As `try_read`.
+            #[inline]
             pub fn try_read_buf<B: BufMut>(&self, buffer: &mut B) -> io::Result<usize> {
                 self.io.try_receive_buf(buffer)
             }
@@ -80,6 +87,7 @@ macro_rules! byte_stream {
             ///
             /// # Errors
             /// `WouldBlock` if nothing fits, and those of `write(2)`.
+            #[inline]
             pub fn try_write(&self, buffer: &[u8]) -> io::Result<usize> {
                 self.io.attempt(Direction::Write, |mut stream| stream.write(buffer))
             }
@@ -88,6 +96,7 @@ macro_rules! byte_stream {
             ///
             /// # Errors
             /// As `try_write`.
+            #[inline]
             pub fn try_write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
                 self.io.attempt(Direction::Write, |mut stream| stream.write_vectored(buffers))
             }
@@ -97,6 +106,7 @@ macro_rules! byte_stream {
             ///
             /// # Errors
             /// Those of the operation; `WouldBlock` if the stream is known not to be ready.
+            #[inline]
             pub fn try_io<R>(&self, interest: Interest, operation: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
                 self.io.try_io(interest, operation)
             }
@@ -126,6 +136,7 @@ macro_rules! byte_stream {
             ///
             /// # Panics
             /// Outside of a runtime, and if the stream is in blocking mode: it would hang a worker.
+            #[inline]
             #[track_caller]
             pub fn from_std(stream: $std) -> io::Result<Self> {
                 let io = Pollable::new(stream)?;
@@ -137,6 +148,7 @@ macro_rules! byte_stream {
             ///
             /// # Errors
             /// None at present.
+            #[inline]
             pub fn into_std(self) -> io::Result<$std> {
                 Ok(self.io.into_inner())
             }
@@ -159,34 +171,41 @@ macro_rules! byte_stream {
                 self.io.poll_write(cx, buffer)
             }
 
+            #[inline]
             pub(super) fn poll_write_vectored_shared(&self, cx: &mut Context<'_>, buffers: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
                 self.io.poll_write_vectored(cx, buffers)
             }
         }
 
         impl AsyncRead for $stream {
+            $(#[$seldom])?
             fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
                 self.poll_read_shared(cx, buffer)
             }
         }
 
         impl AsyncWrite for $stream {
+            $(#[$seldom])?
             fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
                 self.poll_write_shared(cx, buffer)
             }
 
+            $(#[$seldom])?
             fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, buffers: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
                 self.poll_write_vectored_shared(cx, buffers)
             }
 
+            $(#[$seldom])?
             fn is_write_vectored(&self) -> bool {
                 true
             }
 
+            $(#[$seldom])?
             fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
                 Poll::Ready(Ok(()))
             }
 
+            $(#[$seldom])?
             fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
                 Poll::Ready(self.shutdown_std(Shutdown::Write))
             }

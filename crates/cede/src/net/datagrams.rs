@@ -1,6 +1,8 @@
 //! What UDP and Unix datagram sockets have in common, written once; see [`byte_stream`](super::byte_stream) for why it is a macro.
 //!
 //! A message that does not fit into the buffer is cut off. A short message says nothing about further ones, so no readiness is given up but by `WouldBlock`.
+//!
+//! Few programs use them, so all is `#[inline]`: compiled by whoever calls it, and in no other program.
 
 /// The methods and conversions of a datagram socket over the standard library's. `$address` is its address type, made by `$of_kernel`.
 macro_rules! datagrams {
@@ -40,6 +42,7 @@ macro_rules! datagrams {
             ///
             /// # Errors
             /// If the runtime is shut down.
+            #[inline]
             pub fn poll_recv_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
                 self.io.poll_ready(cx, Direction::Read)
             }
@@ -48,6 +51,7 @@ macro_rules! datagrams {
             ///
             /// # Errors
             /// If the runtime is shut down.
+            #[inline]
             pub fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
                 self.io.poll_ready(cx, Direction::Write)
             }
@@ -66,6 +70,7 @@ macro_rules! datagrams {
             ///
             /// # Errors
             /// As `send`.
+            #[inline]
             pub fn poll_send(&self, cx: &mut Context<'_>, message: &[u8]) -> Poll<io::Result<usize>> {
                 self.io.poll_io(cx, Direction::Write, |socket| socket.send(message).map(Attempt::Done))
             }
@@ -74,6 +79,7 @@ macro_rules! datagrams {
             ///
             /// # Errors
             /// `WouldBlock` if there is no room, and those of `send`.
+            #[inline]
             pub fn try_send(&self, message: &[u8]) -> io::Result<usize> {
                 self.io.attempt(Direction::Write, |socket| socket.send(message))
             }
@@ -92,6 +98,7 @@ macro_rules! datagrams {
             ///
             /// # Errors
             /// As `recv`.
+            #[inline]
             pub fn poll_recv(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
                 self.io.poll_io(cx, Direction::Read, |socket| {
                     fill::read_buf(buffer, |memory| Ok((receive(socket, memory, 0)?, ())))?;
@@ -103,6 +110,7 @@ macro_rules! datagrams {
             ///
             /// # Errors
             /// `WouldBlock` if none is there, and those of `recv`.
+            #[inline]
             pub fn try_recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
                 self.io.attempt(Direction::Read, |socket| socket.recv(buffer))
             }
@@ -122,6 +130,7 @@ macro_rules! datagrams {
             ///
             /// # Errors
             /// As `try_recv`.
+            #[inline]
             pub fn try_recv_buf<B: BufMut>(&self, buffer: &mut B) -> io::Result<usize> {
                 let operation = |socket: &$std| fill::buf_mut(buffer, |memory| Ok((receive(socket, memory, 0)?, ())));
                 Ok(self.io.attempt(Direction::Read, operation)?.0)
@@ -142,6 +151,7 @@ macro_rules! datagrams {
             ///
             /// # Errors
             /// As `recv`.
+            #[inline]
             pub fn poll_recv_from(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<$address>> {
                 self.io.poll_io(cx, Direction::Read, |socket| {
                     let (_, from) = fill::read_buf(buffer, |memory| receive_from(socket, memory, 0))?;
@@ -153,6 +163,7 @@ macro_rules! datagrams {
             ///
             /// # Errors
             /// As `try_recv`.
+            #[inline]
             pub fn try_recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, $address)> {
                 let (count, from) = self.io.attempt(Direction::Read, |socket| socket.recv_from(buffer))?;
                 Ok((count, from.into()))
@@ -174,6 +185,7 @@ macro_rules! datagrams {
             ///
             /// # Errors
             /// As `try_recv`.
+            #[inline]
             pub fn try_recv_buf_from<B: BufMut>(&self, buffer: &mut B) -> io::Result<(usize, $address)> {
                 let operation = |socket: &$std| fill::buf_mut(buffer, |memory| receive_from(socket, memory, 0));
                 let (count, from) = self.io.attempt(Direction::Read, operation)?;
@@ -185,6 +197,7 @@ macro_rules! datagrams {
             ///
             /// # Errors
             /// Those of the operation; `WouldBlock` if the socket is known not to be ready.
+            #[inline]
             pub fn try_io<R>(&self, interest: Interest, operation: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
                 self.io.try_io(interest, operation)
             }
@@ -214,6 +227,7 @@ macro_rules! datagrams {
             ///
             /// # Panics
             /// Outside of a runtime, and if the socket is in blocking mode: it would hang a worker.
+            #[inline]
             #[track_caller]
             pub fn from_std(socket: $std) -> io::Result<Self> {
                 let io = Pollable::new(socket)?;
@@ -225,6 +239,7 @@ macro_rules! datagrams {
             ///
             /// # Errors
             /// None at present.
+            #[inline]
             pub fn into_std(self) -> io::Result<$std> {
                 Ok(self.io.into_inner())
             }

@@ -1,5 +1,7 @@
 //! Halves of TCP and Unix streams, written once: a half that reads and one that writes, which borrow the stream or own it together. Both use the stream at the same
 //! time: reading and writing do not wait for each other.
+//!
+//! All is `#[inline]`: compiled by whoever calls it, and in no other program.
 
 /// What a half that reads has, given how to get at the stream.
 macro_rules! reading_half {
@@ -31,6 +33,7 @@ macro_rules! reading_half {
             ///
             /// # Errors
             /// As there.
+            #[inline]
             pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
                 self.as_ref().try_read(buffer)
             }
@@ -39,6 +42,7 @@ macro_rules! reading_half {
             ///
             /// # Errors
             /// As there.
+            #[inline]
             pub fn try_read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
                 self.as_ref().try_read_vectored(buffers)
             }
@@ -47,6 +51,7 @@ macro_rules! reading_half {
             ///
             /// # Errors
             /// As there.
+            #[inline]
             pub fn try_read_buf<B: BufMut>(&self, buffer: &mut B) -> io::Result<usize> {
                 self.as_ref().try_read_buf(buffer)
             }
@@ -55,6 +60,7 @@ macro_rules! reading_half {
             ///
             /// # Errors
             /// If the connection is gone.
+            #[inline]
             pub fn peer_addr(&self) -> io::Result<$address> {
                 self.as_ref().peer_addr()
             }
@@ -63,12 +69,14 @@ macro_rules! reading_half {
             ///
             /// # Errors
             /// If the system refuses.
+            #[inline]
             pub fn local_addr(&self) -> io::Result<$address> {
                 self.as_ref().local_addr()
             }
         }
 
         impl AsyncRead for $half {
+            #[inline]
             fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
                 self.as_ref().get_ref().as_ref().poll_read_shared(cx, buffer)
             }
@@ -106,6 +114,7 @@ macro_rules! writing_half {
             ///
             /// # Errors
             /// As there.
+            #[inline]
             pub fn try_write(&self, buffer: &[u8]) -> io::Result<usize> {
                 self.as_ref().try_write(buffer)
             }
@@ -114,6 +123,7 @@ macro_rules! writing_half {
             ///
             /// # Errors
             /// As there.
+            #[inline]
             pub fn try_write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
                 self.as_ref().try_write_vectored(buffers)
             }
@@ -122,6 +132,7 @@ macro_rules! writing_half {
             ///
             /// # Errors
             /// If the connection is gone.
+            #[inline]
             pub fn peer_addr(&self) -> io::Result<$address> {
                 self.as_ref().peer_addr()
             }
@@ -130,28 +141,34 @@ macro_rules! writing_half {
             ///
             /// # Errors
             /// If the system refuses.
+            #[inline]
             pub fn local_addr(&self) -> io::Result<$address> {
                 self.as_ref().local_addr()
             }
         }
 
         impl AsyncWrite for $half {
+            #[inline]
             fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
                 self.as_ref().get_ref().as_ref().poll_write_shared(cx, buffer)
             }
 
+            #[inline]
             fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, buffers: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
                 self.as_ref().get_ref().as_ref().poll_write_vectored_shared(cx, buffers)
             }
 
+            #[inline]
             fn is_write_vectored(&self) -> bool {
                 true
             }
 
+            #[inline]
             fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
                 Poll::Ready(Ok(()))
             }
 
+            #[inline]
             fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
                 let shut_down: fn(&mut Self) -> io::Result<()> = $shut_down;
                 Poll::Ready(shut_down(self.get_mut()))
@@ -171,17 +188,20 @@ macro_rules! borrowed_halves {
         #[derive(Debug)]
         pub struct WriteHalf<'a>(&'a $stream);
 
+        #[inline]
         pub(super) fn split(stream: &mut $stream) -> (ReadHalf<'_>, WriteHalf<'_>) {
             (ReadHalf(stream), WriteHalf(stream))
         }
 
         impl AsRef<$stream> for ReadHalf<'_> {
+            #[inline]
             fn as_ref(&self) -> &$stream {
                 self.0
             }
         }
 
         impl AsRef<$stream> for WriteHalf<'_> {
+            #[inline]
             fn as_ref(&self) -> &$stream {
                 self.0
             }
@@ -207,11 +227,13 @@ macro_rules! owned_halves {
             shutdown_on_drop: bool,
         }
 
+        #[inline]
         pub(super) fn split(stream: $stream) -> (OwnedReadHalf, OwnedWriteHalf) {
             let stream = Arc::new(stream);
             (OwnedReadHalf(stream.clone()), OwnedWriteHalf { stream, shutdown_on_drop: true })
         }
 
+        #[inline]
         fn reunite(read: OwnedReadHalf, write: OwnedWriteHalf) -> Result<$stream, ReuniteError> {
             if !Arc::ptr_eq(&read.0, &write.stream) {
                 return Err(ReuniteError(read, write));
@@ -225,6 +247,7 @@ macro_rules! owned_halves {
         pub struct ReuniteError(pub OwnedReadHalf, pub OwnedWriteHalf);
 
         impl fmt::Display for ReuniteError {
+            #[inline]
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("tried to reunite halves that are not from the same socket")
             }
@@ -237,6 +260,7 @@ macro_rules! owned_halves {
             ///
             /// # Errors
             /// If they belong to different streams; the error gives them back.
+            #[inline]
             pub fn reunite(self, other: OwnedWriteHalf) -> Result<$stream, ReuniteError> {
                 reunite(self, other)
             }
@@ -247,17 +271,20 @@ macro_rules! owned_halves {
             ///
             /// # Errors
             /// If they belong to different streams; the error gives them back.
+            #[inline]
             pub fn reunite(self, other: OwnedReadHalf) -> Result<$stream, ReuniteError> {
                 reunite(other, self)
             }
 
             /// Drops this half without closing the writing side.
+            #[inline]
             pub fn forget(mut self) {
                 self.shutdown_on_drop = false;
             }
         }
 
         impl Drop for OwnedWriteHalf {
+            #[inline]
             fn drop(&mut self) {
                 if self.shutdown_on_drop {
                     // An error means that the connection is gone, which is what is wanted.
@@ -267,12 +294,14 @@ macro_rules! owned_halves {
         }
 
         impl AsRef<$stream> for OwnedReadHalf {
+            #[inline]
             fn as_ref(&self) -> &$stream {
                 &self.0
             }
         }
 
         impl AsRef<$stream> for OwnedWriteHalf {
+            #[inline]
             fn as_ref(&self) -> &$stream {
                 &self.stream
             }

@@ -103,6 +103,7 @@ impl UdpSocket {
     ///
     /// # Errors
     /// Those of `sendto(2)`.
+    #[inline]
     pub fn poll_send_to(&self, cx: &mut Context<'_>, message: &[u8], target: SocketAddr) -> Poll<io::Result<usize>> {
         self.io.poll_io(cx, Direction::Write, |socket| socket.send_to(message, target).map(Attempt::Done))
     }
@@ -111,6 +112,7 @@ impl UdpSocket {
     ///
     /// # Errors
     /// `WouldBlock` if there is no room, and those of `sendto(2)`.
+    #[inline]
     pub fn try_send_to(&self, message: &[u8], target: SocketAddr) -> io::Result<usize> {
         self.io.attempt(Direction::Write, |socket| socket.send_to(message, target))
     }

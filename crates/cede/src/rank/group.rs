@@ -42,6 +42,7 @@ impl CpuGroup {
     ///
     /// # Panics
     /// If `shares` is zero: its tasks would never run. For work that is to stay behind all other there is [`Priority::Background`](super::Priority::Background).
+    #[inline]
     #[must_use]
     #[track_caller]
     pub fn new(name: &str, shares: u32) -> Self {
@@ -51,64 +52,76 @@ impl CpuGroup {
     }
 
     /// The name that it was given.
+    #[inline]
     #[must_use]
     pub fn name(&self) -> &str {
         &self.0.name
     }
 
     /// The shares that it was given.
+    #[inline]
     #[must_use]
     pub fn shares(&self) -> u32 {
         self.0.shares
     }
 
     /// How many of its tasks have not ended.
+    #[inline]
     #[must_use]
     pub fn tasks(&self) -> usize {
         self.0.tasks.load(Ordering::Relaxed)
     }
 
     /// How often its tasks have been polled.
+    #[inline]
     #[must_use]
     pub fn polls(&self) -> u64 {
         self.0.polls.load(Ordering::Relaxed)
     }
 
     /// The time that these polls took: processor time, and that during which the system had given the processor to another thread.
+    #[inline]
     #[must_use]
     pub fn busy_time(&self) -> Duration {
         Duration::from_nanos(self.0.busy_ns.load(Ordering::Relaxed))
     }
 
     /// Whether these are the same group.
+    #[inline]
     pub(super) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    #[inline]
     pub(super) fn address(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
     }
 
     /// How many handles there are.
+    #[inline]
     #[cfg(feature = "metrics")]
     pub(super) fn holders(&self) -> usize {
         Arc::strong_count(&self.0)
     }
 
+    #[inline]
     pub(super) fn joined(&self) {
         self.0.tasks.fetch_add(1, Ordering::Relaxed);
     }
 
+    #[inline]
     pub(super) fn left(&self) {
         self.0.tasks.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// One of its tasks was polled, which took so long.
+    #[inline]
     pub(super) fn polled(&self, nanos: u64) {
         self.0.polls.fetch_add(1, Ordering::Relaxed);
         self.0.busy_ns.fetch_add(nanos, Ordering::Relaxed);
     }
 
+    #[inline]
     pub(super) fn downgrade(&self) -> WeakGroup {
         WeakGroup(Arc::downgrade(&self.0))
     }
@@ -118,6 +131,7 @@ impl CpuGroup {
 pub(super) struct WeakGroup(Weak<State>);
 
 impl WeakGroup {
+    #[inline]
     pub(super) fn upgrade(&self) -> Option<CpuGroup> {
         self.0.upgrade().map(CpuGroup)
     }

@@ -51,6 +51,7 @@ struct Node {
     holds: Vec<Awaited>,
 }
 
+#[inline]
 fn graph() -> Option<MutexGuard<'static, Option<Graph>>> {
     let graph = super::any().then(|| GRAPH.lock().unwrap_or_else(PoisonError::into_inner));
     // The last rank may have gone meanwhile, and the graph with it.
@@ -58,18 +59,21 @@ fn graph() -> Option<MutexGuard<'static, Option<Graph>>> {
 }
 
 /// Somebody waits for the lock at this address, which this task has now; zero: nobody knows.
+#[inline]
 pub(super) fn holds(lock: u64, holder: u64) {
     let Some(mut graph) = graph() else { return };
     graph.get_or_insert_default().hold(Awaited::Lock(lock), (holder != 0).then_some(holder));
 }
 
 /// Nobody waits for the lock at this address any more.
+#[inline]
 pub(super) fn idle(lock: u64) {
     let Some(mut graph) = graph() else { return };
     graph.get_or_insert_default().forget(Awaited::Lock(lock));
 }
 
 /// A task waits.
+#[inline]
 pub(super) fn begins(what: Awaited, waiter: u64) {
     let Some(mut graph) = graph() else { return };
     let graph = graph.get_or_insert_default();
@@ -85,18 +89,21 @@ pub(super) fn begins(what: Awaited, waiter: u64) {
 }
 
 /// Nobody waits for a task any more: it has ended, or its handle is gone, wherever that was.
+#[inline]
 pub(crate) fn released(task: u64) {
     let Some(mut graph) = graph() else { return };
     graph.get_or_insert_default().forget(Awaited::Task(task));
 }
 
 /// A task waits no longer.
+#[inline]
 pub(super) fn ends(what: Awaited, waiter: u64) {
     let Some(mut graph) = graph() else { return };
     graph.get_or_insert_default().wait_no_more(what, waiter);
 }
 
 /// A task with a rank has ended.
+#[inline]
 pub(super) fn ended(task: u64) {
     let mut graph = GRAPH.lock().unwrap_or_else(PoisonError::into_inner);
     if !super::any() {
@@ -107,11 +114,13 @@ pub(super) fn ended(task: u64) {
 }
 
 impl Graph {
+    #[inline]
     fn node(&mut self, task: u64) -> &mut Node {
         let new = || Node { class: own_class(task), waits_for: Vec::new(), holds: Vec::new() };
         self.tasks.entry(task).or_insert_with(new)
     }
 
+    #[inline]
     fn wait(&mut self, what: Awaited, waiter: u64) {
         let waiters = &mut self.things.entry(what).or_default().waiters;
         if waiters.contains(&waiter) {
@@ -122,6 +131,7 @@ impl Graph {
         self.settle(self.things[&what].holder);
     }
 
+    #[inline]
     fn wait_no_more(&mut self, what: Awaited, waiter: u64) {
         let Some(thing) = self.things.get_mut(&what) else { return };
         thing.waiters.retain(|&other| other != waiter);
@@ -137,6 +147,7 @@ impl Graph {
         self.leave_out(waiter);
     }
 
+    #[inline]
     fn hold(&mut self, what: Awaited, holder: Option<u64>) {
         let thing = self.things.entry(what).or_default();
         let before = std::mem::replace(&mut thing.holder, holder);
@@ -150,6 +161,7 @@ impl Graph {
         }
     }
 
+    #[inline]
     fn let_go(&mut self, what: Awaited, holder: Option<u64>) {
         let Some(holder) = holder else { return };
         if let Some(node) = self.tasks.get_mut(&holder) {
@@ -159,6 +171,7 @@ impl Graph {
         self.leave_out(holder);
     }
 
+    #[inline]
     fn forget(&mut self, what: Awaited) {
         let Some(thing) = self.things.remove(&what) else { return };
         for waiter in thing.waiters {
@@ -171,6 +184,7 @@ impl Graph {
     }
 
     /// Who neither waits nor holds is not in the graph.
+    #[inline]
     fn leave_out(&mut self, task: u64) {
         if self.tasks.get(&task).is_some_and(|node| node.waits_for.is_empty() && node.holds.is_empty()) {
             self.tasks.remove(&task);
@@ -178,6 +192,7 @@ impl Graph {
     }
 
     /// The class of a task is computed anew, and those of the tasks that it waits for.
+    #[inline]
     fn settle(&mut self, task: Option<u64>) {
         let mut next = Vec::from_iter(task);
         for _ in 0..STEPS_MAX {
@@ -200,6 +215,7 @@ impl Graph {
     }
 }
 
+#[inline]
 fn own_class(task: u64) -> Priority {
     super::of(task).map_or(Priority::Normal, |rank| rank.own_class())
 }

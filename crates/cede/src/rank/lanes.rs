@@ -64,6 +64,7 @@ pub(crate) struct Lanes<T = TaskRef> {
 }
 
 impl<T> Default for Lanes<T> {
+    #[inline]
     fn default() -> Self {
         Self { classes: AtomicU8::new(0), state: Mutex::new(State { classes: Default::default(), pushes: 0, closed: false }) }
     }
@@ -112,6 +113,7 @@ struct Class<T> {
 }
 
 impl<T> Default for Class<T> {
+    #[inline]
     fn default() -> Self {
         Self { members: Vec::new(), queued: 0, ordinary_ns: 0, owed_ns: 0 }
     }
@@ -135,12 +137,14 @@ struct Queued<T> {
 }
 
 impl<T> Queued<T> {
+    #[inline]
     fn order(&self) -> (u64, u64) {
         (self.due, self.number)
     }
 }
 
 impl<T> PartialEq for Queued<T> {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
         self.order() == other.order()
     }
@@ -149,12 +153,14 @@ impl<T> PartialEq for Queued<T> {
 impl<T> Eq for Queued<T> {}
 
 impl<T> PartialOrd for Queued<T> {
+    #[inline]
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
 impl<T> Ord for Queued<T> {
+    #[inline]
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.order().cmp(&other.order())
     }
@@ -168,21 +174,25 @@ impl<T> Lanes<T> {
     }
 
     /// The same, in the order of all accesses that the protocol of sleepers rests on (I1).
+    #[inline]
     pub(crate) fn has_work(&self) -> bool {
         self.classes.load(Ordering::SeqCst) != 0
     }
 
     /// Whether a task is queued here that ordinary ones wait for.
+    #[inline]
     pub(crate) fn is_waiting_above_normal(&self) -> bool {
         self.classes.load(Ordering::Relaxed) & !NOT_ABOVE_NORMAL != 0
     }
 
     /// How many tasks are queued here.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         if self.is_waiting() { self.state().classes.iter().map(|class| class.queued).sum() } else { 0 }
     }
 
     /// Queues a task, at this time of its runtime's clock. Returns its class.
+    #[inline]
     pub(crate) fn push(&self, task: T, rank: &Arc<Rank>, now: u64) -> Result<Priority, Closed> {
         let mut state = self.state();
         if state.closed {
@@ -198,6 +208,7 @@ impl<T> Lanes<T> {
     }
 
     /// Says whose turn it is; `ordinary` says whether ordinary tasks wait where this is asked. `before` is the last turn of whoever asks, and how long it took in nanoseconds.
+    #[inline]
     pub(crate) fn choose(&self, ordinary: bool, before: Option<(Account, u64)>) -> Option<Choice<T>> {
         let mut state = self.state();
         if let Some((account, took)) = before {
@@ -209,6 +220,7 @@ impl<T> Lanes<T> {
     }
 
     /// Takes any task; for one who looks at all tasks.
+    #[inline]
     pub(crate) fn pop(&self) -> Option<T> {
         match self.choose(false, None)? {
             Choice::Ranked(task, _) => Some(task),
@@ -217,6 +229,7 @@ impl<T> Lanes<T> {
     }
 
     /// The task with this number has another class now; if it is queued, it goes there.
+    #[inline]
     pub(super) fn move_to_class(&self, id: u64, class: Priority) {
         let mut state = self.state();
         if let Some(queued) = state.classes.iter_mut().find_map(|class| class.remove(id)) {
@@ -226,11 +239,13 @@ impl<T> Lanes<T> {
     }
 
     /// Nothing is queued from now on.
+    #[inline]
     pub(super) fn refuse(&self) {
         self.state().closed = true;
     }
 
     /// Accepts nothing more, and forgets what is queued: the runtime ends and finds the tasks in their slabs.
+    #[inline]
     pub(crate) fn close(&self) {
         let mut state = self.state();
         state.closed = true;
@@ -240,21 +255,25 @@ impl<T> Lanes<T> {
         drop(forgotten);
     }
 
+    #[inline]
     fn publish(&self, state: &State<T>) {
         let bits = state.classes.iter().enumerate().filter(|(_, class)| class.queued > 0).map(|(number, _)| 1 << number).sum();
         self.classes.store(bits, Ordering::SeqCst);
     }
 
+    #[inline]
     fn state(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<T> State<T> {
+    #[inline]
     fn waits(&self, class: usize, ordinary: bool) -> bool {
         self.classes[class].queued > 0 || class == NORMAL && ordinary
     }
 
+    #[inline]
     fn pay(&mut self, account: &Account, took: u64, ordinary: bool) {
         let took = took.max(TURN_NS_MIN);
         for (class, part) in PART.into_iter().enumerate().take(account.class) {
@@ -274,6 +293,7 @@ impl<T> State<T> {
         }
     }
 
+    #[inline]
     fn choose(&mut self, ordinary: bool) -> Option<Choice<T>> {
         let owed = (0..4).find(|&class| self.waits(class, ordinary) && self.classes[class].owed_ns >= QUANTUM);
         let class = owed.or_else(|| (0..4).rev().find(|&class| self.waits(class, ordinary)))?;
@@ -282,6 +302,7 @@ impl<T> State<T> {
 }
 
 impl<T> Class<T> {
+    #[inline]
     fn member(&mut self, group: Option<&CpuGroup>) -> Option<&mut Member<T>> {
         self.members.iter_mut().find(|member| match (&member.group, group) {
             (Some(own), Some(group)) => own.is(group),
@@ -289,10 +310,12 @@ impl<T> Class<T> {
         })
     }
 
+    #[inline]
     fn least(&self) -> Option<u64> {
         self.members.iter().filter(|member| !member.tasks.is_empty()).map(|member| member.had_ns).min()
     }
 
+    #[inline]
     fn add(&mut self, queued: Queued<T>) {
         self.queued += 1;
         let least = self.least();
@@ -309,6 +332,7 @@ impl<T> Class<T> {
         member.tasks.push(Reverse(queued));
     }
 
+    #[inline]
     fn remove(&mut self, id: u64) -> Option<Queued<T>> {
         for member in &mut self.members {
             if member.tasks.iter().any(|Reverse(queued)| queued.rank.id == id) {
@@ -322,6 +346,7 @@ impl<T> Class<T> {
     }
 
     /// The class has a task, or ordinary ones wait.
+    #[inline]
     fn choose(&mut self, class: usize, ordinary: bool) -> Choice<T> {
         let ordinary_turn = Choice::Ordinary(Account { class, payer: Payer::Ordinary });
         let waiting = self.members.iter_mut().filter(|member| !member.tasks.is_empty());

@@ -39,9 +39,10 @@ struct Linked {
 
 static LINKED: OnceLock<&'static Linked> = OnceLock::new();
 
-/// A task gets a rank.
+/// A task gets a rank. The table is not a static, which this crate would have to compile.
+#[inline]
 pub(super) fn link() {
-    static ALL: Linked = Linked {
+    const ALL: &Linked = &Linked {
         next: Turns::next,
         pop: Lanes::pop,
         of: super::registered,
@@ -55,7 +56,7 @@ pub(super) fn link() {
         groups_of: Usages::all,
         groups: all_groups,
     };
-    LINKED.get_or_init(|| &ALL);
+    LINKED.get_or_init(|| ALL);
 }
 
 /// See [`Turns::next`].
@@ -119,6 +120,7 @@ pub(crate) fn groups(runtimes: &[Arc<dyn Inspected>], only: Option<u64>) -> Grou
     LINKED.get().map(|linked| (linked.groups)(runtimes, only)).unwrap_or_default()
 }
 
+#[inline]
 fn all_groups(runtimes: &[Arc<dyn Inspected>], only: Option<u64>) -> GroupsOfRuntimes {
     let mut groups = Vec::new();
     for parts in runtimes.iter().map(|runtime| runtime.parts()) {

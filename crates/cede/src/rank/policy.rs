@@ -53,6 +53,7 @@ pub trait Policy: Send {
 }
 
 impl<F: FnMut(&Runnable<'_>) -> u64 + Send> Policy for F {
+    #[inline]
     fn rank(&mut self, task: &Runnable<'_>) -> u64 {
         self(task)
     }
@@ -66,47 +67,55 @@ pub struct Runnable<'a> {
 }
 
 impl<'a> Runnable<'a> {
+    #[inline]
     pub(crate) fn new(task: TaskRef, parts: &'a Parts) -> Self {
         Self { task, rank: super::of(task.id()), parts }
     }
 
     /// Its id.
+    #[inline]
     #[must_use]
     pub fn id(&self) -> Id {
         Id::from_number(self.task.id())
     }
 
     /// Its name, if it has one and has been polled before.
+    #[inline]
     #[must_use]
     pub fn name(&self) -> Option<Arc<str>> {
         self.parts.names.get(self.task.id())
     }
 
     /// Where it was spawned.
+    #[inline]
     #[must_use]
     pub fn spawned_at(&self) -> &'static Location<'static> {
         self.task.site()
     }
 
     /// How often it has been polled; wraps around after 2^32.
+    #[inline]
     #[must_use]
     pub fn polls(&self) -> u32 {
         self.task.polls()
     }
 
     /// Its priority at present, which may be that of a task that waits for it.
+    #[inline]
     #[must_use]
     pub fn priority(&self) -> Priority {
         self.rank.as_ref().map_or(Priority::Normal, |rank| rank.class())
     }
 
     /// Its group.
+    #[inline]
     #[must_use]
     pub fn group(&self) -> Option<&CpuGroup> {
         self.rank.as_ref()?.group()
     }
 
     /// Its deadline.
+    #[inline]
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.rank.as_ref()?.deadline()
@@ -131,6 +140,7 @@ impl fmt::Debug for Runnable<'_> {
 pub struct Fifo;
 
 impl Policy for Fifo {
+    #[inline]
     fn rank(&mut self, _task: &Runnable<'_>) -> u64 {
         0
     }
@@ -145,6 +155,7 @@ pub struct Lifo {
 }
 
 impl Policy for Lifo {
+    #[inline]
     fn rank(&mut self, _task: &Runnable<'_>) -> u64 {
         self.pushes += 1;
         u64::MAX - self.pushes
@@ -163,6 +174,7 @@ impl Policy for Lifo {
 pub struct ByPriority;
 
 impl Policy for ByPriority {
+    #[inline]
     fn rank(&mut self, task: &Runnable<'_>) -> u64 {
         Priority::Urgent as u64 - task.priority() as u64
     }
@@ -186,6 +198,7 @@ impl Policy for ByPriority {
 pub struct EarliestDeadline;
 
 impl Policy for EarliestDeadline {
+    #[inline]
     fn rank(&mut self, task: &Runnable<'_>) -> u64 {
         task.rank.as_ref().and_then(|rank| rank.deadline_ns).unwrap_or(u64::MAX)
     }
@@ -204,6 +217,7 @@ pub struct Random(Seeded);
 
 impl Random {
     /// With this seed.
+    #[inline]
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(Seeded::new(seed))
@@ -211,6 +225,7 @@ impl Random {
 }
 
 impl Policy for Random {
+    #[inline]
     fn rank(&mut self, _task: &Runnable<'_>) -> u64 {
         self.0.choose(Domain::Schedule, u32::MAX).into()
     }
@@ -228,6 +243,7 @@ pub(crate) struct OrderedQueue {
 struct Place(TaskRef);
 
 impl PartialEq for Place {
+    #[inline]
     fn eq(&self, _other: &Self) -> bool {
         true
     }
@@ -236,35 +252,42 @@ impl PartialEq for Place {
 impl Eq for Place {}
 
 impl PartialOrd for Place {
+    #[inline]
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
 impl Ord for Place {
+    #[inline]
     fn cmp(&self, _other: &Self) -> std::cmp::Ordering {
         std::cmp::Ordering::Equal
     }
 }
 
 impl Order for OrderedQueue {
+    #[inline]
     fn is_by_number(&self) -> bool {
         true
     }
 
+    #[inline]
     fn push(&mut self, task: TaskRef, rank: u64) {
         self.pushes += 1;
         self.tasks.push(Reverse((rank, self.pushes, Place(task))));
     }
 
+    #[inline]
     fn pop(&mut self) -> Option<TaskRef> {
         self.tasks.pop().map(|Reverse((_, _, Place(task)))| task)
     }
 
+    #[inline]
     fn len(&self) -> usize {
         self.tasks.len()
     }
 
+    #[inline]
     fn clear(&mut self) {
         self.tasks.clear();
     }

@@ -43,6 +43,7 @@ struct Turn {
 
 impl Turns {
     /// The next task, and whether it has a rank. To be asked whenever the lanes are not empty; `None` if they are by now.
+    #[inline]
     pub(super) fn next(&mut self, lanes: &Lanes, scheduler: &dyn Scheduler) -> Option<(TaskRef, bool)> {
         let polls = scheduler.polls();
         // If it was not asked meanwhile, there was nothing to share: what was polled since then was nobody's turn. The future of `block_on` may have been polled after each task.

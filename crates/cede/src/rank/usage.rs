@@ -59,12 +59,14 @@ pub struct CpuGroupMetrics {
 }
 
 impl Usages {
+    #[inline]
     fn entries(&self) -> MutexGuard<'_, Entries> {
         let entries = self.0.get_or_init(|| Box::<Mutex<Entries>>::default());
         entries.downcast_ref::<Mutex<Entries>>().expect("nothing else is put there").lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The entry of a group; those of groups that nobody has any more are taken out now and then.
+    #[inline]
     pub(super) fn of(&self, group: &CpuGroup) -> Arc<Usage> {
         linked::link();
         let mut entries = self.entries();
@@ -82,10 +84,12 @@ impl Usages {
     }
 
     /// As they are now, in the order in which the groups came.
+    #[inline]
     pub(crate) fn metrics(&self) -> Vec<CpuGroupMetrics> {
         linked::groups_of(self)
     }
 
+    #[inline]
     pub(super) fn all(&self) -> Vec<CpuGroupMetrics> {
         let usages: Vec<_> = self.entries().by_group.values().cloned().collect();
         let usages = order::by_number(usages, |usage| usage.number);
@@ -94,6 +98,7 @@ impl Usages {
 }
 
 impl Usage {
+    #[inline]
     fn metrics(&self) -> Option<CpuGroupMetrics> {
         Some(CpuGroupMetrics {
             group: self.group.upgrade()?,
@@ -104,17 +109,20 @@ impl Usage {
     }
 
     /// A task of `group`, whose entry this is, is there from now on.
+    #[inline]
     pub(super) fn joined(&self, group: &CpuGroup) {
         self.tasks.fetch_add(1, Ordering::Relaxed);
         group.joined();
     }
 
+    #[inline]
     pub(super) fn left(&self, group: &CpuGroup) {
         self.tasks.fetch_sub(1, Ordering::Relaxed);
         group.left();
     }
 
     /// A poll begins; it ends when the result is dropped.
+    #[inline]
     pub(super) fn measure<'a>(&'a self, group: &'a CpuGroup) -> Measure<'a> {
         Measure { usage: self, group, began: Instant::now() }
     }
@@ -127,6 +135,7 @@ pub(super) struct Measure<'a> {
 }
 
 impl Drop for Measure<'_> {
+    #[inline]
     fn drop(&mut self) {
         let took = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.usage.polls.fetch_add(1, Ordering::Relaxed);
@@ -137,11 +146,13 @@ impl Drop for Measure<'_> {
 
 #[cfg(feature = "metrics")]
 impl CpuGroupMetrics {
+    #[inline]
     pub(crate) fn is_of_same_group(&self, other: &Self) -> bool {
         self.group.is(&other.group)
     }
 
     /// Whether more than so many have the group.
+    #[inline]
     pub(crate) fn is_held_by_more_than(&self, holders: usize) -> bool {
         self.group.holders() > holders
     }
@@ -149,30 +160,35 @@ impl CpuGroupMetrics {
 
 impl CpuGroupMetrics {
     /// The name of the group.
+    #[inline]
     #[must_use]
     pub fn name(&self) -> &str {
         self.group.name()
     }
 
     /// The shares of the group.
+    #[inline]
     #[must_use]
     pub fn shares(&self) -> u32 {
         self.group.shares()
     }
 
     /// How many of its tasks on the runtime have not ended.
+    #[inline]
     #[must_use]
     pub fn tasks(&self) -> usize {
         self.tasks
     }
 
     /// How often its tasks have been polled on the runtime.
+    #[inline]
     #[must_use]
     pub fn polls(&self) -> u64 {
         self.polls
     }
 
     /// The time that these polls took, as in [`CpuGroup::busy_time`].
+    #[inline]
     #[must_use]
     pub fn busy_time(&self) -> Duration {
         self.busy

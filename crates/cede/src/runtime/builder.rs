@@ -456,6 +456,7 @@ impl Builder {
     }
 
     /// A one-thread runtime on the simulated driver.
+    #[inline]
     pub(crate) fn build_simulated(&self, ready: Ready) -> Runtime {
         let clock = Clock::simulated();
         let driver = Driver::sim(clock.clone());
@@ -464,6 +465,7 @@ impl Builder {
     }
 
     /// A work-stealing runtime on the simulated driver, without threads.
+    #[inline]
     pub(crate) fn build_stepper(&self) -> steal::stepping::Stepper {
         let clock = Clock::simulated();
         let drivers = (0..self.worker_threads.unwrap_or(1)).map(|_| Driver::sim(clock.clone())).collect();

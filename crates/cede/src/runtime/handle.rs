@@ -266,6 +266,7 @@ impl Handle {
         }
     }
 
+    #[inline]
     pub(crate) fn spawned_tasks(&self) -> u64 {
         match &self.scheduler {
             SchedulerHandle::Local(shared) => shared.spawned_tasks(),
@@ -273,6 +274,7 @@ impl Handle {
         }
     }
 
+    #[inline]
     #[track_caller]
     pub(crate) fn local_queue_depth(&self, worker: usize) -> usize {
         let _there_is_one = self.stats(worker);
@@ -282,6 +284,7 @@ impl Handle {
         }
     }
 
+    #[inline]
     pub(crate) fn queue_depth(&self) -> usize {
         match &self.scheduler {
             SchedulerHandle::Local(shared) => shared.queue_depth(),
@@ -289,6 +292,7 @@ impl Handle {
         }
     }
 
+    #[inline]
     #[track_caller]
     pub(crate) fn stats(&self, worker: usize) -> &Stats {
         match &self.scheduler {
@@ -301,6 +305,7 @@ impl Handle {
     }
 
     /// What the shutdown of this runtime is still waiting for.
+    #[inline]
     pub(crate) fn refusals(&self) -> Vec<Refusal> {
         let tasks = match &self.scheduler {
             SchedulerHandle::Local(_) => Vec::new(),
@@ -313,6 +318,7 @@ impl Handle {
         tasks.into_iter().map(named(false)).chain(closures.into_iter().map(named(true))).collect()
     }
 
+    #[inline]
     pub(crate) fn worker_count(&self) -> usize {
         match &self.scheduler {
             SchedulerHandle::Local(_) => 1,
@@ -320,6 +326,7 @@ impl Handle {
         }
     }
 
+    #[inline]
     pub(crate) fn interrupts(&self) -> u64 {
         match &self.scheduler {
             SchedulerHandle::Local(shared) => shared.timers.driver().interrupts(),
@@ -335,6 +342,7 @@ impl Handle {
         }
     }
 
+    #[inline]
     pub(crate) fn rescued_workers(&self) -> u64 {
         match &self.scheduler {
             SchedulerHandle::Local(_) => 0,

@@ -41,6 +41,7 @@ impl LocalRuntime {
         super::Builder::new_current_thread().enable_all().build_local(LocalOptions::default())
     }
 
+    #[inline]
     pub(crate) fn from_runtime(runtime: Runtime) -> Self {
         Self { runtime, not_send: PhantomData }
     }
@@ -81,32 +82,38 @@ impl LocalRuntime {
     }
 
     /// See [`Runtime::metrics`].
+    #[inline]
     #[must_use]
     pub fn metrics(&self) -> super::RuntimeMetrics {
         self.runtime.metrics()
     }
 
     /// See [`Runtime::enter`].
+    #[inline]
     pub fn enter(&self) -> EnterGuard<'_> {
         self.runtime.enter()
     }
 
     /// See [`Runtime::shutdown_timeout`].
+    #[inline]
     pub fn shutdown_timeout(self, timeout: std::time::Duration) {
         self.runtime.shutdown_timeout(timeout);
     }
 
     /// See [`Runtime::shutdown_background`].
+    #[inline]
     pub fn shutdown_background(self) {
         self.runtime.shutdown_background();
     }
 
     /// See [`Runtime::shutdown_report`].
+    #[inline]
     pub fn shutdown_report(self, timeout: std::time::Duration) -> super::ShutdownReport {
         self.runtime.shutdown_report(timeout)
     }
 
     /// See [`Runtime::shutdown_gracefully`].
+    #[inline]
     pub fn shutdown_gracefully(self, drain: std::time::Duration, timeout: std::time::Duration) -> super::ShutdownReport {
         self.runtime.shutdown_gracefully(drain, timeout)
     }

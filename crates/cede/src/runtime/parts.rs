@@ -157,20 +157,23 @@ impl Parts {
 pub(crate) struct Names(OnceLock<Box<dyn Named>>);
 
 impl Names {
+    #[inline]
     pub(crate) fn set(&self, id: u64, name: Arc<str>) {
         self.0.get_or_init(|| Box::new(Table::default())).set(id, name);
     }
 
+    #[inline]
     pub(crate) fn get(&self, id: u64) -> Option<Arc<str>> {
         self.0.get()?.get(id)
     }
 
+    #[inline]
     pub(crate) fn remove(&self, id: u64) -> Option<Arc<str>> {
         self.0.get()?.remove(id)
     }
 }
 
-/// The names, where there are some: programs that give none have no table.
+/// The names, where there are some: programs that give none have no table, and who gives one compiles it.
 trait Named: Send + Sync {
     fn set(&self, id: u64, name: Arc<str>);
     fn get(&self, id: u64) -> Option<Arc<str>>;
@@ -187,15 +190,18 @@ impl Debug for dyn Named {
 struct Table(Lock<HashMap<u64, Arc<str>>>);
 
 impl Named for Table {
+    #[inline]
     fn set(&self, id: u64, name: Arc<str>) {
         let before = self.0.lock().insert(id, name);
         drop(before);
     }
 
+    #[inline]
     fn get(&self, id: u64) -> Option<Arc<str>> {
         self.0.lock().get(&id).cloned()
     }
 
+    #[inline]
     fn remove(&self, id: u64) -> Option<Arc<str>> {
         self.0.lock().remove(&id)
     }

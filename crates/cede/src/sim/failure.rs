@@ -33,6 +33,7 @@ pub struct BlockedTask {
 }
 
 impl BlockedTask {
+    #[inline]
     pub(crate) fn of(task: TaskRef) -> Self {
         Self { id: task.id(), name: None, site: task.site(), future: crate::task::plain_type(task.future_type()), wait: task.wait() }
     }

@@ -13,6 +13,7 @@ use super::{ChosenQueue, Deadlock, Failure, LostWake, Policy, Report};
 use crate::record::FlightRecorder;
 use crate::runtime::{Builder, Ready};
 
+#[inline]
 pub(super) fn run<F>(policy: Policy, choices: Seeded, recorder: FlightRecorder, program: F) -> Result<Report<F::Output>, Failure>
 where
     F: Future + Send + 'static,
@@ -38,6 +39,7 @@ where
 }
 
 /// The scheduler reports what it found by a panic through the run loop.
+#[inline]
 fn failure(payload: Box<dyn std::any::Any + Send>) -> Failure {
     match payload.downcast::<Deadlock>() {
         Ok(deadlock) => Failure::Deadlock(*deadlock),

@@ -25,6 +25,7 @@ const IN_A_ROW_MAX: u32 = 200;
 
 impl Policy {
     /// Draws a policy: mostly uniform choice or PCT of depth 2 to 4, now and then the production order.
+    #[inline]
     #[must_use]
     pub fn draw(choices: &mut Seeded) -> Self {
         match choices.choose(Domain::Schedule, 20) {
@@ -52,6 +53,7 @@ pub(crate) struct Chooser {
 }
 
 impl Chooser {
+    #[inline]
     pub(crate) fn new(policy: Policy, mut choices: Seeded) -> Self {
         let changes = match policy {
             Policy::Pct { depth } => (1..depth).map(|_| choices.choose(Domain::Schedule, ASSUMED_STEPS)).collect(),
@@ -61,6 +63,7 @@ impl Chooser {
     }
 
     /// The place of the next one among `count` candidates, whose numbers `id` tells.
+    #[inline]
     pub(crate) fn choose(&mut self, count: usize, id: impl Fn(usize) -> u64) -> usize {
         self.step += 1;
         match self.policy {
@@ -70,6 +73,7 @@ impl Chooser {
         }
     }
 
+    #[inline]
     fn highest(&mut self, count: usize, id: impl Fn(usize) -> u64) -> usize {
         let mut best = (0, 0);
         for place in 0..count {
@@ -92,6 +96,7 @@ impl Chooser {
     }
 
     /// One of `n` alternatives, by the seed but not by the policy.
+    #[inline]
     pub(crate) fn draw(&mut self, n: u32) -> u32 {
         self.choices.choose(Domain::Schedule, n)
     }

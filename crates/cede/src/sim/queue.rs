@@ -19,26 +19,31 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
+    #[inline]
     pub(crate) fn ordinal(&mut self, id: u64) -> u64 {
         let next = self.ordinals.len() as u64;
         *self.ordinals.entry(id).or_insert(next)
     }
 
     /// Adds an event (FNV-1a by words).
+    #[inline]
     pub(crate) fn record(&mut self, event: u64) {
         self.hash = (self.hash ^ event).wrapping_mul(0x0000_0100_0000_01B3).rotate_left(23);
     }
 
+    #[inline]
     pub(crate) fn record_poll(&mut self, id: u64) {
         let ordinal = self.ordinal(id);
         self.polls += 1;
         self.record(ordinal);
     }
 
+    #[inline]
     pub(crate) fn hash(&self) -> u64 {
         self.hash
     }
 
+    #[inline]
     pub(crate) fn polls(&self) -> u64 {
         self.polls
     }
@@ -52,21 +57,25 @@ pub(crate) struct ChosenQueue {
 }
 
 impl ChosenQueue {
+    #[inline]
     pub(crate) fn new(chooser: Chooser, trace: Arc<Lock<Trace>>) -> Self {
         Self { tasks: Vec::new(), chooser, trace }
     }
 }
 
 impl Order for ChosenQueue {
+    #[inline]
     fn is_by_number(&self) -> bool {
         false
     }
 
+    #[inline]
     fn push(&mut self, task: TaskRef, _number: u64) {
         self.trace.lock().ordinal(task.id());
         self.tasks.push(task);
     }
 
+    #[inline]
     fn pop(&mut self) -> Option<TaskRef> {
         if self.tasks.is_empty() {
             return None;
@@ -78,10 +87,12 @@ impl Order for ChosenQueue {
         Some(task)
     }
 
+    #[inline]
     fn len(&self) -> usize {
         self.tasks.len()
     }
 
+    #[inline]
     fn clear(&mut self) {
         self.tasks.clear();
     }

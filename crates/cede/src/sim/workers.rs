@@ -18,6 +18,7 @@ use crate::record::FlightRecorder;
 use crate::runtime::Builder;
 use crate::runtime::steal::stepping::{Progress, Stepper};
 
+#[inline]
 pub(super) fn run<F>(
     count: usize,
     policy: Policy,

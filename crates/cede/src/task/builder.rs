@@ -65,6 +65,7 @@ impl<'a> Builder<'a> {
     }
 
     /// The rank, if the task is to have one.
+    #[inline]
     fn wanted(&self) -> Option<Wanted> {
         let any = self.priority.is_some() || self.group.is_some() || self.deadline.is_some();
         any.then(|| Wanted { priority: self.priority.unwrap_or_default(), group: self.group.cloned(), deadline: self.deadline })
@@ -206,6 +207,7 @@ impl<'a> Builder<'a> {
     }
 }
 
+#[inline]
 fn no_ranks() -> io::Error {
     io::Error::new(
         io::ErrorKind::Unsupported,
@@ -237,6 +239,7 @@ impl<F> Named<F> {
 
 impl Registered {
     /// The task that is being polled, under this name.
+    #[inline]
     fn here(name: Arc<str>) -> Option<Self> {
         let handle = context::try_current()?;
         let id = context::current_task_id()?;
@@ -247,6 +250,7 @@ impl Registered {
 }
 
 impl Drop for Registered {
+    #[inline]
     fn drop(&mut self) {
         // A panic is told with the name; it is taken out then.
         if !std::thread::panicking() {

@@ -11,6 +11,8 @@
 //! # Several pollers
 //! `run_until` may be called by several tasks at once, and the set be awaited meanwhile. Each leaves its waker, and a task that becomes runnable wakes all of them: whichever
 //! goes away, the others carry on.
+//!
+//! Few programs use this, so its functions are `#[inline]`: compiled by whoever calls them, and in no other program.
 
 mod tasks;
 
@@ -55,18 +57,21 @@ pub struct LocalSet {
 
 impl LocalSet {
     /// An empty set.
+    #[inline]
     #[must_use]
     pub fn new() -> Self {
         Self { tasks: Tasks::new(), not_send: PhantomData }
     }
 
     /// Makes this the set of the thread until the guard is dropped, so that [`spawn_local`] finds it.
+    #[inline]
     #[must_use = "the set is left when the guard is dropped"]
     pub fn enter(&self) -> LocalEnterGuard {
         LocalEnterGuard { _entered: Entered::set(self.tasks.clone()) }
     }
 
     /// Starts a task on this set. It runs when the set is polled.
+    #[inline]
     #[track_caller]
     pub fn spawn_local<F>(&self, future: F) -> JoinHandle<F::Output>
     where
@@ -76,6 +81,7 @@ impl LocalSet {
         self.spawn_at(future, Location::caller())
     }
 
+    #[inline]
     pub(super) fn spawn_at<F>(&self, future: F, site: &'static Location<'static>) -> JoinHandle<F::Output>
     where
         F: Future + 'static,
@@ -88,6 +94,7 @@ impl LocalSet {
     ///
     /// # Panics
     /// If the future panics.
+    #[inline]
     #[track_caller]
     pub fn block_on<F: Future>(&self, runtime: &Runtime, future: F) -> F::Output {
         runtime.block_on(self.run_until(future))
@@ -102,18 +109,21 @@ impl LocalSet {
     }
 
     /// What happens when a task of this set panics. With [`UnhandledPanic::ShutdownRuntime`] the next poll of the set panics.
+    #[inline]
     pub fn unhandled_panic(&mut self, behavior: UnhandledPanic) -> &mut Self {
         self.tasks.set_panics_end_it(behavior == UnhandledPanic::ShutdownRuntime);
         self
     }
 
     /// A number that no other set or runtime has.
+    #[inline]
     #[must_use]
     pub fn id(&self) -> Id {
         self.tasks.id()
     }
 
     /// Polls `first` and then the tasks, unless it was ready.
+    #[inline]
     fn poll_with<R>(&self, cx: &mut Context<'_>, first: impl FnOnce(&mut Context<'_>) -> Poll<R>) -> Poll<R> {
         let _no_blocking = context::drive(context::Drive::OneThread);
         let _entered = Entered::set(self.tasks.clone());
@@ -135,6 +145,7 @@ impl LocalSet {
 impl Future for LocalSet {
     type Output = ();
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match self.poll_with(cx, |_| Poll::<()>::Pending) {
             Poll::Pending if self.tasks.is_empty() => Poll::Ready(()),
@@ -144,6 +155,7 @@ impl Future for LocalSet {
 }
 
 impl Drop for LocalSet {
+    #[inline]
     fn drop(&mut self) {
         let _no_blocking = context::drive(context::Drive::OneThread);
         let _entered = Entered::set(self.tasks.clone());
@@ -152,6 +164,7 @@ impl Drop for LocalSet {
 }
 
 impl Default for LocalSet {
+    #[inline]
     fn default() -> Self {
         Self::new()
     }
@@ -178,12 +191,14 @@ impl fmt::Debug for LocalEnterGuard {
 struct Entered(Option<Option<Rc<Tasks>>>);
 
 impl Entered {
+    #[inline]
     fn set(tasks: Rc<Tasks>) -> Self {
         Self(CURRENT.try_with(|current| current.borrow_mut().replace(tasks)).ok())
     }
 }
 
 impl Drop for Entered {
+    #[inline]
     fn drop(&mut self) {
         if let Some(before) = self.0.take() {
             let left = CURRENT.try_with(|current| std::mem::replace(&mut *current.borrow_mut(), before));
@@ -207,6 +222,7 @@ impl Drop for Entered {
 ///     assert_eq!(task.await.unwrap(), 5);
 /// });
 /// ```
+#[inline]
 #[track_caller]
 pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
 where
@@ -216,6 +232,7 @@ where
     spawn_local_at(future, Location::caller())
 }
 
+#[inline]
 #[track_caller]
 pub(super) fn spawn_local_at<F>(future: F, site: &'static Location<'static>) -> JoinHandle<F::Output>
 where

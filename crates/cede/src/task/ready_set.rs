@@ -11,6 +11,8 @@
 //!   wake after the owner took it out queues it again.
 //! - I2: whoever puts a signal into the queue takes the owner's waker and wakes it. The owner leaves its waker under the same lock under which it found the queue empty.
 //! - I3: signals own the queue and the queue owns signals; the circle is broken when the set goes, which empties the queue and closes it.
+//!
+//! Few programs use this, so its functions are `#[inline]`: compiled by whoever calls them, and in no other program.
 
 #![forbid(unsafe_code)]
 
@@ -59,10 +61,12 @@ struct State {
 }
 
 impl Wake for Signal {
+    #[inline]
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
+    #[inline]
     fn wake_by_ref(self: &Arc<Self>) {
         if self.queued.swap(true, Ordering::SeqCst) {
             return;
@@ -82,20 +86,24 @@ impl Wake for Signal {
 }
 
 impl<V> ReadySet<V> {
+    #[inline]
     pub(crate) fn new() -> Self {
         let state = State { queue: VecDeque::new(), owner: None, closed: false };
         Self { places: Vec::new(), vacant: Vec::new(), woken: Arc::new(Woken { state: Lock::new(state) }) }
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.places.len() - self.vacant.len()
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Adds a value, which is not woken yet.
+    #[inline]
     pub(crate) fn insert(&mut self, value: V) -> Place {
         let place = self.vacant.pop().unwrap_or_else(|| {
             self.places.push(None);
@@ -108,6 +116,7 @@ impl<V> ReadySet<V> {
     }
 
     /// Takes the value that was woken first. If none was, `owner` is woken when one is.
+    #[inline]
     pub(crate) fn pop_woken(&mut self, owner: Option<&Waker>) -> Option<Place> {
         loop {
             let signal = self.pop_signal(owner)?;
@@ -119,6 +128,7 @@ impl<V> ReadySet<V> {
         }
     }
 
+    #[inline]
     fn pop_signal(&self, owner: Option<&Waker>) -> Option<Arc<Signal>> {
         let mut fresh = None;
         loop {
@@ -147,6 +157,7 @@ impl<V> ReadySet<V> {
     ///
     /// # Panics
     /// If the value was removed.
+    #[inline]
     pub(crate) fn get(&mut self, place: Place) -> (&mut V, &Waker) {
         let entry = self.places[place.0].as_mut().expect("the value has not been removed");
         (&mut entry.value, &entry.waker)
@@ -156,6 +167,7 @@ impl<V> ReadySet<V> {
     ///
     /// # Panics
     /// If it was removed already.
+    #[inline]
     pub(crate) fn remove(&mut self, place: Place) -> V {
         let entry = self.places[place.0].take().expect("the value has not been removed");
         self.vacant.push(place.0);
@@ -163,11 +175,13 @@ impl<V> ReadySet<V> {
     }
 
     /// All values.
+    #[inline]
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
         self.places.iter().flatten().map(|entry| &entry.value)
     }
 
     /// Takes all values out.
+    #[inline]
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = V> {
         self.vacant.clear();
         std::mem::take(&mut self.places).into_iter().flatten().map(|entry| entry.value)
@@ -175,6 +189,7 @@ impl<V> ReadySet<V> {
 }
 
 impl<V> Drop for ReadySet<V> {
+    #[inline]
     fn drop(&mut self) {
         let (queue, owner) = {
             let mut state = self.woken.state.lock();

@@ -1,4 +1,6 @@
 //! Something to await again and again.
+//!
+//! Few programs use this, so its functions are `#[inline]`: compiled by whoever calls them, and in no other program.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -20,6 +22,7 @@ pub enum MissedTickBehavior {
 
 impl MissedTickBehavior {
     /// The tick after the one that was due at `due` and came at `now`; `None` if no clock can show it.
+    #[inline]
     fn next(self, due: Instant, now: Instant, period: Duration) -> Option<Instant> {
         match self {
             Self::Burst => due.checked_add(period),
@@ -55,6 +58,7 @@ pub struct Interval {
 /// }
 /// # });
 /// ```
+#[inline]
 #[track_caller]
 pub fn interval(period: Duration) -> Interval {
     assert!(period > Duration::ZERO, "`period` must be non-zero.");
@@ -65,12 +69,14 @@ pub fn interval(period: Duration) -> Interval {
 ///
 /// # Panics
 /// If the period is zero, and outside of a runtime.
+#[inline]
 #[track_caller]
 pub fn interval_at(start: Instant, period: Duration) -> Interval {
     assert!(period > Duration::ZERO, "`period` must be non-zero.");
     new(start, period)
 }
 
+#[inline]
 #[track_caller]
 fn new(start: Instant, period: Duration) -> Interval {
     Interval { delay: Box::pin(sleep_until(start)), period, missed: MissedTickBehavior::default() }
@@ -85,6 +91,7 @@ impl Interval {
     }
 
     /// Polls for the next tick; see [`Interval::tick`].
+    #[inline]
     pub fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
         ready!(self.delay.as_mut().poll(cx));
         let due = self.delay.deadline();
@@ -97,38 +104,45 @@ impl Interval {
     }
 
     /// The next tick is one period from now.
+    #[inline]
     pub fn reset(&mut self) {
         self.reset_after(self.period);
     }
 
     /// The next tick is now.
+    #[inline]
     pub fn reset_immediately(&mut self) {
         self.delay.as_mut().reset(Instant::now());
     }
 
     /// The next tick is `after` from now; if that is too far to be counted, in the far future.
+    #[inline]
     pub fn reset_after(&mut self, after: Duration) {
         let next = Instant::now().checked_add(after).unwrap_or_else(Instant::far_future);
         self.delay.as_mut().reset(next);
     }
 
     /// The next tick is at `deadline`.
+    #[inline]
     pub fn reset_at(&mut self, deadline: Instant) {
         self.delay.as_mut().reset(deadline);
     }
 
     /// What happens when a tick was missed.
+    #[inline]
     #[must_use]
     pub fn missed_tick_behavior(&self) -> MissedTickBehavior {
         self.missed
     }
 
     /// Chooses what happens when a tick was missed.
+    #[inline]
     pub fn set_missed_tick_behavior(&mut self, behavior: MissedTickBehavior) {
         self.missed = behavior;
     }
 
     /// The time between ticks.
+    #[inline]
     #[must_use]
     pub fn period(&self) -> Duration {
         self.period

@@ -69,9 +69,16 @@ enum State {
 /// # });
 /// ```
 #[track_caller]
+#[inline]
 pub fn sleep(duration: Duration) -> Sleep {
+    // Inlined from here on, so that the future is made where it stays.
+    sleep_from(now_for_users(), duration)
+}
+
+#[track_caller]
+fn now_for_users() -> std::time::Instant {
     match context::with_current(|handle| handle.parts().timers.then(|| handle.parts().clock.instant())) {
-        Some(Some(now)) => sleep_from(now, duration),
+        Some(Some(now)) => now,
         Some(None) => disabled(),
         None => no_timers(),
     }

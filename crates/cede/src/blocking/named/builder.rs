@@ -29,6 +29,7 @@ pub struct Builder {
 }
 
 impl Default for Builder {
+    #[inline]
     fn default() -> Self {
         Self { name: Arc::from("blocking"), queue_limit: 1024, config: pool::Config { max_threads: 16, ..pool::Config::default() } }
     }
@@ -36,6 +37,7 @@ impl Default for Builder {
 
 impl Builder {
     /// The pool's name; its threads are called `name-0`, `name-1` and so on. By default `blocking`. Linux shows 15 bytes of it.
+    #[inline]
     pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
         self.name = name.into();
         self
@@ -45,6 +47,7 @@ impl Builder {
     ///
     /// # Errors
     /// If it is 0: no job would ever run.
+    #[inline]
     pub fn max_threads(mut self, count: usize) -> Result<Self, ZeroLimit> {
         ZeroLimit::check("number of threads", count)?;
         self.config.max_threads = count;
@@ -52,24 +55,28 @@ impl Builder {
     }
 
     /// So many jobs may wait while all threads are busy; by default 1024.
+    #[inline]
     pub fn queue_limit(mut self, count: usize) -> Self {
         self.queue_limit = count;
         self
     }
 
     /// How long an idle thread waits for a job before it ends; by default 10 s.
+    #[inline]
     pub fn keep_alive(mut self, time: Duration) -> Self {
         self.config.keep_alive = time;
         self
     }
 
     /// The stack of each thread in bytes; by default that of `std`.
+    #[inline]
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.config.stack_size = Some(bytes);
         self
     }
 
     /// The pool, without threads yet.
+    #[inline]
     #[must_use]
     pub fn build(self) -> BlockingPool {
         let Self { name, queue_limit, mut config } = self;

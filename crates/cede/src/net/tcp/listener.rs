@@ -68,6 +68,7 @@ impl TcpListener {
     ///
     /// # Panics
     /// Outside of a runtime, and if the listener is in blocking mode: it would hang a worker.
+    #[inline]
     #[track_caller]
     pub fn from_std(listener: net::TcpListener) -> io::Result<Self> {
         let io = Pollable::new(listener)?;
@@ -104,6 +105,7 @@ impl TcpListener {
     ///
     /// # Errors
     /// As [`TcpListener::accept`].
+    #[inline]
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         loop {
             ready!(self.backoff.poll_may_try(cx));
@@ -140,6 +142,7 @@ impl TcpListener {
 }
 
 /// Takes a connection off the backlog, in non-blocking mode from the beginning.
+#[inline]
 fn accept(listener: &net::TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
     let (socket, peer) = sys::receive::accept(listener)?;
     let peer = peer.as_socket().ok_or(io::ErrorKind::InvalidData)?;

@@ -51,6 +51,7 @@ impl TcpSocket {
     }
 
     /// Takes over a socket of the standard library, which must be in non-blocking mode.
+    #[inline]
     #[must_use]
     pub fn from_std_stream(stream: std::net::TcpStream) -> Self {
         Self { socket: stream.into() }
@@ -290,6 +291,7 @@ impl TcpSocket {
     ///
     /// # Panics
     /// Outside of a runtime.
+    #[inline]
     #[track_caller]
     pub fn listen(self, backlog: u32) -> io::Result<TcpListener> {
         self.socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;

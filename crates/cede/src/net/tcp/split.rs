@@ -18,6 +18,7 @@ impl ReadHalf<'_> {
     ///
     /// # Errors
     /// As there.
+    #[inline]
     pub fn poll_peek(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<usize>> {
         self.0.poll_peek(cx, buffer)
     }

@@ -61,6 +61,7 @@ impl TcpStream {
     }
 
     /// A connection that was just accepted, in non-blocking mode. Usually the peer speaks first, and has done so.
+    #[inline]
     pub(super) fn accepted(stream: net::TcpStream) -> io::Result<Self> {
         Ok(Self { io: Pollable::assuming(stream, Ready::READABLE | Ready::WRITABLE)? })
     }
@@ -95,6 +96,7 @@ impl TcpStream {
     ///
     /// # Errors
     /// Those of `recv(2)`.
+    #[inline]
     pub fn poll_peek(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<usize>> {
         self.io.poll_io(cx, Direction::Read, |stream| {
             let (count, ()) = fill::read_buf(buffer, |memory| Ok((receive(stream, memory, libc::MSG_PEEK)?, ())))?;
@@ -106,6 +108,7 @@ impl TcpStream {
     ///
     /// # Errors
     /// If the system refuses.
+    #[inline]
     pub fn quickack(&self) -> io::Result<bool> {
         SockRef::from(self.io.get_ref()).tcp_quickack()
     }
@@ -114,6 +117,7 @@ impl TcpStream {
     ///
     /// # Errors
     /// If the system refuses.
+    #[inline]
     pub fn set_quickack(&self, quickack: bool) -> io::Result<()> {
         SockRef::from(self.io.get_ref()).set_tcp_quickack(quickack)
     }
@@ -122,6 +126,7 @@ impl TcpStream {
     ///
     /// # Errors
     /// If the system refuses.
+    #[inline]
     pub fn set_zero_linger(&self) -> io::Result<()> {
         SockRef::from(self.io.get_ref()).set_linger(Some(Duration::ZERO))
     }
@@ -155,6 +160,7 @@ impl TcpStream {
     ///
     /// # Errors
     /// If the system refuses.
+    #[inline]
     pub fn linger(&self) -> io::Result<Option<Duration>> {
         SockRef::from(self.io.get_ref()).linger()
     }
@@ -163,6 +169,7 @@ impl TcpStream {
     ///
     /// # Errors
     /// If the system refuses.
+    #[inline]
     #[deprecated = "closing then blocks the thread for that long; for a reset, use `set_zero_linger`"]
     pub fn set_linger(&self, duration: Option<Duration>) -> io::Result<()> {
         SockRef::from(self.io.get_ref()).set_linger(duration)
@@ -185,11 +192,13 @@ impl TcpStream {
     }
 
     /// Two halves that borrow the stream, one to read and one to write.
+    #[inline]
     pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
         split::split(self)
     }
 
     /// Two halves that own the stream together, one to read and one to write. Dropping the writing half closes that side.
+    #[inline]
     #[must_use]
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
         split_owned::split(self)

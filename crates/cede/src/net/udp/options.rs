@@ -76,6 +76,7 @@ impl UdpSocket {
     ///
     /// # Errors
     /// If the system refuses.
+    #[inline]
     pub fn tclass_v6(&self) -> io::Result<u32> {
         SockRef::from(self.io.get_ref()).tclass_v6()
     }
@@ -84,6 +85,7 @@ impl UdpSocket {
     ///
     /// # Errors
     /// If the system refuses.
+    #[inline]
     pub fn set_tclass_v6(&self, class: u32) -> io::Result<()> {
         SockRef::from(self.io.get_ref()).set_tclass_v6(class)
     }
@@ -108,6 +110,7 @@ impl UdpSocket {
     ///
     /// # Errors
     /// If the system refuses.
+    #[inline]
     pub fn tos_v4(&self) -> io::Result<u32> {
         SockRef::from(self.io.get_ref()).tos_v4()
     }
@@ -126,6 +129,7 @@ impl UdpSocket {
     ///
     /// # Errors
     /// If the system refuses.
+    #[inline]
     pub fn set_tos_v4(&self, service: u32) -> io::Result<()> {
         SockRef::from(self.io.get_ref()).set_tos_v4(service)
     }
@@ -144,6 +148,7 @@ impl UdpSocket {
     ///
     /// # Errors
     /// If the system refuses.
+    #[inline]
     pub fn device(&self) -> io::Result<Option<Vec<u8>>> {
         SockRef::from(self.io.get_ref()).device()
     }
@@ -152,6 +157,7 @@ impl UdpSocket {
     ///
     /// # Errors
     /// If the system refuses.
+    #[inline]
     pub fn bind_device(&self, interface: Option<&[u8]>) -> io::Result<()> {
         SockRef::from(self.io.get_ref()).bind_device(interface)
     }

@@ -27,6 +27,7 @@ impl UdpSocket {
     ///
     /// # Errors
     /// Those of `recv(2)`.
+    #[inline]
     pub fn poll_peek(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.io.poll_io(cx, Direction::Read, |socket| {
             fill::read_buf(buffer, |memory| Ok((receive(socket, memory, libc::MSG_PEEK)?, ())))?;
@@ -38,6 +39,7 @@ impl UdpSocket {
     ///
     /// # Errors
     /// `WouldBlock` if none is there, and those of `recv(2)`.
+    #[inline]
     pub fn try_peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.io.attempt(Direction::Read, |socket| socket.peek(buffer))
     }
@@ -56,6 +58,7 @@ impl UdpSocket {
     ///
     /// # Errors
     /// Those of `recv(2)`.
+    #[inline]
     pub fn poll_peek_from(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<SocketAddr>> {
         self.io.poll_io(cx, Direction::Read, |socket| {
             let (_, from) = fill::read_buf(buffer, |memory| receive_from(socket, memory, libc::MSG_PEEK))?;
@@ -67,6 +70,7 @@ impl UdpSocket {
     ///
     /// # Errors
     /// `WouldBlock` if none is there, and those of `recv(2)`.
+    #[inline]
     pub fn try_peek_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.io.attempt(Direction::Read, |socket| socket.peek_from(buffer))
     }
@@ -85,6 +89,7 @@ impl UdpSocket {
     ///
     /// # Errors
     /// Those of `recv(2)`.
+    #[inline]
     pub fn poll_peek_sender(&self, cx: &mut Context<'_>) -> Poll<io::Result<SocketAddr>> {
         self.io.poll_io(cx, Direction::Read, |socket| sender(socket).map(Attempt::Done))
     }
@@ -93,6 +98,7 @@ impl UdpSocket {
     ///
     /// # Errors
     /// `WouldBlock` if none is there, and those of `recv(2)`.
+    #[inline]
     pub fn try_peek_sender(&self) -> io::Result<SocketAddr> {
         self.io.attempt(Direction::Read, sender)
     }

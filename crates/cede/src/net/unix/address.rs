@@ -23,24 +23,28 @@ pub struct SocketAddr(pub(super) net::SocketAddr);
 
 impl SocketAddr {
     /// Whether it is an address at all: sockets that were not bound have none.
+    #[inline]
     #[must_use]
     pub fn is_unnamed(&self) -> bool {
         self.0.is_unnamed()
     }
 
     /// The path, if it is one.
+    #[inline]
     #[must_use]
     pub fn as_pathname(&self) -> Option<&Path> {
         self.0.as_pathname()
     }
 
     /// The abstract name without its leading null byte, if it is one.
+    #[inline]
     #[must_use]
     pub fn as_abstract_name(&self) -> Option<&[u8]> {
         self.0.as_abstract_name()
     }
 
     /// The address that users mean by a path: an abstract name if it starts with a null byte.
+    #[inline]
     pub(super) fn of_path(path: &Path) -> io::Result<Self> {
         match path.as_os_str().as_bytes() {
             [0, name @ ..] => net::SocketAddr::from_abstract_name(name),
@@ -50,6 +54,7 @@ impl SocketAddr {
     }
 
     /// An address that the kernel gave; one of no family is unnamed.
+    #[inline]
     pub(super) fn of_kernel(address: &SockAddr) -> io::Result<Self> {
         // An unnamed address may come as one with an empty abstract name, which the kernel gives to nobody.
         let name = address.as_abstract_namespace().filter(|name| !name.is_empty());
@@ -63,18 +68,21 @@ impl SocketAddr {
 }
 
 impl fmt::Debug for SocketAddr {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
 impl From<net::SocketAddr> for SocketAddr {
+    #[inline]
     fn from(address: net::SocketAddr) -> Self {
         Self(address)
     }
 }
 
 impl From<SocketAddr> for net::SocketAddr {
+    #[inline]
     fn from(address: SocketAddr) -> Self {
         address.0
     }

@@ -42,6 +42,7 @@ impl UnixDatagram {
     ///
     /// # Panics
     /// Outside of a runtime.
+    #[inline]
     #[track_caller]
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<Self> {
         // Not after the path has been made.
@@ -58,6 +59,7 @@ impl UnixDatagram {
     ///
     /// # Panics
     /// Outside of a runtime.
+    #[inline]
     #[track_caller]
     pub fn unbound() -> io::Result<Self> {
         let socket = Socket::new(Domain::UNIX, Type::DGRAM.nonblocking(), None)?;
@@ -71,6 +73,7 @@ impl UnixDatagram {
     ///
     /// # Panics
     /// Outside of a runtime.
+    #[inline]
     #[track_caller]
     pub fn pair() -> io::Result<(Self, Self)> {
         let (a, b) = Socket::pair(Domain::UNIX, Type::DGRAM.nonblocking(), None)?;
@@ -100,6 +103,7 @@ impl UnixDatagram {
     ///
     /// # Errors
     /// As [`UnixDatagram::send_to`].
+    #[inline]
     pub fn poll_send_to<P: AsRef<Path>>(&self, cx: &mut Context<'_>, message: &[u8], target: P) -> Poll<io::Result<usize>> {
         self.io.poll_io(cx, Direction::Write, |socket| socket.send_to(message, target.as_ref()).map(Attempt::Done))
     }
@@ -108,6 +112,7 @@ impl UnixDatagram {
     ///
     /// # Errors
     /// `WouldBlock` if there is no room, and those of [`UnixDatagram::send_to`].
+    #[inline]
     pub fn try_send_to<P: AsRef<Path>>(&self, message: &[u8], target: P) -> io::Result<usize> {
         self.io.attempt(Direction::Write, |socket| socket.send_to(message, target))
     }

@@ -39,6 +39,7 @@ impl UnixListener {
     ///
     /// # Panics
     /// Outside of a runtime.
+    #[inline]
     #[track_caller]
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<Self> {
         Self::bind_addr(&SocketAddr::of_path(path.as_ref())?)
@@ -51,6 +52,7 @@ impl UnixListener {
     ///
     /// # Panics
     /// Outside of a runtime.
+    #[inline]
     #[track_caller]
     pub fn bind_addr(address: &SocketAddr) -> io::Result<Self> {
         // Not after the path has been made.
@@ -67,6 +69,7 @@ impl UnixListener {
     ///
     /// # Panics
     /// Outside of a runtime, and if the listener is in blocking mode: it would hang a worker.
+    #[inline]
     #[track_caller]
     pub fn from_std(listener: net::UnixListener) -> io::Result<Self> {
         let io = Pollable::new(listener)?;
@@ -78,6 +81,7 @@ impl UnixListener {
     ///
     /// # Errors
     /// None at present.
+    #[inline]
     pub fn into_std(self) -> io::Result<net::UnixListener> {
         Ok(self.io.into_inner())
     }
@@ -86,6 +90,7 @@ impl UnixListener {
     ///
     /// # Errors
     /// If the system refuses.
+    #[inline]
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.io.get_ref().local_addr().map(SocketAddr)
     }
@@ -118,6 +123,7 @@ impl UnixListener {
     ///
     /// # Errors
     /// As [`UnixListener::accept`].
+    #[inline]
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, SocketAddr)>> {
         loop {
             ready!(self.backoff.poll_may_try(cx));
@@ -129,6 +135,7 @@ impl UnixListener {
     }
 }
 
+#[inline]
 fn accept(listener: &net::UnixListener) -> io::Result<(UnixStream, SocketAddr)> {
     let (socket, peer) = sys::receive::accept(listener)?;
     Ok((UnixStream::accepted(socket.into())?, SocketAddr::of_kernel(&peer)?))

@@ -35,6 +35,7 @@ use crate::sys;
 /// assert_eq!(text, "hello");
 /// # std::io::Result::Ok(()) }).unwrap();
 /// ```
+#[inline]
 #[track_caller]
 pub fn pipe() -> io::Result<(Sender, Receiver)> {
     let (receiver, sender) = sys::pipe::pipe()?;
@@ -42,6 +43,7 @@ pub fn pipe() -> io::Result<(Sender, Receiver)> {
 }
 
 /// Checks that a descriptor is a pipe that may be used like this, and puts it into non-blocking mode.
+#[inline]
 fn prepare(fd: &OwnedFd, access: libc::c_int, refusal: &'static str) -> io::Result<()> {
     if !sys::pipe::is_pipe(fd)? {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a pipe"));

@@ -34,6 +34,7 @@ impl UnixSocket {
     ///
     /// # Errors
     /// If there are no descriptors left.
+    #[inline]
     pub fn new_datagram() -> io::Result<Self> {
         Self::new(Type::DGRAM)
     }
@@ -42,14 +43,17 @@ impl UnixSocket {
     ///
     /// # Errors
     /// If there are no descriptors left.
+    #[inline]
     pub fn new_stream() -> io::Result<Self> {
         Self::new(Type::STREAM)
     }
 
+    #[inline]
     fn new(kind: Type) -> io::Result<Self> {
         Ok(Self { socket: Socket::new(Domain::UNIX, kind.nonblocking(), None)? })
     }
 
+    #[inline]
     fn refuse(&self, kind: Type, message: &'static str) -> io::Result<()> {
         if self.socket.r#type()? == kind { Err(io::Error::other(message)) } else { Ok(()) }
     }
@@ -58,10 +62,12 @@ impl UnixSocket {
     ///
     /// # Errors
     /// If the path exists or cannot be made.
+    #[inline]
     pub fn bind(&self, path: impl AsRef<Path>) -> io::Result<()> {
         self.socket.bind(&SockAddr::unix(path)?)
     }
 
+    #[inline]
     pub(super) fn bind_address(&self, address: &SocketAddr) -> io::Result<()> {
         self.socket.bind(&socket2_address(address)?)
     }
@@ -73,6 +79,7 @@ impl UnixSocket {
     ///
     /// # Panics
     /// Outside of a runtime.
+    #[inline]
     #[track_caller]
     pub fn listen(self, backlog: u32) -> io::Result<UnixListener> {
         self.refuse(Type::DGRAM, "listen cannot be called on a datagram socket")?;
@@ -111,6 +118,7 @@ impl UnixSocket {
     ///
     /// # Panics
     /// Outside of a runtime.
+    #[inline]
     #[track_caller]
     pub fn datagram(self) -> io::Result<UnixDatagram> {
         self.refuse(Type::STREAM, "datagram cannot be called on a stream socket")?;
@@ -118,6 +126,7 @@ impl UnixSocket {
     }
 }
 
+#[inline]
 fn socket2_address(address: &SocketAddr) -> io::Result<SockAddr> {
     let address: &net::SocketAddr = &address.0;
     if let Some(path) = address.as_pathname() {
@@ -130,18 +139,21 @@ fn socket2_address(address: &SocketAddr) -> io::Result<SockAddr> {
 }
 
 impl AsRawFd for UnixSocket {
+    #[inline]
     fn as_raw_fd(&self) -> RawFd {
         self.socket.as_raw_fd()
     }
 }
 
 impl AsFd for UnixSocket {
+    #[inline]
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
 }
 
 impl FromRawFd for UnixSocket {
+    #[inline]
     unsafe fn from_raw_fd(fd: RawFd) -> Self {
         // SAFETY: [I1] the caller's contract is the same.
         Self { socket: unsafe { Socket::from_raw_fd(fd) } }
@@ -149,6 +161,7 @@ impl FromRawFd for UnixSocket {
 }
 
 impl IntoRawFd for UnixSocket {
+    #[inline]
     fn into_raw_fd(self) -> RawFd {
         self.socket.into_raw_fd()
     }

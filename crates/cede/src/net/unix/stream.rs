@@ -36,7 +36,7 @@ pub struct UnixStream {
     io: Pollable<net::UnixStream>,
 }
 
-crate::net::byte_stream::byte_stream! { UnixStream, net::UnixStream }
+crate::net::byte_stream::byte_stream! { UnixStream, net::UnixStream, #[inline] }
 
 impl UnixStream {
     /// Connects to a path, or to an abstract name if it starts with a null byte.
@@ -70,6 +70,7 @@ impl UnixStream {
     }
 
     /// A connection that was just accepted, in non-blocking mode. Usually the peer speaks first, and has done so.
+    #[inline]
     pub(super) fn accepted(stream: net::UnixStream) -> io::Result<Self> {
         Ok(Self { io: Pollable::assuming(stream, Ready::READABLE | Ready::WRITABLE)? })
     }
@@ -81,6 +82,7 @@ impl UnixStream {
     ///
     /// # Panics
     /// Outside of a runtime.
+    #[inline]
     #[track_caller]
     pub fn pair() -> io::Result<(Self, Self)> {
         let (a, b) = socket2::Socket::pair(socket2::Domain::UNIX, socket2::Type::STREAM.nonblocking(), None)?;

@@ -3,6 +3,7 @@
 mod linger;
 mod parking;
 mod ranked;
+mod search;
 
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::sync::Arc;
@@ -21,7 +22,6 @@ use linger::Lingering;
 use super::seat::is_stray;
 use super::{Remote, Shared};
 use crate::rank::Turns;
-use crate::record;
 use crate::runtime::desk;
 use crate::runtime::pace::Pace;
 use crate::runtime::run::{self, Outcome};
@@ -54,6 +54,8 @@ pub(super) struct Worker {
     /// It counts as parked.
     idle: Cell<bool>,
     random: Cell<u32>,
+    /// From which worker on it looks at the sockets of others the next time.
+    looks_from: Cell<usize>,
     /// Of tasks that have a rank, and others beside them.
     turns: RefCell<Turns>,
     /// Foreign code is being called that is no task; see H2 of [`hand_over`](super::hand_over).
@@ -78,6 +80,7 @@ impl Worker {
             watch_ns: Cell::new(WATCH_NS.0),
             searching: Cell::new(false),
             lingering: Lingering::default(),
+            looks_from: Cell::new(index + 1),
             random: Cell::new(0x9E37_79B9 ^ (index as u32 + 1)),
             turns: RefCell::default(),
             holds: Cell::new(false),
@@ -276,17 +279,6 @@ impl Worker {
         })
     }
 
-    /// Takes a fair share of the injection queue, or all if it would not pay to wake another worker for the rest.
-    fn take_injected(&self) -> Option<TaskRef> {
-        let share = |len: usize| if self.is_worth_sharing(len) { len / self.shared.workers + 1 } else { len };
-        let mut taken = self.shared.inject.take(|len| share(len).min(STEAL_MAX));
-        self.lingering.took(taken.len());
-        record::takes(&self.shared.foreign_stats.samples, &taken);
-        let first = taken.pop();
-        self.keep(&mut taken);
-        first
-    }
-
     fn is_worth_sharing(&self, tasks: usize) -> bool {
         idle::is_worth_a_wake(self.pace.poll_ns().saturating_mul(tasks as u64))
     }
@@ -307,49 +299,6 @@ impl Worker {
         if self.is_guest() && self.shared.idle.should_wake_for_push(|| self.queued_ns()) {
             self.shared.wake_one();
         }
-    }
-
-    /// Looks for a task in the rings of others.
-    #[cold]
-    fn search(&self) -> Option<TaskRef> {
-        if self.is_guest() {
-            return None;
-        }
-        if !self.searching.get() {
-            if !self.shared.idle.begin_search() {
-                return None;
-            }
-            self.searching.set(true);
-        }
-        let count = self.shared.remotes.len();
-        let start = self.random() as usize % count;
-        for step in 0..count {
-            let victim = (start + step) % count;
-            if victim != self.index
-                && let Some(task) = self.steal_from(victim)
-            {
-                return Some(task);
-            }
-        }
-        self.take_injected()
-    }
-
-    fn steal_from(&self, victim: usize) -> Option<TaskRef> {
-        let from = victim;
-        let victim = &self.shared.remotes[victim];
-        let mut stolen = RunQueue::new();
-        if victim.ring.steal(|task| stolen.push(task)) == 0 {
-            stolen = victim.overflow.take(|len| (len - len / 2).min(STEAL_MAX));
-        }
-        self.stats.stole(stolen.len());
-        if !stolen.is_empty() {
-            self.lingering.expect_nothing();
-        }
-        record::takes(&victim.stats.samples, &stolen);
-        record::steals(stolen.len(), from);
-        let first = stolen.pop();
-        self.keep(&mut stolen);
-        first
     }
 
     /// A searching worker has found a task. If it was the only one that searched and more is waiting anywhere, another one takes over the search.
@@ -394,16 +343,6 @@ impl Worker {
         self.lifo.set(None);
         while self.remote().ring.steal(|_| {}) > 0 {}
         self.remote().overflow.clear(|| {});
-    }
-
-    fn random(&self) -> u32 {
-        // Marsaglia's xorshift.
-        let mut x = self.random.get();
-        x ^= x << 13;
-        x ^= x >> 17;
-        x ^= x << 5;
-        self.random.set(x);
-        x
     }
 }
 

@@ -66,10 +66,12 @@ pub(super) struct Shared {
 }
 
 impl slab::Shared for Shared {
+    #[inline]
     fn freed_elsewhere(&self, _slab: usize) -> &TransferStack {
         &self.freed
     }
 
+    #[inline]
     fn runtime(&self) -> Option<u64> {
         None
     }
@@ -77,6 +79,7 @@ impl slab::Shared for Shared {
 
 impl Shared {
     /// A task is runnable: wakes all who poll the set.
+    #[inline]
     fn wake_pollers(&self) {
         let pollers = std::mem::take(&mut *self.pollers.lock());
         let mut pollers = pollers.into_iter();
@@ -96,6 +99,7 @@ struct SetHome;
 impl Home for SetHome {
     type Failure = JoinError;
 
+    #[inline]
     fn schedule(task: TaskRef) {
         record::wakes(task);
         // SAFETY: [I1] tasks of this home are in slabs of `Shared`, and this one is alive.
@@ -115,6 +119,7 @@ impl Home for SetHome {
         }
     }
 
+    #[inline]
     unsafe fn free(task: TaskRef, _layout: Layout) {
         // SAFETY: [I1] the last reference is gone, and the chunk is alive until the cell is given back.
         let (shared, _) = unsafe { slab::owner_of::<Shared>(task) };
@@ -137,6 +142,7 @@ impl Home for SetHome {
 }
 
 impl Tasks {
+    #[inline]
     pub(super) fn new() -> Rc<Self> {
         let shared = Arc::new(Shared {
             inbox: TransferStack::new(),
@@ -156,18 +162,22 @@ impl Tasks {
         })
     }
 
+    #[inline]
     pub(super) fn id(&self) -> RuntimeId {
         self.shared.id
     }
 
+    #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.alive.get() == 0
     }
 
+    #[inline]
     pub(super) fn set_panics_end_it(&self, end: bool) {
         self.panics_end_it.set(end);
     }
 
+    #[inline]
     pub(super) fn spawn<F>(&self, future: F, site: &'static Location<'static>) -> JoinHandle<F::Output>
     where
         F: Future + 'static,
@@ -187,6 +197,7 @@ impl Tasks {
     }
 
     /// Queues a runnable task. Returns whether somebody looks at the queue anyway.
+    #[inline]
     fn push(&self, task: TaskRef) -> bool {
         if self.ended.get() {
             // The end of the set drops the future itself. (I3)
@@ -196,6 +207,7 @@ impl Tasks {
         self.looked_after.get()
     }
 
+    #[inline]
     #[cold]
     fn note_panic(&self, panicked: &Panicked<'_>) -> Option<Untold> {
         self.panicked.set(self.panics_end_it.get());
@@ -204,6 +216,7 @@ impl Tasks {
     }
 
     /// Leaves the waker of one who polls the set.
+    #[inline]
     pub(super) fn keep_waker(&self, waker: &Waker) {
         if self.shared.pollers.lock().iter().any(|kept| kept.will_wake(waker)) {
             return;
@@ -221,11 +234,13 @@ impl Tasks {
     }
 
     /// Until the result is dropped somebody is going to look at the queue.
+    #[inline]
     pub(super) fn look_after(&self) -> LookAfter<'_> {
         LookAfter { before: self.looked_after.replace(true), tasks: self }
     }
 
     /// Who was going to look at the queue goes away: others must, if there are any.
+    #[inline]
     pub(super) fn wake_for_leftovers(&self) {
         if !self.looked_after.get() && !self.ready.borrow().is_empty() {
             self.shared.wake_pollers();
@@ -236,6 +251,7 @@ impl Tasks {
     ///
     /// # Panics
     /// If a task panicked and that is to end the set.
+    #[inline]
     pub(super) fn tick(&self) -> bool {
         if let Some(slab) = &mut *self.slab.borrow_mut() {
             slab.collect();
@@ -261,6 +277,7 @@ impl Tasks {
         true
     }
 
+    #[inline]
     fn next(&self) -> Option<TaskRef> {
         let next = self.ready.borrow_mut().pop();
         next.or_else(|| {
@@ -269,12 +286,14 @@ impl Tasks {
         })
     }
 
+    #[inline]
     fn collect_inbox(&self) {
         let mut woken = self.shared.inbox.take();
         self.ready.borrow_mut().append(&mut woken);
     }
 
     /// Drops the futures of all tasks.
+    #[inline]
     pub(super) fn end(&self) {
         self.ended.set(true);
         self.shared.inbox.close();
@@ -311,6 +330,7 @@ pub(super) struct LookAfter<'a> {
 }
 
 impl Drop for LookAfter<'_> {
+    #[inline]
     fn drop(&mut self) {
         self.tasks.looked_after.set(self.before);
     }

@@ -24,6 +24,7 @@ pub struct OpenOptions {
 
 impl OpenOptions {
     /// The usual way.
+    #[inline]
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -31,12 +32,14 @@ impl OpenOptions {
 
     /// Opens the pipe for both: then there is always somebody at the other end. A sender can be opened before there is a receiver, and a receiver does not see an
     /// end when the last sender goes.
+    #[inline]
     pub fn read_write(&mut self, both: bool) -> &mut Self {
         self.read_write = both;
         self
     }
 
     /// Does not check that it is a pipe.
+    #[inline]
     pub fn unchecked(&mut self, unchecked: bool) -> &mut Self {
         self.unchecked = unchecked;
         self
@@ -49,6 +52,7 @@ impl OpenOptions {
     ///
     /// # Panics
     /// Outside of a runtime.
+    #[inline]
     #[track_caller]
     pub fn open_receiver<P: AsRef<Path>>(&self, path: P) -> io::Result<Receiver> {
         Receiver::from_file_unchecked(self.open(path.as_ref(), std::fs::OpenOptions::new().read(true).write(self.read_write))?)
@@ -61,11 +65,13 @@ impl OpenOptions {
     ///
     /// # Panics
     /// Outside of a runtime.
+    #[inline]
     #[track_caller]
     pub fn open_sender<P: AsRef<Path>>(&self, path: P) -> io::Result<Sender> {
         Sender::from_file_unchecked(self.open(path.as_ref(), std::fs::OpenOptions::new().write(true).read(self.read_write))?)
     }
 
+    #[inline]
     fn open(&self, path: &Path, options: &mut std::fs::OpenOptions) -> io::Result<File> {
         let file = options.custom_flags(libc::O_NONBLOCK).open(path)?;
         if !self.unchecked && !is_pipe(&file)? {

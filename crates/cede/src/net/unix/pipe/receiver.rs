@@ -28,6 +28,7 @@ impl Receiver {
     ///
     /// # Panics
     /// Outside of a runtime.
+    #[inline]
     #[track_caller]
     pub fn from_file(file: File) -> io::Result<Self> {
         Self::from_owned_fd(file.into())
@@ -40,6 +41,7 @@ impl Receiver {
     ///
     /// # Panics
     /// Outside of a runtime.
+    #[inline]
     #[track_caller]
     pub fn from_owned_fd(fd: OwnedFd) -> io::Result<Self> {
         prepare(&fd, libc::O_RDONLY, "not in O_RDONLY or O_RDWR access mode")?;
@@ -53,6 +55,7 @@ impl Receiver {
     ///
     /// # Panics
     /// Outside of a runtime.
+    #[inline]
     #[track_caller]
     pub fn from_file_unchecked(file: File) -> io::Result<Self> {
         Ok(Self { io: Pollable::registered(file, Interest::READABLE)? })
@@ -65,6 +68,7 @@ impl Receiver {
     ///
     /// # Panics
     /// Outside of a runtime.
+    #[inline]
     #[track_caller]
     pub fn from_owned_fd_unchecked(fd: OwnedFd) -> io::Result<Self> {
         Self::from_file_unchecked(fd.into())
@@ -94,6 +98,7 @@ impl Receiver {
     ///
     /// # Errors
     /// If the runtime is shut down.
+    #[inline]
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.io.poll_ready(cx, Direction::Read)
     }
@@ -102,6 +107,7 @@ impl Receiver {
     ///
     /// # Errors
     /// `WouldBlock` if nothing is there, and those of `read(2)`.
+    #[inline]
     pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.io.attempt(Direction::Read, |mut pipe| pipe.read(buffer))
     }
@@ -110,6 +116,7 @@ impl Receiver {
     ///
     /// # Errors
     /// As [`Receiver::try_read`].
+    #[inline]
     pub fn try_read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         self.io.attempt(Direction::Read, |mut pipe| pipe.read_vectored(buffers))
     }
@@ -118,6 +125,7 @@ impl Receiver {
     ///
     /// # Errors
     /// As [`Receiver::try_read`].
+    #[inline]
     pub fn try_read_buf<B: BufMut>(&self, buffer: &mut B) -> io::Result<usize> {
         self.io.try_read_buf(buffer)
     }
@@ -127,6 +135,7 @@ impl Receiver {
     ///
     /// # Errors
     /// Those of the operation; `WouldBlock` if the pipe is known not to be ready.
+    #[inline]
     pub fn try_io<R>(&self, operation: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
         self.io.try_io(Interest::READABLE, operation)
     }
@@ -135,6 +144,7 @@ impl Receiver {
     ///
     /// # Errors
     /// If the system refuses.
+    #[inline]
     pub fn into_blocking_fd(self) -> io::Result<OwnedFd> {
         let fd = self.into_nonblocking_fd()?;
         set_nonblocking(&fd, false)?;
@@ -145,6 +155,7 @@ impl Receiver {
     ///
     /// # Errors
     /// None at present.
+    #[inline]
     pub fn into_nonblocking_fd(self) -> io::Result<OwnedFd> {
         Ok(self.io.into_inner().into())
     }
@@ -163,6 +174,7 @@ impl AsFd for Receiver {
 }
 
 impl AsyncRead for Receiver {
+    #[inline]
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.io.poll_read(cx, buffer)
     }

@@ -27,6 +27,7 @@ impl Sender {
     ///
     /// # Panics
     /// Outside of a runtime.
+    #[inline]
     #[track_caller]
     pub fn from_file(file: File) -> io::Result<Self> {
         Self::from_owned_fd(file.into())
@@ -39,6 +40,7 @@ impl Sender {
     ///
     /// # Panics
     /// Outside of a runtime.
+    #[inline]
     #[track_caller]
     pub fn from_owned_fd(fd: OwnedFd) -> io::Result<Self> {
         prepare(&fd, libc::O_WRONLY, "not in O_WRONLY or O_RDWR access mode")?;
@@ -52,6 +54,7 @@ impl Sender {
     ///
     /// # Panics
     /// Outside of a runtime.
+    #[inline]
     #[track_caller]
     pub fn from_file_unchecked(file: File) -> io::Result<Self> {
         Ok(Self { io: Pollable::registered(file, Interest::WRITABLE)? })
@@ -64,6 +67,7 @@ impl Sender {
     ///
     /// # Panics
     /// Outside of a runtime.
+    #[inline]
     #[track_caller]
     pub fn from_owned_fd_unchecked(fd: OwnedFd) -> io::Result<Self> {
         Self::from_file_unchecked(fd.into())
@@ -93,6 +97,7 @@ impl Sender {
     ///
     /// # Errors
     /// If the runtime is shut down.
+    #[inline]
     pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.io.poll_ready(cx, Direction::Write)
     }
@@ -101,6 +106,7 @@ impl Sender {
     ///
     /// # Errors
     /// `WouldBlock` if nothing fits, and those of `write(2)`.
+    #[inline]
     pub fn try_write(&self, buffer: &[u8]) -> io::Result<usize> {
         self.io.attempt(Direction::Write, |mut pipe| pipe.write(buffer))
     }
@@ -109,6 +115,7 @@ impl Sender {
     ///
     /// # Errors
     /// As [`Sender::try_write`].
+    #[inline]
     pub fn try_write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
         self.io.attempt(Direction::Write, |mut pipe| pipe.write_vectored(buffers))
     }
@@ -118,6 +125,7 @@ impl Sender {
     ///
     /// # Errors
     /// Those of the operation; `WouldBlock` if the pipe is known not to be ready.
+    #[inline]
     pub fn try_io<R>(&self, operation: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
         self.io.try_io(Interest::WRITABLE, operation)
     }
@@ -126,6 +134,7 @@ impl Sender {
     ///
     /// # Errors
     /// If the system refuses.
+    #[inline]
     pub fn into_blocking_fd(self) -> io::Result<OwnedFd> {
         let fd = self.into_nonblocking_fd()?;
         set_nonblocking(&fd, false)?;
@@ -136,6 +145,7 @@ impl Sender {
     ///
     /// # Errors
     /// None at present.
+    #[inline]
     pub fn into_nonblocking_fd(self) -> io::Result<OwnedFd> {
         Ok(self.io.into_inner().into())
     }
@@ -154,22 +164,27 @@ impl AsFd for Sender {
 }
 
 impl AsyncWrite for Sender {
+    #[inline]
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
         self.io.poll_write(cx, buffer)
     }
 
+    #[inline]
     fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, buffers: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         self.io.poll_write_vectored(cx, buffers)
     }
 
+    #[inline]
     fn is_write_vectored(&self) -> bool {
         true
     }
 
+    #[inline]
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 
+    #[inline]
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }

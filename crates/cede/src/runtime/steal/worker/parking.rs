@@ -15,7 +15,7 @@ use crate::task::slab::Slab;
 
 impl Worker {
     /// Until the result is dropped this worker stays on its thread.
-    fn hold(&self) -> Holding<'_> {
+    pub(super) fn hold(&self) -> Holding<'_> {
         Holding { worker: self, before: self.holds.replace(true) }
     }
 
@@ -158,7 +158,7 @@ impl Worker {
 }
 
 /// See [`Worker::hold`].
-struct Holding<'a> {
+pub(super) struct Holding<'a> {
     worker: &'a Worker,
     before: bool,
 }

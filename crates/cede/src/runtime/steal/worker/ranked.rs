@@ -11,7 +11,10 @@ impl Worker {
     /// The next task, and whether it has a rank.
     #[cold]
     pub(super) fn next_by_rank(&self) -> (Option<TaskRef>, bool) {
-        let next = linked::next(&mut self.turns.borrow_mut(), &self.shared.lanes, self);
+        // Not borrowed: looking for an ordinary task may call wakers, and those anything.
+        let mut turns = self.turns.take();
+        let next = linked::next(&mut turns, &self.shared.lanes, self);
+        self.turns.replace(turns);
         next.map_or_else(|| (self.next(), false), |(task, ranked)| (Some(task), ranked))
     }
 }
