@@ -1,6 +1,7 @@
 //! Where tests run, and the actor that most of them use.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -54,6 +55,8 @@ pub(crate) struct Worker {
     pub(crate) log: Log,
     /// Each message takes a permit, if there is one.
     pub(crate) gate: Option<Arc<Semaphore>>,
+    /// How many messages have come to the gate. Their room in the mailbox is free then.
+    pub(crate) arrived: Arc<AtomicUsize>,
 }
 
 pub(crate) enum Order {
@@ -69,7 +72,7 @@ pub(crate) enum Order {
 
 impl Worker {
     pub(crate) fn new(name: &'static str, log: &Log) -> Self {
-        Self { name, log: log.clone(), gate: None }
+        Self { name, log: log.clone(), gate: None, arrived: Arc::default() }
     }
 
     pub(crate) fn gated(log: &Log, gate: &Arc<Semaphore>) -> Self {
@@ -87,6 +90,7 @@ impl Actor for Worker {
 
     async fn handle(&mut self, order: Order, _: &mut Context<Self>) -> Result<(), BoxError> {
         if let Some(gate) = &self.gate {
+            self.arrived.fetch_add(1, Ordering::SeqCst);
             gate.acquire().await?.forget();
         }
         match order {

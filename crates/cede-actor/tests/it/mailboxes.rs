@@ -17,9 +17,11 @@ fn a_mailbox_without_room_is_an_error_that_says_what_to_do() {
 /// Fills an actor that handles nothing, then lets it go on. Returns what became of messages 1, 2, 3 and what it handled.
 async fn fill(overflow: Overflow) -> (Vec<Result<Emitted, bool>>, Vec<String>, u64) {
     let (log, gate, system) = (Log::default(), Arc::new(Semaphore::new(0)), System::new());
-    let actor = system.spawn("gated", room_or(2, overflow), Worker::gated(&log, &gate));
+    let worker = Worker::gated(&log, &gate);
+    let arrived = worker.arrived.clone();
+    let actor = system.spawn("gated", room_or(2, overflow), worker);
     actor.tell(Order::Note(0)).await.unwrap();
-    while actor.queued() > 0 {
+    while arrived.load(Ordering::SeqCst) == 0 {
         cede::task::yield_now().await;
     }
     let sent: Vec<_> = (1..=3).map(|n| actor.try_tell(Order::Note(n)).map_err(|error| matches!(error, TellError::Full { .. }))).collect();
@@ -123,9 +125,11 @@ fn telling_gives_up_in_time_and_gives_the_message_back() {
 fn a_question_that_overflows_or_comes_too_late_is_an_error_and_no_wait() {
     everywhere(|| async {
         let (log, gate, system) = (Log::default(), Arc::new(Semaphore::new(0)), System::new());
-        let actor = system.spawn("gated", room_or(1, Overflow::DropOldest), Worker::gated(&log, &gate));
+        let worker = Worker::gated(&log, &gate);
+        let arrived = worker.arrived.clone();
+        let actor = system.spawn("gated", room_or(1, Overflow::DropOldest), worker);
         actor.tell(Order::Note(0)).await.unwrap();
-        while actor.queued() > 0 {
+        while arrived.load(Ordering::SeqCst) == 0 {
             cede::task::yield_now().await;
         }
         let asker = actor.clone();
