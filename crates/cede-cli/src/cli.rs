@@ -59,7 +59,7 @@ pub(crate) enum Command {
     #[command(after_help = exit::TABLE)]
     Resume(ResumeArgs),
     /// Tell what a server says about a file, without downloading it
-    #[command(after_help = exit::TABLE)]
+    #[command(after_help = exit::TABLE, mut_args = check::without_sync)]
     Probe(ProbeArgs),
     /// Print checksums; with --pieces, also write the list by which damage can be mended
     #[command(after_help = exit::TABLE)]
@@ -68,7 +68,7 @@ pub(crate) enum Command {
     #[command(after_help = exit::TABLE)]
     Verify(VerifyArgs),
     /// Mend a damaged file: fetch only the pieces that are wrong
-    #[command(after_help = exit::TABLE)]
+    #[command(after_help = exit::TABLE, mut_args = check::without_sync)]
     Repair(Box<RepairArgs>),
     /// Serve a directory over HTTP; also with faults on purpose, to test clients
     #[command(after_help = SERVING)]
@@ -111,7 +111,8 @@ pub(crate) struct GetArgs {
     pub(crate) input: Option<PathBuf>,
 
     /// Write to FILE instead of the name that the server or the URL gives (with one URL); '-' is standard output, in order, and so is /dev/stdout. What is no file,
-    /// such as /dev/null, a terminal or a named pipe, gets the bytes in order too; nothing of them is kept for a later run
+    /// such as /dev/null, a terminal or a named pipe, gets the bytes in order too; nothing of them is kept for a later run. If the download fails, the reader of a named
+    /// pipe sees its end
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
@@ -194,6 +195,10 @@ pub(crate) struct ResumeArgs {
     #[arg(long, conflicts_with_all = ["json", "quiet", "progress"])]
     pub(crate) tui: bool,
 
+    /// How many files to upload at a time; each takes memory of its own
+    #[arg(long, default_value = put::JOBS, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub(crate) uploads: u16,
+
     #[command(flatten)]
     pub(crate) network: NetworkArgs,
 
@@ -257,6 +262,10 @@ pub(crate) struct NetworkArgs {
     /// Write down what has come this often; after a crash, no more than that is fetched again
     #[arg(long, default_value = "1", value_name = "SECONDS", value_parser = seconds)]
     pub(crate) journal_every: Duration,
+
+    /// Do not wait at the end until the system has written small files to the disk; a power cut in the next seconds may leave them empty
+    #[arg(long)]
+    pub(crate) no_sync: bool,
 
     /// Fail when the file changes on the server, instead of fetching the new version
     #[arg(long)]

@@ -85,7 +85,7 @@ pub(crate) fn matches(command: Command, line: &[OsString], environment: &dyn Fn(
         // Perhaps only together with a variable, or without the file.
         Err(mistake) => match bare(command.clone()).try_get_matches_from(line) {
             Ok(given) => (given, false),
-            Err(_) => match line.get(1).and_then(|name| habits::explained(&mistake, name.to_str()?)) {
+            Err(_) => match line.get(1).and_then(|name| habits::explained(&mistake, name.to_str()?, line)) {
                 Some(told) => return Err(told),
                 None => mistake.exit(),
             },

@@ -12,7 +12,7 @@ mod table;
 mod threads;
 
 use std::fs;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,6 +22,7 @@ use crate::cli::DemoArgs;
 use crate::get::Row as Watched;
 use crate::interrupt;
 use crate::limits;
+use crate::out::print;
 use crate::progress::bars::Settled;
 use crate::progress::lines::say;
 use crate::progress::view::{Drawing, View, Wish};
@@ -124,11 +125,10 @@ fn demo(args: &DemoArgs, interrupt: &Stop) -> io::Result<bool> {
         return Ok(false);
     }
 
-    let mut out = io::stdout().lock();
-    let fancy = out.is_terminal() && crate::progress::view::use_color();
-    writeln!(out, "\n{}", table::render(&[tasks, threads], fancy))?;
+    let fancy = io::stdout().is_terminal() && crate::progress::view::use_color();
+    print(format!("\n{}\n", table::render(&[tasks, threads], fancy)));
     if let (Some(few), Some(many)) = (tasks.threads, threads.threads) {
-        writeln!(out, "\nThe same downloads with {few} threads instead of {many}.")?;
+        print(format!("\nThe same downloads with {few} threads instead of {many}.\n"));
     }
     Ok([tasks, threads].iter().all(|row| row.right == row.files))
 }

@@ -3,11 +3,11 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use cede_transfer::engine::Pipe;
-use rustix::fs::FileType;
+use rustix::fs::{FileType, OFlags};
 
 use crate::closed::why_no_stdout;
 
@@ -60,10 +60,16 @@ pub(crate) fn is_one(path: &Path) -> bool {
 }
 
 /// What writes to it. It is opened with the first bytes, or when it is flushed: to open a named pipe waits for its reader, and that is not for whoever reads the
-/// command line. A reader waits, too, until it is opened; so that it sees the end of what has no bytes, that is flushed once.
+/// command line. A reader waits, too, until it is opened; so that it sees the end of what has no bytes, that is flushed once, and where nothing comes at all, because the
+/// download fails or is ended before its first byte, a named pipe is opened and closed for whoever waits for it by then.
 pub(crate) fn pipe(path: PathBuf) -> Pipe {
     let name = path.to_string_lossy().into_owned();
     Pipe::new(Device { path, file: None }).called(&name)
+}
+
+/// What has its name and lets it be, for those who only say what they would do. Whoever reads there goes on waiting.
+pub(crate) fn untouched(path: &Path) -> Pipe {
+    Pipe::new(io::sink()).called(&path.to_string_lossy())
 }
 
 #[derive(Debug)]
@@ -79,6 +85,17 @@ impl Device {
             None => File::options().write(true).open(&self.path)?,
         };
         Ok(self.file.insert(file))
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        let is_fifo = || std::fs::metadata(&self.path).is_ok_and(|metadata| metadata.file_type().is_fifo());
+        if self.file.is_none() && is_fifo() {
+            // Fails where nobody reads, and then nobody waits.
+            let flags = OFlags::NONBLOCK.bits().cast_signed();
+            drop(File::options().write(true).custom_flags(flags).open(&self.path));
+        }
     }
 }
 

@@ -1,18 +1,20 @@
-//! `cede get`: runs the jobs of a plan, a few at a time, and says how it went.
+//! `cede get`: runs the jobs of a plan, a few at a time, and says how it went. `cede put` runs its uploads by the same workers, with the same progress and steering.
 
 mod follow;
+mod row;
 mod steer;
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use cede::sync::{Mutex, mpsc};
-use cede_transfer::engine::{Cause, Engine, Job, Output, Stop, Unfinished, Watch};
+use cede_transfer::engine::{Cause, Engine, Job, Output, Settings, Stop, Unfinished};
 use cede_transfer::extract::Limits;
 use cede_transfer::queue::Queue;
+use cede_transfer::upload::Order;
 use cede_transfer::{Exit, Failure, printable, units};
 use url::Url;
 
@@ -27,13 +29,14 @@ use crate::progress::view::{Drawing, View};
 use crate::progress::{Board, Phase, Totals, WORTH_A_REASON};
 use crate::start::Start;
 use crate::tui::screen::{Screen, Shown};
-use crate::{interrupt, limits, rehearse};
+use crate::{interrupt, limits, put, rehearse};
+pub(crate) use row::Row;
 use steer::Crew;
 
 /// How far the list is read ahead.
-const AHEAD: usize = 64;
+const AHEAD: usize = 256;
 /// How many lines of a file come at a time: its reader is woken once for all of them.
-const LINES: usize = 32;
+const LINES: usize = 128;
 
 /// Lines of the list.
 pub(crate) type Lines = Vec<Result<Job, String>>;
@@ -48,9 +51,36 @@ struct Source {
     cut: Option<Exit>,
 }
 
+/// What is to be done for one row of the board.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a list has a million downloads, and no uploads")]
+pub(crate) enum Work {
+    Down(Job),
+    Up(Box<Order>),
+}
+
+impl Work {
+    pub(crate) fn url(&self) -> &Url {
+        match self {
+            Self::Down(job) => &job.url,
+            Self::Up(order) => &order.url,
+        }
+    }
+}
+
+/// Everything that a run is about.
+struct Batch {
+    works: Vec<Work>,
+    list: Option<mpsc::Receiver<Lines>>,
+    settings: Settings,
+    /// How many of them run at a time.
+    width: usize,
+    extract: Option<(PathBuf, Limits)>,
+}
+
 /// What a worker got.
 enum Next {
-    Job(usize, Job),
+    Work(usize, Work),
     /// A line of the list was wrong; this is its place on the board.
     Wrong(usize, String),
 }
@@ -63,7 +93,7 @@ struct Held;
 struct Run {
     engine: Engine,
     /// What waits to be begun.
-    queue: Arc<std::sync::Mutex<Queue<Job>>>,
+    queue: Arc<std::sync::Mutex<Queue<Work>>>,
     source: Arc<Mutex<Source>>,
     /// Of those who take jobs.
     crew: Crew,
@@ -86,61 +116,6 @@ impl Display {
             Self::Drawing(drawing) => drawing.finish().await,
             Self::Screen(shown) => shown.finish().await,
         }
-    }
-}
-
-/// A file's row on the board.
-#[derive(Debug)]
-pub(crate) struct Row {
-    pub(crate) board: Board,
-    pub(crate) index: usize,
-    notes: std::sync::Mutex<Vec<String>>,
-    /// Where the last redirect led.
-    led: std::sync::Mutex<Option<Url>>,
-}
-
-impl Row {
-    pub(crate) fn new(board: Board, index: usize) -> Self {
-        Self { board, index, notes: std::sync::Mutex::default(), led: std::sync::Mutex::default() }
-    }
-
-    /// What was noted so far.
-    pub(crate) fn take_notes(&self) -> Vec<String> {
-        std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Watch for Row {
-    fn named(&self, name: &str, total: Option<u64>) {
-        self.board.receiving(self.index, name, total);
-    }
-
-    fn have(&self, bytes: u64) {
-        self.board.have(self.index, bytes);
-    }
-
-    fn verifying(&self) {
-        self.board.verifying(self.index);
-    }
-
-    fn resumed(&self, bytes: u64) {
-        self.board.tell(self.index, News::Resumed(bytes));
-    }
-
-    fn redirected(&self, from: &Url, to: &Url) {
-        // Each segment goes the same way; once is enough.
-        if self.led.lock().unwrap_or_else(PoisonError::into_inner).replace(to.clone()).as_ref() != Some(to) {
-            self.board.tell(self.index, News::Redirected { from: from.to_string(), to: to.to_string() });
-        }
-    }
-
-    fn retry(&self, url: &Url, why: &Failure, wait: Option<Duration>) {
-        self.board.tell(self.index, News::Retry { url: url.to_string(), why: why.to_string(), wait });
-    }
-
-    fn note(&self, note: &str) {
-        self.board.tell(self.index, News::Note(note.to_owned()));
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(note.to_owned());
     }
 }
 
@@ -179,6 +154,18 @@ pub(crate) fn run_plan(plan: Plan, show: &ShowArgs, tui: bool) -> Exit {
             return Exit::Usage;
         }
     };
+    let works = plan.jobs.into_iter().map(Work::Down).collect();
+    run_batch(Batch { works, list, settings: plan.settings, width: plan.width, extract: plan.extract }, start, show, tui)
+}
+
+/// Runs uploads, wherever they come from.
+pub(crate) fn run_orders(settings: Settings, orders: Vec<Order>, width: usize, show: &ShowArgs, tui: bool) -> Exit {
+    let start = Start::now();
+    let works = orders.into_iter().map(|order| Work::Up(Box::new(order))).collect();
+    run_batch(Batch { works, list: None, settings, width, extract: None }, start, show, tui)
+}
+
+fn run_batch(batch: Batch, start: Start, show: &ShowArgs, tui: bool) -> Exit {
     let screen = match tui.then(Screen::open).transpose() {
         Ok(screen) => screen,
         Err(mistake) => {
@@ -187,7 +174,7 @@ pub(crate) fn run_plan(plan: Plan, show: &ShowArgs, tui: bool) -> Exit {
         }
     };
     let stop = if tui { interrupt::install_restoring(ratatui::restore) } else { interrupt::install() };
-    start.run(download_all(plan, list, screen, stop, show))
+    start.run(transfer_all(batch, screen, stop, show))
 }
 
 /// Reads the list in a thread of its own: standard input may be slow, and the runtime must not wait for it.
@@ -218,24 +205,26 @@ pub(crate) fn open_list(path: &Path, defaults: Defaults) -> Result<mpsc::Receive
     Ok(receiver)
 }
 
-async fn download_all(plan: Plan, list: Option<mpsc::Receiver<Lines>>, screen: Option<Screen>, stop: Stop, show: &ShowArgs) -> Exit {
+async fn transfer_all(batch: Batch, screen: Option<Screen>, stop: Stop, show: &ShowArgs) -> Exit {
+    let Batch { works, list, settings, width, extract } = batch;
     let started = Instant::now();
     let (view, board) = View::of(show);
     let mut queue = Queue::default();
-    plan.jobs.into_iter().for_each(|job| queue.push(board.add(printable(job.url.as_str()), None), job));
+    works.into_iter().for_each(|work| queue.push(board.add(printable(work.url().as_str()), None), work));
     let most = if list.is_some() { usize::MAX } else { queue.len() };
-    let wish = plan.width.min(limits::transfers_at_once());
+    let wish = width.min(limits::transfers_at_once());
     let width = wish.min(most);
     let run = Run {
-        engine: Engine::new(plan.settings),
+        engine: Engine::new(settings),
         queue: Arc::new(std::sync::Mutex::new(queue)),
         source: Arc::new(Mutex::new(Source { list, read: VecDeque::new(), cut: None })),
         crew: Crew::default(),
         width: wish,
         board: board.clone(),
         stop: stop.clone(),
-        extract: plan.extract,
+        extract,
     };
+    let (engine, mut stopped) = (run.engine.clone(), stop.clone());
     let display = match screen {
         Some(screen) => run.clone().steer(screen),
         None => Display::Drawing(Drawing::start(board.clone(), view, announce_interruption(stop))),
@@ -246,20 +235,38 @@ async fn download_all(plan: Plan, list: Option<mpsc::Receiver<Lines>>, screen: O
         let code = worker.await.expect("a transfer reports failures and does not panic");
         exit = both(exit, code);
     }
+    // Before the run is called done. Who interrupts does not wait for that.
+    let settled = cede::select! {
+        biased;
+        stop = stopped.requested() => {
+            exit = both(exit, Some(stop));
+            Ok(())
+        }
+        settled = engine.settle() => settled,
+    };
+    let exit = match &settled {
+        Err(failure) if exit.is_none_or(|exit| exit == Exit::Done) => Some(failure.exit()),
+        Err(failure) => both(exit, Some(failure.exit())),
+        Ok(()) => exit,
+    };
+    // Until then, a table may hide what is said.
     display.finish().await;
     let exit = both(exit, run.crew.has_cancelled().then_some(Exit::Interrupted));
     // Otherwise a list of which only the first lines were taken would be called done.
     let exit = both(exit, run.source.lock().await.cut).unwrap_or(Exit::Done);
-    conclude(&board, started, exit, show);
+    conclude(&board, started, exit, settled.err().as_ref(), show);
     exit
 }
 
-/// The last word about a run.
-pub(crate) fn conclude(board: &Board, started: Instant, exit: Exit, show: &ShowArgs) {
+/// The last word about a run; also `why` it failed as a whole, whatever became of its files.
+pub(crate) fn conclude(board: &Board, started: Instant, exit: Exit, why: Option<&Failure>, show: &ShowArgs) {
+    if let Some(failure) = why.filter(|_| !(show.json && show.quiet)) {
+        say(&format!("failed: {failure}"));
+    }
     let totals = board.totals();
     let slow = board.slow().filter(|_| started.elapsed() >= WORTH_A_REASON);
     if show.json {
-        events::summarize(&totals, slow, started, exit);
+        events::summarize(&totals, slow, started, exit, why);
     } else if totals.files > 1 && !show.quiet {
         let slow = slow.map(|slow| format!(", {}", slow.phrase())).unwrap_or_default();
         say(&format!("{}{slow}", summary(&totals, started)));
@@ -278,20 +285,20 @@ impl Run {
     async fn work(self) -> Option<Exit> {
         let mut exit = None;
         while let Some(next) = self.next().await {
-            let (Next::Wrong(index, _) | Next::Job(index, _)) = next;
+            let (Next::Wrong(index, _) | Next::Work(index, _)) = next;
             let code = match next {
                 Next::Wrong(index, why) => {
                     self.board.tell(index, News::Ended(Exit::Usage, None));
                     self.board.settle(index, Phase::Failed(why));
                     Exit::Usage
                 }
-                Next::Job(index, job) => match self.stop.now() {
+                Next::Work(index, work) => match self.stop.now() {
                     Some(exit) => {
                         self.board.tell(index, News::Ended(exit, None));
-                        self.board.settle(index, Phase::Stopped(format!("{}: not started", printable(job.url.as_str()))));
+                        self.board.settle(index, Phase::Stopped(format!("{}: not started", printable(work.url().as_str()))));
                         exit
                     }
-                    None => self.download(index, job).await,
+                    None => self.transfer(index, work).await,
                 },
             };
             exit = both(exit, Some(code));
@@ -312,8 +319,8 @@ impl Run {
             let stopped = self.stop.now().is_some();
             let is_empty = {
                 let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some((index, job)) = if stopped { queue.pop_any() } else { queue.pop() } {
-                    return Some(Next::Job(index, job));
+                if let Some((index, work)) = if stopped { queue.pop_any() } else { queue.pop() } {
+                    return Some(Next::Work(index, work));
                 }
                 queue.is_empty()
             };
@@ -356,7 +363,7 @@ impl Run {
         }
         let take = || {
             Some(match source.read.pop_front()? {
-                Ok(job) => Next::Job(self.board.add(printable(job.url.as_str()), None), job),
+                Ok(job) => Next::Work(self.board.add(printable(job.url.as_str()), None), Work::Down(job)),
                 Err(why) => Next::Wrong(self.board.add(printable(&why), None), why),
             })
         };
@@ -364,14 +371,23 @@ impl Run {
         self.crew.take(take).ok_or(Held)
     }
 
-    async fn download(&self, index: usize, job: Job) -> Exit {
+    async fn transfer(&self, index: usize, work: Work) -> Exit {
         self.board.begin(index);
-        self.board.tell(index, News::Began(job.url.to_string()));
+        self.board.tell_if_asked(index, || News::Began(work.url().to_string()));
+        let row = Arc::new(Row::new(self.board.clone(), index));
+        let stop = self.stop.clone().steered_by(&self.board.control(index).unwrap_or_default());
+        match work {
+            Work::Down(job) => self.download(row, job, stop).await,
+            // Boxed, so that downloads do not carry it.
+            Work::Up(order) => Box::pin(put::upload(&self.engine, row, *order, stop)).await,
+        }
+    }
+
+    async fn download(&self, row: Arc<Row>, job: Job, stop: Stop) -> Exit {
+        let index = row.index;
         let url = job.url.clone();
         let dir = follow::dir_of(&job);
-        let row = Arc::new(Row::new(self.board.clone(), index));
         let watch = Arc::clone(&row) as _;
-        let stop = self.stop.clone().steered_by(&self.board.control(index).unwrap_or_default());
         let result = match &self.extract {
             Some((dir, limits)) => self.engine.extract(job, dir, *limits, watch, stop.clone()).await,
             None => self.engine.download(job, watch, stop.clone()).await,
@@ -425,3 +441,6 @@ fn summary(totals: &Totals, started: Instant) -> String {
 pub(crate) fn split(path: &Path) -> Option<(PathBuf, String)> {
     Some((path.parent()?.to_owned(), path.file_name()?.to_str()?.to_owned()))
 }
+
+#[cfg(test)]
+mod tests;

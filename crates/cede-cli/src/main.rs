@@ -4,7 +4,7 @@
 //! cli ─→ plan (jobs) ─→ get ─→ the engine: cede-transfer      what moves and keeps bytes
 //!          │             ├→ progress (board) ─→ view (bars, lines)   what shows them
 //!          │             └→ tui ─→ get/steer                         what shows them in a table, and steers them
-//! put                                                          uploads, by the same engine
+//! put (orders) ─→ get                                          uploads, by the same engine and the same workers
 //! resume, probe, verify                                          smaller ways to use the same engine
 //! serve                                                        cede-serve, until Ctrl-C
 //! adopt (patch, graph)                                           another matter: projects of others run on cede

@@ -158,6 +158,7 @@ pub(crate) fn settings(args: &NetworkArgs) -> Result<Settings, String> {
         rate_per_host: args.limit_rate_host,
         per_host: usize::from(args.per_host),
         claim_every: args.journal_every,
+        settles: !args.no_sync,
         connections: limits::connections(usize::from(args.jobs)),
         ..Settings::default()
     })
@@ -253,7 +254,7 @@ fn output(args: &GetArgs) -> Result<Output, String> {
         return Err(format!("--output {shown} names a descriptor, not a file; name the file itself, or use '-' for standard output"));
     }
     if device::is_one(&path) {
-        return Ok(Output::Pipe(device::pipe(path)));
+        return Ok(Output::Pipe(if args.dry_run { device::untouched(&path) } else { device::pipe(path) }));
     }
     Ok(Output::Named { dir: path.parent().map(Path::to_owned).unwrap_or_default(), name })
 }
@@ -269,15 +270,15 @@ fn name_from(from: NameFrom) -> engine::NameFrom {
 /// # Errors
 /// Why this cannot be downloaded.
 pub(crate) fn parse(text: &str) -> Result<Url, String> {
-    let shown = printable(text);
+    let shown = || printable(text);
     let url = match Url::parse(text) {
         Ok(url) => url,
-        Err(url::ParseError::RelativeUrlWithoutBase) => return Err(format!("{shown} is not a URL; did you mean https://{shown}?")),
-        Err(error) => return Err(format!("{shown} is not a URL: {error}")),
+        Err(url::ParseError::RelativeUrlWithoutBase) => return Err(format!("{0} is not a URL; did you mean https://{0}?", shown())),
+        Err(error) => return Err(format!("{} is not a URL: {error}", shown())),
     };
     if !matches!(url.scheme(), "http" | "https") {
-        let hint = if text.contains("://") { String::new() } else { format!("; did you mean https://{shown}?") };
-        return Err(format!("{shown}: only http and https URLs can be downloaded{hint}"));
+        let hint = if text.contains("://") { String::new() } else { format!("; did you mean https://{}?", shown()) };
+        return Err(format!("{}: only http and https URLs can be downloaded{hint}", shown()));
     }
     if !url.username().is_empty() || url.password().is_some() {
         // They are not to be shown.

@@ -144,8 +144,13 @@ impl Board {
 
     /// Something happened to a file.
     pub(crate) fn tell(&self, index: usize, news: News) {
+        self.tell_if_asked(index, || news);
+    }
+
+    /// The same, for what is made only if somebody wants to know.
+    pub(crate) fn tell_if_asked(&self, index: usize, news: impl FnOnce() -> News) {
         if let Some(known) = &mut self.lock().news {
-            known.push((index, news));
+            known.push((index, news()));
         }
     }
 
@@ -250,7 +255,7 @@ impl Board {
         let spent = item.control.spent();
         state.spent = state.spent.and(&spent);
         let took = item.ended.map_or(Duration::ZERO, |ended| item.elapsed(ended));
-        item.slow = judge.overall(&spent).filter(|_| took >= WORTH_A_REASON);
+        item.slow = if took >= WORTH_A_REASON { judge.overall(&spent) } else { None };
         state.settled.add(&item);
         state.fresh.push((index, item));
     }

@@ -74,7 +74,7 @@ async fn mend(engine: Engine, order: Order, stop: Stop, show: &ShowArgs) -> Exit
     board.tell(index, News::Ended(exit, (exit == Exit::Done).then_some(path)));
     board.settle(index, phase);
     drawing.finish().await;
-    conclude(&board, started, exit, show);
+    conclude(&board, started, exit, None, show);
     if !show.quiet && !show.json {
         notes.iter().chain(&report).for_each(|line| say(line));
     }

@@ -9,10 +9,10 @@ use cede_transfer::upload::Order;
 use cede_transfer::{Exit, name, printable};
 
 use crate::cli::ResumeArgs;
+use crate::get;
 use crate::plan::{Defaults, Plan, keep_cookies, parse, settings};
 use crate::progress::lines::say;
 use crate::put::orders::begun_below;
-use crate::{get, put};
 
 /// Directories below directories, so that a loop of mounts ends.
 const DEPTH: usize = 64;
@@ -71,7 +71,7 @@ pub(crate) fn run(args: &ResumeArgs) -> Exit {
     }
     let is_over = matches!(exit, Some(Exit::Interrupted | Exit::Terminated));
     if !uploads.is_empty() && !is_over {
-        let code = put::run_orders(settings, uploads, width, &args.show);
+        let code = get::run_orders(settings, uploads, usize::from(args.uploads), &args.show, args.tui);
         exit = Some(exit.map_or(code, |exit| exit.and(code)));
     }
     keep_cookies(&cookies, &args.network, exit.unwrap_or(Exit::Done))

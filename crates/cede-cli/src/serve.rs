@@ -2,7 +2,7 @@
 //!
 //! The URL goes to standard output, so that a script can read it; the access log goes to standard error.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::sync::Arc;
 
 use cede_serve::fault::{self, Plan};
@@ -11,6 +11,7 @@ use cede_transfer::engine::Stop;
 use cede_transfer::{Exit, printable};
 
 use crate::cli::ServeArgs;
+use crate::closed::why_no_stdout;
 use crate::progress::lines::say;
 use crate::start::Start;
 use crate::{interrupt, limits};
@@ -82,6 +83,16 @@ fn settings(args: &ServeArgs) -> Result<Settings, String> {
     })
 }
 
+/// Says where it is. To serve is what this is for, so that a standard output that takes nothing is no reason not to; but whoever looks for the URL has to find it.
+fn announce(line: &str) {
+    let why = match (writeln!(std::io::stdout(), "{line}"), why_no_stdout()) {
+        (Ok(()), Some(why)) => why.to_owned(),
+        (Err(error), _) if error.kind() != ErrorKind::BrokenPipe => format!("cannot be written to: {error}"),
+        _ => return,
+    };
+    say(&format!("{line}\nwarning: that is for standard output, which {why}"));
+}
+
 async fn serve(settings: Settings, mut stop: Stop) -> Exit {
     let (dir, drain) = (printable(&settings.root.to_string_lossy()), settings.drain);
     let server = match Server::bind(settings) {
@@ -97,7 +108,7 @@ async fn serve(settings: Settings, mut stop: Stop) -> Exit {
             return Exit::Files;
         }
     };
-    drop(writeln!(std::io::stdout(), "serving {dir} at {}", server.url()));
+    announce(&format!("serving {dir} at {}", server.url()));
     let ended = async {
         stop.requested().await;
         say(&format!("ending: requests under way may go on for {} s; again to leave at once", drain.as_secs_f64()));

@@ -2,14 +2,17 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use cede_transfer::manifest::{self, Manifest, Pieces};
-use cede_transfer::sum::{Algorithm, Sum};
+use cede_transfer::sum::{Algorithm, Hasher, Sum};
 use cede_transfer::{Exit, Failure, printable};
 use url::Url;
 
 use crate::cli::SumArgs;
+use crate::closed::why_no_stdin;
+use crate::device::is_stdin;
 use crate::out::print;
 use crate::plan::parse;
 use crate::progress::lines::say;
@@ -67,7 +70,14 @@ pub(crate) fn run(args: &SumArgs) -> Exit {
 
 /// The checksum of one file, and the list of its pieces if one was written.
 fn one(path: &Path, algorithm: Algorithm, piece: Option<u64>, urls: Vec<Url>) -> Result<(Sum, Option<PathBuf>), Failure> {
-    let Some(piece) = piece else { return Ok((cede_transfer::sum_of(path, algorithm)?, None)) };
+    let Some(piece) = piece else { return Ok((sum_of(path, algorithm)?, None)) };
+    if is_stdin(path) {
+        return Err(Failure::new(Exit::Usage, "a list of pieces is written beside its file, and standard input has no place"));
+    }
+    // Neither is what is there only once to be mended, nor is a list of it wanted.
+    if !std::fs::metadata(path).map_err(|error| Failure::of_file("read", path, &error))?.is_file() {
+        return Err(Failure::new(Exit::Files, format!("{} is not a file", printable(&path.to_string_lossy()))));
+    }
     let could_not = |error: io::Error| Failure::of_file("read", path, &error);
     let mut file = File::open(path).map_err(could_not)?;
     let (mut whole, mut values, mut size) = (algorithm.hasher(), Vec::new(), 0_u64);
@@ -102,6 +112,39 @@ fn one(path: &Path, algorithm: Algorithm, piece: Option<u64>, urls: Vec<Url>) ->
     let list = beside(path, manifest::SUFFIX);
     write(&list, &manifest.to_text().unwrap_or_default()).map_err(|error| Failure::of_file("write", &list, &error))?;
     Ok((sum, Some(list)))
+}
+
+/// The checksum of a file, or of what comes from standard input.
+pub(crate) fn sum_of(path: &Path, algorithm: Algorithm) -> Result<Sum, Failure> {
+    if !is_stdin(path) {
+        return cede_transfer::sum_of(path, algorithm);
+    }
+    let mut hasher = algorithm.hasher();
+    io::copy(&mut stdin()?, &mut Updates(&mut hasher)).map_err(|error| Failure::of_file("read", path, &error))?;
+    Ok(hasher.finish())
+}
+
+/// Standard input as the system has it, if anything can come from there.
+pub(crate) fn stdin() -> Result<File, Failure> {
+    if let Some(why) = why_no_stdin() {
+        return Err(Failure::new(Exit::Files, format!("standard input is to be read, but that {why}")));
+    }
+    let own = io::stdin().as_fd().try_clone_to_owned();
+    own.map(File::from).map_err(|error| Failure::new(Exit::Files, format!("could not read standard input: {error}")))
+}
+
+/// What is written is summed up.
+struct Updates<'a>(&'a mut Hasher);
+
+impl io::Write for Updates<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Half a list must not pass for one, so it gets its name when it is complete.

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use cede_transfer::repair::{Damage, examine, listed};
 use cede_transfer::sum::{Algorithm, Sum};
-use cede_transfer::{Exit, Failure, printable, sum_of};
+use cede_transfer::{Exit, Failure, printable};
 
 use crate::cli::VerifyArgs;
+use crate::device::is_stdin;
 use crate::out::print;
 use crate::progress::lines::say;
 use crate::repair::manifest_for;
+use crate::sum::{stdin, sum_of};
 
 /// One file, and what it should be.
 struct Case {
@@ -135,8 +137,11 @@ fn tell(case: &Case, result: Result<Sum, Failure>) -> Exit {
 
 /// The lines of `sha256sum`; names are relative to the list.
 fn read_list(path: &Path) -> Result<Vec<Case>, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::of_file("read", path, &error))?;
-    let dir = path.parent().unwrap_or(Path::new(""));
+    let (read, dir) = match is_stdin(path) {
+        true => (std::io::read_to_string(stdin()?), Path::new("")),
+        false => (std::fs::read_to_string(path), path.parent().unwrap_or(Path::new(""))),
+    };
+    let text = read.map_err(|error| Failure::of_file("read", path, &error))?;
     let line = |line: &str| {
         let (digits, name) = line.split_once([' ', '\t'])?;
         let algorithm = match digits.len() {

@@ -64,3 +64,11 @@ fn ctrl_c_ends_the_demo_and_leaves_nothing() {
     assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
     assert_eq!(std::fs::read_dir(&home).unwrap().count(), 0);
 }
+
+#[test]
+fn a_table_that_nobody_gets_is_a_failure() {
+    let script = "exec \"$0\" demo --files 2 >/dev/full";
+    let output = Command::new("sh").args(["-c", script, env!("CARGO_BIN_EXE_cede")]).env("CEDE_CONFIG", "/dev/null").output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(3) && err.contains("could not write to standard output: No space left"), "{err}");
+}

@@ -194,6 +194,20 @@ fn an_archive_that_was_cut_off_is_gone_on_with() {
 }
 
 #[test]
+fn a_small_archive_is_found_by_resume_too() {
+    let mut pair = start("events-extract-small", "truncate,tries=1,after=150000;status=404,tries=2");
+    std::fs::write(pair.site.join("a.tar"), archive("d/x", &content()[..400_000])).unwrap();
+    let url = pair.server.url("/a.tar");
+    let (code, _, err) = run(&pair, &["get", "--json", "--retry-wait", "0.001", "--extract", "out", &url]);
+    assert!(code == 7 && err.contains("nothing was unpacked; what came is kept in "), "{err}");
+    let (code, events, err) = run(&pair, &["resume", "--json"]);
+    assert_eq!((code, find(&events, "resumed")["bytes"].as_u64()), (0, Some(150_000)), "{err}");
+    assert!(std::fs::read(pair.dir.join("out/d/x")).unwrap() == content()[..400_000]);
+    assert_eq!(std::fs::read_dir(&pair.dir).unwrap().count(), 1);
+    pair.server.stop();
+}
+
+#[test]
 fn an_archive_that_changed_is_not_mixed() {
     let pair = start("events-extract-changed", "truncate,tries=1,after=1500000;status=404,tries=2");
     std::fs::write(pair.site.join("a.tar"), archive("d/x", &content())).unwrap();

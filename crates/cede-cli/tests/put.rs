@@ -125,6 +125,86 @@ fn a_standard_input_that_nothing_comes_from_is_no_empty_file() {
     assert!(pair.dir.join("site/in").exists());
 }
 
+/// Reads a request up to its body, and returns the connection.
+fn hear(listener: &std::net::TcpListener) -> BufReader<std::net::TcpStream> {
+    let mut reader = BufReader::new(listener.accept().unwrap().0);
+    let mut line = String::new();
+    while line != "\r\n" {
+        line.clear();
+        assert!(reader.read_line(&mut line).unwrap() > 0);
+    }
+    reader
+}
+
+#[test]
+fn a_pipe_that_was_given_to_a_connection_that_broke_is_no_empty_file() {
+    let (pair, listener) = (Pair::start("put-pipe-broken", &[]), std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let url = format!("http://{}/x", listener.local_addr().unwrap());
+    let mut child = command(&pair.dir, &["put", "-", &url, "--retry-wait", "0.01"]).stdin(Stdio::piped()).spawn().unwrap();
+    // Nothing has come from the pipe when the connection is closed.
+    drop(hear(&listener));
+    // Whoever tries again finds somebody who takes everything.
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            drop(stream.write_all(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"));
+        }
+    });
+    let mut pipe = child.stdin.take().unwrap();
+    // It may not be read any more.
+    drop(pipe.write_all(b"something"));
+    drop(pipe);
+    expect(&child.wait_with_output().unwrap(), 4, &["standard input cannot be read again", "--tus"]);
+}
+
+#[test]
+fn whoever_writes_to_a_pipe_takes_his_time() {
+    let pair = Pair::start("put-pipe-slow", &[]);
+    let one = |how: &str| {
+        let url = format!("{}{}", pair.url, how.trim_matches('-'));
+        let args = ["put", "-", how, "--timeout", "3", "--min-speed", "1M:3", &url];
+        let mut child = command(&pair.dir, &args).stdin(Stdio::piped()).spawn().unwrap();
+        let mut pipe = child.stdin.take().unwrap();
+        pipe.write_all(b"x").unwrap();
+        // Longer than the server may take; however long it is, it is not too long.
+        std::thread::sleep(Duration::from_secs(4));
+        pipe.write_all(b"y").unwrap();
+        drop(pipe);
+        expect(&child.wait_with_output().unwrap(), 0, &[]);
+        assert!(pair.stored(how.trim_matches('-')) == b"xy");
+    };
+    std::thread::scope(|scope| ["--check", "--tus"].map(|how| scope.spawn(move || one(how))).map(|one| one.join().unwrap()));
+}
+
+#[test]
+fn a_pipe_waits_for_the_connection() {
+    // The first one is refused; the second one comes when somebody listens.
+    let pair = Pair::start("put-pipe-late", &[]);
+    // An address that nobody else takes a port of meanwhile.
+    let place = std::net::TcpListener::bind("127.77.1.2:0").unwrap();
+    let address = place.local_addr().unwrap();
+    drop(place);
+    let url = format!("http://{address}/x");
+    let mut child =
+        command(&pair.dir, &["put", "--json", "-", &url, "--retry-wait", "0.01", "--retry", "1000"]).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"something").unwrap();
+    let mut events = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("\"retry\"") {
+        line.clear();
+        assert!(events.read_line(&mut line).unwrap() > 0, "no retry");
+    }
+    let listener = std::net::TcpListener::bind(address).unwrap();
+    let mut stream = hear(&listener);
+    let mut body = [0; 19];
+    std::io::Read::read_exact(&mut stream, &mut body).unwrap();
+    assert_eq!(&body, b"9\r\nsomething\r\n0\r\n\r\n");
+    stream.get_mut().write_all(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n").unwrap();
+    // Read, so that it does not end because nobody listens.
+    let mut rest = String::new();
+    std::io::Read::read_to_string(&mut events, &mut rest).unwrap();
+    assert!(child.wait().unwrap().success(), "{rest}");
+}
+
 #[test]
 fn over_tls_and_http2() {
     let mut pair = Pair::start("put-tls", &[]);
@@ -164,9 +244,42 @@ fn what_goes_wrong_is_told() {
     expect(&pair.put(&["none", &url]), 3, &["none"]);
     expect(&pair.put(&["small", &url]), 0, &[]);
     expect(&pair.put(&["-n", "small", &url]), 13, &["--no-clobber"]);
-    expect(&pair.put(&["--tui", "small", &url]), 2, &["--tui is for downloads", "--json"]);
     expect(&pair.put(&["small", "nonsense"]), 2, &["is not a URL"]);
     expect(&pair.put(&["--retry", "0", "small", "http://127.0.0.1:1/x"]), 4, &["could not connect"]);
+}
+
+#[test]
+fn limits_are_kept_also_for_what_comes_from_a_pipe() {
+    let pair = Pair::start("put-limits", &[]);
+    let (url, bytes) = (format!("{}x", pair.url), content(600_000, 1));
+    for how in ["--limit-rate", "--limit-rate-host"] {
+        for tus in [&[][..], &["--tus"], &["--tus", "--check"]] {
+            let args: Vec<&str> = [how, "1M", "-", &url].iter().chain(tus).copied().collect();
+            let began = std::time::Instant::now();
+            expect(&pair.pipe(&args, &bytes), 0, &[]);
+            assert!(began.elapsed() >= Duration::from_millis(500), "{args:?}: {:?}", began.elapsed());
+            assert!(pair.stored("x") == bytes);
+        }
+    }
+}
+
+#[test]
+fn few_files_may_be_open() {
+    let pair = Pair::start("put-few-files", &[]);
+    let names: Vec<String> = (0..100).map(|n| format!("file-{n}")).collect();
+    names.iter().enumerate().for_each(|(n, name)| pair.write(name, &content(5000, n as u64)));
+    for how in ["--check", "--tus"] {
+        let to = format!("{}{}/", pair.url, how.trim_matches('-'));
+        let mut limited = Command::new("sh");
+        let script = format!("ulimit -n 48 && exec \"$0\" put -q -j 64 {how} file-* \"$1\"");
+        limited.args(["-c", &script, env!("CARGO_BIN_EXE_cede"), &to]).current_dir(&pair.dir);
+        limited.env("HOME", &pair.dir).env("CEDE_CONFIG", "/dev/null").env_remove("XDG_STATE_HOME").env_remove("http_proxy");
+        expect(&limited.output().unwrap(), 0, &[]);
+        for (n, name) in names.iter().enumerate() {
+            assert!(pair.stored(&format!("{}/{name}", how.trim_matches('-'))) == content(5000, n as u64), "{how} {name}");
+        }
+    }
+    assert_eq!(pair.unfinished(), 0);
 }
 
 /// How many times a process is killed; `CEDE_CRASHES` says otherwise.
@@ -242,6 +355,21 @@ fn cede_resume_goes_on_with_uploads() {
     expect(&command(&pair.dir, &["resume", "site"]).output().unwrap(), 0, &["nothing to resume"]);
     expect(&command(&pair.dir, &["resume"]).output().unwrap(), 0, &["saved file", "1.0 MiB were there"]);
     assert!(pair.stored("file") == bytes && pair.unfinished() == 0);
+}
+
+#[test]
+fn cede_resume_goes_on_with_as_many_uploads_at_a_time_as_it_is_told() {
+    // Two requests at a time would get a 503, which is not tried again.
+    let pair = Pair::start("put-resume-width", &["--fault", "status=500,method=PATCH,tries=1;connections=1;delay=20ms"]);
+    let names: Vec<String> = (0..6).map(|n| format!("file-{n}")).collect();
+    names.iter().for_each(|name| pair.write(name, &content(300_000, 1)));
+    let to = format!("{}in/", pair.url);
+    let args: Vec<&str> =
+        ["--retry", "0", "-j", "1", "--tus"].into_iter().chain(names.iter().map(String::as_str)).chain([to.as_str()]).collect();
+    expect(&pair.put(&args), 8, &["0 of 6 files"]);
+    assert_eq!(pair.unfinished(), 6);
+    expect(&command(&pair.dir, &["resume", "--retry", "0", "--uploads", "1"]).output().unwrap(), 0, &["6 of 6 files"]);
+    assert!(names.iter().all(|name| pair.stored(&format!("in/{name}")) == content(300_000, 1)));
 }
 
 /// Uploads a file to a store; `limit` is for the shell that begins it.

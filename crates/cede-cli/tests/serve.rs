@@ -156,3 +156,25 @@ fn more_clients_than_descriptors() {
     drop(child.wait());
     assert!(replies.iter().all(|reply| reply.ends_with("\r\n\r\nhello")), "{replies:?}");
 }
+
+#[test]
+fn a_standard_output_that_takes_nothing_does_not_keep_it_from_serving() {
+    for (end, why) in [(">&-", "is closed"), ("1</dev/null", "is open only for reading"), (">/dev/full", "cannot be written to: No space")]
+    {
+        let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("serve-no-stdout");
+        std::fs::create_dir_all(&dir).unwrap();
+        std::fs::write(dir.join("f"), b"hello").unwrap();
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("exec \"$0\" serve . --bind 127.0.0.1:0 {end}"), env!("CARGO_BIN_EXE_cede")]);
+        shell.current_dir(&dir).env("HOME", &dir).env("CEDE_CONFIG", "/dev/null").stdin(Stdio::null()).stderr(Stdio::piped());
+        let mut child = shell.spawn().unwrap();
+        let mut said = BufReader::new(child.stderr.take().unwrap());
+        let (mut line, mut warning) = (String::new(), String::new());
+        said.read_line(&mut line).unwrap();
+        said.read_line(&mut warning).unwrap();
+        let serving = Serving { child, url: line.trim().rsplit(' ').next().unwrap().to_owned(), dir: dir.clone() };
+        assert!(serving.url.starts_with("http://") && warning.contains(why), "{end}: {line}{warning}");
+        let ran = command(&dir, &["get", "-q", "-o", "-", &format!("{}f", serving.url)]).output().unwrap();
+        assert_eq!(ran.stdout, b"hello");
+    }
+}

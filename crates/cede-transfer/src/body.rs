@@ -161,7 +161,7 @@ impl Chunks {
     pub(crate) async fn give_back(self, pool: &Pool) {
         let Self { mut body, straight, surplus, .. } = self;
         if let Some(straight) = straight.filter(|_| !surplus) {
-            body.lease.put_wire(straight.into_wire()).await;
+            Box::pin(body.lease.put_wire(straight.into_wire())).await;
         }
         body.give_back(pool);
     }

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use cede::io::Interest;
 use cede::net::TcpStream;
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_rustls::TlsConnector;
@@ -136,6 +137,11 @@ impl Connection {
         ahead + rustix::io::ioctl_fionread(self.socket()).unwrap_or(0)
     }
 
+    /// Whether it is known, without a call to the system, that the last read has left nothing: it was a short one, and nothing was announced since.
+    pub(crate) fn is_drained(&self) -> bool {
+        matches!(self, Self::Plain(stream) if stream.try_io(Interest::READABLE, || Ok(())).is_err())
+    }
+
     fn socket(&self) -> &TcpStream {
         match self {
             Self::Plain(stream) => stream,
@@ -239,11 +245,7 @@ fn server_name(url: &Url) -> Result<ServerName<'static>, Failure> {
 
 /// `host:port`, as the `Host` header has it: the port only if it is not the scheme's own.
 pub(crate) fn authority(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    match url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
-    }
+    url[url::Position::BeforeHost..url::Position::AfterPort].to_owned()
 }
 
 impl hyper::rt::Read for Connection {

@@ -1,7 +1,7 @@
 //! The handle by which one transfer is steered while it runs: paused, resumed, cancelled, limited; and asked where its time goes.
 //!
 //! A [`Control`] is a mailbox of wishes and not a wire into the transfer: it can be made before the transfer begins and kept after it has ended, and setting it
-//! never waits. A download takes it with its [`Stop`](crate::engine::Stop), which already reaches every place where a transfer can end.
+//! never waits. A transfer takes it with its [`Stop`](crate::engine::Stop), which already reaches every place where a transfer can end.
 //!
 //! ```text
 //! running ─ pause ─► paused ─ resume ─► running ─► …
@@ -11,7 +11,10 @@
 //! What a pause does with connections: where the rest can be asked for by ranges, they are let go, so that the turns and descriptors are the others'. What was on
 //! its way by then comes again; what had come does not. Where there are no ranges, the one connection is kept and not read from, as that is the only way to go on.
 //!
-//! - C1: a paused download sends no request.
+//! Uploads likewise: an `Append` of tus lets its connection go, and what the server has is asked when it goes on; a body of which the server would forget everything, or which is one of
+//! several parts, waits with its connection. A request that still waits for its turn gives that away, and waits for another when the upload goes on.
+//!
+//! - C1: a paused transfer sends no request, and keeps no turn for one. But one that ends while it is paused may tell a store to forget what is there.
 //! - C2: a wish that was there before the transfer began is heeded, too.
 
 use std::sync::Arc;
@@ -63,7 +66,7 @@ impl Control {
         Self(Arc::new(Steered { wish: watch::channel(Wish::Run).0, throttle: Throttle::new(None), ledger: Ledger::default() }))
     }
 
-    /// No further request is sent, and no further byte taken, until [`resume`](Self::resume). Uploads and repairs do not heed it.
+    /// No further request is sent, and no further byte taken, until [`resume`](Self::resume). Repairs do not heed it.
     pub fn pause(&self) {
         self.turn(Wish::Run, Wish::Pause);
     }

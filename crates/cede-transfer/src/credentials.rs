@@ -49,6 +49,9 @@ impl Credentials {
 
     /// The headers for one request of a chain that began at `first`.
     pub(crate) fn of(&self, first: &Url, url: &Url) -> HeaderMap {
+        if self.headers.is_empty() && self.netrc.is_empty() {
+            return HeaderMap::new();
+        }
         let same = first.origin() == url.origin();
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {

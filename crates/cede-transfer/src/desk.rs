@@ -68,14 +68,11 @@ impl Desk {
     /// # Cancel safety
     /// If the future is dropped, the file may still be created.
     pub(crate) async fn file(&self, dir: PathBuf, name: String, is_bare: bool, claims: Claims, bytes: Vec<u8>) -> Result<Whole, Failure> {
-        let device = {
-            let state = lock(&self.0);
-            state.paces.device(&dir).filter(|_| state.paces.is_quick(&dir))
-        };
+        let device = lock(&self.0).paces.quick_device(&dir);
         if let Some(device) = device {
             let start = Instant::now();
             let result = create_whole(&dir, &name, is_bare, &claims, bytes);
-            lock(&self.0).paces.learn(&dir, device, start.elapsed());
+            lock(&self.0).paces.learn_of(device, start.elapsed());
             return result;
         }
         let (told, answer) = oneshot::channel();

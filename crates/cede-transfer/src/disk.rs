@@ -38,6 +38,25 @@ pub trait Disk: fmt::Debug + Send + Sync {
         file.sync_data()
     }
 
+    /// Returns when everything that was written to the device of this directory, by whomever, would survive a power cut.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn settle(&self, dir: &File) -> io::Result<()> {
+        Ok(rustix::fs::syncfs(dir)?)
+    }
+
+    /// Returns when the names in this directory would survive a power cut, as far as its file system can promise that.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn sync_dir(&self, dir: &File) -> io::Result<()> {
+        match dir.sync_all() {
+            Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::INVAL | Errno::OPNOTSUPP)) => Ok(()),
+            result => result,
+        }
+    }
+
     /// Empties a file.
     ///
     /// # Errors

@@ -205,9 +205,10 @@ impl Driver {
             match action {
                 Action::Ask(ask) => {
                     let cancel = CancellationToken::new();
-                    let flow = flow::fly(Arc::clone(&self.transfer), ask.clone(), self.flights.len(), cancel.clone());
-                    let is_first = self.flights.is_empty();
-                    self.flights.push(Flight::new(ask.id, cancel, flow, is_first));
+                    let (id, is_first) = (ask.id, self.flights.is_empty());
+                    // Boxed at once, because it is large, and a future is copied whenever it is handed on.
+                    let flow = Box::pin(flow::fly(Arc::clone(&self.transfer), ask, self.flights.len(), cancel.clone()));
+                    self.flights.push(Flight::new(id, cancel, flow, is_first));
                 }
                 Action::Cancel(id) => self.flights.iter().filter(|flight| flight.id == id).for_each(Flight::cancel),
                 Action::Restart(why) => self.start_over(why).await.map_err(Cause::Failed)?,
@@ -304,7 +305,9 @@ impl Driver {
         let sink = transfer.sink()?;
         let destination = sink.destination()?;
         let plan = transfer.plan();
-        if !plan.is_resumable() || plan.total().is_none_or(|total| total < CLAIM_FROM) {
+        // What is passed on is found by its journal alone: nothing else tells a later run where it came from.
+        let least = if matches!(transfer.job.output, Output::Kept { .. }) { 1 } else { CLAIM_FROM };
+        if !plan.is_resumable() || plan.total().is_none_or(|total| total < least) {
             return None;
         }
         let mut subject = Subject {

@@ -9,6 +9,7 @@ use cede::sync::watch;
 use cede::time::Instant;
 use url::Url;
 
+use crate::bare::Directories;
 use crate::connect::{Connector, Proxies};
 use crate::control::Control;
 use crate::cookies::Cookies;
@@ -28,6 +29,7 @@ use crate::redirect;
 use crate::sink::lock;
 use crate::slow::Wait;
 use crate::sum::Sum;
+use crate::unsynced::Unsynced;
 
 /// The user's wishes for all downloads.
 #[derive(Clone, Debug)]
@@ -67,6 +69,8 @@ pub struct Settings {
     /// Whether a download that turns out to be a Metalink ends as [such](Failure::is_metalink), for the caller to follow it. One that has a name given by the
     /// user, or a checksum, is a file like any other.
     pub metalinks: bool,
+    /// Whether [`Engine::settle`] waits.
+    pub settles: bool,
     /// What the files are on.
     pub disk: Arc<dyn Disk>,
 }
@@ -91,6 +95,7 @@ impl Default for Settings {
             claim_every: Duration::from_secs(1),
             unclaimed: 64 << 20,
             metalinks: false,
+            settles: true,
             disk: Arc::new(System),
         }
     }
@@ -365,6 +370,9 @@ pub(crate) struct Shared {
     pub(crate) hosts: Hosts,
     pub(crate) claims: Claims,
     pub(crate) desk: Desk,
+    pub(crate) directories: Directories,
+    /// Where small files were filed.
+    pub(crate) unsynced: Unsynced,
     pub(crate) epoch: Instant,
     pub(crate) throttle: Throttle,
     host_rates: Mutex<std::collections::HashMap<String, Bucket>>,
@@ -428,6 +436,8 @@ impl Engine {
             hosts: Hosts::new(settings.per_host),
             claims: Claims::default(),
             desk: Desk::default(),
+            directories: Directories::default(),
+            unsynced: Unsynced::default(),
             epoch: Instant::now(),
             throttle: Throttle::new(settings.rate),
             host_rates: Mutex::default(),
@@ -448,6 +458,23 @@ impl Engine {
 }
 
 impl Engine {
+    /// Returns when the small files that were downloaded so far would survive a power cut. Large ones do when they have their names; small ones nobody waits for
+    /// one by one. Whoever downloads many calls this once, at the end.
+    ///
+    /// # Errors
+    /// The disk did not take them.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the system writing.
+    pub async fn settle(&self) -> Result<(), Failure> {
+        let shared = Arc::clone(&self.0);
+        if !shared.settings.settles {
+            return Ok(());
+        }
+        let settled = cede::task::spawn_blocking(move || shared.unsynced.settle(&*shared.settings.disk)).await;
+        settled.unwrap_or_else(|error| Err(Failure::new(Exit::Failed, error.to_string())))
+    }
+
     /// The most bytes per second over everything, from now on; `None` is no limit. What waits for the earlier limit goes on at once.
     pub fn set_limit(&self, rate: Option<u64>) {
         self.0.throttle.set(rate);

@@ -120,6 +120,10 @@ impl fmt::Display for Failure {
 
 /// The text with every control character replaced by its escape, and the characters that reorder text too.
 pub fn printable(text: &str) -> String {
+    // Most texts are, and this is asked several times for each small file.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_control() || crate::name::is_invisible(c) {

@@ -19,6 +19,9 @@ use hyper::header::{self, HeaderMap};
 /// How much older than the answer a date must be to prove anything.
 const SETTLED: Duration = Duration::from_secs(60);
 
+/// What a web page's type begins with.
+const PAGE: &str = "text/html";
+
 /// What an answer says about the version that it is of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
@@ -52,20 +55,23 @@ pub enum Sameness {
 impl Identity {
     /// Reads the validators; the total comes from elsewhere, because it depends on the status.
     pub fn of(headers: &HeaderMap, total: Option<u64>) -> Self {
-        let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok()).map(str::trim).map(str::to_owned);
-        let modified = text(header::LAST_MODIFIED);
-        let date = |text: &Option<String>| text.as_deref().and_then(|text| httpdate::parse_http_date(text).ok());
-        let settled = match (date(&modified), date(&text(header::DATE))) {
+        let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok()).map(str::trim);
+        let date = |text: Option<&str>| text.and_then(|text| httpdate::parse_http_date(text).ok());
+        let (modified, now) = (text(header::LAST_MODIFIED), date(text(header::DATE)));
+        let modified_at = date(modified);
+        let settled = match (modified_at, now) {
             (Some(modified), Some(now)) => now.duration_since(modified).is_ok_and(|age| age >= SETTLED),
             _ => false,
         };
+        let is_page = |kind: &str| kind.get(..PAGE.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(PAGE));
+        let coding = text(header::CONTENT_ENCODING).filter(|coding| !coding.eq_ignore_ascii_case("identity") && !coding.is_empty());
         Self {
-            tag: text(header::ETAG).filter(|tag| is_tag(tag)),
-            modified: modified.filter(|text| httpdate::parse_http_date(text).is_ok()),
+            tag: text(header::ETAG).filter(|tag| is_tag(tag)).map(str::to_owned),
+            modified: modified.filter(|_| modified_at.is_some()).map(str::to_owned),
             settled,
             total,
-            coding: text(header::CONTENT_ENCODING).filter(|coding| !coding.eq_ignore_ascii_case("identity") && !coding.is_empty()),
-            page: text(header::CONTENT_TYPE).is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/html")),
+            coding: coding.map(str::to_owned),
+            page: text(header::CONTENT_TYPE).is_some_and(is_page),
         }
     }
 

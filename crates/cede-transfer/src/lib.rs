@@ -27,6 +27,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bare;
 mod body;
 mod connect;
 pub mod control;
@@ -65,6 +66,7 @@ mod straight;
 pub mod sum;
 pub mod tasks;
 pub mod units;
+mod unsynced;
 pub mod upload;
 
 pub use connect::Proxies;

@@ -140,7 +140,10 @@ impl Metered {
     fn heard(&self, is_answered: bool, there: u64) {
         match (is_answered, self.meter.is_waiting()) {
             (false, false) => self.meter.nothing_came(Instant::now()),
-            (true, true) => self.meter.came(Instant::now(), there, self.connection.backlog()),
+            (true, true) => {
+                let left = if self.connection.is_drained() { 0 } else { self.connection.backlog() };
+                self.meter.came(Instant::now(), there, left);
+            }
             (false, true) | (true, false) => {}
         }
     }

@@ -46,6 +46,9 @@ pub fn from_content_disposition(header: &[u8]) -> Option<String> {
 
 /// One safe path component (I1–I4), or `None` when nothing usable is left.
 pub fn safe(raw: &str) -> Option<String> {
+    if is_plain(raw) {
+        return Some(raw.to_owned());
+    }
     let last = raw.rsplit(['/', '\\']).next().unwrap_or_default();
     let last = last.trim_matches(|c: char| c.is_whitespace()).trim_end_matches(['.', ' ']);
     let mut name: String = last.chars().map(|c| if is_forbidden(c) { '_' } else { c }).collect();
@@ -58,6 +61,16 @@ pub fn safe(raw: &str) -> Option<String> {
         name.insert(0, '_');
     }
     Some(shortened(&name, ""))
+}
+
+/// Whether nothing has to be done to a name, as far as a short look tells; this is asked twice for each small file.
+fn is_plain(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    bytes.first().is_some_and(u8::is_ascii_alphanumeric)
+        && bytes.last().is_some_and(u8::is_ascii_alphanumeric)
+        && bytes.len() <= LIMIT
+        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+        && !is_device(name)
 }
 
 /// `name` with a number before its extension, for a name that is taken: `a.tar`, 2 becomes `a.2.tar`.
@@ -76,10 +89,12 @@ fn is_forbidden(c: char) -> bool {
 
 /// Names that Windows gives to devices, with any extension.
 fn is_device(name: &str) -> bool {
-    let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
-    match stem.as_str() {
-        "CON" | "PRN" | "AUX" | "NUL" => true,
-        _ => (stem.starts_with("COM") || stem.starts_with("LPT")) && matches!(stem.as_bytes(), [_, _, _, b'1'..=b'9']),
+    let stem = name.split('.').next().unwrap_or_default().trim_end().as_bytes();
+    let is = |device: &[u8]| stem.len() >= 3 && stem[..3].eq_ignore_ascii_case(device);
+    match stem.len() {
+        3 => is(b"CON") || is(b"PRN") || is(b"AUX") || is(b"NUL"),
+        4 => (is(b"COM") || is(b"LPT")) && matches!(stem[3], b'1'..=b'9'),
+        _ => false,
     }
 }
 

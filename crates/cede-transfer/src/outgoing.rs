@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use cede::sync::mpsc;
+use cede::sync::{Notify, mpsc};
 use hyper::body::{Body, Frame, SizeHint};
 
 /// What has become of a body, as others see it. Mere notes: nothing else is read because of them, so no ordering is needed.
@@ -16,7 +16,11 @@ pub(crate) struct Moved {
     bytes: AtomicU64,
     /// Goes up whenever something happens that is not silence.
     life: AtomicU64,
+    /// Goes up whenever it is not the server that is waited for.
+    excuses: AtomicU64,
     done: AtomicBool,
+    /// Told when that is set.
+    ended: Notify,
 }
 
 impl Moved {
@@ -32,14 +36,31 @@ impl Moved {
         self.life.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// It is not the server that is waited for, and for so long that it shows.
+    pub(crate) fn excuse(&self) {
+        self.excuses.fetch_add(1, Ordering::Relaxed);
+        self.live();
+    }
+
+    pub(crate) fn excuses(&self) -> u64 {
+        self.excuses.load(Ordering::Relaxed)
+    }
+
     /// Whether the connection has taken everything.
     pub(crate) fn is_done(&self) -> bool {
         self.done.load(Ordering::Relaxed)
     }
 
+    /// Returns when the connection has taken everything, if that is later than this call.
+    pub(crate) fn ended(&self) -> impl Future<Output = ()> + '_ {
+        self.ended.notified()
+    }
+
     fn end(&self) {
-        self.done.store(true, Ordering::Relaxed);
-        self.live();
+        if !self.done.swap(true, Ordering::Relaxed) {
+            self.live();
+            self.ended.notify_waiters();
+        }
     }
 }
 
@@ -48,11 +69,18 @@ impl Moved {
 pub(crate) enum Outgoing {
     Empty,
     Memory(Option<Bytes>, Arc<Moved>),
-    Chunks { chunks: mpsc::Receiver<io::Result<Bytes>>, left: Option<u64>, moved: Arc<Moved> },
+    Chunks {
+        chunks: mpsc::Receiver<io::Result<Bytes>>,
+        /// What is still to be handed over of the latest.
+        held: Option<Bytes>,
+        left: Option<u64>,
+        moved: Arc<Moved>,
+    },
 }
 
-/// How much of what is in memory is handed over at once, so that its progress can be seen.
-const PIECE: usize = 64 * 1024;
+/// How much is handed over at once, whatever was read at once: so finely its progress is seen. The more, the longer a server that is slow, but fast enough, seems to take
+/// nothing.
+const PIECE: usize = 16 * 1024;
 
 fn piece(bytes: &mut Option<Bytes>) -> Option<Bytes> {
     let mut first = bytes.take()?;
@@ -60,6 +88,18 @@ fn piece(bytes: &mut Option<Bytes>) -> Option<Bytes> {
         *bytes = Some(first.split_off(PIECE));
     }
     Some(first)
+}
+
+impl Outgoing {
+    /// A body that cannot be had: whoever sends it fails.
+    pub(crate) fn broken(moved: &Arc<Moved>) -> Self {
+        Self::chunks(mpsc::channel(1).1, Some(1), moved)
+    }
+
+    /// A body of what comes from there: so many bytes, if that is known.
+    pub(crate) fn chunks(chunks: mpsc::Receiver<io::Result<Bytes>>, left: Option<u64>, moved: &Arc<Moved>) -> Self {
+        Self::Chunks { chunks, held: None, left, moved: Arc::clone(moved) }
+    }
 }
 
 impl Body for Outgoing {
@@ -71,8 +111,14 @@ impl Body for Outgoing {
             Self::Empty => return Poll::Ready(None),
             Self::Memory(bytes, moved) => (piece(bytes).map(Ok), moved),
             Self::Chunks { left: Some(0), moved, .. } => (None, moved),
-            Self::Chunks { chunks, left, moved } => {
-                let next = ready!(chunks.poll_recv(cx));
+            Self::Chunks { chunks, held, left, moved } => {
+                let mut next = piece(held).map(Ok);
+                if next.is_none() {
+                    next = ready!(chunks.poll_recv(cx));
+                    if let Some(Ok(chunk)) = &mut next {
+                        *held = (chunk.len() > PIECE).then(|| chunk.split_off(PIECE));
+                    }
+                }
                 if let (Some(left), Some(Ok(bytes))) = (left, &next) {
                     *left = left.saturating_sub(bytes.len() as u64);
                 }
@@ -113,3 +159,6 @@ impl Body for Outgoing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,7 +44,12 @@ struct Pace {
 impl Paces {
     /// Whether the disk behind a directory is asked best by whoever has a question.
     pub(crate) fn is_quick(&self, dir: &Path) -> bool {
-        self.device(dir).is_some_and(|device| self.devices.get(&device).is_some_and(Pace::is_quick))
+        self.quick_device(dir).is_some()
+    }
+
+    /// The device behind a directory, if it is quick.
+    pub(crate) fn quick_device(&self, dir: &Path) -> Option<Device> {
+        self.device(dir).filter(|device| self.devices.get(device).is_some_and(Pace::is_quick))
     }
 
     /// The device that a directory is on, if it is known.
@@ -60,6 +65,11 @@ impl Paces {
             }
             self.directories.insert(dir.to_owned(), device);
         }
+        self.learn_of(device, took);
+    }
+
+    /// What a file on this device took.
+    pub(crate) fn learn_of(&mut self, device: Device, took: Duration) {
         self.devices.entry(device).or_default().learn(took);
     }
 }

@@ -29,7 +29,7 @@ use cede::time::{Duration, Instant};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper::{Request, Response};
-use url::Url;
+use url::{Position, Url};
 
 use crate::connect::Connector;
 use crate::failure::Setback;
@@ -143,7 +143,7 @@ impl Pool {
     /// Dropping the future drops a connection that was being made.
     pub(crate) async fn lease(&self, url: &Url, lane: usize, fresh: bool) -> Result<Lease, Setback> {
         let target = self.connector.forwarding_proxy(url).map_or(url, |proxy| &proxy.url);
-        let key = (target.origin().ascii_serialization(), lane);
+        let key = (origin_of(target), lane);
         let plain = (key.0.clone(), 0);
         let permit = loop {
             if !fresh && let Some(lease) = self.reuse(&key, &plain).await {
@@ -257,6 +257,12 @@ impl Pool {
         }
         drop(victim);
     }
+}
+
+/// Scheme, host and port, as the URL has them, which is in one form only.
+fn origin_of(url: &Url) -> String {
+    let (scheme, host) = (url.scheme(), &url[Position::BeforeHost..Position::AfterPort]);
+    [scheme, "://", host].concat()
 }
 
 impl Drop for Pool {

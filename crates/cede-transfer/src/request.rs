@@ -83,22 +83,21 @@ async fn send(
 fn build(shared: &Shared, first: &Url, url: &Url, ask: &Ask, lease: &Lease) -> Result<Request<Outgoing>, hyper::http::Error> {
     let proxy = shared.pool.connector().forwarding_proxy(url);
     let target = if proxy.is_some() || lease.is_http2() { url::Position::BeforeScheme } else { url::Position::BeforePath };
-    let mut request = Request::get(&url[target..url::Position::AfterQuery]);
+    let mut request = Request::new(Outgoing::Empty);
+    *request.uri_mut() = url[target..url::Position::AfterQuery].parse()?;
+    let headers = request.headers_mut();
     if !lease.is_http2() {
-        request = request.header(header::HOST, authority(url));
+        headers.insert(header::HOST, HeaderValue::try_from(authority(url))?);
     }
     if let Some(login) = proxy.and_then(|proxy| proxy.authorization.as_ref()) {
-        request = request.header(header::PROXY_AUTHORIZATION, login);
+        headers.insert(header::PROXY_AUTHORIZATION, HeaderValue::try_from(login)?);
     }
     if let Some((start, end)) = ask.range {
-        let end = end.map(|end| (end - 1).to_string()).unwrap_or_default();
-        request = request.header(header::RANGE, format!("bytes={start}-{end}"));
+        headers.insert(header::RANGE, range(start, end)?);
         if let Some(value) = &ask.if_range {
-            request = request.header(header::IF_RANGE, value);
+            headers.insert(header::IF_RANGE, HeaderValue::try_from(value)?);
         }
     }
-    let mut request = request.body(Outgoing::Empty)?;
-    let headers = request.headers_mut();
     for (name, value) in &shared.settings.credentials.of(first, url) {
         headers.append(name.clone(), value.clone());
     }
@@ -113,6 +112,15 @@ fn build(shared: &Shared, first: &Url, url: &Url, ask: &Ask, lease: &Lease) -> R
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     Ok(request)
+}
+
+/// The range from `start` to before `end`. All of a file, which is what is asked for first, costs no formatting.
+fn range(start: u64, end: Option<u64>) -> Result<HeaderValue, hyper::http::Error> {
+    match (start, end) {
+        (0, None) => Ok(HeaderValue::from_static("bytes=0-")),
+        (start, None) => Ok(HeaderValue::try_from(format!("bytes={start}-"))?),
+        (start, Some(end)) => Ok(HeaderValue::try_from(format!("bytes={start}-{}", end - 1))?),
+    }
 }
 
 /// What an error of the HTTP connection means for a request that has no answer yet.

@@ -220,10 +220,13 @@ impl Writer {
         if let Store::Memory(known) = &self.sink.store {
             let end = at as usize + bytes.len();
             let mut known = lock(known);
-            if known.len() < end {
-                known.resize(end, 0);
+            if known.len() == at as usize {
+                known.extend_from_slice(&bytes);
+            } else {
+                let size = known.len().max(end);
+                known.resize(size, 0);
+                known[at as usize..end].copy_from_slice(&bytes);
             }
-            known[at as usize..end].copy_from_slice(&bytes);
             drop(known);
             self.sink.note(at, bytes.len());
             return Ok(());

@@ -321,7 +321,7 @@ impl Book {
     fn settle(&mut self, now: Instant) {
         let passed = self.last.map_or(Duration::ZERO, |last| now.saturating_duration_since(last));
         self.last = Some(now);
-        for (time, count) in self.spent.waits.iter_mut().zip(self.waiting) {
+        for (time, count) in self.spent.waits.iter_mut().zip(self.waiting).filter(|(_, count)| *count > 0) {
             *time += passed * count;
         }
         self.spent.total += passed * self.flying;

@@ -115,6 +115,15 @@ fn unfinished(failure: Failure, kept: Option<String>) -> Unfinished {
     Unfinished { cause: Cause::Failed(failure), kept }
 }
 
+/// Opens what is uploaded, or reads it before anything is sent: a disk that takes its time is not waited for after a stop.
+async fn opened<T>(stop: &mut Stop, opening: impl Future<Output = Result<T, Failure>>) -> Result<T, Unfinished> {
+    cede::select! {
+        biased;
+        exit = stop.requested() => Err(Unfinished { cause: Cause::Stopped(exit), kept: Some("nothing was kept".to_owned()) }),
+        opened = opening => Ok(opened?),
+    }
+}
+
 /// Opens the journal of an upload of this file, and drops what is not to be gone on with.
 async fn journal_for(order: &Order, local: &local::Local) -> Result<Option<journal::Kept>, Failure> {
     use crate::exit::Exit;

@@ -1,16 +1,16 @@
-//! The flags of `sum`, `verify` and `repair`.
+//! The flags of `sum`, `verify` and `repair`, and what they and `probe` have no use for.
 
 use std::path::PathBuf;
 
 use cede_transfer::sum::{Algorithm, Sum};
 use cede_transfer::units;
-use clap::Args;
+use clap::{Arg, Args};
 
 use super::{NetworkArgs, ShowArgs};
 
 #[derive(Args, Debug)]
 pub(crate) struct VerifyArgs {
-    /// The files to check, or, with --list, the lists
+    /// The files to check, or, with --list, the lists; '-' is standard input
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 
@@ -29,7 +29,7 @@ pub(crate) struct VerifyArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct SumArgs {
-    /// The files
+    /// The files; '-' is standard input
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 
@@ -67,8 +67,31 @@ pub(crate) struct RepairArgs {
     pub(crate) show: ShowArgs,
 }
 
+/// Hides what is about small files that are waited for at the end: there are none.
+pub(super) fn without_sync(arg: Arg) -> Arg {
+    if arg.get_id() == "no_sync" { arg.hide(true) } else { arg }
+}
+
 fn piece(text: &str) -> Result<u64, String> {
     let size = units::parse_size(text)?;
     let most = cede_transfer::manifest::LARGEST;
     if (1024..=most).contains(&size) { Ok(size) } else { Err(format!("pieces have 1k to {}", units::bytes(most))) }
+}
+
+#[cfg(test)]
+mod tests {
+    //! What help offers.
+
+    use clap::CommandFactory;
+
+    use crate::cli::Cli;
+
+    #[test]
+    fn only_those_who_wait_for_the_disk_offer_not_to() {
+        let mut command = Cli::command();
+        for (name, offers) in [("get", true), ("resume", true), ("put", false), ("probe", false), ("repair", false)] {
+            let help = command.find_subcommand_mut(name).unwrap().render_long_help().to_string();
+            assert_eq!(help.contains("--no-sync"), offers, "{name}");
+        }
+    }
 }

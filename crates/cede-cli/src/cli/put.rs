@@ -18,7 +18,7 @@ pub(crate) struct PutArgs {
     #[arg(long, value_enum, ignore_case = true, default_value_t = Method::Put, value_name = "METHOD")]
     pub(crate) method: Method,
 
-    /// Send a form by POST: NAME=@FILE or NAME=TEXT (may be repeated)
+    /// Send a form by POST: NAME=@FILE or NAME=TEXT (may be repeated). After a file, ';type=image/png' tells its media type and ';filename=x.png' another name
     #[arg(short = 'F', long, value_name = "NAME=@FILE", conflicts_with_all = ["method", "tus", "resume"])]
     pub(crate) form: Vec<String>,
 
@@ -67,11 +67,12 @@ pub(crate) struct PutArgs {
     pub(crate) parts: u16,
 
     /// Say what would be done, and do nothing of it: no request is sent
-    #[arg(long, conflicts_with = "json")]
+    #[arg(long, conflicts_with_all = ["tui", "json"])]
     pub(crate) dry_run: bool,
 
-    /// Only downloads have a screen; here to say so
-    #[arg(long, hide = true)]
+    /// Show a table of the uploads, with keys to pause, resume and cancel them, to change their order, and to limit their rates. A paused upload sends nothing: with
+    /// --tus or --continue its connection is let go, otherwise it waits with it, as long as the server does
+    #[arg(long, conflicts_with_all = ["json", "quiet", "progress"])]
     pub(crate) tui: bool,
 
     #[command(flatten)]
@@ -91,12 +92,12 @@ pub(crate) enum Method {
 }
 
 /// How many uploads run at a time unless the user says so: each holds several chunks of its file in memory, and few of them fill what a line takes.
-const JOBS: &str = "4";
+pub(super) const JOBS: &str = "4";
 
 /// Hides the options that only downloads have, and gives those that mean something else for uploads their own default.
 pub(super) fn of_uploads(arg: Arg) -> Arg {
     match arg.get_id().as_str() {
-        "segments" | "min_split" | "journal_every" | "no_restart" => arg.hide(true),
+        "segments" | "min_split" | "journal_every" | "no_restart" | "no_sync" => arg.hide(true),
         "jobs" => arg.help("How many files to upload at a time; each takes memory of its own").default_value(JOBS),
         _ => arg,
     }

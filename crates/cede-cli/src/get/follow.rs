@@ -10,7 +10,7 @@ use cede_transfer::engine::{Cause, Check, Job, Output, Pipe, Stop, Watch};
 use cede_transfer::{Exit, manifest, printable};
 use url::Url;
 
-use super::Run;
+use super::{Run, Work};
 use crate::plan::jobs_of;
 use crate::progress::Phase;
 
@@ -67,7 +67,7 @@ impl Run {
         let count = jobs.len();
         {
             let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-            jobs.into_iter().for_each(|job| queue.push(self.board.add(printable(job.url.as_str()), None), job));
+            jobs.into_iter().for_each(|job| queue.push(self.board.add(printable(job.url.as_str()), None), Work::Down(job)));
         }
         // This worker takes one of them next.
         self.crew.grow(self, count.saturating_sub(1));

@@ -235,8 +235,8 @@ impl Run {
 
     fn cancel(&self, index: usize) {
         let waiting = self.queue.lock().unwrap_or_else(PoisonError::into_inner).remove(index);
-        if let Some(job) = waiting {
-            let url = cede_transfer::printable(job.url.as_str());
+        if let Some(work) = waiting {
+            let url = cede_transfer::printable(work.url().as_str());
             self.board.settle(index, Phase::Stopped(format!("{url}: not started")));
             self.crew.lock().cancelled = true;
             return self.crew.0.changed.notify_waiters();

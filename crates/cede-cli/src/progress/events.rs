@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use cede_transfer::Exit;
 use cede_transfer::slow::Slow;
+use cede_transfer::{Exit, Failure};
 use serde_json::{Value, json};
 
 use super::lines::Lines;
@@ -174,12 +174,16 @@ fn settled(id: usize, item: &Item, known: &Known, now: Instant) -> Value {
 }
 
 /// The last line of a run.
-pub(crate) fn summarize(totals: &Totals, slow: Option<Slow>, started: Instant, exit: Exit) {
-    write(&json!({
+pub(crate) fn summarize(totals: &Totals, slow: Option<Slow>, started: Instant, exit: Exit, why: Option<&Failure>) {
+    write(&summary(totals, slow, started, exit, why));
+}
+
+fn summary(totals: &Totals, slow: Option<Slow>, started: Instant, exit: Exit, why: Option<&Failure>) -> Value {
+    json!({
         "v": VERSION, "event": "summary", "files": totals.files, "saved": totals.saved, "kept": totals.kept, "failed": totals.failed,
         "stopped": totals.stopped, "bytes": totals.received, "seconds": started.elapsed().as_secs_f64(), "exit": exit as u8,
-        "slow": slow.map(Slow::word),
-    }));
+        "message": why.map(Failure::to_string), "slow": slow.map(Slow::word),
+    })
 }
 
 /// E1.

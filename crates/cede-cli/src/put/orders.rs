@@ -116,9 +116,33 @@ fn part(text: &str) -> Result<Part, String> {
     let (name, value) = text.split_once('=').ok_or_else(|| format!("--form {}: write it as NAME=@FILE or NAME=TEXT", printable(text)))?;
     let name = name.to_owned();
     Ok(match value.strip_prefix('@') {
-        Some(path) => Part::File { name, path: PathBuf::from(path) },
+        Some(file) => {
+            let (path, mut rest) = up_to_option(file);
+            let (mut kind, mut called) = (None, None);
+            // As curl has it, in any order.
+            while let Some((option, value)) = rest.split_once('=') {
+                let (value, more) = up_to_option(value);
+                *(if option == ";type" { &mut kind } else { &mut called }) = Some(unquoted(value).to_owned());
+                rest = more;
+            }
+            if let Some(kind) = kind.as_ref().filter(|kind| !kind.contains('/') || kind.chars().any(char::is_control)) {
+                return Err(format!("--form {}: {} is not a media type, such as image/png", printable(text), printable(kind)));
+            }
+            Part::File { name, path: PathBuf::from(path), called, kind }
+        }
         None => Part::Text { name, value: value.to_owned() },
     })
+}
+
+/// Without the quotes around it, if there are two. Those of a parameter, as in `text/plain; charset="utf-8"`, are its own.
+fn unquoted(text: &str) -> &str {
+    text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text)
+}
+
+/// What is before the first option of a file in a form, and the rest.
+fn up_to_option(text: &str) -> (&str, &str) {
+    let at = [";type=", ";filename="].iter().filter_map(|option| text.find(option)).min();
+    text.split_at(at.unwrap_or(text.len()))
 }
 
 /// The resumable uploads of files below a directory that an earlier run has begun, and those that need their own command again.
@@ -195,9 +219,23 @@ mod tests {
     fn forms() {
         let made = orders(&["http://h/b", "-F", "f=@a/b", "-F", "note=x=y"]).unwrap();
         let Source::Form(parts) = &made[0].source else { panic!("{made:?}") };
-        let expected =
-            [Part::File { name: "f".to_owned(), path: "a/b".into() }, Part::Text { name: "note".to_owned(), value: "x=y".to_owned() }];
+        let expected = [
+            Part::File { name: "f".to_owned(), path: "a/b".into(), called: None, kind: None },
+            Part::Text { name: "note".to_owned(), value: "x=y".to_owned() },
+        ];
         assert_eq!(parts, &expected);
+        for options in [";type=image/png;filename=\"x;y.png\"", ";filename=x;y.png;type=image/png"] {
+            let made = orders(&["http://h/b", "-F", &format!("f=@a;b{options}")]).unwrap();
+            let Source::Form(parts) = &made[0].source else { panic!("{made:?}") };
+            let (called, kind) = (Some("x;y.png".to_owned()), Some("image/png".to_owned()));
+            assert_eq!(parts, &[Part::File { name: "f".to_owned(), path: "a;b".into(), called, kind }], "{options}");
+        }
+        for (given, kind) in [("text/plain; charset=\"utf-8\"", "text/plain; charset=\"utf-8\""), ("\"text/plain\"", "text/plain")] {
+            let made = orders(&["http://h/b", "-F", &format!("f=@a;type={given}")]).unwrap();
+            let Source::Form(parts) = &made[0].source else { panic!("{made:?}") };
+            assert!(matches!(&parts[0], Part::File { kind: Some(made), .. } if made == kind), "{parts:?}");
+        }
+        assert!(orders(&["http://h/b", "-F", "f=@a;type=png"]).unwrap_err().contains("png is not a media type"));
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
-use cede_transfer::engine::Job;
 use cede_transfer::printable;
 use cede_transfer::queue::{Priority, Queue};
 
@@ -69,7 +68,7 @@ pub(super) struct Gatherer {
 
 impl Gatherer {
     /// The picture of now. Also returns what has settled since the last one.
-    pub(super) fn gather(&mut self, board: &Board, queue: &Queue<Job>, now: Instant) -> (Picture, Vec<(usize, Item)>) {
+    pub(super) fn gather<T>(&mut self, board: &Board, queue: &Queue<T>, now: Instant) -> (Picture, Vec<(usize, Item)>) {
         let frame = board.frame(now);
         let mut rows = Vec::new();
         for (index, item) in &frame.active {

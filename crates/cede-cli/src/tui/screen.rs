@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use cede::sync::{mpsc, oneshot};
-use cede_transfer::engine::{Engine, Job, Stop};
+use cede_transfer::engine::{Engine, Stop};
 use cede_transfer::queue::Queue;
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event;
@@ -15,6 +15,7 @@ use super::Command;
 use super::draw::draw;
 use super::picture::Gatherer;
 use super::view::View;
+use crate::get::Work;
 use crate::keys::key_of;
 use crate::progress::lines::{say, settled_line};
 use crate::progress::{Board, Phase};
@@ -35,7 +36,7 @@ pub(crate) struct Screen {
 #[derive(Debug)]
 pub(crate) struct Scene {
     pub(crate) board: Board,
-    pub(crate) queue: Arc<Mutex<Queue<Job>>>,
+    pub(crate) queue: Arc<Mutex<Queue<Work>>>,
     pub(crate) engine: Engine,
     pub(crate) stop: Stop,
     pub(crate) commands: mpsc::UnboundedSender<Command>,

@@ -84,25 +84,56 @@ fn what_is_no_file_takes_the_bytes_in_order() {
     assert_eq!(place.names(), ["pipe"]);
 }
 
-#[test]
-fn the_reader_of_a_named_pipe_sees_the_end_of_an_empty_file() {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    let (server, place) = (Server::http(), Place::new("pipe-empty"));
-    let path = place.path().join("pipe");
-    rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
-    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK;
-    let reader = rustix::fs::open(&path, flags, rustix::fs::Mode::empty()).unwrap();
-    // Only where there was a writer, its end is told.
-    let has_ended = || {
-        let mut polled = [PollFd::new(&reader, PollFlags::IN)];
+/// A named pipe, and its reader.
+struct Fifo(rustix::fd::OwnedFd);
+
+impl Fifo {
+    fn new(path: &std::path::Path) -> Self {
+        rustix::fs::mkfifoat(rustix::fs::CWD, path, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+        let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK;
+        Self(rustix::fs::open(path, flags, rustix::fs::Mode::empty()).unwrap())
+    }
+
+    /// Only where there was a writer, its end is told.
+    fn has_ended(&self) -> bool {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let mut polled = [PollFd::new(&self.0, PollFlags::IN)];
         poll(&mut polled, Some(&Timespec::default())).unwrap();
         polled[0].revents().contains(PollFlags::HUP)
-    };
+    }
+}
+
+#[test]
+fn the_reader_of_a_named_pipe_sees_the_end_of_an_empty_file() {
+    let (server, place) = (Server::http(), Place::new("pipe-empty"));
+    let fifo = Fifo::new(&place.path().join("pipe"));
     let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-    assert!(!has_ended());
+    assert!(!fifo.has_ended());
     place.get(&["-o", "pipe", &server.url("/data/0/empty")]).expect(0, &["saved"]);
-    assert!(has_ended());
+    assert!(fifo.has_ended());
     place.get(&["-o", "pipe", "--sha256", empty, &server.url("/data/0/empty")]).expect(0, &["sha-256 right"]);
+}
+
+#[test]
+fn the_reader_of_a_named_pipe_waits_on_while_it_is_only_said_what_would_be_done() {
+    let (server, place) = (Server::http(), Place::new("pipe-rehearsal"));
+    let fifo = Fifo::new(&place.path().join("pipe"));
+    let ran = place.get(&["--dry-run", "-o", "pipe", &server.url("/data/0/empty")]);
+    ran.expect(0, &[]);
+    assert!(ran.out.contains("target:      pipe, in order") && !fifo.has_ended(), "{}", ran.out);
+}
+
+#[test]
+fn the_reader_of_a_named_pipe_sees_the_end_of_what_fails_before_its_first_byte() {
+    let place = Place::new("pipe-fails");
+    let fifo = Fifo::new(&place.path().join("pipe"));
+    let fails = || place.get(&["-o", "pipe", "--retry", "0", "http://127.0.0.1:1/x"]).expect(4, &["could not connect"]);
+    assert!(!fifo.has_ended());
+    fails();
+    assert!(fifo.has_ended());
+    // Where nobody reads, nobody is waited for.
+    drop(fifo);
+    fails();
 }
 
 #[test]
@@ -215,6 +246,18 @@ fn a_product_that_nobody_gets_is_a_failure() {
         run(what, "1</dev/null").expect(3, &["could not write to standard output: it is open only for reading"]);
         run(what, ">/dev/full").expect(3, &["could not write to standard output: No space left"]);
     }
+    // Nor is it half an answer that nothing comes from.
+    for what in ["sum -", "sum /dev/stdin", "verify -", "verify --list -"] {
+        run(what, "<&-").expect(3, &["standard input is to be read, but that is closed"]);
+        run(what, "0>none").expect(3, &["standard input is to be read, but that is open only for writing"]);
+    }
+    run("sum --pieces=1k -", "<f").expect(2, &["standard input has no place"]);
+    run("sum --pieces=1k /dev/null", "").expect(3, &["/dev/null is not a file"]);
+    let sum = run("sum f", "").out;
+    let digits = sum.strip_suffix("  f\n").unwrap();
+    assert_eq!([run("sum -", "<f").out, run("verify /dev/stdin", "<f").out], [format!("{digits}  -\n"), format!("{digits}  /dev/stdin\n")]);
+    place.write("list", &format!("{}  f\n", digits.strip_prefix("sha256:").unwrap()));
+    run("verify --list -", "<list").expect(0, &[]);
     // Its own code is worth more.
     assert_eq!(run("verify --sum md5:00000000000000000000000000000000 f", ">&-").code, Some(10));
     assert_eq!(run("sum f missing", ">&-").code, Some(1));

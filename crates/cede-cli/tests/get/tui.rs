@@ -82,8 +82,12 @@ impl Drop for Session {
 
 impl Session {
     fn start(place: &Place, args: &[&str]) -> Self {
+        Self::of("get", place, args)
+    }
+
+    fn of(command: &str, place: &Place, args: &[&str]) -> Self {
         let (ours, theirs) = terminal();
-        let args: Vec<_> = ["get", "--tui"].iter().chain(args).copied().collect();
+        let args: Vec<_> = [command, "--tui"].iter().chain(args).copied().collect();
         let mut command = place.command(&args);
         let end = || Stdio::from(theirs.try_clone().unwrap());
         let child = command.env("TERM", "xterm-256color").stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
@@ -157,7 +161,7 @@ fn site(place: &Place) -> Background {
     for name in ["a", "b"] {
         std::fs::write(site.join(name), vec![b'x'; 3_000_000]).unwrap();
     }
-    let settings = Settings { address: ([127, 0, 0, 1], 0).into(), ..Settings::new(&site) };
+    let settings = Settings { address: ([127, 0, 0, 1], 0).into(), upload: true, ..Settings::new(&site) };
     Background::start(settings).unwrap()
 }
 
@@ -202,6 +206,52 @@ fn what_is_cancelled_can_be_gone_on_with() {
 }
 
 #[test]
+fn uploads_are_steered_by_the_same_keys() {
+    for how in [&["--tus"][..], &[]] {
+        let place = Place::new("tui-put");
+        let server = site(&place);
+        ["c", "d"].iter().for_each(|name| std::fs::write(place.path().join(name), vec![b'y'; 2_000_000]).unwrap());
+        let to = server.url("/in/");
+        let args = [how, &["--limit-rate", "10k", "-j", "1", "c", "d", &to]].concat();
+        let mut session = Session::of("put", &place, &args);
+        session.sees("limited by --limit-rate");
+        session.press("j+");
+        session.sees("+1");
+        session.press("P");
+        session.sees("paused");
+        session.press("R");
+        session.sees("running");
+        // One of its own is the stricter one.
+        session.press("kl1k\r");
+        session.sees("limited by its own limit");
+        session.press("l\rL\r");
+        let (code, text) = session.end();
+        let after = text.rsplit(RESTORED).next().unwrap();
+        assert!(code == Some(0) && after.contains("saved c") && after.contains("saved d") && after.contains("2 of 2 files"), "{text:?}");
+        for name in ["c", "d"] {
+            assert!(std::fs::read(place.path().join("site/in").join(name)).unwrap() == vec![b'y'; 2_000_000]);
+        }
+    }
+}
+
+#[test]
+fn a_cancelled_upload_goes_on_with_the_same_command() {
+    let place = Place::new("tui-put-cancel");
+    let server = site(&place);
+    ["c", "d"].iter().for_each(|name| std::fs::write(place.path().join(name), vec![b'y'; 2_000_000]).unwrap());
+    let to = server.url("/in/");
+    let mut session = Session::of("put", &place, &["--tus", "--limit-rate", "10k", "-j", "1", "c", "d", &to]);
+    session.sees("limited by --limit-rate");
+    session.press("jx");
+    session.sees("1 stopped");
+    session.press("kx");
+    let (code, text) = session.end();
+    assert!(code == Some(130) && text.contains("the same command goes on with it") && text.contains("not started"), "{text:?}");
+    Ran::of(place.command(&["put", "--tus", "c", "d", &to]).output().unwrap()).expect(0, &["saved c", "saved d"]);
+    assert!(std::fs::read(place.path().join("site/in/c")).unwrap() == vec![b'y'; 2_000_000]);
+}
+
+#[test]
 fn ctrl_c_ends_it_in_good_order() {
     let place = Place::new("tui-quit");
     let server = site(&place);
@@ -217,6 +267,8 @@ fn ctrl_c_ends_it_in_good_order() {
 fn without_a_terminal_there_is_a_clear_error() {
     let place = Place::new("tui-none");
     place.get(&["--tui", "http://localhost:1/a"]).expect(2, &["--tui needs a terminal"]);
-    let output = place.command(&["get", "--tui", "--json", "http://localhost:1/a"]).output().unwrap();
-    assert_eq!(Ran::of(output).code, Some(2));
+    for command in [&["get", "--tui", "--json", "http://localhost:1/a"][..], &["put", "--tui", "--json", "a", "http://localhost:1/a"]] {
+        assert_eq!(Ran::of(place.command(command).output().unwrap()).code, Some(2));
+    }
+    Ran::of(place.command(&["put", "--tui", "a", "http://localhost:1/a"]).output().unwrap()).expect(2, &["--tui needs a terminal"]);
 }

@@ -2,7 +2,8 @@
 //!
 //! The file has no name while it is written, and gets its final one by a link, which fails if somebody else has taken that. So there is nothing to lock, to mark,
 //! or to clean up: whoever interrupts this by a kill leaves no file or a whole one. That is a third of the system calls that a `.part` costs. Nobody waits for the disk, which would take
-//! longer than all the rest; so a power cut in the next seconds may leave a name without content, as with any program that does not wait.
+//! longer than all the rest; so a power cut in the next seconds may leave a name without content, unless somebody waits for all of
+//! them together ([`Unsynced`](crate::unsynced)).
 //!
 //! Only the plain case is done here: nothing of that name, no `.part` beside it, a file system that can. For anything else the bytes are given back, and the long
 //! way, which knows all the user's wishes, decides and tells.

@@ -25,8 +25,8 @@ enum Course {
 }
 
 impl Flight {
-    pub(super) fn new(id: Id, cancel: CancellationToken, flow: impl Future<Output = ()> + Send + 'static, is_first: bool) -> Self {
-        let course = if is_first { Course::Own(Box::pin(flow)) } else { Course::Task(crate::tasks::spawn(flow)) };
+    pub(super) fn new(id: Id, cancel: CancellationToken, flow: Pin<Box<dyn Future<Output = ()> + Send>>, is_first: bool) -> Self {
+        let course = if is_first { Course::Own(flow) } else { Course::Task(crate::tasks::spawn(flow)) };
         Self { id, cancel, course }
     }
 

@@ -1,5 +1,6 @@
 //! One ask on its way: from the connection to the last byte.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -22,13 +23,17 @@ pub(super) async fn fly(transfer: Arc<Transfer>, ask: Ask, lane: usize, cancel: 
     let mut writer = None;
     let ledger = transfer.control().ledger();
     let _flying = ledger.fly();
-    cede::select! {
-        biased;
-        () = cancel.cancelled() => {}
-        () = transfer.fetch(&ask, lane, &mut writer) => {}
+    {
+        // Pinned here and in what follows, because what is moved into a `select!` or another future has room in both, and all of that is copied when this is boxed.
+        let fetch = pin!(transfer.fetch(&ask, lane, &mut writer));
+        cede::select! {
+            biased;
+            () = cancel.cancelled() => {}
+            () = fetch => {}
+        }
     }
     if let Some(writer) = writer
-        && let Err(error) = ledger.wait(Wait::Disk, Writer::finish(writer)).await
+        && let Err(error) = ledger.wait(Wait::Disk, pin!(Writer::finish(writer))).await
     {
         transfer.fail_on_file("write", &error);
     }
@@ -51,16 +56,19 @@ impl Transfer {
         let ledger = self.control().ledger();
         let sent = || self.plan().handle_sent(self.now(), ask.id);
         let ask_host = async {
-            let slot = ledger.wait(Wait::Turn, self.shared.hosts.of(&host).enter()).await;
+            let slot = ledger.wait(Wait::Turn, pin!(self.shared.hosts.of(&host).enter())).await;
             // Boxed, because it is large, and a future is copied whenever it becomes part of another.
             let answer = ledger.wait(Wait::Answer, Box::pin(exchange(&self.shared, url, ask, lane, sent))).await;
             (slot, answer)
         };
-        let (slot, answer) = cede::select! {
-            biased;
-            // C1 of `control`.
-            () = self.control().paused() => return self.plan().withdraw(ask.id),
-            asked = ask_host => asked,
+        let (slot, answer) = {
+            let ask_host = pin!(ask_host);
+            cede::select! {
+                biased;
+                // C1 of `control`.
+                () = self.control().paused() => return self.plan().withdraw(ask.id),
+                asked = ask_host => asked,
+            }
         };
         let answer = match answer {
             Ok(answer) => answer,
@@ -110,21 +118,24 @@ impl Transfer {
         drop(headers);
         let meter = body.meter();
         let ledger = self.control().ledger();
-        let mut paused = std::pin::pin!(self.control().paused());
+        let mut paused = pin!(self.control().paused());
         // The wait for the answer's head says nothing about the body.
         body.take_waits();
         let _line = body.is_http2().then(|| self.shares(id, &body.meter()));
         loop {
-            if !self.is_wanted_now(id).await {
+            if self.control().is_paused() && !Box::pin(self.is_wanted_now(id)).await {
                 return;
             }
             self.plan().handle_listening(self.now(), id);
-            let chunk = cede::select! {
-                biased;
-                chunk = ledger.wait_for_bytes(&meter, body.chunk()) => chunk,
-                () = &mut paused => {
-                    paused.set(self.control().paused());
-                    continue;
+            let chunk = {
+                let next = pin!(body.chunk());
+                cede::select! {
+                    biased;
+                    chunk = ledger.wait_for_bytes(&meter, next) => chunk,
+                    () = &mut paused => {
+                        paused.set(self.control().paused());
+                        continue;
+                    }
                 }
             };
             let data = match chunk {
@@ -140,15 +151,15 @@ impl Transfer {
             ledger.came(count);
             let (starved, silent) = body.take_waits();
             self.plan().handle_starved(self.now(), id, starved, silent);
-            match ledger.wait(Wait::Disk, self.keep(id, data, writer)).await {
+            match ledger.wait(Wait::Disk, pin!(self.keep(id, data, writer))).await {
                 Err(error) => return self.fail_on_file("write", &error),
                 Ok(true) => {}
                 Ok(false) if body.is_at_end() => return body.give_back(&self.shared.pool).await,
                 Ok(false) => return,
             }
             self.pay(id, host, count).await;
-            ledger.wait(Wait::Reader, self.let_reader_catch_up(id)).await;
-            ledger.wait(Wait::Disk, self.let_journal_catch_up(id)).await;
+            ledger.wait(Wait::Reader, pin!(self.let_reader_catch_up(id))).await;
+            ledger.wait(Wait::Disk, pin!(self.let_journal_catch_up(id))).await;
         }
     }
 
@@ -213,7 +224,7 @@ impl Transfer {
                 self.plan().handle_sent(self.now(), id);
             }
         };
-        control.ledger().wait(wait, pay).await;
+        control.ledger().wait(wait, pin!(pay)).await;
     }
 
     /// Waits while the download is paused, and tells whether this answer is still to be read. Where the rest can be had by ranges, it is not: see

@@ -197,17 +197,27 @@ async fn commit(transfer: &Transfer, sink: &Arc<Sink>, total: u64) -> Result<Com
             Some(destination) => destination.commit(total >= CLAIM_FROM),
             None => Err(Failure::new(Exit::Failed, "the download has ended already")),
         };
-        return blocking(job).await.map(Committed::At);
+        let path = blocking(job).await?;
+        if total < CLAIM_FROM {
+            transfer.shared.unsynced.note(&path);
+        }
+        return Ok(Committed::At(path));
     }
     let (dir, name) = place_of(transfer)?;
     let bytes = sink.take_memory().unwrap_or_default();
     let is_bare = lock(&transfer.told).bare.as_ref() == Some(&name);
     let bytes = match transfer.shared.desk.file(dir, name, is_bare, transfer.shared.claims.clone(), bytes).await? {
-        Whole::At(path) => return Ok(Committed::At(path)),
+        Whole::At(path) => {
+            transfer.shared.unsynced.note(&path);
+            return Ok(Committed::At(path));
+        }
         Whole::Back(bytes) => bytes,
     };
     match write_whole(transfer, bytes, Destination::commit).await? {
-        Ok(path) => path.map(Committed::At),
+        Ok(path) => path.map(|path| {
+            transfer.shared.unsynced.note(&path);
+            Committed::At(path)
+        }),
         Err(path) => transfer.keep_existing(path).await.map(Committed::Kept),
     }
 }

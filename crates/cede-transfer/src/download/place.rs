@@ -9,6 +9,7 @@ use hyper::header::{CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_TYPE};
 use rustix::fs::{Mode, OFlags};
 
 use super::Transfer;
+use crate::bare::Look;
 use crate::destination::{self, Destination, Earlier, Opened, journal_of};
 use crate::engine::{Cause, Check, Complete, NameFrom, Output, Resume, Unfinished};
 use crate::exit::Exit;
@@ -24,6 +25,8 @@ use crate::sum::{self, Sum};
 const SMALL: u64 = 256 * 1024;
 /// From this size on, the room is reserved beforehand, so that a full disk is known at once.
 const RESERVE: u64 = 16 << 20;
+/// What the type of a Metalink begins with.
+const METALINK: &[u8] = b"application/metalink4+xml";
 
 impl Transfer {
     /// Goes on with what an earlier run left, if the name is known before anything is asked.
@@ -36,9 +39,22 @@ impl Transfer {
             },
             Output::In { .. } | Output::Stdout | Output::Pipe(_) => return Ok(()),
         };
-        // A look that costs a microsecond where the disk is quick, and saves a second one for small files.
-        let part = dir.join(format!("{name}{}", name::SUFFIX));
-        let left = if self.shared.desk.is_quick(&dir) { Left::at(&part) } else { blocking(move || Left::at(&part)).await };
+        let left = match self.shared.directories.ask(&dir) {
+            Look::Needless => Left::Nothing,
+            // Where the disk is quick, it costs two microseconds.
+            Look::One if self.shared.desk.is_quick(&dir) => Left::of(&dir, &name),
+            look => {
+                let (shared, dir, name) = (Arc::clone(&self.shared), dir.clone(), name.clone());
+                let job = move || {
+                    let left = Left::of(&dir, &name);
+                    if look == Look::All {
+                        shared.directories.list(&dir);
+                    }
+                    left
+                };
+                blocking(job).await
+            }
+        };
         match left {
             Left::Nothing => lock(&self.told).bare = Some(name),
             Left::Journal if self.shared.settings.resume != Resume::Never => self.go_on_with(dir, name).await?,
@@ -193,9 +209,13 @@ impl Transfer {
         {
             return false;
         }
-        let kind = answer.headers.get(CONTENT_TYPE).map(|value| value.as_bytes().to_ascii_lowercase()).unwrap_or_default();
-        let name = self.name().to_ascii_lowercase();
-        kind.starts_with(b"application/metalink4+xml") || [".meta4", ".metalink"].iter().any(|end| name.ends_with(end))
+        let kind = answer.headers.get(CONTENT_TYPE).map_or(&[][..], |value| value.as_bytes());
+        let is_said = kind.get(..METALINK.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(METALINK));
+        let ends_like_one = |name: &[u8]| {
+            let is_end = |end: &str| name.len() >= end.len() && name[name.len() - end.len()..].eq_ignore_ascii_case(end.as_bytes());
+            [".meta4", ".metalink"].into_iter().any(is_end)
+        };
+        is_said || ends_like_one(self.name().as_bytes())
     }
 
     /// The name in the user's directory.
@@ -265,10 +285,11 @@ enum Left {
 
 impl Left {
     /// Looks; blocks.
-    fn at(part: &Path) -> Self {
-        match std::fs::symlink_metadata(part) {
+    fn of(dir: &Path, name: &str) -> Self {
+        let part = dir.join(format!("{name}{}", name::SUFFIX));
+        match std::fs::symlink_metadata(&part) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::Nothing,
-            _ if journal_of(part).exists() => Self::Journal,
+            _ if journal_of(&part).exists() => Self::Journal,
             _ => Self::File,
         }
     }

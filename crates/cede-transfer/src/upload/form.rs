@@ -24,6 +24,10 @@ pub enum Part {
         name: String,
         /// The file.
         path: PathBuf,
+        /// What the server is told that it is called; its own name, if this is `None`.
+        called: Option<String>,
+        /// Its media type; bytes of no known type, if this is `None`.
+        kind: Option<String>,
     },
 }
 
@@ -39,12 +43,13 @@ pub(super) async fn envelope(parts: &[Part], seed: u64) -> Result<(String, Vec<S
                 let head = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"\r\n\r\n{value}\r\n", quoted(name));
                 segments.push(Segment::Text(Bytes::from(head)));
             }
-            Part::File { name, path } => {
+            Part::File { name, path, called, kind } => {
                 let local = Local::open(path).await?;
                 let head = format!(
-                    "--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"; filename=\"{}\"\r\nContent-Type: application/octet-stream\r\n\r\n",
+                    "--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"; filename=\"{}\"\r\nContent-Type: {}\r\n\r\n",
                     quoted(name),
-                    quoted(&file_name(path))
+                    quoted(called.as_ref().unwrap_or(&file_name(path))),
+                    kind.as_ref().map_or_else(|| "application/octet-stream".to_owned(), |kind| one_line(kind))
                 );
                 segments.push(Segment::Text(Bytes::from(head)));
                 segments.push(Segment::File(local.clone(), 0));
@@ -64,5 +69,29 @@ pub(super) fn file_name(path: &Path) -> String {
 
 /// As browsers escape it.
 fn quoted(name: &str) -> String {
-    name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
+    one_line(&name.replace('"', "%22"))
+}
+
+fn one_line(text: &str) -> String {
+    text.replace('\r', "%0D").replace('\n', "%0A")
+}
+
+#[cfg(test)]
+mod tests {
+    //! What stands before a file.
+
+    use super::{Part, Segment, envelope};
+
+    #[test]
+    fn a_media_type_is_sent_as_it_is_and_stays_one_line() {
+        let runtime = cede::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        for (kind, line) in [("text/plain; charset=\"utf-8\"", "text/plain; charset=\"utf-8\""), ("a/b\r\nc: d", "a/b%0D%0Ac: d")] {
+            let path = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+            let part = Part::File { name: "f".to_owned(), path, called: None, kind: Some(kind.to_owned()) };
+            let (_, segments, _) = runtime.block_on(envelope(&[part], 1)).unwrap();
+            let Segment::Text(head) = &segments[0] else { panic!("no head") };
+            let head = String::from_utf8(head.to_vec()).unwrap();
+            assert!(head.contains(&format!("\r\nContent-Type: {line}\r\n\r\n")), "{head}");
+        }
+    }
 }

@@ -3,6 +3,9 @@
 //! How far it is is not written down: only the server knows, and it is asked. So a journal is written once, when the server has given the upload a name, and
 //! removed when it is complete. It is a few lines of text, `name=value` with everything strange escaped, and a CRC-32 of them; a journal that is torn or damaged is none, and
 //! costs no more than an upload that begins anew. Its lock is the upload's: two processes never feed one.
+//!
+//! One thing comes later: before a store is asked to make the object, the tag that this will have is written behind the rest, with a CRC-32 of everything. So whoever finds
+//! that the store does not know the upload any more can tell whether that is because it became the object. A torn addition is none, and leaves the rest as it was.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
@@ -33,6 +36,8 @@ pub struct Journal {
     pub remote: String,
     /// The size of its parts (S3), or 0.
     pub part: u64,
+    /// The tag that the object has if it was made (S3), once that was asked for.
+    pub object: Option<String>,
 }
 
 impl Journal {
@@ -47,16 +52,25 @@ impl Journal {
             escaped(self.remote.as_bytes()),
             self.part
         );
-        format!("{text}crc={:08x}\n", crc32fast::hash(text.as_bytes()))
+        let text = sealed(text);
+        match &self.object {
+            Some(object) => sealed(format!("{text}object={}\n", escaped(object.as_bytes()))),
+            None => text,
+        }
     }
 
     /// Reads one. `None`: it is damaged.
     pub fn read(text: &str) -> Option<Self> {
-        let (rest, crc) = text.strip_suffix('\n')?.rsplit_once("crc=")?;
-        if u32::from_str_radix(crc, 16).ok()? != crc32fast::hash(rest.as_bytes()) {
-            return None;
-        }
-        let mut lines = rest.strip_prefix(MAGIC)?.strip_prefix('\n')?.lines();
+        let end = text.find("\ncrc=")? + "\ncrc=00000000\n".len();
+        let mut journal = Self::read_first(text.get(..end)?)?;
+        journal.object = unsealed(text)
+            .and_then(|rest| rest.get(end..)?.strip_prefix("object=")?.strip_suffix('\n'))
+            .and_then(|object| String::from_utf8(percent_decode_str(object).collect()).ok());
+        Some(journal)
+    }
+
+    fn read_first(text: &str) -> Option<Self> {
+        let mut lines = unsealed(text)?.strip_prefix(MAGIC)?.strip_prefix('\n')?.lines();
         let mut field = |name: &str| lines.next()?.strip_prefix(name)?.strip_prefix('=').map(str::to_owned);
         let bytes = |text: String| percent_decode_str(&text).collect::<Vec<u8>>();
         let url = String::from_utf8(bytes(field("url")?)).ok()?;
@@ -69,8 +83,19 @@ impl Journal {
             inode: numbers.next()?.parse().ok()?,
         };
         let remote = String::from_utf8(bytes(field("remote")?)).ok()?;
-        Some(Self { url, source, facts, remote, part: field("part")?.parse().ok()? })
+        Some(Self { url, source, facts, remote, part: field("part")?.parse().ok()?, object: None })
     }
+}
+
+/// The text, and its sum.
+fn sealed(text: String) -> String {
+    format!("{text}crc={:08x}\n", crc32fast::hash(text.as_bytes()))
+}
+
+/// The text without the last sum, if that is right.
+fn unsealed(text: &str) -> Option<&str> {
+    let (rest, crc) = text.strip_suffix('\n')?.rsplit_once("crc=")?;
+    (u32::from_str_radix(crc, 16).ok()? == crc32fast::hash(rest.as_bytes())).then_some(rest)
 }
 
 /// The journals in a directory, except damaged ones. Blocks.
@@ -141,6 +166,21 @@ impl Kept {
         Ok(())
     }
 
+    /// Adds the tag that the object will have, durably. If that fails, it is as before. Blocks.
+    pub(super) fn add_object(&mut self, object: String) -> io::Result<()> {
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        journal.object = None;
+        let before = journal.write().len();
+        let text = Journal { object: Some(object.clone()), ..journal.clone() }.write();
+        // What an earlier try left may be torn.
+        self.file.set_len(before as u64)?;
+        self.file.seek(io::SeekFrom::End(0))?;
+        self.file.write_all(&text.as_bytes()[before..])?;
+        self.file.sync_all()?;
+        journal.object = Some(object);
+        Ok(())
+    }
+
     /// The upload is complete, or is not to be gone on with.
     pub(super) fn remove(&self) {
         drop(std::fs::remove_file(&self.path));
@@ -161,11 +201,46 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{Facts, Journal};
+    use super::{Facts, Journal, Kept};
 
     fn journal() -> Journal {
         let facts = Facts { size: 7, modified: (-3, 999), inode: 4 };
-        Journal { url: "https://h/a b?c=d\n".to_owned(), source: "/tmp/ü=\n%".into(), facts, remote: "x=y".to_owned(), part: 8 << 20 }
+        Journal {
+            url: "https://h/a b?c=d\n".to_owned(),
+            source: "/tmp/ü=\n%".into(),
+            facts,
+            remote: "x=y".to_owned(),
+            part: 8 << 20,
+            object: None,
+        }
+    }
+
+    #[test]
+    fn what_is_added_later_comes_back_too_and_torn_it_is_not_there() {
+        let (journal, object) = (journal(), "\"ab-2\"\ncrc=".to_owned());
+        let full = Journal { object: Some(object), ..journal.clone() };
+        let (text, first) = (full.write(), journal.write().len());
+        assert_eq!(Journal::read(&text), Some(full));
+        for end in first..text.len() {
+            assert_eq!(Journal::read(&text[..end]).as_ref(), Some(&journal), "{end}");
+        }
+    }
+
+    #[test]
+    fn on_disk_it_is_added_as_often_as_need_be() {
+        let dir = std::env::temp_dir().join(format!("cede-upload-journal-{}", std::process::id()));
+        let Journal { source, url, .. } = journal();
+        let mut kept = Kept::open(&dir, &source, &url).unwrap();
+        kept.write(journal()).unwrap();
+        for object in ["first", "second, which is longer", "3"] {
+            kept.add_object(object.to_owned()).unwrap();
+            let read = super::journals(&dir).unwrap();
+            assert_eq!(read, [Journal { object: Some(object.to_owned()), ..journal() }]);
+        }
+        kept.journal = None;
+        drop(kept);
+        assert_eq!(super::journals(&dir).unwrap(), []);
+        std::fs::remove_dir_all(dir).unwrap();
     }
 
     proptest! {

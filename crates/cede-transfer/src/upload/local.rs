@@ -2,6 +2,9 @@
 //!
 //! A file is read on the blocking pool, a chunk ahead of the connection. Before its last chunk is handed out, it is looked at once more: if it has changed since the upload
 //! began, that chunk never leaves, so the server never has a whole file that never was.
+//!
+//! Each body has a [`Course`]: before a chunk goes, it waits as long as the upload is paused and as the limits on the rate want. That is no silence, and is told to whoever
+//! watches for one. Where a limit is set, chunks are small, so that the bytes come evenly.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -15,14 +18,25 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use cede::sync::mpsc;
 
+use crate::control::Control;
 use crate::engine::Shared;
 use crate::exit::Exit;
 use crate::failure::{Failure, printable};
 use crate::outgoing::{Moved, Outgoing};
+use crate::rate::GLANCE;
+use crate::slow::Wait;
 use crate::tasks;
 
 /// How much is read at once.
 const CHUNK: usize = 256 * 1024;
+/// The same, where a limit on the rate makes that many seconds of it.
+const LEAST: usize = 1024;
+/// A limited rate's share of a second that goes at once.
+const TENTH: u64 = 10;
+/// How often a body that waits for something else than the server says so at least.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
+/// And how often in the time after which silence is too long.
+const SIGNS: u32 = 4;
 /// Chunks that are read ahead.
 const AHEAD: usize = 2;
 
@@ -67,10 +81,16 @@ impl Local {
         let shown = printable(&path.to_string_lossy());
         let failed = |error: &dyn std::fmt::Display| Failure::new(Exit::Files, format!("could not read {shown}: {error}"));
         let job = cede::task::spawn_blocking(move || -> io::Result<Self> {
-            let file = File::open(&path)?;
-            if !file.metadata()?.is_file() {
-                return Err(io::Error::other("it is not a regular file"));
+            // Looked at first: to open a pipe that nobody writes to would take for ever.
+            if !path.metadata()?.is_file() {
+                let why = if path.is_dir() {
+                    "it is a directory; give the files in it"
+                } else {
+                    "it is not a regular file; '-' reads from a pipe"
+                };
+                return Err(io::Error::other(why));
             }
+            let file = File::open(&path)?;
             let facts = Facts::of(&file)?;
             Ok(Self { path: path.canonicalize()?, facts, file: Arc::new(file), changed: Arc::default() })
         });
@@ -115,50 +135,145 @@ impl Segment {
     }
 }
 
-/// A body that is read while it is sent.
-pub(super) fn body(shared: &Arc<Shared>, host: &str, segments: Vec<Segment>, moved: &Arc<Moved>) -> Outgoing {
-    let left = segments.iter().map(Segment::length).sum();
-    let (sender, chunks) = mpsc::channel(AHEAD);
-    let (shared, host, alive) = (Arc::clone(shared), host.to_owned(), Arc::clone(moved));
-    // It ends with the body that it reads for.
-    tasks::spawn(async move { pump(&shared, &host, segments, &sender, &alive).await });
-    Outgoing::Chunks { chunks, left: Some(left), moved: Arc::clone(moved) }
+/// Whose limits count for a body, and who steers it.
+#[derive(Clone, Debug)]
+pub(super) struct Course {
+    pub(super) shared: Arc<Shared>,
+    pub(super) host: String,
+    pub(super) control: Control,
 }
 
-async fn pump(shared: &Shared, host: &str, segments: Vec<Segment>, sender: &mpsc::Sender<io::Result<Bytes>>, moved: &Moved) {
-    for segment in segments {
-        match segment {
-            Segment::Text(text) => {
-                if sender.send(Ok(text)).await.is_err() {
+impl Course {
+    /// A body that is read while it is sent.
+    pub(super) fn body(&self, segments: Vec<Segment>, moved: &Arc<Moved>) -> Outgoing {
+        let left = segments.iter().map(Segment::length).sum();
+        let (sender, chunks) = mpsc::channel(AHEAD);
+        let (course, alive) = (self.clone(), Arc::clone(moved));
+        // It ends with the body that it reads for.
+        tasks::spawn(async move { course.pump(segments, &sender, &alive).await });
+        Outgoing::chunks(chunks, Some(left), moved)
+    }
+
+    /// A body of everything that comes from a pipe, which can be sent once.
+    pub(super) fn body_of(&self, mut piped: Piped, moved: &Arc<Moved>) -> Outgoing {
+        let (sender, chunks) = mpsc::channel(AHEAD);
+        let (course, alive) = (self.clone(), Arc::clone(moved));
+        // Likewise.
+        tasks::spawn(async move {
+            let ledger = course.control.ledger();
+            let _flying = ledger.fly();
+            loop {
+                // Whoever writes to the pipe takes the time that he wants.
+                let resting = ledger.rest();
+                let next = cede::select! {
+                    biased;
+                    () = sender.closed() => return,
+                    next = course.excused(&alive, piped.chunks.recv()) => next,
+                };
+                drop(resting);
+                let Some(chunk) = next else { return };
+                if !course.pass_on(chunk, &sender, &alive).await {
                     return;
                 }
             }
-            Segment::File(local, mut at) => {
-                while at < local.facts.size {
-                    let chunk = local.read(at, CHUNK).await;
-                    let count = chunk.as_ref().map_or(0, Bytes::len);
-                    at += count as u64;
-                    let failed = chunk.is_err();
-                    pay(shared, host, count, moved).await;
-                    if sender.send(chunk).await.is_err() || failed {
-                        return;
+        });
+        Outgoing::chunks(chunks, None, moved)
+    }
+
+    /// Sends a chunk when it may go. Returns whether more is wanted.
+    async fn pass_on(&self, chunk: io::Result<Bytes>, sender: &mpsc::Sender<io::Result<Bytes>>, moved: &Moved) -> bool {
+        let count = chunk.as_ref().map_or(0, Bytes::len);
+        let failed = chunk.is_err();
+        cede::select! {
+            biased;
+            () = sender.closed() => return false,
+            () = self.pay(count, moved) => {}
+        }
+        if self.control.ledger().wait(Wait::Bytes, sender.send(chunk)).await.is_err() {
+            return false;
+        }
+        self.control.ledger().came(count);
+        !failed
+    }
+
+    async fn pump(&self, segments: Vec<Segment>, sender: &mpsc::Sender<io::Result<Bytes>>, moved: &Moved) {
+        let ledger = self.control.ledger();
+        let _flying = ledger.fly();
+        for segment in segments {
+            let (mut at, length) = (0, segment.length());
+            while at < length {
+                let chunk = match &segment {
+                    Segment::Text(text) => {
+                        let from = usize::try_from(at).unwrap_or(usize::MAX);
+                        Ok(text.slice(from..text.len().min(from + self.stride())))
                     }
+                    Segment::File(local, from) => {
+                        let read = local.read(from + at, self.stride());
+                        ledger.wait(Wait::Disk, self.excused(moved, read)).await
+                    }
+                };
+                at += chunk.as_ref().map_or(0, Bytes::len) as u64;
+                if !self.pass_on(chunk, sender, moved).await {
+                    return;
                 }
             }
         }
     }
-}
 
-/// Waits as long as the user's limits on the rate want. That is no silence.
-pub(super) async fn pay(shared: &Shared, host: &str, count: usize, moved: &Moved) {
-    let until = shared.debt(host, count);
-    loop {
-        let now = shared.epoch.elapsed();
-        if until <= now {
-            return;
+    /// How often something has to be heard of whoever waits.
+    fn sign_of_life(&self) -> Duration {
+        (self.shared.settings.rules.stall / SIGNS).min(SIGN_OF_LIFE)
+    }
+
+    /// Awaits something that the server has no part in, however long that takes.
+    async fn excused<T>(&self, moved: &Moved, wanted: impl Future<Output = T>) -> T {
+        let mut wanted = std::pin::pin!(wanted);
+        loop {
+            cede::select! {
+                biased;
+                value = &mut wanted => return value,
+                () = cede::time::sleep(self.sign_of_life()) => moved.excuse(),
+            }
         }
-        cede::time::sleep((until - now).min(Duration::from_secs(1))).await;
-        moved.live();
+    }
+
+    /// How much is sent at once.
+    fn stride(&self) -> usize {
+        let limits = [self.shared.throttle.rate(), self.control.limit(), self.shared.settings.rate_per_host];
+        let least = limits.into_iter().flatten().min().map_or(CHUNK, |rate| usize::try_from(rate / TENTH).unwrap_or(CHUNK));
+        least.clamp(LEAST, CHUNK)
+    }
+
+    /// Waits while the upload is paused, and then as long as the user's limits on the rate want. That is no silence.
+    ///
+    /// # Cancel safety
+    /// What was to be sent is paid for even if this is dropped.
+    async fn pay(&self, count: usize, moved: &Moved) {
+        self.rest(moved).await;
+        let (shared, control) = (&self.shared, &self.control);
+        let now = || shared.epoch.elapsed();
+        let changes = || shared.throttle.changes() + control.throttle().changes();
+        let known = changes();
+        let (of_all, wait) = shared.charge(&self.host, count);
+        let own = control.throttle().take(now(), count);
+        let (until, wait) = if own > of_all { (own, Wait::OwnRate) } else { (of_all, wait) };
+        let pay = async {
+            while now() < until && changes() == known {
+                cede::time::sleep(until.saturating_sub(now()).min(GLANCE).min(self.sign_of_life())).await;
+                moved.excuse();
+            }
+        };
+        control.ledger().wait(wait, pay).await;
+        self.rest(moved).await;
+    }
+
+    async fn rest(&self, moved: &Moved) {
+        let mut resting = None;
+        while self.control.is_paused() {
+            resting.get_or_insert_with(|| self.control.ledger().rest());
+            drop(cede::time::timeout(self.sign_of_life(), self.control.resumed()).await);
+            moved.excuse();
+        }
     }
 }
 
@@ -223,9 +338,7 @@ impl Piped {
     pub(super) fn end(&self) -> Option<u64> {
         self.ended.then(|| self.start + self.window.len() as u64)
     }
-
-    /// A body of everything, which can be sent once.
-    pub(super) fn body(self, moved: &Arc<Moved>) -> Outgoing {
-        Outgoing::Chunks { chunks: self.chunks, left: None, moved: Arc::clone(moved) }
-    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,8 @@
 //! ```text
 //! Begin ─► Part(1), Part(2), … several at a time ─► Complete ─► Done
 //!   ▲         ▲                                        │ the answer is lost, and the upload is gone
-//!   │         List (after a crash, or a doubt)         ▼
+//!   │         List (after a crash, or a doubt) ────────┤ likewise, if an earlier run asked for the object
+//!   │                                                  ▼
 //!   └─────────── lost ────────────────────────────── Check: is the object what these parts make?
 //! ```
 //!
@@ -71,6 +72,8 @@ pub struct Parts {
     stage: Stage,
     /// An ask of the stage is on its way.
     asked: bool,
+    /// An earlier run has asked for the object, and may have got it.
+    may_be_made: bool,
     next: u16,
     redo: BTreeSet<u16>,
     flying: BTreeSet<u16>,
@@ -94,6 +97,7 @@ impl Parts {
             again: count.is_some(),
             stage: if known { Stage::Listing } else { Stage::Beginning },
             asked: false,
+            may_be_made: false,
             next: 1,
             redo: BTreeSet::new(),
             flying: BTreeSet::new(),
@@ -105,6 +109,11 @@ impl Parts {
             failure: None,
             retried: None,
         }
+    }
+
+    /// An earlier run has asked for the object and not heard of it: if the upload is gone, that may be why.
+    pub fn handle_may_be_made(&mut self) {
+        self.may_be_made = true;
     }
 
     /// The latest failure that there will be another try after, and the wait; each is told once.
@@ -197,14 +206,17 @@ impl Parts {
         if is_it { self.advance(Stage::Done) } else { self.lose(failure) }
     }
 
-    /// The store does not know the upload.
-    pub fn handle_lost(&mut self, ask: Ask, failure: Failure) {
-        if ask == Ask::Complete {
+    /// The store does not know the upload. Returns whether that may be because it has become the object, which is looked at next.
+    pub fn handle_lost(&mut self, ask: Ask, failure: Failure) -> bool {
+        if ask == Ask::Complete || ask == Ask::List && std::mem::take(&mut self.may_be_made) {
             // It may be gone because it was completed, and only the answer was lost.
             self.advance(Stage::Checking);
-        } else if !matches!(ask, Ask::Part(number) if !self.flying.contains(&number)) {
+            return true;
+        }
+        if !matches!(ask, Ask::Part(number) if !self.flying.contains(&number)) {
             self.lose(failure);
         }
+        false
     }
 
     /// The store says that what it has confirmed is not what it has: it is asked what that is, and what is missing is sent again.
@@ -234,6 +246,11 @@ impl Parts {
         self.next = 1;
         self.stage = Stage::Beginning;
         self.asked = false;
+    }
+
+    /// The upload was paused: the time until now is not one without progress.
+    pub fn handle_resumed(&mut self) {
+        self.backoff.restart_clock();
     }
 
     /// The ask did not work.

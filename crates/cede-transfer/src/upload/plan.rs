@@ -216,6 +216,16 @@ impl Plan {
         }
     }
 
+    /// An `Append` was let go before its answer: only the server knows what came of it (I1).
+    pub fn handle_let_go(&mut self) {
+        self.doubt();
+    }
+
+    /// The upload was paused: the time until now is not one without progress.
+    pub fn handle_resumed(&mut self) {
+        self.backoff.restart_clock();
+    }
+
     /// The ask got this answer.
     pub fn handle_answer(&mut self, now: Duration, answer: &Answered) {
         match (self.stage, answer.status) {
@@ -348,6 +358,7 @@ pub(super) fn refusal(answer: &Answered) -> Failure {
         412 => failure.help("there is a file already; leave out --no-clobber to replace it"),
         413 => failure.help("the file is larger than the server takes"),
         429 | 503 => failure.help("the server is busy; try again later"),
+        507 => failure.help("there is no room left at the server"),
         500..=599 => failure.help("the server is in trouble; try again later"),
         _ => failure,
     }

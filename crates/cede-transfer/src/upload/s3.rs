@@ -19,18 +19,18 @@ use cede::task::JoinSet;
 
 use super::form::file_name;
 use super::journal::{Journal, Kept};
-use super::local::{Local, Piped, pay};
+use super::local::{Local, Piped};
 use super::parts::{Action, Ask, Parts};
 use super::plan::refusal;
 use super::wire::Heard;
-use super::{Order, Source, Stored, journal_for, seed};
+use super::{Order, Source, Stored, journal_for, opened, seed};
 use crate::engine::{Shared, Stop, Unfinished, Watch};
 use crate::exit::Exit;
 use crate::failure::{Failure, Setback, printable};
 use crate::outgoing::Moved;
 use crate::plan::Trouble;
 pub use store::Store;
-use store::{Client, Said};
+use store::{Client, Said, tag_of};
 
 /// The fewest bytes of a part, except the last.
 const LEAST: u64 = 8 << 20;
@@ -64,6 +64,8 @@ struct Run {
     unheard: usize,
     /// Whether the store was asked to make the object and may have done so.
     completing: bool,
+    /// The tag that the object has if the store makes it of the parts, as far as that can be known.
+    object: Option<String>,
     /// What the user has to be told, however this ends.
     notes: Vec<String>,
 }
@@ -91,11 +93,11 @@ pub(super) async fn run(
     mut stop: Stop,
 ) -> Result<Stored, Unfinished> {
     let (part_size, width) = (store.part_size, store.width);
-    let client = Arc::new(Client::new(Arc::clone(&shared), &order, store)?);
+    let client = Arc::new(Client::new(Arc::clone(&shared), &order, store, stop.control().clone())?);
     let mut kept = None;
     let (from, name, size) = match &order.source {
         Source::File(path) => {
-            let local = Local::open(path).await?;
+            let local = opened(&mut stop, Local::open(path)).await?;
             kept = journal_for(&order, &local).await?;
             let size = local.facts.size;
             (Bytes2Send::File(local), file_name(path), Some(size))
@@ -114,10 +116,11 @@ pub(super) async fn run(
         // Nobody knows how long it will be: this is enough for 140 GiB.
         (None, None) => part_size.max(LEAST * 2),
     };
-    // An empty object is one empty part.
-    let count = size.map(|size| u16::try_from(size.div_ceil(part).max(1)).unwrap_or(u16::MAX));
-    let width = if size.is_some() { width } else { 1 };
-    let parts = Parts::new(&shared.settings.rules, count, width, known.is_some(), seed(&shared));
+    let mut parts = parts_of(&shared, size, part, if size.is_some() { width } else { 1 }, known.is_some());
+    let object = known.as_ref().and_then(|journal| journal.object.clone());
+    if object.is_some() {
+        parts.handle_may_be_made();
+    }
     let note = match &mut kept {
         Some(kept) => farewell::forget_dropped(&client, kept, &mut stop).await?,
         None => None,
@@ -139,6 +142,7 @@ pub(super) async fn run(
         beginning: None,
         unheard: 0,
         completing: false,
+        object,
         notes: note.into_iter().collect(),
     };
     let mut asks = JoinSet::new();
@@ -151,14 +155,29 @@ pub(super) async fn run(
     }
 }
 
+/// The machine for a file of this size, if that is known, in parts of that size.
+fn parts_of(shared: &Shared, size: Option<u64>, part: u64, width: usize, known: bool) -> Parts {
+    // An empty object is one empty part.
+    let count = size.map(|size| u16::try_from(size.div_ceil(part).max(1)).unwrap_or(u16::MAX));
+    Parts::new(&shared.settings.rules, count, width, known, seed(shared))
+}
+
 impl Run {
     async fn drive(&mut self, stop: &mut Stop, asks: &mut JoinSet<Outcome>) -> Result<Stored, End> {
+        let control = self.client.control.clone();
+        let mut was_paused = false;
         loop {
             let now = self.client.now();
             if let Some((why, wait)) = self.parts.take_retry(now) {
                 self.watch.retry(&self.client.url, &why, Some(wait));
             }
-            let until = match self.parts.poll_action(now) {
+            // What is on its way stays on its way, and waits; nothing else is asked.
+            let paused = control.is_paused();
+            if std::mem::replace(&mut was_paused, paused) && !paused {
+                self.parts.handle_resumed();
+            }
+            let action = if paused { Action::Wait(None) } else { self.parts.poll_action(now) };
+            let until = match action {
                 Action::Done => {
                     if let Some(kept) = &mut self.kept {
                         kept.journal = None;
@@ -169,6 +188,10 @@ impl Run {
                 }
                 Action::Failed(failure) => return Err(failure.into()),
                 Action::Ask(ask) => {
+                    if ask == Ask::Complete {
+                        // Not broken off: whoever stops would not know of the journal while it is being written (U1).
+                        self.write_down_object().await;
+                    }
                     // A pipe may be slow.
                     cede::select! {
                         biased;
@@ -187,6 +210,7 @@ impl Run {
                     let (ask, result) = joined.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
                     self.end(ask, result).await?;
                 }
+                () = control.resumed(), if paused => {}
                 () = cede::time::sleep(pause) => {}
             }
             let moving: u64 = self.flying.values().map(|moved| moved.bytes()).sum();
@@ -212,23 +236,21 @@ impl Run {
             Ask::List => {
                 asks.spawn(async move { (ask, client.list(&id).await) });
             }
-            Ask::Complete | Ask::Check => {
-                self.completing = true;
+            Ask::Complete => {
                 let tags: Vec<String> = self.parts.tags().map(|(_, tag)| tag.to_owned()).collect();
-                asks.spawn(async move {
-                    let result = if ask == Ask::Complete { client.complete(&id, &tags).await } else { client.check(&tags).await };
-                    (ask, result)
-                });
+                self.completing = true;
+                asks.spawn(async move { (ask, client.complete(&id, &tags).await) });
+            }
+            Ask::Check => {
+                let object = self.object.clone();
+                asks.spawn(async move { (ask, client.check(object.as_deref()).await) });
             }
             Ask::Part(number) => {
                 let Some(bytes) = self.read(number).await? else { return Ok(()) };
                 let moved = Arc::new(Moved::default());
                 self.begun = true;
                 self.flying.insert(number, Arc::clone(&moved));
-                asks.spawn(async move {
-                    pay(&client.shared, &client.host, bytes.len(), &moved).await;
-                    (ask, client.part(&id, number, bytes, &moved).await)
-                });
+                asks.spawn(async move { (ask, client.part(&id, number, bytes, &moved).await) });
             }
         }
         Ok(())
@@ -308,26 +330,51 @@ impl Run {
             }
             Ok(Said::Completed) => self.parts.handle_completed(),
             Ok(Said::Checked(is_it)) => {
-                if !is_it {
-                    self.is_gone();
+                match &self.from {
+                    _ if !is_it => self.is_gone(),
+                    // An earlier run had brought all of it.
+                    Bytes2Send::File(local) if self.have == 0 => {
+                        (self.have, self.before) = (local.facts.size, local.facts.size);
+                        self.watch.resumed(self.before);
+                    }
+                    _ => {}
                 }
                 self.parts.handle_checked(is_it, Failure::new(Exit::Server, "the store knows neither the upload nor its object"));
             }
+            Ok(Said::Unseen(failure)) => self.end_unseen(now, &failure),
             Ok(Said::Doubt(failure)) => {
                 self.have = 0;
                 self.completing = false;
                 self.parts.handle_doubt(now, failure);
             }
             Ok(Said::Lost(failure)) => {
-                if ask != Ask::Complete {
+                if !self.parts.handle_lost(ask, failure) {
                     self.is_gone();
                 }
-                self.parts.handle_lost(ask, failure);
             }
             Ok(Said::No(failure, trouble)) => self.parts.handle_setback(now, ask, failure, trouble),
             Err(setback) => self.parts.handle_setback(now, ask, setback.failure, setback.trouble),
         }
         Ok(())
+    }
+
+    /// The store does not know the upload any more, and does not say whether that is because it has become the object. To ask again would change nothing, so nothing may go on
+    /// asking: neither this run nor the next.
+    fn end_unseen(&mut self, now: Duration, failure: &Failure) {
+        self.is_gone();
+        let why = failure.what();
+        if self.completing {
+            let what = format!(
+                "the object may be there, but the store does not let it be looked at, and does not know the upload any more: {why}"
+            );
+            let failure = Failure::new(failure.exit(), what).help("look whether it is there; the same command uploads it anew");
+            self.parts.handle_setback(now, Ask::Check, failure, Trouble::Fatal);
+        } else {
+            self.notes.push(format!(
+                "an earlier run may have made the object, but the store does not let it be looked at, so all of it is uploaded anew: {why}"
+            ));
+            self.parts.handle_checked(false, failure.clone());
+        }
     }
 
     /// Remembers what the upload is called, before the first part is sent.
@@ -339,6 +386,7 @@ impl Run {
             facts: local.facts,
             remote: id.to_owned(),
             part: self.part,
+            object: None,
         };
         let written = cede::task::spawn_blocking(move || {
             let result = kept.write(journal);
@@ -347,6 +395,21 @@ impl Run {
         let (kept, result) = written.await.map_err(|error| Failure::new(Exit::Files, error.to_string()))?;
         self.kept = Some(kept);
         result.map_err(|error| Failure::new(Exit::Files, format!("could not write the journal: {error}")))
+    }
+}
+
+impl Run {
+    /// Remembers what the object will be known by, before the store is asked to make it. Where that cannot be written, a lost answer may cost another upload, and nothing worse.
+    async fn write_down_object(&mut self) {
+        let tags: Vec<String> = self.parts.tags().map(|(_, tag)| tag.to_owned()).collect();
+        self.object = tag_of(&tags);
+        let Some(object) = self.object.clone() else { return };
+        let Some(mut kept) = self.kept.take() else { return };
+        let written = cede::task::spawn_blocking(move || {
+            let _not_written: Result<(), _> = kept.add_object(object);
+            kept
+        });
+        self.kept = written.await.ok();
     }
 }
 

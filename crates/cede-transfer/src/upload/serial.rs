@@ -13,15 +13,17 @@ use url::Url;
 
 use super::form::{envelope, file_name};
 use super::journal::{Journal, Kept};
-use super::local::{Local, Piped, Segment, body, pay};
+use super::local::{Course, Local, Piped, Segment};
 use super::plan::{Action, Ask, Plan, Protocol};
 use super::wire::{Heard, Spoken, speak};
-use super::{Order, Source, Stored, journal_for, seed, unfinished};
+use super::{Order, Source, Stored, journal_for, opened, seed, unfinished};
 use crate::connect::authority;
+use crate::control::Control;
 use crate::engine::{Cause, Shared, Stop, Unfinished, Watch};
 use crate::exit::Exit;
 use crate::failure::{Failure, Setback, printable};
 use crate::outgoing::{Moved, Outgoing};
+use crate::slow::Wait;
 
 /// What is sent at once of something that cannot be read again, or that is checked piece by piece.
 const PIECE: usize = 8 << 20;
@@ -42,10 +44,15 @@ struct Serial {
     plan: Plan,
     kept: Option<Kept>,
     watch: Arc<dyn Watch>,
+    control: Control,
     digest: Option<String>,
     location: Option<String>,
     /// What the last try sent: the size of what cannot be measured before.
     sent: u64,
+    /// How many uploads the server may have begun without anybody having heard where.
+    unheard: usize,
+    /// The request for one that is on its way.
+    beginning: Option<Arc<Moved>>,
 }
 
 pub(super) async fn run(
@@ -53,12 +60,12 @@ pub(super) async fn run(
     order: Order,
     protocol: Protocol,
     watch: Arc<dyn Watch>,
-    stop: Stop,
+    mut stop: Stop,
 ) -> Result<Stored, Unfinished> {
     let mut kept = None;
     let (from, name, size) = match &order.source {
         Source::File(path) => {
-            let local = Local::open(path).await?;
+            let local = opened(&mut stop, Local::open(path)).await?;
             if matches!(protocol, Protocol::Tus { .. }) {
                 kept = journal_for(&order, &local).await?;
                 // What a server of tus is not asked about any more it forgets by itself.
@@ -70,7 +77,7 @@ pub(super) async fn run(
             (Bytes2Send::File(local), file_name(path), Some(size))
         }
         Source::Form(parts) => {
-            let (kind, segments, files) = envelope(parts, seed(&shared)).await?;
+            let (kind, segments, files) = opened(&mut stop, envelope(parts, seed(&shared))).await?;
             let name = files.first().map_or_else(|| "form".to_owned(), |local| file_name(&local.path));
             let size = segments.iter().map(Segment::length).sum();
             (Bytes2Send::Form { kind, segments, files }, name, Some(size))
@@ -84,8 +91,10 @@ pub(super) async fn run(
     let remote = kept.as_ref().and_then(|kept| kept.journal.as_ref()).map(|journal| journal.remote.clone());
     let again = !matches!(from, Bytes2Send::Piped(_));
     let plan = Plan::new(&shared.settings.rules, protocol, size, remote, again, seed(&shared));
-    let mut serial = Serial { shared, order, from, plan, kept, watch, digest: None, location: None, sent: 0 };
-    serial.prepare().await?;
+    let control = stop.control().clone();
+    let mut serial =
+        Serial { shared, order, from, plan, kept, watch, control, digest: None, location: None, sent: 0, unheard: 0, beginning: None };
+    opened(&mut stop, serial.prepare()).await?;
     serial.run(name, stop).await
 }
 
@@ -123,17 +132,26 @@ impl Serial {
                     }
                     let bytes = self.size();
                     self.watch.have(bytes);
+                    self.note_of_unheard().iter().for_each(|note| self.watch.note(note));
                     return Ok(Stored { bytes, before: before.unwrap_or(0), location: self.location });
                 }
-                Action::Failed(failure) => {
-                    let kept = self.remains(&failure);
-                    return Err(unfinished(failure, kept));
+                Action::Failed(failure) => return Err(self.failed(failure)),
+                Action::Wait(until) => {
+                    let control = self.control.clone();
+                    let _flying = control.ledger().fly();
+                    cede::select! {
+                        biased;
+                        exit = stop.requested() => return Err(self.stopped(exit)),
+                        () = control.ledger().wait(Wait::Retry, cede::time::sleep(until.saturating_sub(now))) => {}
+                    }
                 }
-                Action::Wait(until) => cede::select! {
-                    biased;
-                    exit = stop.requested() => return Err(self.stopped(exit)),
-                    () = cede::time::sleep(until.saturating_sub(now)) => {}
-                },
+                Action::Ask(_) if self.control.is_paused() => {
+                    cede::select! {
+                        biased;
+                        exit = stop.requested() => return Err(self.stopped(exit)),
+                        () = self.control.resumed() => self.plan.handle_resumed(),
+                    }
+                }
                 Action::Ask(ask) => {
                     if matches!(ask, Ask::Append(..)) && before.is_none() {
                         let there = *before.insert(self.plan.offset());
@@ -141,14 +159,25 @@ impl Serial {
                             self.watch.resumed(there);
                         }
                     }
-                    cede::select! {
+                    let control = self.control.clone();
+                    // What the server knows how far it is can be let go, so that the connection is the others'.
+                    let let_go =
+                        async { if matches!(ask, Ask::Append(..)) { control.paused().await } else { std::future::pending().await } };
+                    let asked = cede::select! {
                         biased;
                         exit = stop.requested() => return Err(self.stopped(exit)),
-                        result = self.ask(&ask, &name) => result.map_err(|failure| {
-                            let kept = self.remains(&failure);
-                            unfinished(failure, kept)
-                        })?,
-                    }
+                        () = let_go => {
+                            self.plan.handle_let_go();
+                            Ok(())
+                        }
+                        asked = self.ask(&ask, &name) => asked,
+                    };
+                    // Not broken off: whoever stops would not know of the journal while it is being written.
+                    let written = match (asked, matches!(ask, Ask::Create)) {
+                        (Ok(()), true) => self.write_down().await,
+                        (asked, _) => asked,
+                    };
+                    written.map_err(|failure| self.failed(failure))?;
                 }
             }
         }
@@ -162,32 +191,53 @@ impl Serial {
         }
     }
 
-    fn remains(&self, failure: &Failure) -> Option<String> {
-        let has_more = self.kept.as_ref().is_some_and(|kept| kept.journal.is_some()) && failure.exit() != Exit::Changed;
-        has_more.then(|| "what has arrived is kept at the server; the same command goes on from there".to_owned())
+    fn failed(&self, failure: Failure) -> Unfinished {
+        let kept = self.remains(&failure);
+        unfinished(failure, kept)
     }
 
-    fn stopped(&self, exit: Exit) -> Unfinished {
+    fn remains(&self, failure: &Failure) -> Option<String> {
+        let has_more = self.kept.as_ref().is_some_and(|kept| kept.journal.is_some()) && failure.exit() != Exit::Changed;
+        let kept = has_more.then(|| "what has arrived is kept at the server; the same command goes on from there".to_owned());
+        joined(kept.into_iter().chain(self.note_of_unheard()))
+    }
+
+    /// What is said, however this ends, about uploads that the server may have begun without anybody having heard where.
+    fn note_of_unheard(&self) -> Option<String> {
+        let what = match self.unheard {
+            0 => return None,
+            1 => "one upload".to_owned(),
+            count => format!("{count} uploads"),
+        };
+        Some(format!("the server may have begun {what} without bytes that nobody goes on with, because the answer was lost, or was none"))
+    }
+
+    fn stopped(&mut self, exit: Exit) -> Unfinished {
+        self.heard_no_begin();
         let has_more = self.kept.as_ref().is_some_and(|kept| kept.journal.is_some());
         let kept = if has_more { "the same command goes on with it" } else { "nothing was kept" };
-        Unfinished { cause: Cause::Stopped(exit), kept: Some(kept.to_owned()) }
+        Unfinished { cause: Cause::Stopped(exit), kept: joined([kept.to_owned()].into_iter().chain(self.note_of_unheard())) }
     }
 
     async fn ask(&mut self, ask: &Ask, name: &str) -> Result<(), Failure> {
         let moved = Arc::new(Moved::default());
         let base = self.plan.offset();
         let spoken = self.spoken(ask, name)?;
+        // Whoever drops this never hears whether an upload was begun.
+        let beginning = matches!(ask, Ask::Create).then(|| Arc::clone(&moved));
+        self.beginning = beginning;
         let heard = self.speak(ask, spoken, &moved, base).await;
         self.sent = moved.bytes();
+        match &heard {
+            // Whoever stands between may have passed it on.
+            Ok(heard) if !matches!(heard.status, 500 | 502 | 504) => self.beginning = None,
+            _ => self.heard_no_begin(),
+        }
         let now = self.shared.epoch.elapsed();
         match heard {
             Ok(heard) => {
                 let answered = heard.answered();
                 self.plan.handle_answer(now, &answered);
-                if let (Ask::Create, Some(remote)) = (ask, self.plan.remote()) {
-                    let remote = remote.to_owned();
-                    self.write_down(remote).await?;
-                }
                 if matches!(ask, Ask::Whole) && heard.status / 100 != 4 {
                     self.location = answered.location;
                 }
@@ -199,10 +249,17 @@ impl Serial {
                 if let Some(failure) = self.complaint() {
                     return Err(failure);
                 }
-                self.plan.handle_setback(now, setback.failure, setback.trouble, self.sent > 0);
+                // What was taken from a pipe is gone, whether it has left or not.
+                let is_gone = matches!(self.from, Bytes2Send::Piped(None));
+                self.plan.handle_setback(now, setback.failure, setback.trouble, self.sent > 0 || is_gone);
             }
         }
         Ok(())
+    }
+
+    /// The request for an upload, if there is one under way, gets no answer: it may have been obeyed all the same.
+    fn heard_no_begin(&mut self) {
+        self.unheard += usize::from(self.beginning.take().is_some_and(|moved| moved.is_done()));
     }
 
     fn complaint(&self) -> Option<Failure> {
@@ -213,10 +270,12 @@ impl Serial {
         }
     }
 
-    /// Remembers where the upload is, before the first byte is sent.
-    async fn write_down(&mut self, remote: String) -> Result<(), Failure> {
+    /// Remembers where the upload is, if it has begun, before the first byte is sent.
+    async fn write_down(&mut self) -> Result<(), Failure> {
+        let Some(remote) = self.plan.remote().map(str::to_owned) else { return Ok(()) };
         let (Some(mut kept), Bytes2Send::File(local)) = (self.kept.take(), &self.from) else { return Ok(()) };
-        let journal = Journal { url: self.order.url.to_string(), source: local.path.clone(), facts: local.facts, remote, part: 0 };
+        let journal =
+            Journal { url: self.order.url.to_string(), source: local.path.clone(), facts: local.facts, remote, part: 0, object: None };
         let written = cede::task::spawn_blocking(move || {
             let result = kept.write(journal);
             (kept, result)
@@ -276,13 +335,15 @@ impl Serial {
             }
         };
         let repeatable = !is_post && !matches!((ask, &self.from), (Ask::Whole, Bytes2Send::Piped(_)));
-        Ok(Spoken { method, url, headers, repeatable, fresh: false })
+        // What is begun twice leaves an empty one behind: so each request for one that may have arrived is one that is known of here.
+        let fresh = matches!(ask, Ask::Create);
+        Ok(Spoken { method, url, headers, repeatable, fresh, even_paused: false })
     }
 
     /// Sends the ask with its bytes.
     async fn speak(&mut self, ask: &Ask, mut spoken: Spoken, moved: &Arc<Moved>, base: u64) -> Result<Heard, Setback> {
         let (shared, first) = (Arc::clone(&self.shared), self.order.url.clone());
-        let host = authority(&spoken.url);
+        let course = Course { shared: Arc::clone(&shared), host: authority(&spoken.url), control: self.control.clone() };
         let check = self.order.check;
         let mut piece = None;
         let mut whole = None;
@@ -295,13 +356,11 @@ impl Serial {
                     self.plan.handle_size(end);
                     spoken.headers.insert(HeaderName::from_static("upload-length"), HeaderValue::from(end));
                 }
-                pay(&shared, &host, window.len(), moved).await;
                 piece = Some(window);
             }
             (Ask::Append(_, offset), Bytes2Send::File(local)) if check => {
                 let read = local.read(*offset, PIECE).await;
                 let window = read.map_err(|error| Setback::fatal(Failure::of_file("read", &local.path, &error)))?;
-                pay(&shared, &host, window.len(), moved).await;
                 piece = Some(window);
             }
             (Ask::Whole, Bytes2Send::Piped(piped)) => whole = piped.take(),
@@ -313,16 +372,28 @@ impl Serial {
             spoken.headers.insert(HeaderName::from_static("upload-checksum"), told);
         }
         let from = &self.from;
-        let make = || outgoing(ask, from, &shared, &host, piece.clone(), &mut whole, moved);
-        let speaking = speak(&shared, &first, &spoken, moved, make);
-        let mut speaking = std::pin::pin!(speaking);
-        loop {
-            cede::select! {
-                biased;
-                result = &mut speaking => return result,
-                () = cede::time::sleep(TICK) => self.watch.have(base + moved.bytes()),
+        let make = || outgoing(ask, from, &course, piece.clone(), &mut whole, moved);
+        let mut was_paused = false;
+        let speaking = speak(&shared, &first, &spoken, (moved, &self.control), make);
+        let result = {
+            let mut speaking = std::pin::pin!(speaking);
+            loop {
+                cede::select! {
+                    biased;
+                    result = &mut speaking => break result,
+                    () = cede::time::sleep(TICK) => self.watch.have(base + moved.bytes()),
+                }
+                was_paused |= self.control.is_paused();
             }
+        };
+        if was_paused {
+            self.plan.handle_resumed();
         }
+        if let Bytes2Send::Piped(piped @ None) = &mut self.from {
+            // There was no connection to send it on.
+            *piped = whole;
+        }
+        result
     }
 }
 
@@ -330,21 +401,28 @@ impl Serial {
 fn outgoing(
     ask: &Ask,
     from: &Bytes2Send,
-    shared: &Arc<Shared>,
-    host: &str,
+    course: &Course,
     piece: Option<Bytes>,
     whole: &mut Option<Piped>,
     moved: &Arc<Moved>,
 ) -> Outgoing {
-    match (ask, from) {
-        (Ask::Append(..), _) if piece.is_some() => Outgoing::Memory(piece.filter(|piece| !piece.is_empty()), Arc::clone(moved)),
-        (Ask::Append(_, offset), Bytes2Send::File(local)) => body(shared, host, vec![Segment::File(local.clone(), *offset)], moved),
-        (Ask::Whole, Bytes2Send::File(local)) => body(shared, host, vec![Segment::File(local.clone(), 0)], moved),
-        (Ask::Whole, Bytes2Send::Form { segments, .. }) => body(shared, host, segments.clone(), moved),
-        (Ask::Whole, Bytes2Send::Piped(_)) => match whole.take() {
-            Some(piped) => piped.body(moved),
-            None => Outgoing::Memory(None, Arc::clone(moved)),
+    let segments = match (ask, from, piece) {
+        (Ask::Append(..), _, Some(piece)) => vec![Segment::Text(piece)],
+        (Ask::Append(_, offset), Bytes2Send::File(local), None) => vec![Segment::File(local.clone(), *offset)],
+        (Ask::Whole, Bytes2Send::File(local), _) => vec![Segment::File(local.clone(), 0)],
+        (Ask::Whole, Bytes2Send::Form { segments, .. }, _) => segments.clone(),
+        (Ask::Whole, Bytes2Send::Piped(_), _) => match whole.take() {
+            Some(piped) => return course.body_of(piped, moved),
+            // Nothing would be taken for an empty file.
+            None => return Outgoing::broken(moved),
         },
-        _ => Outgoing::Memory(None, Arc::clone(moved)),
-    }
+        _ => return Outgoing::Memory(None, Arc::clone(moved)),
+    };
+    course.body(segments, moved)
+}
+
+/// Several remarks as one.
+fn joined(remarks: impl Iterator<Item = String>) -> Option<String> {
+    let remarks: Vec<_> = remarks.collect();
+    (!remarks.is_empty()).then(|| remarks.join("; "))
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use cede::time::Instant;
 use http_body_util::{BodyExt, Limited};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response};
@@ -12,15 +13,19 @@ use url::Url;
 use super::plan::Answered;
 use crate::body::Body;
 use crate::connect::authority;
+use crate::control::Control;
 use crate::engine::Shared;
 use crate::exit::Exit;
 use crate::failure::{Failure, Setback};
-use crate::host::Load;
+use crate::host::{Load, Slot};
 use crate::identity::retry_after;
 use crate::outgoing::{Moved, Outgoing};
+use crate::plan::Rules;
 use crate::pool::Lease;
 use crate::redirect::Trail;
 use crate::request::{USER_AGENT, setback};
+use crate::slow::Wait;
+use crate::units;
 
 /// What is read of an answer.
 const MOST_TEXT: usize = 4 << 20;
@@ -37,6 +42,15 @@ pub(super) struct Spoken {
     pub(super) repeatable: bool,
     /// Whether it goes on a connection that nobody has used before. Then it is not sent again unless the caller does so, or the server leads elsewhere.
     pub(super) fresh: bool,
+    /// Whether it is sent even while the upload is paused, because it is the end of it.
+    pub(super) even_paused: bool,
+}
+
+impl Spoken {
+    /// Whether it may not be sent for now (C1 of [`control`](crate::control)).
+    fn is_held(&self, control: &Control) -> bool {
+        control.is_paused() && !self.even_paused
+    }
 }
 
 /// An answer, with its body.
@@ -67,7 +81,8 @@ impl Heard {
     }
 }
 
-/// Sends a request, through redirects that keep its method, and reads the answer. `first` is the URL that the user gave, which the logins are for.
+/// Sends a request, through redirects that keep its method, and reads the answer. `first` is the URL that the user gave, which the logins are for. The account of `control`
+/// has the waits for a connection; those for what the body is made of are the body's.
 ///
 /// # Cancel safety
 /// Dropping the future drops the connection.
@@ -75,14 +90,14 @@ pub(super) async fn speak(
     shared: &Shared,
     first: &Url,
     spoken: &Spoken,
-    moved: &Arc<Moved>,
+    (moved, control): (&Arc<Moved>, &Control),
     mut body: impl FnMut() -> Outgoing,
 ) -> Result<Heard, Setback> {
     let mut trail = Trail::new(spoken.url.clone(), shared.settings.redirects);
     loop {
         let url = trail.current().clone();
-        let slot = shared.hosts.of(&authority(&url)).enter().await;
-        let (response, lease) = send(shared, first, &url, spoken, moved, &mut body).await?;
+        let slot = turn(shared, &url, spoken, control).await;
+        let Some((response, lease)) = send(shared, first, &url, spoken, (moved, control), &mut body).await? else { continue };
         let status = response.status().as_u16();
         if shared.settings.cookies.heed(&url, response.headers()) {
             trail.answers_may_differ();
@@ -120,52 +135,94 @@ pub(super) async fn speak(
     }
 }
 
+/// A turn at the host. While the upload is paused, it is the others'.
+async fn turn(shared: &Shared, url: &Url, spoken: &Spoken, control: &Control) -> Slot {
+    let ledger = control.ledger();
+    let _flying = ledger.fly();
+    loop {
+        let slot = ledger.wait(Wait::Turn, shared.hosts.of(&authority(url)).enter()).await;
+        if !spoken.is_held(control) {
+            return slot;
+        }
+        drop(slot);
+        let _resting = ledger.rest();
+        control.resumed().await;
+    }
+}
+
+/// Sends it. `None`: it was not sent, because the upload was paused meanwhile.
 async fn send(
     shared: &Shared,
     first: &Url,
     url: &Url,
     spoken: &Spoken,
-    moved: &Arc<Moved>,
+    (moved, control): (&Arc<Moved>, &Control),
     body: &mut impl FnMut() -> Outgoing,
-) -> Result<(Response<hyper::body::Incoming>, Lease), Setback> {
+) -> Result<Option<(Response<hyper::body::Incoming>, Lease)>, Setback> {
     // A connection from the pool may have been closed just now, and then it is not known what has arrived.
     let mut fresh = spoken.fresh || !spoken.repeatable;
     // What must be new would be found to be there, if it was this one that has arrived.
     let may_arrive_twice = spoken.method != Method::PATCH && !spoken.headers.contains_key("if-none-match");
     loop {
-        let mut lease = shared.pool.lease(url, 0, fresh).await?;
+        let flying = control.ledger().fly();
+        let mut lease = control.ledger().wait(Wait::Answer, shared.pool.lease(url, 0, fresh)).await?;
+        drop(flying);
+        if spoken.is_held(control) {
+            shared.pool.give_back(lease);
+            return Ok(None);
+        }
         let request = build(shared, first, url, spoken, &lease, body())
             .map_err(|error| Setback::fatal(Failure::new(Exit::Usage, format!("this URL cannot be asked for: {error}"))))?;
-        match watched(shared.settings.rules.stall, moved, lease.send(request)).await {
-            Some(Ok(response)) => return Ok((response, lease)),
+        match watched(&shared.settings.rules, (moved, control), lease.send(request)).await? {
+            Ok(response) => return Ok(Some((response, lease))),
             // That says nothing about the request, unless some of it may have arrived where twice is not once.
-            Some(Err(error)) if lease.is_reused() && !fresh && !error.is_parse() && (moved.bytes() == 0 || may_arrive_twice) => {
-                fresh = true
-            }
-            Some(Err(error)) => return Err(setback(url, &error)),
-            None => {
-                let what =
-                    if moved.is_done() { "the server did not answer after everything was sent" } else { "the server took no more bytes" };
-                let failure = Failure::new(Exit::TimedOut, what).help("--stall-timeout SECONDS waits longer");
-                return Err(Setback::passing(failure));
-            }
+            Err(error) if lease.is_reused() && !fresh && !error.is_parse() && (moved.bytes() == 0 || may_arrive_twice) => fresh = true,
+            Err(error) => return Err(setback(url, &error)),
         }
     }
 }
 
-/// Waits for the answer as long as bytes move. `None`: they do not.
-async fn watched<T>(stall: Duration, moved: &Moved, answer: impl Future<Output = T>) -> Option<T> {
+/// Waits for the answer as long as bytes move, and fast enough. From when everything is sent, the account has that as a wait for the answer.
+async fn watched<T>(rules: &Rules, (moved, control): (&Moved, &Control), answer: impl Future<Output = T>) -> Result<T, Setback> {
     let mut answer = std::pin::pin!(answer);
+    let (slowest, over) = rules.min_speed.filter(|(slowest, _)| *slowest > 0).unwrap_or((0, Duration::MAX));
+    let pace = || (Instant::now(), moved.bytes(), moved.excuses());
+    let mut since = pace();
     loop {
-        let before = moved.life();
-        let limit = if moved.is_done() { stall * PATIENCE } else { stall };
-        cede::select! {
-            biased;
-            answer = &mut answer => return Some(answer),
-            () = cede::time::sleep(limit) => {}
+        let ended = moved.ended();
+        let (before, is_done) = (moved.life(), moved.is_done());
+        let limit = if is_done { rules.stall * PATIENCE } else { rules.stall.min(over) };
+        let turn = async {
+            cede::select! {
+                biased;
+                answer = &mut answer => Some(answer),
+                () = ended, if !is_done => None,
+                () = cede::time::sleep(limit) => None,
+            }
+        };
+        let answered = if is_done {
+            let _flying = control.ledger().fly();
+            control.ledger().wait(Wait::Answer, turn).await
+        } else {
+            turn.await
+        };
+        if let Some(answer) = answered {
+            return Ok(answer);
         }
-        if moved.life() == before {
-            return None;
+        if moved.life() == before && limit >= rules.stall {
+            let what =
+                if moved.is_done() { "the server did not answer after everything was sent" } else { "the server took no more bytes" };
+            return Err(Setback::passing(Failure::new(Exit::TimedOut, what).help("--stall-timeout SECONDS waits longer")));
+        }
+        let (passed, bytes) = (since.0.elapsed(), moved.bytes() - since.1);
+        if moved.excuses() != since.2 || passed >= over {
+            let is_slow =
+                !moved.is_done() && moved.excuses() == since.2 && u128::from(bytes) * 1000 < u128::from(slowest) * passed.as_millis();
+            if is_slow {
+                let what = format!("the server took fewer than {} for {} s", units::rate(slowest as f64), over.as_secs_f64());
+                return Err(Setback::passing(Failure::new(Exit::TimedOut, what).help("--min-speed accepts less")));
+            }
+            since = pace();
         }
     }
 }

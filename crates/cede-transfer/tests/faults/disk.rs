@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 
 use cede_transfer::Exit;
 use cede_transfer::disk::{Disk, System};
+use cede_transfer::engine::{Check, Engine, Job, Output, Settings, Silent, Stop};
 
 use crate::case::Case;
-use crate::origin::{Fault, Setup};
+use crate::origin::{Fault, Origin, Setup};
 
 /// What can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -352,9 +353,16 @@ struct Counting {
     /// How much was written when each record was appended; the first is the journal's beginning.
     records: Mutex<Vec<usize>>,
     syncs: AtomicUsize,
+    /// How often everything on a device was waited for.
+    settled: AtomicUsize,
 }
 
 impl Disk for Counting {
+    fn settle(&self, dir: &File) -> io::Result<()> {
+        self.settled.fetch_add(1, Ordering::Relaxed);
+        System.settle(dir)
+    }
+
     fn write_at(&self, file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
         System.write_at(file, bytes, at)?;
         self.written.fetch_add(bytes.len(), Ordering::Relaxed);
@@ -406,4 +414,29 @@ fn claims_are_written_after_so_many_bytes_however_soon_they_came() {
     });
     let records = disk.records.lock().unwrap().clone();
     assert!(records.len() == 2 && (EACH..=CAME).contains(&records[1]), "{records:?}");
+}
+
+#[test]
+fn small_files_are_waited_for_together_and_a_few_one_by_one() {
+    for (size, count, expected) in [(0, 3, (3, 0)), (900_000, 3, (3, 0)), (1, 20, (0, 1)), (256 * 1024, 20, (0, 1)), (900_000, 20, (0, 1))]
+    {
+        let origin = Origin::start(Setup { size, ..Setup::default() }, vec![]);
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("disk-settle-{size}-{count}"));
+        drop(std::fs::remove_dir_all(&dir));
+        let disk = Arc::new(Counting::default());
+        let engine = Engine::new(Settings { disk: Arc::clone(&disk) as _, ..Settings::default() });
+        let runtime = cede::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let counted = || (disk.syncs.load(Ordering::Relaxed), disk.settled.load(Ordering::Relaxed));
+        runtime.block_on(async {
+            for number in 0..count {
+                let output = Output::Named { dir: dir.clone(), name: number.to_string() };
+                let job = Job { url: origin.url("/file").parse().unwrap(), mirrors: Vec::new(), output, check: Check::Size };
+                engine.download(job, Arc::new(Silent), Stop::never()).await.unwrap();
+            }
+            assert_eq!(counted(), (0, 0), "{size}");
+            engine.settle().await.unwrap();
+            engine.settle().await.unwrap();
+        });
+        assert_eq!(counted(), expected, "{count} of {size}");
+    }
 }

@@ -2,8 +2,9 @@
 
 use std::os::unix::fs::{FileExt, symlink};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use cede_transfer::engine::{Check, Engine, Resume, Silent, Stop};
+use cede_transfer::engine::{Check, Engine, Job, Output, Resume, Silent, Stop, Watch};
 use cede_transfer::journal::Hash;
 use cede_transfer::sum::Algorithm;
 use cede_transfer::{Exit, IfExists};
@@ -79,6 +80,41 @@ fn next_run_goes_on() {
     case.right(0);
     assert_eq!(case.origin.sent() - sent, 500_000, "only the rest");
     assert_eq!(case.origin.asked().last().unwrap().if_range.as_deref(), Some("\"v0\""));
+}
+
+/// How many bytes of an earlier run there were.
+#[derive(Default)]
+struct Earlier(AtomicU64);
+
+impl Watch for Earlier {
+    fn named(&self, _: &str, _: Option<u64>) {}
+    fn have(&self, _: u64) {}
+    fn verifying(&self) {}
+    fn note(&self, _: &str) {}
+    fn resumed(&self, bytes: u64) {
+        self.0.store(bytes, Ordering::Relaxed);
+    }
+}
+
+/// Also in a directory where nothing was left when it was listed, and so nobody looks any more.
+#[test]
+fn what_another_process_leaves_later_is_gone_on_with() {
+    let script = std::iter::once(Fault::Close(SIZE - 500_000)).chain(vec![Fault::Close(0); 6]).collect();
+    let case = Case::new("left-later", Setup::default(), script);
+    let small = Case::new("left-later-small", Setup { size: 100, ..Setup::default() }, vec![]);
+    let engine = Engine::new(case.settings.clone());
+    let runtime = cede::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    for name in ["a", "b", "c"] {
+        let output = Output::Named { dir: case.dir.clone(), name: name.to_owned() };
+        runtime.block_on(engine.download(Job { output, ..small.job("/file") }, Arc::new(Silent), Stop::never())).unwrap();
+    }
+    // An engine of its own, which knows as little of the other as another process.
+    assert!(case.run().said.contains("the same command goes on from there"));
+    let watch = Arc::new(Earlier::default());
+    runtime.block_on(engine.download(case.job("/file"), Arc::clone(&watch) as _, Stop::never())).unwrap();
+    assert_eq!(watch.0.load(Ordering::Relaxed), (SIZE - 500_000) as u64);
+    assert!(std::fs::read(case.dir.join("file")).unwrap() == case.origin.content(0));
+    assert_eq!(case.names(), ["a", "b", "c", "file"]);
 }
 
 /// The checksum is in the journal, where its library can write it down.

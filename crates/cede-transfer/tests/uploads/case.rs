@@ -74,8 +74,13 @@ impl Case {
 
     /// Uploads, in a runtime and with connections of its own, as a new process would.
     pub(crate) fn run(&self) -> Result<Stored, (Exit, String)> {
+        self.run_with_threads(512)
+    }
+
+    /// The same, where at most so many closures may block at a time.
+    pub(crate) fn run_with_threads(&self, threads: usize) -> Result<Stored, (Exit, String)> {
         let engine = Engine::new(Settings { rules: self.rules.clone(), ..Settings::default() });
-        let runtime = cede::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = cede::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(threads).build().unwrap();
         let result = runtime.block_on(engine.upload(self.order.clone(), Arc::clone(&self.watch), self.stop.clone()));
         result.map_err(|unfinished| {
             let (told, exit) = unfinished.told(&self.order.url);

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use cede::sync::watch;
+use cede::sync::{oneshot, watch};
 use cede_transfer::Exit;
-use cede_transfer::engine::Stop;
+use cede_transfer::engine::{Stop, Watch};
 use cede_transfer::upload::How;
 
 use crate::case::Case;
@@ -16,6 +16,84 @@ fn stop_when_silent(case: &mut Case, stand: &Stand) {
     let (sender, receiver) = watch::channel(None);
     case.stop = Stop::new(receiver);
     stand.when_silent(move || sender.send(Some(Exit::Interrupted)).expect("the upload is under way"));
+}
+
+/// Stops the upload while its journal waits for the only thread that may block, which is kept busy: from the beginning, or from when it goes on.
+struct WhileWriting {
+    stop: watch::Sender<Option<Exit>>,
+    from_beginning: bool,
+}
+
+impl WhileWriting {
+    fn watch(case: &mut Case, from_beginning: bool) {
+        let (stop, receiver) = watch::channel(None);
+        case.stop = Stop::new(receiver);
+        case.watch = Arc::new(Self { stop, from_beginning });
+    }
+
+    fn begin(&self) {
+        let (open, gate) = std::sync::mpsc::channel::<()>();
+        let (began, is_busy) = oneshot::channel();
+        drop(cede::task::spawn_blocking(move || {
+            began.send(()).unwrap();
+            let _opened: Result<(), _> = gate.recv();
+        }));
+        let stop = self.stop.clone();
+        cede::spawn(async move {
+            is_busy.await.unwrap();
+            let metrics = cede::runtime::Handle::current().metrics();
+            while metrics.blocking_queue_depth() == 0 {
+                cede::task::yield_now().await;
+            }
+            stop.send(Some(Exit::Interrupted)).unwrap();
+            // The upload has heard of it before the journal is written.
+            for _ in 0..1000 {
+                cede::task::yield_now().await;
+            }
+            open.send(()).unwrap();
+        });
+    }
+}
+
+impl Watch for WhileWriting {
+    fn named(&self, _: &str, _: Option<u64>) {
+        if self.from_beginning {
+            self.begin();
+        }
+    }
+    fn resumed(&self, _: u64) {
+        if !self.from_beginning {
+            self.begin();
+        }
+    }
+    fn have(&self, _: u64) {}
+    fn verifying(&self) {}
+    fn note(&self, _: &str) {}
+}
+
+#[test]
+fn whoever_stops_while_the_journal_is_written_is_told_of_it() {
+    // All parts are there, and the journal gets the tag of the object.
+    let (mut case, stand) = case(SIZE, vec![("complete", 1, Fault::Denied)]);
+    case.run().unwrap_err();
+    WhileWriting::watch(&mut case, false);
+    let (exit, told) = case.run_with_threads(1).unwrap_err();
+    assert!(exit == Exit::Interrupted && told.contains("the same command goes on with it"), "{told}");
+    assert_eq!((stand.asked("abort"), stand.left(), case.journals()), (0, 1, 1));
+    case.stop = Stop::never();
+    case.watch = Arc::new(Notes::default());
+    case.run().unwrap();
+    assert!(is_right(&stand, SIZE, 1) && stand.asked("part") == stand.stored().len());
+    // An upload has begun.
+    let mut case = Case::new(How::Tus { probe: false }, SIZE, "");
+    WhileWriting::watch(&mut case, true);
+    let (exit, told) = case.run_with_threads(1).unwrap_err();
+    assert!(exit == Exit::Interrupted && told.contains("the same command goes on with it"), "{told}");
+    assert_eq!(case.journals(), 1);
+    case.stop = Stop::never();
+    case.watch = Arc::new(Notes::default());
+    case.run().unwrap();
+    assert_eq!((case.asked("POST").len(), case.journals()), (1, 0));
 }
 
 #[test]

@@ -7,4 +7,5 @@ mod once;
 mod parts;
 mod resumable;
 mod signature;
+mod steer;
 mod store;

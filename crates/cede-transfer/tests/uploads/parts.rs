@@ -73,6 +73,30 @@ fn an_object_that_was_made_without_an_answer() {
 }
 
 #[test]
+fn an_object_that_an_earlier_run_made_without_an_answer_is_not_stored_again() {
+    for has_changed in [false, true] {
+        // The second one goes on a new connection.
+        let (mut case, stand) = case(SIZE, vec![("complete", 1, Fault::After), ("complete", 2, Fault::Before)]);
+        case.rules.retries = 0;
+        let (exit, told) = case.run().unwrap_err();
+        assert!(exit == Exit::Network && told.contains("the same command goes on"), "{told}");
+        assert!(is_right(&stand, SIZE, 1) && case.journals() == 1);
+        if has_changed {
+            // Somebody else has replaced it, so that there is no telling.
+            stand.replace(b"another");
+        }
+        let stored = case.run().unwrap();
+        assert_eq!((stored.bytes, case.journals(), stand.left()), (SIZE as u64, 0, 0));
+        if has_changed {
+            assert_eq!((stored.before, stand.asked("part"), stand.completed()), (0, 2 * COUNT, 2));
+        } else {
+            assert!(is_right(&stand, SIZE, 1));
+            assert_eq!((stored.before, stand.asked("part"), stand.asked("check")), (SIZE as u64, COUNT, 1));
+        }
+    }
+}
+
+#[test]
 fn a_store_that_forgets() {
     let (case, stand) = case(SIZE, vec![("part", 5, Fault::Forget)]);
     case.run().unwrap();
@@ -282,4 +306,28 @@ fn a_file_that_changes_while_it_is_sent_leaves_no_parts_that_nobody_knows_of() {
         }
         assert_eq!((stand.left(), stand.asked("abort"), case.journals()), (0, 1, 0), "{has_journal}");
     }
+}
+
+#[test]
+fn a_login_that_may_not_look_is_not_stuck() {
+    // The object is made by the run that looks.
+    let (mut case, stand) = case(SIZE, vec![("complete", 1, Fault::After), ("check", 1, Fault::Denied)]);
+    let (exit, told) = case.run().unwrap_err();
+    assert!(exit == Exit::Denied && told.contains("the object may be there") && !told.contains("goes on"), "{told}");
+    assert!(is_right(&stand, SIZE, 1));
+    assert_eq!((case.journals(), stand.asked("part"), stand.asked("abort")), (0, COUNT, 0));
+    // Or by an earlier one.
+    let script = vec![("complete", 1, Fault::After), ("complete", 2, Fault::Before), ("check", 1, Fault::Denied)];
+    let (again, stand) = self::case(SIZE, script);
+    case = again;
+    case.rules.retries = 0;
+    case.run().unwrap_err();
+    assert!(is_right(&stand, SIZE, 1) && case.journals() == 1);
+    let notes = Arc::new(Notes::default());
+    case.watch = Arc::clone(&notes) as _;
+    let stored = case.run().unwrap();
+    assert_eq!((stored.bytes, stored.before, case.journals(), stand.left()), (SIZE as u64, 0, 0, 0));
+    assert_eq!((stand.asked("part"), stand.completed()), (2 * COUNT, 2));
+    let said = notes.said.lock().unwrap().clone();
+    assert!(said.len() == 1 && said[0].contains("does not let it be looked at"), "{said:?}");
 }

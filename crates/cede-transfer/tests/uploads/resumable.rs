@@ -1,6 +1,9 @@
 //! tus: what breaks goes on where the server is.
 
+use std::sync::{Arc, Mutex};
+
 use cede_transfer::Exit;
+use cede_transfer::engine::Watch;
 use cede_transfer::upload::How;
 
 use crate::case::{Case, content};
@@ -120,4 +123,44 @@ fn whatever_goes_wrong_all_or_nothing() {
         by_seed(&TUS, seed % 2 == 0, seed);
         by_seed(&How::Put, seed % 2 == 1, seed);
     }
+}
+
+/// Remembers what it was told.
+#[derive(Default)]
+struct Notes(Mutex<Vec<String>>);
+
+impl Watch for Notes {
+    fn named(&self, _: &str, _: Option<u64>) {}
+    fn have(&self, _: u64) {}
+    fn verifying(&self) {}
+    fn note(&self, note: &str) {
+        self.0.lock().unwrap().push(note.to_owned());
+    }
+}
+
+#[test]
+fn an_upload_whose_beginning_was_not_heard_of_is_told() {
+    let told = "may have begun one upload without bytes";
+    for probe in [false, true] {
+        // Where the server was asked first, there is a connection that was used before.
+        let mut case = Case::new(How::Tus { probe }, SIZE, "lost,method=POST,tries=1..2");
+        let notes = Arc::new(Notes::default());
+        case.watch = Arc::clone(&notes) as _;
+        case.run().unwrap();
+        assert!(case.stored() == content(SIZE, 1) && case.journals() == 0);
+        let lost = case.asked("POST").len() - 1;
+        let said = notes.0.lock().unwrap().clone();
+        let what = if lost == 1 { told.to_owned() } else { format!("may have begun {lost} uploads without bytes") };
+        assert!(lost >= 1 && said.len() == 1 && said[0].contains(&what), "{lost}: {said:?}");
+    }
+    let mut case = Case::new(TUS, SIZE, "lost,method=POST");
+    case.rules.retries = 0;
+    let (exit, said) = case.run().unwrap_err();
+    assert!(exit == Exit::Network && said.contains(told) && !said.contains("goes on from there"), "{said}");
+    assert_eq!(case.asked("POST").len(), 1);
+    // One that was refused was not begun.
+    let mut case = Case::new(TUS, SIZE, "status=503,method=POST");
+    case.rules.retries = 0;
+    let (_, said) = case.run().unwrap_err();
+    assert!(!said.contains("may have begun"), "{said}");
 }

@@ -99,6 +99,11 @@ impl Stand {
         self.state.lock().unwrap().object.as_ref().map(|(bytes, _)| bytes.clone())
     }
 
+    /// Puts another object into its place.
+    pub(crate) fn replace(&self, bytes: &'static [u8]) {
+        self.state.lock().unwrap().object = Some((Bytes::from_static(bytes), "\"another\"".to_owned()));
+    }
+
     /// How often an object was made.
     pub(crate) fn completed(&self) -> u32 {
         self.state.lock().unwrap().completed

@@ -10,7 +10,7 @@ use cede_transfer::IfExists;
 use cede_transfer::engine::{Check, Engine, Job, Output, Settings, Stop};
 use cede_transfer::queue::Queue;
 
-use super::super::{Run, Source};
+use super::super::{Run, Source, Work};
 use super::Crew;
 use crate::progress::{Board, Phase};
 use crate::tui::Command;
@@ -34,7 +34,7 @@ impl Case {
         };
         let board = Board::default();
         let mut queue = Queue::default();
-        (0..waiting).for_each(|number| queue.push(board.add(number.to_string(), None), job(format!("waiting-{number}"))));
+        (0..waiting).for_each(|number| queue.push(board.add(number.to_string(), None), Work::Down(job(format!("waiting-{number}")))));
         let (sender, list) = mpsc::channel(1);
         let read: VecDeque<_> = (0..lines).map(|number| Ok(job(format!("line-{number}")))).collect();
         drop(sender);

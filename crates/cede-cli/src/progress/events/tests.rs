@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use cede_transfer::Exit;
+use cede_transfer::{Exit, Failure};
 use serde_json::Value;
 
 use super::super::{Board, Phase};
@@ -87,4 +87,16 @@ fn nothing_is_recorded_for_other_views() {
     let id = board.add("x", None);
     board.tell(id, News::Resumed(5));
     assert!(board.frame(Instant::now()).news.is_empty());
+}
+
+#[test]
+fn a_summary_tells_why_a_run_failed_whose_files_did_not() {
+    let (totals, began) = (Board::default().totals(), Instant::now());
+    let event = super::summary(&totals, None, began, Exit::Done, None);
+    fits(&event);
+    assert_eq!((&event["exit"], &event["message"]), (&Value::from(0), &Value::Null));
+    let why = Failure::new(Exit::Files, "the disk did not take it");
+    let event = super::summary(&totals, None, began, Exit::Files, Some(&why));
+    fits(&event);
+    assert!(event["exit"] == 3 && event["message"].as_str().unwrap().contains("the disk did not take it"), "{event}");
 }

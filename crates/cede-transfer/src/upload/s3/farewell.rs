@@ -32,7 +32,11 @@ pub(super) async fn forget_dropped(client: &Client, kept: &mut Kept, stop: &mut 
             let said = format!("{}; the same command tells it again", orphan(&dropped.remote, LEFT));
             return Err(Unfinished { cause: Cause::Stopped(exit), kept: Some(said) });
         }
-        told = client.abort(&dropped.remote, FAREWELL) => told,
+        told = async {
+            // What is paused before it begins asks for nothing.
+            client.control.resumed().await;
+            client.abort(&dropped.remote, FAREWELL).await
+        } => told,
     };
     let note = told.err().map(|why| orphan(&dropped.remote, &why));
     kept.dropped = None;

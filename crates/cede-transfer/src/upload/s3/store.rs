@@ -15,9 +15,11 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::super::Order;
+use super::super::local::{Course, Segment};
 use super::super::wire::{Heard, Spoken, speak};
 use super::other;
 use crate::connect::authority;
+use crate::control::Control;
 use crate::engine::Shared;
 use crate::exit::Exit;
 use crate::failure::{Failure, Setback};
@@ -70,6 +72,8 @@ pub(super) enum Said {
     Part(u16, String),
     Completed,
     Checked(bool),
+    /// It does not let the object be looked at.
+    Unseen(Failure),
     /// It does not know the upload.
     Lost(Failure),
     /// It has other parts than it has confirmed.
@@ -88,7 +92,8 @@ pub(super) enum Forgotten {
 /// Speaks with one store about one object.
 pub(super) struct Client {
     pub(super) shared: Arc<Shared>,
-    pub(super) host: String,
+    host: String,
+    pub(super) control: Control,
     bucket: Bucket,
     login: Option<Credentials>,
     object: String,
@@ -98,7 +103,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(shared: Arc<Shared>, order: &Order, store: Store) -> Result<Self, Failure> {
+    pub(super) fn new(shared: Arc<Shared>, order: &Order, store: Store, control: Control) -> Result<Self, Failure> {
         let style = if store.path_style { UrlStyle::Path } else { UrlStyle::VirtualHost };
         let bucket = Bucket::new(store.endpoint, style, store.bucket, store.region)
             .map_err(|error| Failure::new(Exit::Usage, format!("this bucket cannot be: {error}")))?;
@@ -107,7 +112,8 @@ impl Client {
             None => Credentials::new(key, secret),
         });
         let host = authority(bucket.base_url());
-        Ok(Self { shared, host, bucket, login, object: store.object, url: order.url.clone(), only_new: order.only_new, check: order.check })
+        let (object, url) = (store.object, order.url.clone());
+        Ok(Self { shared, host, control, bucket, login, object, url, only_new: order.only_new, check: order.check })
     }
 
     pub(super) fn now(&self) -> Duration {
@@ -115,13 +121,20 @@ impl Client {
     }
 
     async fn ask(&self, method: Method, url: Url, headers: HeaderMap, body: Bytes, moved: &Arc<Moved>) -> Result<Heard, Setback> {
-        self.speak(Spoken { method, url, headers, repeatable: true, fresh: false }, body, moved).await
+        // Parts are given up by whoever does not go on.
+        let even_paused = method == Method::DELETE;
+        self.speak(Spoken { method, url, headers, repeatable: true, fresh: false, even_paused }, body, moved).await
     }
 
     async fn speak(&self, spoken: Spoken, body: Bytes, moved: &Arc<Moved>) -> Result<Heard, Setback> {
         let first = spoken.url.clone();
-        let make = || Outgoing::Memory(Some(body.clone()).filter(|body| !body.is_empty()), Arc::clone(moved));
-        speak(&self.shared, &first, &spoken, moved, make).await
+        let course = Course { shared: Arc::clone(&self.shared), host: self.host.clone(), control: self.control.clone() };
+        // Only parts are limited and can be paused.
+        let make = || match spoken.method == Method::PUT {
+            true => course.body(vec![Segment::Text(body.clone())], moved),
+            false => Outgoing::Memory(Some(body.clone()).filter(|body| !body.is_empty()), Arc::clone(moved)),
+        };
+        speak(&self.shared, &first, &spoken, (moved, &self.control), make).await
     }
 
     async fn small(&self, method: Method, url: Url, headers: HeaderMap, body: impl Into<Bytes>) -> Result<Heard, Setback> {
@@ -132,8 +145,8 @@ impl Client {
     pub(super) async fn begin(&self, moved: &Arc<Moved>) -> Result<Said, Setback> {
         let action = self.bucket.create_multipart_upload(self.login.as_ref(), &self.object);
         // What is begun twice leaves an empty one behind: so each request that may have arrived is one that the caller knows of.
-        let spoken =
-            Spoken { method: Method::POST, url: action.sign(SIGNED_FOR), headers: HeaderMap::new(), repeatable: true, fresh: true };
+        let (url, headers) = (action.sign(SIGNED_FOR), HeaderMap::new());
+        let spoken = Spoken { method: Method::POST, url, headers, repeatable: true, fresh: true, even_paused: false };
         let heard = self.speak(spoken, Bytes::new(), moved).await?;
         let text = String::from_utf8_lossy(&heard.body);
         match CreateMultipartUpload::parse_response(&text) {
@@ -230,19 +243,23 @@ impl Client {
         }
     }
 
-    pub(super) async fn check(&self, tags: &[String]) -> Result<Said, Setback> {
+    /// Whether the object is the one with this tag. One that is not known is none.
+    pub(super) async fn check(&self, object: Option<&str>) -> Result<Said, Setback> {
         let action = self.bucket.head_object(self.login.as_ref(), &self.object);
         let heard = self.small(Method::HEAD, action.sign(SIGNED_FOR), HeaderMap::new(), Bytes::new()).await?;
         match heard.status {
-            200 => Ok(Said::Checked(heard.header("etag").is_some_and(|tag| Some(tag.trim_matches('"').to_owned()) == tag_of(tags)))),
+            200 => Ok(Said::Checked(object.is_some() && heard.header("etag").map(|tag| tag.trim_matches('"')) == object)),
             404 => Ok(Said::Checked(false)),
-            _ => Ok(other(&heard)),
+            _ => Ok(match other(&heard) {
+                Said::No(failure, Trouble::Fatal) => Said::Unseen(failure),
+                said => said,
+            }),
         }
     }
 }
 
 /// The tag of an object that was made of parts with these tags: the MD5 of their MD5s, and their number.
-fn tag_of(tags: &[String]) -> Option<String> {
+pub(super) fn tag_of(tags: &[String]) -> Option<String> {
     let mut sum = Md5::new();
     for tag in tags {
         sum.update(unhex(tag.trim_matches('"')).filter(|digest| digest.len() == 16)?);
