@@ -77,9 +77,8 @@ pub fn note(lock: u64, holder: Holder) {
 }
 
 /// Nobody waits for the lock at this address any more.
-#[inline]
 pub fn idle(lock: u64) {
-    if let Some(holders) = followed() {
+    if let Some(holders) = cells::holders() {
         (holders.idle)(lock);
     }
 }

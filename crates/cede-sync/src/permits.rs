@@ -25,6 +25,9 @@
 //! # Orderings
 //! Taking is an Acquire and giving a Release on the word, so what a holder did is seen by the next; through the queue the lock does the same.
 //! Closing is a Release, and being refused because of it an Acquire.
+//!
+//! Who takes a lock notes itself and then looks for waiters; who waits marks the word and then looks who is noted. At least one of them must see the other, or nobody could tell
+//! who holds the lock for as long as it is held, and a deadlock would go unreported. So these four are `SeqCst`.
 
 use core::future::Future;
 use core::panic::{RefUnwindSafe, UnwindSafe};
@@ -146,8 +149,9 @@ impl Permits {
     /// The task that runs has taken what only one can have.
     #[inline]
     pub(crate) fn hold(&self, keeps: Keeps) {
-        self.holder.store(keeps.mark(holder::current()), Ordering::Relaxed);
-        if self.word.load(Ordering::Relaxed) & WAITED != 0 {
+        // A store would be seen by others later than the load is done: see the module on orderings.
+        self.holder.swap(keeps.mark(holder::current()), Ordering::SeqCst);
+        if self.word.load(Ordering::SeqCst) & WAITED != 0 {
             self.note_late();
         }
     }
@@ -165,8 +169,16 @@ impl Permits {
     #[cold]
     fn note_holder(&self) {
         if self.is_lock {
-            let word = self.holder.load(Ordering::Relaxed);
+            let word = self.holder.load(Ordering::SeqCst);
             holder::note(self.address(), Holder { task: (word & !UNCERTAIN) as u64, is_certain: word & UNCERTAIN == 0 });
+        }
+    }
+
+    /// Nobody waits any more. The caller holds the lock.
+    #[cold]
+    fn forget_holder(&self) {
+        if self.is_lock {
+            holder::idle(self.address());
         }
     }
 
@@ -201,11 +213,8 @@ impl Permits {
 
     fn hand_out_some(&self, mut claims: Guard<'_, Claims>, permits: &mut usize, batch: &mut WakeBatch) {
         *permits = claims.hand_out(*permits, batch, |holder| self.holder.store(holder, Ordering::Relaxed));
-        self.note_holder();
         if claims.is_empty() {
-            if self.is_lock {
-                holder::idle(self.address());
-            }
+            self.forget_holder();
             let rest = core::mem::take(permits);
             // Also clears the mark: the queue is empty [I1].
             let mut word = self.word.load(Ordering::Relaxed);
@@ -213,6 +222,8 @@ impl Permits {
             {
                 word = now;
             }
+        } else {
+            self.note_holder();
         }
     }
 
@@ -241,6 +252,7 @@ impl Permits {
             self.word.fetch_or(CLOSED, Ordering::Release);
             self.word.fetch_add(granted << SHIFT, Ordering::Release);
             if claims.is_empty() {
+                self.forget_holder();
                 self.word.fetch_and(!WAITED, Ordering::Release);
             }
             drop(claims);
@@ -386,7 +398,7 @@ impl Permits {
             }
             let granted = (word >> SHIFT).min(wanted);
             let mark = if granted < wanted { WAITED } else { 0 };
-            match self.word.compare_exchange_weak(word, (word - (granted << SHIFT)) | mark, Ordering::Acquire, Ordering::Relaxed) {
+            match self.word.compare_exchange_weak(word, (word - (granted << SHIFT)) | mark, Ordering::SeqCst, Ordering::Relaxed) {
                 Ok(_) => return Ok(granted),
                 Err(now) => word = now,
             }

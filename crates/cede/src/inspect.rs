@@ -32,6 +32,7 @@ mod descriptor;
 mod dump;
 pub(crate) mod holders;
 mod object;
+mod peers;
 #[cfg(feature = "inspect")]
 mod picture;
 pub(crate) mod posts;

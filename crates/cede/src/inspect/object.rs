@@ -8,7 +8,7 @@ use std::time::Duration;
 use cede_context::holder::End;
 use cede_context::wait::{Wait, WaitKind};
 
-use super::{State, TaskDump, descriptor, holders};
+use super::{State, TaskDump, descriptor, holders, peers};
 use crate::order;
 
 /// The task that has to do something before one that waits so can go on, where that is known.
@@ -24,9 +24,9 @@ pub(super) fn holder_of(wait: Wait) -> Option<u64> {
 /// may do it as well.
 pub(super) fn peer_of(wait: Wait) -> Option<u64> {
     match wait.kind {
-        WaitKind::Receive | WaitKind::Watch => holders::at_end(wait.object, End::Sender),
+        WaitKind::Receive | WaitKind::Watch => peers::at_end(wait.object, End::Sender),
         WaitKind::Mutex | WaitKind::RwLock => holders::perhaps_of(wait.object),
-        WaitKind::Send => holders::at_end(wait.object, End::Receiver),
+        WaitKind::Send => peers::at_end(wait.object, End::Receiver),
         _ => None,
     }
 }
