@@ -3,7 +3,8 @@
 //! # What
 //! A wake of another thread costs microseconds, on virtual machines tens of them; most tasks cost less. So a worker that queues a task wakes another one only if the
 //! queued work is worth it, and otherwise relies on the *watcher*: one parked worker that sleeps for a few milliseconds at most while any other worker runs, and then looks for work to
-//! steal. A push from a thread that is no worker always wakes somebody, because that thread may never look again.
+//! steal. Where all were parked nobody watches, and the first that goes on would have to wake another one for that. So a runtime may have a *backstop*: a thread that does not run tasks, is awake
+//! whenever a worker runs, and looks every few milliseconds ([`Idle::should_wake_by_backstop`]). A push from a thread that is no worker always wakes somebody, because that thread may never look again.
 //!
 //! # Why not the obvious way
 //! Waking a searcher whenever somebody queues a task and nobody searches (Go, tokio) costs a wake per burst even if the owner would have run the burst in less time than
@@ -20,7 +21,7 @@
 //! `word` holds the number of parked and of searching workers, and whether a watcher is parked. `sleepers` says which.
 //!
 //! # Who may touch what
-//! `sleepers`: under its lock. `word`: the number of parked ones and the watcher bit only under that lock; the number of searching ones by anybody.
+//! `has_backstop`: set once, by who begins to look. `sleepers`: under its lock. `word`: the number of parked ones and the watcher bit only under that lock; the number of searching ones by anybody.
 //!
 //! # Invariants
 //! - I1: a worker is in `sleepers` from [`Idle::park`] until somebody takes it out: [`Idle::take_sleeper`] or itself in [`Idle::unpark_self`].
@@ -31,17 +32,19 @@
 //! # No task is left behind
 //! `[push]` A worker stores the task in its ring, then loads `word` (both SeqCst). `[sleep]` A worker changes `word` in `park`, then looks at all rings and the injection
 //! queue (all SeqCst). In the total order one comes first. If the sleeper's look comes after the push, it sees the task and goes on. Else the pusher sees it in `word` as parked. Then it
-//! either wakes somebody, or sees a searching worker, or sees the watcher bit.
+//! either wakes somebody, or sees a searching worker, or sees the watcher bit, or knows of the backstop.
 //! - `[search]` A searching worker that parks looks at all queues after it has left the count, and one that finds a task calls [`Idle::end_search`] and, if it was the last one that
 //!   searched, looks at all queues then: the task it found may not be the one that was left to it, whose ring it had passed. If it sees any, it wakes somebody.
 //! - `[watch]` While the bit is set, the watcher wakes up in bounded time and looks. The bit is reset in `take_sleeper`, after which that worker searches, and in `unpark_self`. A watcher that
 //!   goes on by itself searches next, or, if an event has given it a task of its own, looks at all queues and wakes somebody if it sees any: what was left to it would else
 //!   wait behind that task.
+//! - `[backstop]` It looks in bounded time after each push that was left to it, and wakes somebody if there is work, a worker is parked, and nobody watches or searches.
 //!
-//! A worker that parks while another runs and no watcher is parked becomes the watcher, so "parked ones but no watcher" arises from deep sleep or when the watcher left; then the next push wakes.
+//! A worker that parks while another runs and no watcher is parked becomes the watcher, so "parked ones but no watcher" arises from deep sleep or when the watcher left; then the next push wakes, or the
+//! backstop does later.
 
 use crate::lock::Lock;
-use crate::prim::atomic::{AtomicU32, Ordering};
+use crate::prim::atomic::{AtomicBool, AtomicU32, Ordering};
 
 const PARKED_ONE: u32 = 1;
 const SEARCHING_ONE: u32 = 1 << 15;
@@ -68,6 +71,7 @@ pub struct Idle<S> {
     word: AtomicU32,
     sleepers: Lock<Sleepers<S>>,
     workers: usize,
+    has_backstop: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -105,7 +109,12 @@ impl<S: AsRef<[usize]> + AsMut<[usize]>> Idle<S> {
         let workers = places.as_ref().len();
         assert!(workers <= WORKERS_MAX, "{workers} workers are more than the {WORKERS_MAX} that a runtime can have");
         let sleepers = Sleepers { places, len: 0, watcher: None };
-        Self { word: AtomicU32::new(0), sleepers: Lock::new(sleepers), workers }
+        Self { word: AtomicU32::new(0), sleepers: Lock::new(sleepers), workers, has_backstop: AtomicBool::new(false) }
+    }
+
+    /// From now on somebody calls [`Idle::should_wake_by_backstop`] every few milliseconds while any worker runs.
+    pub fn set_backstop(&self) {
+        self.has_backstop.store(true, Ordering::Relaxed);
     }
 
     fn parked(word: u32) -> u32 {
@@ -122,12 +131,20 @@ impl<S: AsRef<[usize]> + AsMut<[usize]>> Idle<S> {
         Self::parked(self.word.load(Ordering::SeqCst)) as usize
     }
 
-    /// After a push to a worker's own ring: whether another one is to be woken. `work_ns` is a guess of how long the ring takes.
+    /// After a push to a worker's own ring: whether another one is to be woken. `by_worker` says that a worker pushed, during whose run the backstop is awake. `work_ns` is a guess of how long the ring takes.
     #[inline]
     #[must_use]
-    pub fn should_wake_for_push(&self, work_ns: impl FnOnce() -> u64) -> bool {
+    pub fn should_wake_for_push(&self, by_worker: bool, work_ns: impl FnOnce() -> u64) -> bool {
         let word = self.word.load(Ordering::SeqCst);
-        Self::parked(word) != 0 && Self::searching(word) == 0 && (word & WATCHED == 0 || is_worth_a_wake(work_ns()))
+        let is_left = word & WATCHED != 0 || (by_worker && self.has_backstop.load(Ordering::Relaxed));
+        Self::parked(word) != 0 && Self::searching(word) == 0 && (!is_left || is_worth_a_wake(work_ns()))
+    }
+
+    /// Whether a worker is to be woken for work that somebody saw in a queue. For the backstop.
+    #[must_use]
+    pub fn should_wake_by_backstop(&self) -> bool {
+        let word = self.word.load(Ordering::SeqCst);
+        Self::parked(word) != 0 && Self::searching(word) == 0 && word & WATCHED == 0
     }
 
     /// After a push to the injection queue: whether a worker is to be woken.
@@ -238,10 +255,27 @@ mod tests {
     fn a_push_wakes_from_deep_sleep_but_not_while_watched_unless_it_pays() {
         let idle = Idle::new([0; 3]);
         idle.park(0, false, false);
-        assert!(!idle.should_wake_for_push(|| 1000));
-        assert!(idle.should_wake_for_push(|| WAKE_COST_NS + 1));
+        assert!(!idle.should_wake_for_push(true, || 1000));
+        assert!(idle.should_wake_for_push(true, || WAKE_COST_NS + 1));
         assert_eq!(idle.unpark_self(0), Unparked::ByItself);
-        assert!(!idle.should_wake_for_push(|| u64::MAX), "nobody is parked");
+        assert!(!idle.should_wake_for_push(true, || u64::MAX), "nobody is parked");
+    }
+
+    #[test]
+    fn where_a_backstop_looks_a_push_wakes_only_if_it_pays() {
+        let idle = Idle::new([0; 2]);
+        idle.set_backstop();
+        idle.park(0, false, true);
+        idle.park(1, false, false);
+        assert!(!idle.should_wake_by_backstop(), "somebody watches");
+        assert_eq!(idle.unpark_self(0), Unparked::ByItself);
+        assert!(!idle.should_wake_for_push(true, || 1000));
+        assert!(idle.should_wake_for_push(true, || WAKE_COST_NS + 1));
+        assert!(idle.should_wake_for_push(false, || 1000), "the backstop may sleep");
+        assert!(idle.should_wake_for_foreign_push());
+        assert!(idle.should_wake_by_backstop());
+        assert_eq!(idle.take_sleeper(), Some(1));
+        assert!(!idle.should_wake_by_backstop(), "somebody searches");
     }
 
     #[test]

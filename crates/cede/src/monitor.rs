@@ -121,12 +121,12 @@ fn state() -> MutexGuard<'static, State> {
     STATE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// From now on the monitor looks at the desks of `watch`, if the system lets it.
-pub(crate) fn begin(watch: &Arc<Watch>) {
+/// From now on the monitor looks at the desks of `watch`, if the system lets it; says whether it does.
+pub(crate) fn begin(watch: &Arc<Watch>) -> bool {
     start(|state| {
         state.watches.retain(|watch| watch.strong_count() > 0);
         state.watches.push(Arc::downgrade(watch));
-    });
+    })
 }
 
 /// From now on there is a monitor, as long as the result is there, if the system lets it.
@@ -139,8 +139,9 @@ pub(crate) fn begin_for_one_thread() -> Arc<Presence> {
     presence
 }
 
-fn start(add: impl FnOnce(&mut State)) {
-    let Some(barrier) = ProcessBarrier::register() else { return };
+/// Returns whether there is a monitor.
+fn start(add: impl FnOnce(&mut State)) -> bool {
+    let Some(barrier) = ProcessBarrier::register() else { return false };
     let mut state = state();
     state.begin_in(std::process::id());
     add(&mut state);
@@ -150,9 +151,11 @@ fn start(add: impl FnOnce(&mut State)) {
         let runs = sys::thread::spawn(thread, Box::new(move || run(barrier))).is_ok();
         RUNS_IN.store(if runs { state.process } else { 0 }, Ordering::SeqCst);
     }
+    let runs = is_there();
     drop(state);
     inspect::quit::install();
     ring();
+    runs
 }
 
 /// Whether there is a monitor. Async-signal-safe.

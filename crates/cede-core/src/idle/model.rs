@@ -51,7 +51,7 @@ impl<const N: usize> World<N> {
 
     fn push_own(&self, ring: usize) -> bool {
         self.push(ring);
-        self.idle.should_wake_for_push(|| 0) && self.wake_one()
+        self.idle.should_wake_for_push(false, || 0) && self.wake_one()
     }
 
     fn push_foreign(&self, ring: usize) -> bool {
@@ -91,7 +91,7 @@ impl<const N: usize> World<N> {
     fn stop_searching(&self) -> bool {
         let last = self.idle.end_search();
         fence(Ordering::SeqCst);
-        last && self.has_work() && self.idle.should_wake_for_push(|| 0) && self.wake_one()
+        last && self.has_work() && self.idle.should_wake_for_push(false, || 0) && self.wake_one()
     }
 }
 
@@ -175,7 +175,7 @@ fn loom_a_watcher_that_leaves_for_a_task_of_its_own_hands_the_watch_over() {
                     return world.stop_searching();
                 }
                 fence(Ordering::SeqCst);
-                world.has_work() && world.idle.should_wake_for_push(|| 0) && world.wake_one()
+                world.has_work() && world.idle.should_wake_for_push(false, || 0) && world.wake_one()
             }
         });
         let woken = world.push_own(0);

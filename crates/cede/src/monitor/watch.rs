@@ -26,8 +26,11 @@ pub(crate) struct Stuck {
     pub(crate) number: Pid,
 }
 
-/// What is done for a runtime when the thread of a worker is stuck.
+/// What is done for a runtime.
 pub(crate) trait Watched: Send + Sync {
+    /// Wakes a worker that sleeps while tasks wait, unless another one looks after that.
+    fn look_for_idlers(&self);
+
     /// Has another thread go on with what the stuck one runs, if there is one; says whether it does.
     fn take_over(self: Arc<Self>, stuck: &Stuck, barrier: ProcessBarrier) -> bool;
 }
@@ -100,6 +103,9 @@ impl Watch {
         let patience = self.patience(now);
         let (quiet, stuck) = self.find_stuck(now, patience);
         let runtime = self.runtime.upgrade();
+        if let Some(runtime) = &runtime {
+            runtime.look_for_idlers();
+        }
         for (stuck, runtime) in stuck.into_iter().zip(runtime.iter().cycle()) {
             if !runtime.clone().take_over(&stuck, barrier) {
                 continue;
@@ -187,6 +193,8 @@ mod tests {
     struct Nobody;
 
     impl Watched for Nobody {
+        fn look_for_idlers(&self) {}
+
         fn take_over(self: Arc<Self>, _: &Stuck, _: ProcessBarrier) -> bool {
             false
         }

@@ -141,7 +141,7 @@ pub(crate) fn build(
     let handle = driver.handle().clone();
     let shared = Arc::new(Shared {
         linked: &LINKED,
-        timers: Lease::new(handle.clone()),
+        timers: Lease::new(handle.clone(), Arc::default()),
         parts,
         stats: Stats::default(),
         foreign_stats: Stats::default(),

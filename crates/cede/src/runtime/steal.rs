@@ -17,7 +17,7 @@
 //! - I1: only the thread that has a worker's seat touches its cells.
 //! - I2: a task in a ring, an overflow list, a slot or the injection queue is not complete, and the right to poll it is the queue's.
 //! - I3: a task that was pushed to a ring or the injection queue is found: by its worker, or by a searching one, or by one that is woken for it, or by the watcher.
-//!   The argument is in [`cede_core::idle`].
+//!   or by one that the monitor wakes. The argument is in [`cede_core::idle`].
 //! - I4: the tasks of `StealHome` are in slabs of `Shared`. The runtime's tasks are ended for good after each thread that runs a worker, is a guest or is away from its worker has left.
 //!
 //! # Shutdown, in steps
@@ -129,8 +129,8 @@ impl slab::Shared for Shared {
 /// Makes the runtime and starts its threads.
 pub(crate) fn build(parts: Parts, drivers: Vec<Driver>, threads: Threads) -> io::Result<Arc<Shared>> {
     let shared = assemble(parts, &drivers, threads);
-    if shared.parts.rescue.threads_max > 0 {
-        monitor::begin(&shared.watch);
+    if shared.parts.rescue.threads_max > 0 && monitor::begin(&shared.watch) {
+        shared.idle.set_backstop();
     }
     let mut started = Vec::with_capacity(drivers.len());
     for (index, driver) in drivers.into_iter().enumerate() {
@@ -158,8 +158,9 @@ pub(crate) fn build(parts: Parts, drivers: Vec<Driver>, threads: Threads) -> io:
 fn assemble(parts: Parts, drivers: &[Driver], threads: Threads) -> Arc<Shared> {
     let workers = drivers.len();
     let mut remotes = Vec::with_capacity(workers + 1);
+    let gap = Arc::default();
     for index in 0..=workers {
-        let timers = drivers.get(index).map(|driver| Lease::new(driver.handle().clone()));
+        let timers = drivers.get(index).map(|driver| Lease::new(driver.handle().clone(), Arc::clone(&gap)));
         remotes.push(Remote {
             ring: StealRing::new(),
             overflow: SharedList::new(),

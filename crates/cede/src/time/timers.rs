@@ -9,9 +9,7 @@
 //! its own entry dead. There are as many as there ever were workers at a time.
 //!
 //! # Why timers are collected
-//! Exact deadlines are all different, so a hundred thousand sleeps would wake their worker a hundred thousand times, and a wake costs more than firing ten timers. So after timers have
-//! fired, the worker does not park for less than [`GAP_NS`] for each but the first, up to [`GAP_NS_MAX`]; those that come due meanwhile fire together. A timer is exact if none
-//! has fired just before it; among thousands each may be a millisecond late, as with timers that tick in milliseconds.
+//! See [`gap`].
 //!
 //! # Invariants
 //! - I1: while its worker is parked, `parked_until` is the deadline that it parks for; whoever inserts an earlier one unparks it. While the worker is awake,
@@ -21,6 +19,7 @@
 
 use std::ops::Deref;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Waker;
 
 use cede_core::lock::Lock;
@@ -30,14 +29,13 @@ use cede_driver::Handle as DriverHandle;
 
 use crate::runtime::run::shielded;
 
+mod gap;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use gap::Gap;
+
 const AWAKE: u64 = 0;
-/// After this many nanoseconds for each timer that fired together with another one, the worker may wake for the next ones.
-const GAP_NS: u64 = 50_000;
-/// But not later than this.
-const GAP_NS_MAX: u64 = 1_000_000;
 
 /// Timers that no worker has.
 static FREE: Lock<Vec<&'static Timers>> = Lock::new(Vec::new());
@@ -50,15 +48,17 @@ pub(crate) struct Timers {
 pub(crate) struct Lease {
     timers: &'static Timers,
     driver: DriverHandle,
+    /// The runtime's.
+    gap: Arc<Gap>,
 }
 
 impl Lease {
-    pub(crate) fn new(driver: DriverHandle) -> Self {
+    pub(crate) fn new(driver: DriverHandle, gap: Arc<Gap>) -> Self {
         let free = FREE.lock().pop();
         let timers = free.unwrap_or_else(|| Box::leak(Box::new(Timers { state: Lock::new(State::new()) })));
         let before = std::mem::replace(&mut *timers.state.lock(), State { driver: Some(driver.clone()), ..State::new() });
         drop(before);
-        Self { timers, driver }
+        Self { timers, driver, gap }
     }
 
     pub(crate) fn driver(&self) -> &DriverHandle {
@@ -68,6 +68,22 @@ impl Lease {
     /// The timers themselves, which sleeps may remember for ever (I3).
     pub(crate) fn timers(&self) -> &'static Timers {
         self.timers
+    }
+
+    /// Wakes everything that is due; returns how many.
+    pub(crate) fn fire(&self, now: u64) -> usize {
+        let fired = self.timers.fire(now);
+        self.gap.begin(now, fired);
+        fired
+    }
+
+    /// When the worker must look again; exactly the next deadline if a clock is to jump there, else perhaps a little before, or a gap later. The worker is about to park:
+    /// from now on an earlier timer unparks it, until [`Timers::awake`].
+    pub(crate) fn before_park(&self, exact: bool) -> Option<u64> {
+        let mut state = self.timers.state.lock();
+        let next = if exact { state.wheel.next_deadline() } else { state.wheel.next_wake().map(|next| self.gap.wake_for(next)) };
+        state.parked_until = next.unwrap_or(u64::MAX);
+        next
     }
 
     /// Arms an idle entry.
@@ -104,8 +120,6 @@ impl Drop for Lease {
 struct State {
     wheel: Wheel,
     parked_until: u64,
-    /// The worker does not wake for timers before this.
-    not_before: u64,
     /// What the worker parks in, for the time of a lease.
     driver: Option<DriverHandle>,
 }
@@ -195,8 +209,7 @@ impl Timers {
         replaced.is_ok()
     }
 
-    /// Wakes everything that is due; returns how many.
-    pub(crate) fn fire(&self, now: u64) -> usize {
+    fn fire(&self, now: u64) -> usize {
         let mut fired = 0;
         loop {
             let mut batch = WakeBatch::new();
@@ -208,9 +221,6 @@ impl Timers {
                 }
                 state.wheel.advance(now);
                 fired += state.move_fired(&mut batch);
-                let gap = (GAP_NS * fired.saturating_sub(1) as u64).min(GAP_NS_MAX);
-                // A worker that looks again while what fired is being run finds few more, which is no reason to sleep less.
-                state.not_before = state.not_before.max(now.saturating_add(gap));
             }
             let more = !batch.has_room();
             batch.wake_all();
@@ -228,20 +238,6 @@ impl Timers {
     /// Whether no timer is armed.
     pub(crate) fn is_empty(&self) -> bool {
         self.state.lock().wheel.is_empty()
-    }
-
-    /// When the worker must look again; exactly the next deadline if a clock is to jump there, else perhaps a little before. The worker is about to park:
-    /// from now on an earlier timer unparks it, until [`Timers::awake`].
-    pub(crate) fn before_park(&self, exact: bool) -> Option<u64> {
-        let mut state = self.state.lock();
-        let next = if exact {
-            state.wheel.next_deadline()
-        } else {
-            let not_before = state.not_before;
-            state.wheel.next_wake().map(|next| next.max(not_before))
-        };
-        state.parked_until = next.unwrap_or(u64::MAX);
-        next
     }
 
     /// The worker goes on.
@@ -268,7 +264,7 @@ impl Timers {
 
 impl State {
     fn new() -> Self {
-        Self { wheel: Wheel::new(), parked_until: AWAKE, not_before: 0, driver: None }
+        Self { wheel: Wheel::new(), parked_until: AWAKE, driver: None }
     }
 
     /// Moves wakers of fired entries into the batch while there is room; returns how many.

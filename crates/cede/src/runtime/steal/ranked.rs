@@ -83,7 +83,7 @@ impl Shared {
         let Ok(class) = linked::push(&self.lanes, task, rank, self.parts.clock.now()) else { return };
         // A worker comes back to the lanes after its poll; what is more urgent than usual does not wait for that if somebody sleeps.
         let patient = class <= Priority::Normal && is_driven_here(self);
-        let wake = if patient { self.idle.should_wake_for_push(|| 0) } else { self.idle.should_wake_for_foreign_push() };
+        let wake = if patient { self.idle.should_wake_for_push(false, || 0) } else { self.idle.should_wake_for_foreign_push() };
         if wake {
             self.wake_one();
         }

@@ -1,4 +1,4 @@
-//! The monitor takes a worker from a thread that is stuck in a task.
+//! What the monitor does for the workers: it takes one from a thread that is stuck in a task, and wakes one if tasks wait while nobody watches (the backstop of [`cede_core::idle`]).
 //!
 //! The protocol is that of the [desk](cede_core::desk) and of [`hand_over`](super::hand_over); the thread that is stuck comes back as a stray. There is a limit to the threads that
 //! are away at the same time: beyond it the runtime waits, as any other does.
@@ -20,6 +20,12 @@ use crate::monitor::{Stuck, Watched};
 use crate::record::Told;
 
 impl Watched for Shared {
+    fn look_for_idlers(&self) {
+        if self.idle.should_wake_by_backstop() && self.has_work() && !self.closing.load(Ordering::Relaxed) {
+            self.wake_one();
+        }
+    }
+
     fn take_over(self: Arc<Self>, stuck: &Stuck, barrier: ProcessBarrier) -> bool {
         let wanted = !self.closing.load(Ordering::Relaxed) && self.shutdown.away_count() < self.parts.rescue.threads_max;
         // Before the desk is locked, because naming a thread is the user's code.

@@ -148,7 +148,7 @@ impl Worker {
         if !remote.overflow.is_empty() || unsafe { remote.ring.push(task) }.is_err() {
             remote.overflow.push(task);
         }
-        if self.shared.idle.should_wake_for_push(|| self.queued_ns()) {
+        if self.shared.idle.should_wake_for_push(!self.is_guest(), || self.queued_ns()) {
             self.shared.wake_one();
         }
     }
@@ -296,7 +296,7 @@ impl Worker {
                 remote.overflow.push(task);
             }
         }
-        if self.is_guest() && self.shared.idle.should_wake_for_push(|| self.queued_ns()) {
+        if self.is_guest() && self.shared.idle.should_wake_for_push(false, || self.queued_ns()) {
             self.shared.wake_one();
         }
     }
@@ -310,7 +310,7 @@ impl Worker {
             // Whoever queued a task meanwhile, in any ring, may have left it to this search, which had perhaps passed that ring before.
             if self.shared.idle.end_search() && self.shared.has_work() {
                 let injected = self.pace.poll_ns().saturating_mul(self.shared.inject.len().max(1) as u64);
-                if self.shared.idle.should_wake_for_push(|| self.queued_ns().saturating_add(injected)) {
+                if self.shared.idle.should_wake_for_push(true, || self.queued_ns().saturating_add(injected)) {
                     self.shared.wake_one();
                 }
             }

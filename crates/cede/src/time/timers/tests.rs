@@ -1,56 +1,59 @@
-//! When a worker wakes for its timers.
+//! When workers wake for their timers.
 
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::Waker;
 
 use cede_core::wheel::Entry;
 
-use super::{GAP_NS, GAP_NS_MAX, Lease};
+use super::Lease;
 use crate::runtime::Builder;
 
-/// Timers that no worker has, so that nobody but the test tells them the time.
-fn timers() -> Lease {
+/// Timers of two workers of one runtime. No worker has them really, so that nobody but the test tells them the time.
+fn timers() -> [Lease; 2] {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-    Lease::new(runtime.handle().driver())
+    let gap = Arc::default();
+    [0, 1].map(|_| Lease::new(runtime.handle().driver(), Arc::clone(&gap)))
 }
 
 /// Arms the entries for their deadlines.
 fn arm<const N: usize>(timers: &Lease, entries: [(Pin<&Entry>, u64); N]) {
     for (entry, deadline) in entries {
-        // SAFETY: each test lets time pass all deadlines, or disarms the entry.
+        // SAFETY: [I2] each test lets time pass all deadlines, or disarms the entry.
         unsafe { timers.arm(entry, deadline, Waker::noop().clone()) }.expect("they are not shut down");
     }
 }
 
-#[test]
-fn of_two_moments_before_which_nobody_wakes_the_later_one_counts() {
-    let timers = timers();
-    let (a, b, c, d, e) = (pin!(Entry::new()), pin!(Entry::new()), pin!(Entry::new()), pin!(Entry::new()), pin!(Entry::new()));
-    arm(&timers, [(a.as_ref(), 10), (b.as_ref(), 11), (c.as_ref(), 12), (d.as_ref(), 150)]);
-    assert_eq!(timers.fire(100), 3);
-    // Another look, while what fired is being run, finds one: that alone would be no reason to wait.
-    assert_eq!(timers.fire(160), 1);
-    arm(&timers, [(e.as_ref(), 200)]);
-    let next = (timers.before_park(true), timers.before_park(false));
-    // SAFETY: it is armed here.
-    unsafe { timers.disarm(e.as_ref()) };
-    assert_eq!(next, (Some(200), Some(100 + 2 * GAP_NS)));
+fn disarm(timers: &Lease, entry: Pin<&Entry>) {
+    // SAFETY: [I2] it is armed here.
+    unsafe { timers.disarm(entry) };
 }
 
 #[test]
-fn however_many_fire_the_next_ones_wait_no_longer_than_the_longest_gap() {
-    let timers = timers();
-    let entries: Vec<_> = (0..100).map(|_| Box::pin(Entry::new())).collect();
-    for entry in &entries {
-        arm(&timers, [(entry.as_ref(), 10)]);
-    }
-    assert_eq!(timers.fire(1000), 100);
-    arm(&timers, [(entries[0].as_ref(), 2000), (entries[1].as_ref(), 1000 + 2 * GAP_NS_MAX)]);
-    let (first, fired, second) = (timers.before_park(false), timers.fire(1000 + GAP_NS_MAX), timers.before_park(false));
-    for entry in &entries[..2] {
-        // SAFETY: it is armed here, or was.
-        unsafe { timers.disarm(entry.as_ref()) };
-    }
-    assert_eq!((first, fired), (Some(1000 + GAP_NS_MAX), 1));
-    assert!(second.is_some_and(|next| next > 1000 + GAP_NS_MAX), "what is over is no reason to wait");
+fn what_fires_at_one_worker_is_a_reason_to_wait_for_all() {
+    let [first, second] = timers();
+    let [a, b, c, d, e] = [(); 5].map(|()| Box::pin(Entry::new()));
+    arm(&first, [(a.as_ref(), 10), (b.as_ref(), 11), (c.as_ref(), 12), (d.as_ref(), 10_000)]);
+    arm(&second, [(e.as_ref(), 20_000)]);
+    assert!(second.before_park(false) <= Some(20_000), "nothing has fired");
+    assert_eq!(first.fire(100), 3);
+    let waits = [&first, &second].map(|timers| timers.before_park(false));
+    let exact = [&first, &second].map(|timers| timers.before_park(true));
+    disarm(&first, d.as_ref());
+    disarm(&second, e.as_ref());
+    assert_eq!(waits[0], waits[1], "until the same moment");
+    assert!(waits[0] > Some(20_000), "{waits:?}");
+    assert_eq!(exact, [Some(10_000), Some(20_000)]);
+}
+
+#[test]
+fn a_timer_is_exact_if_none_has_fired_with_another() {
+    let [timers, _] = timers();
+    let (a, b) = (pin!(Entry::new()), pin!(Entry::new()));
+    arm(&timers, [(a.as_ref(), 10), (b.as_ref(), 200)]);
+    assert_eq!(timers.fire(100), 1);
+    let next = (timers.before_park(true), timers.before_park(false));
+    disarm(&timers, b.as_ref());
+    assert_eq!(next.0, Some(200));
+    assert!(next.1 <= next.0, "{next:?}");
 }

@@ -115,7 +115,7 @@ impl Worker {
     /// The watcher goes on by itself. If it has a task of its own it does not search now, so what was left to it is another one's from here on.
     fn hand_watch_over(&self) {
         let has_own = self.lifo.get().is_some() || !self.remote().ring.is_empty() || !self.remote().overflow.is_empty();
-        if has_own && self.shared.has_work() && self.shared.idle.should_wake_for_push(|| self.pace.poll_ns()) {
+        if has_own && self.shared.has_work() && self.shared.idle.should_wake_for_push(true, || self.pace.poll_ns()) {
             self.shared.wake_one();
         }
     }
