@@ -26,7 +26,7 @@
 //! - I1: a worker is in `sleepers` from [`Idle::park`] until somebody takes it out: [`Idle::take_sleeper`] or itself in [`Idle::unpark_self`].
 //! - I2: the watcher bit is set exactly while `watcher` names a worker in `sleepers`.
 //! - I3: a searching worker looks at all queues after it became searching and before it parks. In between it may wait a little for more (the worker of `cede` does for some microseconds, where tasks
-//!   come from outside one after the other), and whoever pushes meanwhile relies on that look.
+//!   come from outside one after the other), and whoever pushes meanwhile relies on that look. The models let it linger.
 //!
 //! # No task is left behind
 //! `[push]` A worker stores the task in its ring, then loads `word` (both SeqCst). `[sleep]` A worker changes `word` in `park`, then looks at all rings and the injection
