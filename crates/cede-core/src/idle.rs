@@ -155,6 +155,7 @@ impl<S: AsRef<[usize]> + AsMut<[usize]>> Idle<S> {
     /// A worker is about to sleep. After this it looks at all queues once more (I3).
     pub fn park(&self, worker: usize, was_searching: bool, others_run: bool) -> Role {
         let mut sleepers = self.sleepers.lock();
+        debug_assert!(!sleepers.parked().contains(&worker), "it is parked already (I1)");
         let mut change = PARKED_ONE;
         sleepers.push(worker);
         let role = if sleepers.watcher.is_none() && (others_run || sleepers.len < self.workers) {
