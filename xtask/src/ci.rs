@@ -12,27 +12,43 @@ use crate::tree;
 const ASAN_CRATES: &[&str] = &["cede-core", "cede-sync", "cede-io", "cede-driver", "cede"];
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
-type Step = (&'static str, fn() -> Result<(), String>);
+/// What became of a step that did not fail.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Done {
+    Checked,
+    /// Nothing was checked, because something is not there.
+    Skipped(String),
+}
+
+impl From<()> for Done {
+    fn from((): ()) -> Self {
+        Self::Checked
+    }
+}
+
+type Step = (&'static str, fn() -> Result<Done, String>);
 
 /// In the order of what fails fastest.
 const STEPS: &[Step] = &[
-    ("fmt", || run(&mut command("cargo", &["fmt", "--all", "--check"]))),
-    ("tidy", || tidy::run(false)),
-    ("clippy", || run(&mut command("cargo", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))),
-    ("features", features),
-    ("tests", tests),
-    ("doc", doc),
-    ("no-std", no_std),
-    ("loom", loom),
-    ("bench", bench),
-    ("demos", demos),
-    ("ecosystem", conformance::ecosystem),
+    ("fmt", || run(&mut command("cargo", &["fmt", "--all", "--check"])).map(Done::from)),
+    ("tidy", || tidy::run(false).map(Done::from)),
+    ("clippy", || {
+        run(&mut command("cargo", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])).map(Done::from)
+    }),
+    ("features", || features().map(Done::from)),
+    ("tests", || tests().map(Done::from)),
+    ("doc", || doc().map(Done::from)),
+    ("no-std", || no_std().map(Done::from)),
+    ("loom", || loom().map(Done::from)),
+    ("bench", || bench().map(Done::from)),
+    ("demos", || demos().map(Done::from)),
+    ("ecosystem", || conformance::ecosystem().map(Done::from)),
     ("conformance", conformance::fast_if_available),
     ("asan", || asan(true)),
     ("instructions", || instructions::check(true, false)),
 ];
 
-/// Runs all steps but those named after `--skip`, and says how long each took.
+/// Runs all steps but those named after `--skip`, and says how long each took, and at the end which of them could check nothing here.
 pub(crate) fn all(arguments: &[String]) -> Result<(), String> {
     let mut skipped = Vec::new();
     let mut words = arguments.iter().map(String::as_str);
@@ -44,16 +60,27 @@ pub(crate) fn all(arguments: &[String]) -> Result<(), String> {
     }
     let mut times = Vec::new();
     let mut failed = Vec::new();
+    let mut unchecked = Vec::new();
     for (name, step) in STEPS.iter().filter(|(name, _)| !skipped.contains(name)) {
         eprintln!("== {name}");
         let start = Instant::now();
-        if let Err(message) = step() {
-            eprintln!("== {name}: {message}");
-            failed.push(*name);
+        match step() {
+            Ok(Done::Checked) => {}
+            Ok(Done::Skipped(why)) => unchecked.push(format!("{name} ({why})")),
+            Err(message) => {
+                eprintln!("== {name}: {message}");
+                failed.push(*name);
+            }
         }
         times.push(format!("{name} {:.0} s", start.elapsed().as_secs_f64()));
     }
     eprintln!("== times: {}", times.join(", "));
+    for step in &unchecked {
+        eprintln!("== NOT CHECKED: {step}");
+    }
+    if !skipped.is_empty() {
+        eprintln!("== not asked for: {}", skipped.join(", "));
+    }
     if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", "))) }
 }
 
@@ -100,9 +127,6 @@ fn doc() -> Result<(), String> {
 }
 
 fn bench() -> Result<(), String> {
-    if !tree::root().join("bench/Cargo.toml").exists() {
-        return Ok(());
-    }
     run(&mut command("cargo", &["check", "--quiet", "--locked", "--manifest-path", "bench/Cargo.toml"]))?;
     // The driver only: what it measures is built when it measures.
     run(&mut command("cargo", &["check", "--quiet", "--locked", "--manifest-path", "bench/Cargo.toml", "--package", "cede-bench-facade"]))?;
@@ -137,17 +161,24 @@ pub(crate) fn loom() -> Result<(), String> {
 }
 
 /// Runs the tests of the crates with `unsafe` under the address sanitizer.
-pub(crate) fn asan(if_available: bool) -> Result<(), String> {
+pub(crate) fn asan(if_available: bool) -> Result<Done, String> {
     if !succeeds("cargo", &["+nightly", "--version"]) {
-        let message = "asan: no nightly toolchain is installed";
-        eprintln!("{message}");
-        return if if_available { Ok(()) } else { Err(message.to_owned()) };
+        return missing("no nightly toolchain is installed: rustup toolchain install nightly --profile minimal".to_owned(), if_available);
     }
     let mut arguments =
         vec!["+nightly", "test", "--quiet", "--no-fail-fast", "--lib", "--tests", "--target", TARGET, "--target-dir", "target/asan"];
     arguments.extend(ASAN_CRATES.iter().flat_map(|name| ["-p", name]));
     let suppressions = format!("suppressions={}:print_suppressions=0", tree::root().join("xtask/leaks.txt").display());
-    run(command("cargo", &arguments).env("RUSTFLAGS", "-Zsanitizer=address").env("LSAN_OPTIONS", suppressions))
+    run(command("cargo", &arguments).env("RUSTFLAGS", "-Zsanitizer=address").env("LSAN_OPTIONS", suppressions)).map(Done::from)
+}
+
+/// What a step needs is not there: a failure, unless the step is only wanted if it can be had.
+pub(crate) fn missing(what: String, if_available: bool) -> Result<Done, String> {
+    if !if_available {
+        return Err(what);
+    }
+    eprintln!("{what}");
+    Ok(Done::Skipped(what))
 }
 
 /// Proves that the core needs neither `std` nor an allocator: for a target that has neither, if one is installed; else as a static library

@@ -11,6 +11,7 @@
 //!
 //! The work is done by scripts in `conformance/`, which read published crates from Cargo's download at run time. Results, a table and a JSON each, are in `target/conformance/`.
 
+use crate::ci::{self, Done};
 use crate::command::{command, run, succeeds};
 use crate::tree;
 
@@ -35,13 +36,10 @@ pub(crate) fn suite(arguments: &[String]) -> Result<(), String> {
 }
 
 /// The step of continuous integration: nothing where the tools are missing.
-pub(crate) fn fast_if_available() -> Result<(), String> {
+pub(crate) fn fast_if_available() -> Result<Done, String> {
     match needs("fast") {
-        Ok(()) => fast(),
-        Err(message) => {
-            eprintln!("{message}; skipped");
-            Ok(())
-        }
+        Ok(()) => fast().map(Done::from),
+        Err(what) => ci::missing(what, true),
     }
 }
 
@@ -63,13 +61,13 @@ fn needs(suite: &str) -> Result<(), String> {
         return Ok(());
     }
     if !succeeds("python3", &["-c", "import sys, tomllib"]) {
-        return Err("conformance: python3 (3.11 or later) is not installed".to_owned());
+        return Err("python3 (3.11 or later) is not installed".to_owned());
     }
     if !matches!(suite, "api" | "docs") && !succeeds("cargo", &["nextest", "--version"]) {
-        return Err("conformance: cargo-nextest is not installed".to_owned());
+        return Err("cargo-nextest is not installed: cargo install --locked cargo-nextest".to_owned());
     }
     if suite == "api" && !succeeds("cargo", &["+nightly", "--version"]) {
-        return Err("conformance: no nightly toolchain is installed".to_owned());
+        return Err("no nightly toolchain is installed: rustup toolchain install nightly --profile minimal".to_owned());
     }
     Ok(())
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use crate::ci::{self, Done};
 use crate::command::{command, output, run, succeeds};
 use crate::tree;
 
@@ -28,24 +29,19 @@ fn processor() -> String {
 }
 
 /// Counts and compares; `update` writes what was counted instead.
-pub(crate) fn check(if_available: bool, update: bool) -> Result<(), String> {
+pub(crate) fn check(if_available: bool, update: bool) -> Result<Done, String> {
     let compiler = output("rustc", &["--version"]).trim().to_owned();
     let processor = processor();
     let path = tree::root().join(FILE);
     let recorded = parse(&std::fs::read_to_string(&path).unwrap_or_default());
     let obstacle = match () {
-        () if !succeeds("valgrind", &["--version"]) => Some("instructions: valgrind is not installed".to_owned()),
-        () if !update && recorded.compiler != compiler => {
-            Some(format!("instructions: {FILE} was made with {}, this is {compiler}", recorded.compiler))
-        }
-        () if !update && recorded.processor != processor => {
-            Some(format!("instructions: {FILE} was made on {}, this is {processor}", recorded.processor))
-        }
+        () if !succeeds("valgrind", &["--version"]) => Some("valgrind is not installed: apt-get install valgrind".to_owned()),
+        () if !update && recorded.compiler != compiler => Some(format!("{FILE} was made with {}, this is {compiler}", recorded.compiler)),
+        () if !update && recorded.processor != processor => Some(format!("{FILE} was made on {}, this is {processor}", recorded.processor)),
         () => None,
     };
-    if let Some(message) = obstacle {
-        eprintln!("{message}");
-        return if if_available { Ok(()) } else { Err(message) };
+    if let Some(what) = obstacle {
+        return ci::missing(what, if_available);
     }
     run(&mut command(
         "cargo",
@@ -53,13 +49,13 @@ pub(crate) fn check(if_available: bool, update: bool) -> Result<(), String> {
     ))?;
     let rows = rows(&output("bench/target/release/bench", &["instructions"]));
     if update {
-        return std::fs::write(&path, print(&Record { compiler, processor, rows }))
-            .map_err(|error| format!("cannot write {FILE}: {error}"));
+        let text = print(&Record { compiler, processor, rows });
+        return std::fs::write(&path, text).map(Done::from).map_err(|error| format!("cannot write {FILE}: {error}"));
     }
     let complaints = complaints(&recorded.rows, &rows);
     complaints.iter().for_each(|complaint| eprintln!("instructions: {complaint}"));
     if complaints.is_empty() {
-        Ok(())
+        Ok(Done::Checked)
     } else {
         Err(format!("{} rows differ; if that is meant: cargo xtask instructions --update", complaints.len()))
     }

@@ -27,10 +27,10 @@ fn main() -> ExitCode {
     let outcome = match arguments.first().map(String::as_str) {
         Some("tidy") => tidy::run(has("--tighten")),
         Some("loom") => ci::loom(),
-        Some("asan") => ci::asan(has("--if-available")),
+        Some("asan") => ci::asan(has("--if-available")).map(drop),
         Some("no-std") => ci::no_std(),
         Some("conformance") => conformance::suite(&arguments[1..]),
-        Some("instructions") => instructions::check(has("--if-available"), has("--update")),
+        Some("instructions") => instructions::check(has("--if-available"), has("--update")).map(drop),
         Some("ci") => ci::all(&arguments[1..]),
         _ => Err("usage: cargo xtask tidy [--tighten] | loom | asan [--if-available] | no-std | conformance SUITE | instructions [--if-available] [--update] | ci [--skip STEP]…".to_owned()),
     };

@@ -27,7 +27,7 @@
 //! - I1: a worker is in `sleepers` from [`Idle::park`] until somebody takes it out: [`Idle::take_sleeper`] or itself in [`Idle::unpark_self`].
 //! - I2: the watcher bit is set exactly while `watcher` names a worker in `sleepers`.
 //! - I3: a searching worker looks at all queues after it became searching and before it parks. In between it may wait a little for more (the worker of `cede` does for some microseconds, where tasks
-//!   come from outside one after the other), and whoever pushes meanwhile relies on that look.
+//!   come from outside one after the other), and whoever pushes meanwhile relies on that look. The models let it linger.
 //!
 //! # No task is left behind
 //! `[push]` A worker stores the task in its ring, then loads `word` (both SeqCst). `[sleep]` A worker changes `word` in `park`, then looks at all rings and the injection
@@ -172,6 +172,7 @@ impl<S: AsRef<[usize]> + AsMut<[usize]>> Idle<S> {
     /// A worker is about to sleep. After this it looks at all queues once more (I3).
     pub fn park(&self, worker: usize, was_searching: bool, others_run: bool) -> Role {
         let mut sleepers = self.sleepers.lock();
+        debug_assert!(!sleepers.parked().contains(&worker), "it is parked already (I1)");
         let mut change = PARKED_ONE;
         sleepers.push(worker);
         let role = if sleepers.watcher.is_none() && (others_run || sleepers.len < self.workers) {

@@ -1,12 +1,18 @@
 //! What the thread in `block_on` of a work-stealing runtime does beside its future.
 
-use std::sync::Arc;
+use std::future::{Future, poll_fn};
+use std::io::Write;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use cede::runtime::{Builder, Runtime};
+use cede::io::AsyncReadExt;
+use cede::runtime::{Builder, Handle, Runtime};
+use cede::task::yield_now;
 
 /// Nobody waits for so long unless something hangs.
 const LONG: Duration = Duration::from_secs(20);
@@ -136,6 +142,100 @@ fn a_nested_block_on_that_wakes_itself_sees_timers_and_sockets() {
             });
         });
         runtime.block_on(nested).unwrap();
+    }
+}
+
+/// Waits in a nested `block_on`, once, and says when that is over.
+struct Waits {
+    handle: Handle,
+    over: Mutex<Option<Sender<()>>>,
+}
+
+impl Waits {
+    fn new(runtime: &Runtime) -> (Arc<Self>, Receiver<()>) {
+        let (over, is_over) = channel();
+        (Arc::new(Self { handle: runtime.handle().clone(), over: Mutex::new(Some(over)) }), is_over)
+    }
+
+    fn once(&self) {
+        let over = self.over.lock().unwrap().take();
+        if let Some(over) = over {
+            self.handle.block_on(async {
+                cede::time::sleep(Duration::from_millis(2)).await;
+                cede::task::spawn_blocking(|| std::thread::sleep(Duration::from_millis(2))).await.unwrap();
+                cede::spawn(yield_now()).await.unwrap();
+            });
+            over.send(()).unwrap();
+        }
+    }
+}
+
+impl Wake for Waits {
+    fn wake(self: Arc<Self>) {
+        self.once();
+    }
+}
+
+/// The driver calls it while its worker counts as asleep.
+#[test]
+fn a_waker_may_wait_in_a_nested_block_on() {
+    for workers in 1..4 {
+        let runtime = Builder::new_multi_thread().worker_threads(workers).enable_all().build().unwrap();
+        let (waits, is_over) = Waits::new(&runtime);
+        let waker = Waker::from(waits);
+        let mut cx = Context::from_waker(&waker);
+        let (ours, mut theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let registered = runtime.spawn(async move {
+            let mut ours = cede::net::UnixStream::from_std(ours).unwrap();
+            // By this worker.
+            poll_fn(|cx| Poll::Ready(assert!(pin!(ours.read_u8()).poll(cx).is_pending()))).await;
+            ours
+        });
+        let mut ours = runtime.block_on(registered).unwrap();
+        let mut reading = pin!(ours.read_u8());
+        assert!(reading.as_mut().poll(&mut cx).is_pending());
+        // If its worker were not asleep by then, it would be as well.
+        std::thread::sleep(Duration::from_millis(10));
+        theirs.write_all(&[7]).unwrap();
+        is_over.recv_timeout(LONG).expect("it comes to its end");
+        assert!(matches!(reading.poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(Ok(7))));
+        let _inside = runtime.enter();
+        let (waits, is_over) = Waits::new(&runtime);
+        let waker = Waker::from(waits);
+        let mut sleep = pin!(cede::time::sleep(Duration::from_millis(5)));
+        assert!(sleep.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        is_over.recv_timeout(LONG).expect("it comes to its end");
+        assert_eq!(runtime.block_on(runtime.spawn(async { 5 })).unwrap(), 5);
+    }
+}
+
+#[test]
+fn a_hook_may_wait_in_a_nested_block_on() {
+    for workers in 1..4 {
+        for before in [true, false] {
+            let place = Arc::new(OnceLock::<Arc<Waits>>::new());
+            let hook = {
+                let place = place.clone();
+                move || place.get().into_iter().for_each(|waits| waits.once())
+            };
+            let mut builder = Builder::new_multi_thread();
+            builder.worker_threads(workers).enable_all();
+            if before {
+                builder.on_thread_park(hook)
+            } else {
+                builder.on_thread_unpark(hook)
+            };
+            let runtime = builder.build().unwrap();
+            let (waits, is_over) = Waits::new(&runtime);
+            place.set(waits).unwrap_or_else(|_| panic!("it is set once"));
+            // The worker sleeps after some task, if not after the first.
+            while let Err(error) = is_over.recv_timeout(Duration::from_millis(1)) {
+                assert_eq!(error, RecvTimeoutError::Timeout);
+                runtime.block_on(runtime.spawn(async {})).unwrap();
+            }
+            assert_eq!(runtime.block_on(runtime.spawn(async { 5 })).unwrap(), 5);
+        }
     }
 }
 

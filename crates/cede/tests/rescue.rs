@@ -7,14 +7,15 @@ use std::io::{Read, Write};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Barrier};
-use std::task::Poll;
-use std::thread;
+use std::sync::{Arc, Barrier, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use cede::io::{AsyncReadExt, AsyncWriteExt};
 use cede::net::{TcpListener, TcpStream};
-use cede::runtime::{Builder, Runtime};
+use cede::runtime::{Builder, Handle, Runtime};
+use cede::task::{Priority, yield_now};
 use cede::time::sleep;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -53,10 +54,8 @@ impl Stuck {
     }
 }
 
-/// A runtime whose workers are never rescued, connections that are registered with one of them, which is stuck until the sender is dropped, and the other ends. The other workers are free.
-fn beside_a_stuck_worker(workers: usize, connections: usize) -> (Runtime, Vec<TcpStream>, Sender<()>, Vec<std::net::TcpStream>) {
-    let mut builder = Builder::new_multi_thread();
-    let runtime = builder.worker_threads(workers).enable_all().max_rescued_threads(0).build().unwrap();
+/// Connections that are registered with one worker, the thread of that, and the other ends.
+fn with_one_worker(runtime: &Runtime, connections: usize) -> (Vec<TcpStream>, ThreadId, Vec<std::net::TcpStream>) {
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
     let clients: Vec<_> = (0..connections).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
@@ -77,6 +76,14 @@ fn beside_a_stuck_worker(workers: usize, connections: usize) -> (Runtime, Vec<Tc
         (streams, home)
     });
     let (streams, home) = runtime.block_on(joining).unwrap();
+    (streams, home, clients)
+}
+
+/// A runtime whose workers are never rescued, connections that are registered with one of them, which is stuck until the sender is dropped, and the other ends. The other workers are free.
+fn beside_a_stuck_worker(workers: usize, connections: usize) -> (Runtime, Vec<TcpStream>, Sender<()>, Vec<std::net::TcpStream>) {
+    let mut builder = Builder::new_multi_thread();
+    let runtime = builder.worker_threads(workers).enable_all().max_rescued_threads(0).build().unwrap();
+    let (streams, home, clients) = with_one_worker(&runtime, connections);
     let (came, there) = channel();
     let mut stuck: Vec<_> = (0..workers)
         .map(|number| {
@@ -131,6 +138,75 @@ fn what_one_look_finds_does_not_wait_behind_each_other() {
     clients.iter_mut().for_each(|client| client.write_all(&[1]).unwrap());
     assert_eq!(runtime.block_on(waiting).unwrap(), Ok(()));
     drop(stuck);
+}
+
+/// Runs a ranked task on the runtime, and waits for it, the first time that it is woken.
+struct Blocks {
+    handle: Handle,
+    done: Mutex<Option<Sender<()>>>,
+}
+
+impl Wake for Blocks {
+    fn wake(self: Arc<Self>) {
+        let done = self.done.lock().unwrap().take();
+        if let Some(done) = done {
+            self.handle.block_on(async {
+                cede::task::Builder::new().priority(Priority::Background).spawn(yield_now()).unwrap().await.unwrap();
+                cede::spawn(yield_now()).await.unwrap();
+            });
+            done.send(()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_waker_may_block_on_ranked_tasks_while_a_worker_looks_for_its_next_turn() {
+    let (runtime, mut streams, stuck, mut clients) = beside_a_stuck_worker(2, 1);
+    let (mut stream, mut client) = (streams.remove(0), clients.remove(0));
+    let (done, is_done) = channel();
+    let blocks = Blocks { handle: runtime.handle().clone(), done: Mutex::new(Some(done)) };
+    let waker = Waker::from(Arc::new(blocks));
+    let mut reading = pin!(stream.read_u8());
+    assert!(reading.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    runtime.spawn(async move {
+        drop(cede::task::Builder::new().priority(Priority::Background).spawn(async {}).unwrap());
+        // Has its turn before that task, and the worker looks for another one such after it: also behind the sockets of the other worker.
+        drop(cede::spawn(async move { client.write_all(&[7]).unwrap() }));
+    });
+    is_done.recv_timeout(PATIENCE).expect("what is nested came to its end");
+    assert!(matches!(reading.poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(Ok(7))));
+    drop(stuck);
+}
+
+#[test]
+fn beyond_the_limit_of_rescues_somebody_looks_at_the_sockets_of_a_stuck_worker() {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(2).enable_all().rescue_after(Duration::from_millis(1)).max_rescued_threads(1).block_on_runs_tasks(false);
+    let runtime = builder.build().unwrap();
+    let first = Stuck::all_of(&runtime, 1);
+    while runtime.metrics().rescued_workers_count() == 0 {
+        thread::yield_now();
+    }
+    let (mut streams, _, mut clients) = with_one_worker(&runtime, 2);
+    let (mut last, mut first_served) = (streams.remove(1), streams.remove(0));
+    let ((blocks, is_blocked), (done, is_done)) = (channel(), channel());
+    let blocking = runtime.spawn(async move {
+        first_served.read_u8().await.unwrap();
+        blocks.send(()).unwrap();
+        block_on_channel(&is_done);
+    });
+    runtime.spawn(async move {
+        last.read_u8().await.unwrap();
+        drop(done);
+    });
+    // By then both workers sleep, and neither watches. If one still does, it is as well.
+    thread::sleep(Duration::from_millis(30));
+    clients[0].write_all(&[1]).unwrap();
+    is_blocked.recv_timeout(PATIENCE).unwrap();
+    clients[1].write_all(&[1]).unwrap();
+    runtime.block_on(blocking).unwrap();
+    assert_eq!(runtime.metrics().rescued_workers_count(), 1);
+    drop(first);
 }
 
 #[test]

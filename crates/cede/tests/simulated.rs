@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use cede::sim::{Failure, Policy, Sim};
 use cede::sync::{Mutex, Notify, RwLock, Semaphore, mpsc, oneshot, watch};
-use cede::task::{JoinHandle, yield_now};
+use cede::task::{Builder as Task, JoinHandle, Priority, yield_now};
 use cede::time::{sleep, timeout};
 
 const SEEDS: u64 = 300;
@@ -293,6 +293,38 @@ fn equal_seeds_give_equal_runs_and_different_seeds_different_ones() {
         }
     }
     assert!(hashes.len() > 50, "only {} different schedules", hashes.len());
+}
+
+/// Tasks with a rank are pushed to a queue that all workers take from, also while these search, linger and fall asleep.
+#[test]
+fn ranked_tasks_on_several_workers_are_not_left_behind() {
+    async fn ring() {
+        let priorities = [Priority::Background, Priority::High, Priority::Normal, Priority::Urgent, Priority::Background];
+        let (first, mut next) = mpsc::channel(1);
+        let mut tasks = Vec::new();
+        for priority in priorities {
+            let (sender, receiver) = mpsc::channel(1);
+            let mut before = std::mem::replace(&mut next, receiver);
+            let passes_on = async move {
+                while let Some(token) = before.recv().await {
+                    sender.send(token + 1).await.unwrap();
+                }
+            };
+            tasks.push(Task::new().priority(priority).spawn(passes_on).unwrap());
+        }
+        for round in 0..10 {
+            first.send(round).await.unwrap();
+            assert_eq!(next.recv().await, Some(round + priorities.len()));
+        }
+        drop(first);
+        for task in tasks {
+            task.await.unwrap();
+        }
+    }
+    for seed in 0..SEEDS {
+        let workers = 1 + seed as usize % 4;
+        Sim::new(seed).workers(workers).run(ring()).unwrap_or_else(|failure| panic!("Sim::new({seed}).workers({workers}): {failure}"));
+    }
 }
 
 #[test]

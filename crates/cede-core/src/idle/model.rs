@@ -20,6 +20,9 @@ fn model(check: impl Fn() + Send + Sync + 'static) {
     builder.check(check);
 }
 
+/// The ring that stands for the injection queue where somebody lingers.
+const LINGERED_FOR: usize = 1;
+
 /// Two queues that everybody takes from, and a bell for each of `N` workers.
 struct World<const N: usize> {
     idle: Idle<[usize; N]>,
@@ -67,14 +70,23 @@ impl<const N: usize> World<N> {
         self.rings.iter().any(|ring| ring.pop().is_some())
     }
 
+    /// Whether there is what a searching worker lingers for before it parks: it looks at one queue only, and in no order with anything.
+    fn is_there_after_lingering(&self) -> bool {
+        thread::yield_now();
+        !self.rings[LINGERED_FOR].is_empty()
+    }
+
     /// What a worker does that has no task, until it has one.
-    fn find(&self, worker: usize) {
+    fn find(&self, worker: usize, lingers: bool) {
         let mut searching = false;
         loop {
             searching = searching || self.idle.begin_search();
             if searching && self.take() {
                 self.stop_searching();
                 return;
+            }
+            if lingers && searching && self.is_there_after_lingering() {
+                continue;
             }
             let _role = self.idle.park(worker, core::mem::take(&mut searching), false);
             fence(Ordering::SeqCst);
@@ -101,7 +113,7 @@ fn loom_a_push_of_a_guest_finds_the_worker_that_parks() {
         let world = World::<1>::new();
         let worker = thread::spawn({
             let world = world.clone();
-            move || world.find(0)
+            move || world.find(0, false)
         });
         world.push_own(0);
         worker.join().unwrap();
@@ -121,8 +133,8 @@ fn loom_two_foreign_pushes_find_the_worker_that_parks() {
         let worker = thread::spawn({
             let world = world.clone();
             move || {
-                world.find(0);
-                world.find(0);
+                world.find(0, false);
+                world.find(0, false);
             }
         });
         world.push_foreign(1);
@@ -181,5 +193,59 @@ fn loom_a_watcher_that_leaves_for_a_task_of_its_own_hands_the_watch_over() {
         let woken = world.push_own(0);
         let handed_over = watcher.join().unwrap();
         assert!(woken || handed_over, "the task's owner does not come back, and the third worker sleeps");
+    });
+}
+
+#[test]
+fn loom_pushes_find_the_worker_that_lingers() {
+    model(|| {
+        let world = World::<1>::new();
+        let worker = thread::spawn({
+            let world = world.clone();
+            move || {
+                world.find(0, true);
+                world.find(0, true);
+            }
+        });
+        // A guest that leaves for good after this: what it left in its ring is found as well.
+        world.push_foreign(LINGERED_FOR);
+        world.push_own(0);
+        worker.join().unwrap();
+    });
+}
+
+/// What somebody queues relies on the worker that searches, also while that lingers. It takes one task and never comes back, or it sleeps, and watches.
+#[test]
+fn loom_nothing_is_left_to_a_worker_that_lingers() {
+    model(|| {
+        let world = one_in_deep_sleep();
+        let searcher = thread::spawn({
+            let world = world.clone();
+            move || {
+                assert!(world.idle.begin_search());
+                while !world.take() {
+                    if world.is_there_after_lingering() {
+                        continue;
+                    }
+                    let role = world.idle.park(1, true, true);
+                    fence(Ordering::SeqCst);
+                    return world.has_work() || role == Role::Watcher;
+                }
+                world.stop_searching();
+                false
+            }
+        });
+        let pusher = thread::spawn({
+            let world = world.clone();
+            move || {
+                world.push_foreign(LINGERED_FOR);
+            }
+        });
+        // Of a worker that does not come back.
+        world.push_own(0);
+        pusher.join().unwrap();
+        let goes_on = searcher.join().unwrap();
+        let third_is_woken = world.idle.unpark_self(2) == Unparked::ToSearch;
+        assert!(goes_on || third_is_woken || !world.has_work(), "a task is left, and everybody sleeps or does not come back");
     });
 }

@@ -23,13 +23,9 @@ impl Wake for Count {
     }
 }
 
-fn driver() -> Driver {
+/// What a worker parks in.
+fn epoll() -> Driver {
     Driver::epoll(Clock::system()).unwrap()
-}
-
-/// What another worker parks in.
-fn driver_of_another() -> Driver {
-    driver()
 }
 
 /// One end in the set of the driver, with a waker that waits for it; and the other end.
@@ -55,8 +51,8 @@ fn poll_read(source: &Source<UnixStream>, driver: &Handle, waker: &Waker) -> Pol
 
 #[test]
 fn another_thread_gets_the_events_of_a_worker_that_does_not_come() {
-    let driver = driver();
-    let elsewhere = driver_of_another();
+    let driver = epoll();
+    let elsewhere = epoll();
     let count = Arc::new(Count::default());
     let waker = Waker::from(count.clone());
     let (source, mut theirs) = waiting(driver.handle(), &waker);
@@ -71,8 +67,8 @@ fn another_thread_gets_the_events_of_a_worker_that_does_not_come() {
 
 #[test]
 fn whoever_looks_swallows_no_interrupt() {
-    let mut driver = driver();
-    let elsewhere = driver_of_another();
+    let mut driver = epoll();
+    let elsewhere = epoll();
     let handle = driver.handle().clone();
     let over = AtomicBool::new(false);
     let (woken, wakes) = channel();
@@ -101,8 +97,8 @@ fn whoever_looks_swallows_no_interrupt() {
 
 #[test]
 fn sources_come_and_go_while_others_look() {
-    let mut driver = driver();
-    let elsewhere = driver_of_another();
+    let mut driver = epoll();
+    let elsewhere = epoll();
     let handle = driver.handle().clone();
     let over = AtomicBool::new(false);
     let count = Arc::new(Count::default());
@@ -144,7 +140,7 @@ fn serve_elsewhere(driver: &Driver, elsewhere: &Driver, sources: &mut [(Source<U
 
 #[test]
 fn what_another_worker_serves_again_and_again_moves_to_it() {
-    let (mut driver, mut elsewhere) = (driver(), driver_of_another());
+    let (mut driver, mut elsewhere) = (epoll(), epoll());
     let count = Arc::new(Count::default());
     let waker = Waker::from(count.clone());
     let _its_own = waiting(elsewhere.handle(), Waker::noop());
@@ -167,7 +163,7 @@ fn what_another_worker_serves_again_and_again_moves_to_it() {
 
 #[test]
 fn what_its_own_worker_serves_now_and_then_stays() {
-    let (mut driver, elsewhere) = (driver(), driver_of_another());
+    let (mut driver, elsewhere) = (epoll(), epoll());
     let _its_own = waiting(elsewhere.handle(), Waker::noop());
     let mut sources = [waiting(driver.handle(), Waker::noop())];
     for _ in 0..10 {
@@ -183,7 +179,7 @@ fn what_its_own_worker_serves_now_and_then_stays() {
 
 #[test]
 fn a_worker_with_fewer_sources_gets_more_only_if_the_other_is_behind() {
-    let (driver, elsewhere) = (driver(), driver_of_another());
+    let (driver, elsewhere) = (epoll(), epoll());
     let mut few: Vec<_> = (0..3).map(|_| waiting(driver.handle(), Waker::noop())).collect();
     for _ in 0..10 {
         serve_elsewhere(&driver, &elsewhere, &mut few, Waker::noop());
@@ -242,7 +238,7 @@ fn exchange(source: &Source<UnixStream>, theirs: &mut UnixStream, driver: &Handl
 
 #[test]
 fn sources_that_move_and_go_lose_no_edge() {
-    let drivers = [driver(), driver(), driver()];
+    let drivers = [epoll(), epoll(), epoll()];
     let all = [0, 1, 2].map(|index| drivers[index].handle().clone());
     // Nothing happens on these, which make the two others have more.
     let _quiet: Vec<_> = (0..40).map(|number| waiting(&all[1 + number % 2], Waker::noop())).collect();

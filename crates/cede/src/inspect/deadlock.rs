@@ -17,6 +17,7 @@ use cede_core::task::Sighting;
 
 use super::dump::{Describer, Seen, sightings};
 use super::{TaskDump, object};
+use crate::sys::thread::processor_time;
 
 /// A circle that is the same for so long will stay.
 const CONFIRM: Duration = Duration::from_millis(200);
@@ -172,6 +173,7 @@ impl Search {
 
     /// Looks at all tasks; tells the deadlocks that are new and certain, with the number of the first party's runtime.
     pub(crate) fn look(&mut self, now: Instant, tell: &mut dyn FnMut(Deadlock, Option<u64>)) {
+        let began = processor_time();
         // Few wait for a task.
         let tasks = sightings(&|task, _| waits_only_for(task).is_some());
         let mut certain = Vec::new();
@@ -191,7 +193,8 @@ impl Search {
             still.push(Suspect { circle, since, reported: is_certain || reported });
         }
         self.seen = still;
-        let took = now.elapsed();
+        // Not the time that this thread waited for a processor: where they are scarce, a search would not be repeated for minutes.
+        let took = processor_time().saturating_sub(began);
         let wait = if self.suspects() { CONFIRM } else { PERIOD.0.max(took * PERIOD.1) };
         self.next = now.checked_add(wait);
         if certain.is_empty() {
@@ -206,5 +209,19 @@ impl Search {
             }
             tell(Deadlock::of(parties), places.first().and_then(|&first| tasks[first].1));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_that_had_to_wait_for_a_processor_is_repeated_soon() {
+        let mut search = Search::default();
+        // It began then, and has had a processor just now.
+        let began = Instant::now().checked_sub(Duration::from_secs(1)).unwrap();
+        search.look(began, &mut |deadlock, _| panic!("{deadlock}"));
+        assert!(search.is_due(began + Duration::from_secs(500)));
     }
 }

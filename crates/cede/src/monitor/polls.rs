@@ -115,3 +115,34 @@ impl LongPoll {
         report::stall(runtime, stall, StuckIn { thread: polls.number, task: task.id, polls: task.polls }, now);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::Builder;
+    use crate::sys::thread::gettid;
+
+    /// What the monitor would see of this thread. It runs a runtime.
+    fn own() -> Polls {
+        posts::look().into_iter().find(|polls| polls.number == gettid()).expect("it is listed")
+    }
+
+    #[test]
+    fn that_a_poll_begins_is_news_and_that_it_ends() {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        let now = Instant::now();
+        let is_quiet = move |watched: &mut Watched| watched.look(&own(), now, &|_| false);
+        runtime.block_on(async {
+            let mut watched = Watched { number: gettid(), stirs: own().stirs, poll: None };
+            assert!(is_quiet(&mut watched), "no task is polled");
+            let task = crate::spawn(async move {
+                assert!(!is_quiet(&mut watched), "it has begun");
+                assert!(!is_quiet(&mut watched), "it is under way");
+                watched
+            });
+            let mut watched = task.await.unwrap();
+            assert!(!is_quiet(&mut watched), "it has ended");
+            assert!(is_quiet(&mut watched));
+        });
+    }
+}

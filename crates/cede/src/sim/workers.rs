@@ -1,7 +1,7 @@
 //! A simulated run of the work-stealing scheduler: virtual workers that take turns on one thread.
 //!
 //! # What
-//! Each step chooses a worker that is not parked, which then gives one task its turn, or begins to park, or (between the announcement and the sleep) looks for work a second time and
+//! Each step chooses a worker that is not parked, which then gives one task its turn, or finds none and lingers, or begins to park, or (between the announcement and the sleep) looks for work a second time and
 //! sleeps or goes on. So the steps of the parking protocol of different workers interleave. A parked worker goes on when somebody unparked its driver, or when its deadline has
 //! come. When all are parked, the clock jumps to the first deadline; the watcher's time-outs count only while they lead to something.
 

@@ -1,12 +1,14 @@
-//! Starting threads, and the number by which the kernel knows one.
+//! Starting threads, and the number by which the kernel knows one, and how long one has run.
 //!
 //! # Invariants
 //! - I1: the call takes no memory, cannot fail and is async-signal-safe. (No shared memory, hence no loom model.)
 //! - I2: the kernel reads or fills a set of its type, which is on this stack and for which zero bits are a value; a processor that is put there or asked for has its bit in it.
+//! - I3: the kernel fills a structure of its type, which is on this stack and for which zero bits are a value.
 
 use std::io;
 use std::num::NonZeroI32;
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 /// A thread's number, or a process's: that of its first thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -24,6 +26,18 @@ pub(crate) fn gettid() -> Pid {
     let number = unsafe { libc::syscall(libc::SYS_gettid) };
     let number = i32::try_from(number).ok().and_then(NonZeroI32::new);
     Pid(number.expect("threads have positive numbers"))
+}
+
+/// For how long the calling thread has had a processor, all in all.
+pub(crate) fn processor_time() -> Duration {
+    // SAFETY: [I3]
+    let time = unsafe {
+        let mut time: libc::timespec = std::mem::zeroed();
+        // It cannot fail: the clock is there and so is the memory.
+        let _zero = libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time);
+        time
+    };
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }
 
 /// As [`Builder::spawn`]. That is a kilobyte of code for each type of closure, so all threads that are not started in haste begin here.

@@ -1,7 +1,7 @@
 //! What the monitor does for the workers: it takes one from a thread that is stuck in a task, and wakes one if tasks wait while nobody watches (the backstop of [`cede_core::idle`]).
 //!
 //! The protocol is that of the [desk](cede_core::desk) and of [`hand_over`](super::hand_over); the thread that is stuck comes back as a stray. There is a limit to the threads that
-//! are away at the same time: beyond it the runtime waits, as any other does.
+//! are away at the same time: beyond it the runtime waits, as any other does, except that another worker, if one sleeps, is woken to watch: it looks at the sockets of the one that stays stuck.
 //!
 //! # Invariants
 //! Those of [`hand_over`](super::hand_over), and
@@ -56,6 +56,11 @@ impl Watched for Shared {
             priority::give_way(stuck.number);
             true
         };
-        stuck.desk.take(|| barrier.execute(), pass_on)
+        let taken = stuck.desk.take(|| barrier.execute(), pass_on);
+        if !taken && self.idle.should_wake_by_backstop() {
+            // All others slept when this one was woken for an event, so nobody watches.
+            self.wake_one();
+        }
+        taken
     }
 }

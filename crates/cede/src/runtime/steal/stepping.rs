@@ -36,6 +36,8 @@ struct Virtual {
 #[derive(Clone, Copy, Debug)]
 enum Phase {
     Running,
+    /// It has found nothing to run, and lingers before it says that it sleeps.
+    Lingering,
     /// It has said that it sleeps and is about to look a second time.
     Announced(Parked),
     Asleep(Parked),
@@ -71,7 +73,7 @@ impl Stepper {
     pub(crate) fn runnable(&self) -> Vec<usize> {
         let now = self.shared.parts.clock.now();
         let can_go_on = |index: usize| match self.workers[index].phase.get() {
-            Phase::Running | Phase::Announced(_) => true,
+            Phase::Running | Phase::Lingering | Phase::Announced(_) => true,
             Phase::Asleep(parked) => self.driver(index).is_unparked() || parked.until.is_some_and(|until| until <= now),
         };
         (0..self.workers.len()).filter(|&index| can_go_on(index)).collect()
@@ -101,8 +103,10 @@ impl Stepper {
                 if worker.tick(&AtomicBool::new(true)).polled > 0 {
                     return Progress::Polled;
                 }
-                place.phase.set(Phase::Announced(worker.begin_park()));
+                place.phase.set(Phase::Lingering);
             }
+            Phase::Lingering if worker.linger_for_a_step() => place.phase.set(Phase::Running),
+            Phase::Lingering => place.phase.set(Phase::Announced(worker.begin_park())),
             Phase::Announced(parked) if self.shared.has_work() => self.go_on(place, worker, parked),
             Phase::Announced(parked) => place.phase.set(Phase::Asleep(parked)),
             Phase::Asleep(parked) => {

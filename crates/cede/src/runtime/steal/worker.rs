@@ -9,7 +9,7 @@ use std::cell::{Cell, RefCell, UnsafeCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use cede_core::idle;
+use cede_core::idle::{self, Role};
 use cede_core::run_queue::RunQueue;
 use cede_core::steal_ring::STEAL_MAX;
 use cede_core::task::TaskRef;
@@ -51,8 +51,10 @@ pub(super) struct Worker {
     watch_ns: Cell<u64>,
     searching: Cell<bool>,
     lingering: Lingering,
-    /// It counts as parked.
+    /// The statistics count it as parked.
     idle: Cell<bool>,
+    /// How it sleeps, from the moment when it says so until it goes on.
+    sleeps_as: Cell<Option<Role>>,
     random: Cell<u32>,
     /// From which worker on it looks at the sockets of others the next time.
     looks_from: Cell<usize>,
@@ -69,6 +71,7 @@ impl Worker {
             slab: UnsafeCell::new(Slab::new(shared.clone(), index)),
             stats: shared.remotes[index].stats.clone(),
             idle: Cell::new(false),
+            sleeps_as: Cell::new(None),
             pace: Pace::new(shared.parts.event_interval),
             shared,
             index,

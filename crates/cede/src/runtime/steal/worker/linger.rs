@@ -9,8 +9,11 @@
 //! comes from a thread that itself has to be woken, it went back and forth between both ways, and cost more than either.
 //!
 //! The worker goes on as a searching one, so nobody else is woken meanwhile; before it sleeps it looks at all queues, as always (I3 of [`cede_core::idle`]). It lingers for the injection queue and for tasks with a rank only: who
-//! looked at the rings of others all the time would take the single task that another worker is about to run. Timers and sockets are looked at each time. Under a clock that stands still nobody lingers, and no worker
-//! does that a simulator steps.
+//! looked at the rings of others all the time would take the single task that another worker is about to run. Timers and sockets are looked at each time. Under a clock that stands still nobody lingers.
+//!
+//! # That nothing is left behind
+//! Lingering adds no state to the protocol of [`cede_core::idle`]: it is time between a search and the look before the sleep, in which the worker counts as searching. That this is enough the models there
+//! check (`loom_…_lingers`). In simulated runs, where no time goes by that one could wait, every searching worker lingers for one step before it says that it sleeps, whatever it expects.
 
 #![forbid(unsafe_code)]
 
@@ -89,7 +92,7 @@ impl Worker {
         self.measure(start);
         let there = loop {
             pause();
-            if !self.shared.inject.is_empty() || self.shared.lanes.is_waiting() || self.shared.closing.load(Ordering::Relaxed) {
+            if self.is_pushed_to() {
                 break true;
             }
             if clock.now().saturating_sub(start) >= LOOKS_NS {
@@ -103,6 +106,20 @@ impl Worker {
             self.look_around();
         }
         there
+    }
+
+    /// Lingers without time going by: for one look.
+    pub(in crate::runtime::steal) fn linger_for_a_step(&self) -> bool {
+        let there = self.searching.get() && self.is_pushed_to();
+        if there {
+            self.look_around();
+        }
+        there
+    }
+
+    /// Whether there is what a worker lingers for.
+    fn is_pushed_to(&self) -> bool {
+        !self.shared.inject.is_empty() || self.shared.lanes.is_waiting() || self.shared.closing.load(Ordering::Relaxed)
     }
 }
 

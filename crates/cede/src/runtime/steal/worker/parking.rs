@@ -82,6 +82,7 @@ impl Worker {
         let clock = &self.shared.parts.clock;
         let mut until = self.remote().timers.as_ref().and_then(|timers| timers.before_park(clock.is_paused()));
         let role = self.shared.idle.park(self.index, self.searching.replace(false), self.shared.guest_runs());
+        self.sleeps_as.set(Some(role));
         let now = clock.now();
         self.measure(now);
         if !self.idle.replace(true) {
@@ -96,7 +97,7 @@ impl Worker {
     /// This worker goes on; timers that are due fire.
     pub(in crate::runtime::steal) fn end_park(&self, parking: Parked) {
         record::unparks();
-        let watches_on = self.unparked(parking.role);
+        let watches_on = self.unparked();
         let now = self.shared.parts.clock.now();
         if self.idle.get() && !watches_on {
             self.count_unpark(now);
@@ -120,8 +121,19 @@ impl Worker {
         }
     }
 
+    /// Code of the user runs a nested scheduler on this worker. If that was called while the worker counted as asleep, by the driver or as a hook, it goes on here.
+    pub(in crate::runtime::steal) fn is_awake(&self) {
+        let Some(role) = self.sleeps_as.get() else { return };
+        self.unparked();
+        self.count_unpark(self.shared.parts.clock.now());
+        if role == Role::Watcher && !self.searching.get() {
+            self.hand_watch_over();
+        }
+    }
+
     /// Returns whether it was only a look of the watcher.
-    fn unparked(&self, role: Role) -> bool {
+    fn unparked(&self) -> bool {
+        let Some(role) = self.sleeps_as.take() else { return false };
         match self.shared.idle.unpark_self(self.index) {
             Unparked::ToSearch => {
                 self.searching.set(true);
