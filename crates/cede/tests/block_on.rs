@@ -15,7 +15,7 @@ use cede::runtime::{Builder, Handle, Runtime};
 use cede::task::yield_now;
 
 /// Nobody waits for so long unless something hangs.
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(60);
 
 fn runtime(block_on_runs_tasks: bool) -> Runtime {
     Builder::new_multi_thread().worker_threads(1).enable_all().block_on_runs_tasks(block_on_runs_tasks).build().unwrap()
