@@ -189,7 +189,8 @@ fn a_waker_may_wait_in_a_nested_block_on() {
         let registered = runtime.spawn(async move {
             let mut ours = cede::net::UnixStream::from_std(ours).unwrap();
             // By this worker.
-            poll_fn(|cx| Poll::Ready(assert!(pin!(ours.read_u8()).poll(cx).is_pending()))).await;
+            let is_pending = poll_fn(|cx| Poll::Ready(pin!(ours.read_u8()).poll(cx).is_pending())).await;
+            assert!(is_pending);
             ours
         });
         let mut ours = runtime.block_on(registered).unwrap();
