@@ -19,11 +19,12 @@ fn is_looked_into() {
     // Until the first is waiting, so that it does not stay in the queue.
     while runtime.handle().dump().tasks()[0].polls == 0 {}
     runtime.spawn(async {
+        // By then it is polled.
+        eprintln!("ready");
         loop {
             std::hint::spin_loop();
         }
     });
-    eprintln!("ready");
     loop {
         std::thread::park();
     }

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Barrier, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, ThreadId};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cede::io::{AsyncReadExt, AsyncWriteExt};
 use cede::net::{TcpListener, TcpStream};
@@ -518,17 +518,21 @@ fn a_runtime_may_end_while_its_worker_is_being_rescued() {
 
 #[test]
 fn a_rescued_task_that_then_blocks_in_place_is_not_reported() {
-    let (report, reports) = channel::<String>();
+    let (report, reports) = channel::<Duration>();
     let mut builder = Builder::new_multi_thread();
     builder.worker_threads(1).enable_all().rescue_after(Duration::from_millis(1)).stall_after(Duration::from_millis(100));
-    builder.on_stall(move |stall| report.send(stall.to_string()).unwrap_or(()));
+    builder.on_stall(move |stall| report.send(stall.lasts()).unwrap_or(()));
     let runtime = builder.build().unwrap();
     let task = runtime.spawn(async {
+        let begin = Instant::now();
         let (first, wait) = channel::<()>();
         cede::spawn(async move { drop(first) });
         block_on_channel(&wait);
+        let not_excused = begin.elapsed();
         cede::task::block_in_place(|| thread::sleep(Duration::from_millis(250)));
+        not_excused
     });
-    runtime.block_on(task).unwrap();
-    assert_eq!(reports.try_recv().ok(), None);
+    let not_excused = runtime.block_on(task).unwrap();
+    // On a slow machine the rescue itself may have come so late that there was something to report before.
+    assert!(reports.try_iter().all(|lasts| lasts <= not_excused), "{not_excused:?}");
 }

@@ -323,7 +323,9 @@ fn ranked_tasks_on_several_workers_are_not_left_behind() {
     }
     for seed in 0..SEEDS {
         let workers = 1 + seed as usize % 4;
-        Sim::new(seed).workers(workers).run(ring()).unwrap_or_else(|failure| panic!("Sim::new({seed}).workers({workers}): {failure}"));
+        let report = Sim::new(seed).workers(workers).run(ring());
+        let report = report.unwrap_or_else(|failure| panic!("Sim::new({seed}).workers({workers}): {failure}"));
+        assert_eq!(report.elapsed_ns, 0, "Sim::new({seed}).workers({workers}): a task was left until the watcher's time was over");
     }
 }
 

@@ -49,7 +49,7 @@ fn a_long_list_is_not_loaded() {
     writeln!(list, "{}\n{}", server.url("/data/5/first"), server.url("/data/5/second")).unwrap();
     let start = std::time::Instant::now();
     while !place.names().contains(&"first".to_owned()) {
-        assert!(start.elapsed().as_secs() < 20, "nothing came");
+        assert!(start.elapsed().as_secs() < 60, "nothing came");
         std::thread::yield_now();
     }
     drop(list);
