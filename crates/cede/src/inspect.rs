@@ -31,6 +31,7 @@ pub(crate) mod deadlock;
 mod descriptor;
 mod dump;
 pub(crate) mod holders;
+mod notes;
 mod object;
 mod peers;
 #[cfg(feature = "inspect")]
