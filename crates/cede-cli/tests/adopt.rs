@@ -79,6 +79,21 @@ fn who_is_in_the_way_is_named_and_nothing_is_changed() {
 }
 
 #[test]
+fn who_takes_tokio_from_elsewhere_is_named_with_the_place() {
+    let elsewhere = Path::new(env!("CARGO_TARGET_TMPDIR")).join("elsewhere/tokio");
+    fs::create_dir_all(elsewhere.join("src")).unwrap();
+    fs::write(elsewhere.join("src/lib.rs"), "").unwrap();
+    fs::write(elsewhere.join("Cargo.toml"), "[package]\nname = \"tokio\"\nversion = \"1.54.0\"\n\n[workspace]\n").unwrap();
+    let folder = project("elsewhere", &format!("{{ path = {:?} }}", elsewhere.display().to_string()));
+    let before = files(&folder);
+    let refused = adopt(&folder, &[]);
+    assert!(!refused.status.success());
+    assert!(said(&refused).contains(&format!("library 0.1.0 takes tokio from {}", elsewhere.display())), "{}", said(&refused));
+    assert!(!said(&refused).contains("program"), "that one is not in the way: {}", said(&refused));
+    assert_eq!(files(&folder), before);
+}
+
+#[test]
 fn a_folder_that_is_no_facade_is_refused() {
     let folder = project("no-facade", "\"1\"");
     let before = files(&folder);

@@ -22,6 +22,8 @@ struct Dependent {
     name: String,
     version: String,
     requirement: String,
+    /// Where it wants tokio from, if that is not the registry: a patch reaches only what comes from there.
+    elsewhere: Option<String>,
     features: Vec<String>,
 }
 
@@ -67,7 +69,11 @@ impl Tokio {
                 dependent.features.iter().filter(|feature| !facade.features.contains(feature)).map(String::as_str).collect();
             let features =
                 if missing.is_empty() { String::new() } else { format!(", with features that cede does not know: {}", missing.join(", ")) };
-            format!("  {} {} wants tokio {}{features}, and gets {}", dependent.name, dependent.version, dependent.requirement, self.version)
+            let wants = match &dependent.elsewhere {
+                Some(place) => format!("takes tokio from {place}, which a patch of crates.io does not change"),
+                None => format!("wants tokio {}", dependent.requirement),
+            };
+            format!("  {} {} {wants}{features}, and gets {}", dependent.name, dependent.version, self.version)
         };
         if self.dependents.is_empty() {
             return vec![format!("  tokio {} is there for itself, from {}", self.version, self.folder.display())];
@@ -87,8 +93,19 @@ impl Dependent {
         let mut requirements: Vec<&str> = asked.iter().map(|dependency| text(&dependency["req"])).collect();
         requirements.dedup();
         let features = asked.iter().flat_map(|dependency| list(&dependency["features"])).map(|feature| text(feature).to_owned()).collect();
+        let elsewhere = asked.iter().find_map(|dependency| elsewhere(dependency));
         let [name, version] = ["name", "version"].map(|field| text(&package[field]).to_owned());
-        Self { name, version, requirement: requirements.join(" and "), features }
+        Self { name, version, requirement: requirements.join(" and "), elsewhere, features }
+    }
+}
+
+/// A repository, a folder or another registry.
+fn elsewhere(dependency: &Value) -> Option<String> {
+    match dependency["source"].as_str() {
+        // The registry that need not be named.
+        Some(source) if source.starts_with("registry+") && dependency["registry"].is_null() => None,
+        Some(source) => Some(source.to_owned()),
+        None => dependency["path"].as_str().map(str::to_owned),
     }
 }
 

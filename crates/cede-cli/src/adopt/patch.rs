@@ -47,14 +47,16 @@ pub(super) fn add(text: &str, facade: &Path, versions: &[String]) -> Result<Opti
 pub(super) fn remove(text: &str) -> Option<(String, Vec<String>)> {
     let ours = text.lines().find(|line| line.contains(MARK) && key(line) == "tokio")?;
     let versions = ours.split_once(", was ").map(|(_, versions)| versions.split(' ').map(str::to_owned).collect()).unwrap_or_default();
-    let header = format!("[patch.crates-io] {MARK}\n");
-    let left: String = text.split_inclusive('\n').filter(|line| line.trim_end_matches('\n') != ours).collect();
+    // An editor may have given the lines other ends since.
+    let end = if text.contains(&format!("{MARK}\r\n")) { "\r\n" } else { "\n" };
+    let header = format!("[patch.crates-io] {MARK}{end}");
+    let left: String = text.split_inclusive('\n').filter(|line| line.trim_end_matches(['\r', '\n']) != ours).collect();
     // If somebody has put more into the table, it stays.
     let is_empty = left
         .split_once(&header)
         .is_some_and(|(_, after)| after.lines().map(code).find(|line| !line.is_empty()).is_none_or(|line| line.starts_with('[')));
     let left = match left.split_once(&header) {
-        Some((before, after)) if is_empty => format!("{}{after}", before.strip_suffix('\n').unwrap_or(before)),
+        Some((before, after)) if is_empty => format!("{}{after}", before.strip_suffix(end).unwrap_or(before)),
         _ => left,
     };
     Some((left, versions))
@@ -100,6 +102,14 @@ mod tests {
             assert_eq!(versions, ["1.54.1"]);
         }
         assert!(remove("[patch.crates-io]\ntokio = { path = \"x\" }\n").is_none());
+    }
+
+    #[test]
+    fn lines_that_got_other_ends_since_are_taken_away_too() {
+        let text = "[package]\r\nname = \"a\"\r\n";
+        let (left, versions) = remove(&patched(text).replace("\r\n", "\n").replace('\n', "\r\n")).unwrap();
+        assert_eq!((&*left, &*versions), (text, &["1.54.1".to_owned()][..]));
+        assert_eq!(remove(&patched(text)).unwrap().0, text, "and those that did not");
     }
 
     #[test]
