@@ -10,12 +10,13 @@
 mod farewell;
 mod store;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use cede::task::JoinSet;
+use sha2::{Digest, Sha256};
 
 use super::form::file_name;
 use super::journal::{Journal, Kept};
@@ -29,6 +30,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Setback, printable};
 use crate::outgoing::Moved;
 use crate::plan::Trouble;
+use crate::units::hex;
 pub use store::Store;
 use store::{Client, Said, tag_of};
 
@@ -58,13 +60,15 @@ struct Run {
     /// Whether parts were sent in this run.
     begun: bool,
     flying: BTreeMap<u16, Arc<Moved>>,
+    /// Parts of which everything was sent, and that nothing good was heard of: the store may have them.
+    unsure: BTreeSet<u16>,
     /// The request for an upload that is on its way.
     beginning: Option<Arc<Moved>>,
     /// How many of them had no answer.
     unheard: usize,
     /// Whether the store was asked to make the object and may have done so.
     completing: bool,
-    /// The tag that the object has if the store makes it of the parts, as far as that can be known.
+    /// The tag that the object has if the store makes it of the parts; empty where the store's tags say nothing.
     object: Option<String>,
     /// What the user has to be told, however this ends.
     notes: Vec<String>,
@@ -93,21 +97,24 @@ pub(super) async fn run(
     mut stop: Stop,
 ) -> Result<Stored, Unfinished> {
     let (part_size, width) = (store.part_size, store.width);
-    let client = Arc::new(Client::new(Arc::clone(&shared), &order, store, stop.control().clone())?);
+    let mut client = Client::new(Arc::clone(&shared), &order, store, stop.control().clone())?;
     let mut kept = None;
     let (from, name, size) = match &order.source {
         Source::File(path) => {
             let local = opened(&mut stop, Local::open(path)).await?;
             kept = journal_for(&order, &local).await?;
             let size = local.facts.size;
+            client.mark = mark_of(&order, &format!("{:?} {:?}", local.path, local.facts));
             (Bytes2Send::File(local), file_name(path), Some(size))
         }
         Source::Stdin(name) => {
             let piped = Piped::stdin().map_err(|error| Failure::new(Exit::Files, format!("could not read standard input: {error}")))?;
+            client.mark = mark_of(&order, &format!("{} {:?}", seed(&shared), std::time::SystemTime::now()));
             (Bytes2Send::Piped(piped, BTreeMap::new()), name.clone(), None)
         }
         Source::Form(_) => return Err(Failure::new(Exit::Usage, "a store of objects takes no forms").into()),
     };
+    let client = Arc::new(client);
     watch.named(&printable(&name), size);
     let known = kept.as_ref().and_then(|kept| kept.journal.clone());
     let part = match (&known, size) {
@@ -139,6 +146,7 @@ pub(super) async fn run(
         before: 0,
         begun: false,
         flying,
+        unsure: BTreeSet::new(),
         beginning: None,
         unheard: 0,
         completing: false,
@@ -153,6 +161,11 @@ pub(super) async fn run(
         Ok(stored) => Ok(stored),
         Err(end) => Err(run.give_up(end, &mut stop).await),
     }
+}
+
+/// What an object is marked with: the same for the same version of the same file, so that a later run knows it again.
+fn mark_of(order: &Order, version: &str) -> String {
+    hex(&Sha256::digest(format!("{} {version}", order.url))[..16])
 }
 
 /// The machine for a file of this size, if that is known, in parts of that size.
@@ -227,6 +240,7 @@ impl Run {
                 self.have = 0;
                 self.completing = false;
                 self.flying.clear();
+                self.unsure.clear();
                 // What is on its way belongs to an upload that is lost.
                 *asks = JoinSet::new();
                 let moved = Arc::new(Moved::default());
@@ -250,7 +264,16 @@ impl Run {
                 let moved = Arc::new(Moved::default());
                 self.begun = true;
                 self.flying.insert(number, Arc::clone(&moved));
-                asks.spawn(async move { (ask, client.part(&id, number, bytes, &moved).await) });
+                let (size, is_unsure) = (bytes.len() as u64, self.unsure.contains(&number));
+                asks.spawn(async move {
+                    let found = if is_unsure { client.find(&id, number, size).await } else { Ok(None) };
+                    let said = match found {
+                        Ok(Some(tag)) => Ok(Said::Part(number, tag)),
+                        Ok(None) => client.part(&id, number, bytes, &moved).await,
+                        Err(setback) => Err(setback),
+                    };
+                    (ask, said)
+                });
             }
         }
         Ok(())
@@ -293,8 +316,12 @@ impl Run {
     }
 
     async fn end(&mut self, ask: Ask, result: Result<Said, Setback>) -> Result<(), Failure> {
-        if let Ask::Part(number) = ask {
-            self.flying.remove(&number);
+        if let Ask::Part(number) = ask
+            && let Some(moved) = self.flying.remove(&number)
+            && moved.is_done()
+            && !matches!(result, Ok(Said::Part(..)))
+        {
+            self.unsure.insert(number);
         }
         let now = self.client.now();
         if ask == Ask::Begin {
@@ -322,6 +349,7 @@ impl Run {
                 self.parts.handle_listed(ours.into_iter().map(|(number, tag, _)| (number, tag)));
             }
             Ok(Said::Part(number, tag)) => {
+                self.unsure.remove(&number);
                 self.have += self.length(number);
                 if let Bytes2Send::Piped(_, unconfirmed) = &mut self.from {
                     unconfirmed.remove(&number);
@@ -386,6 +414,8 @@ impl Run {
             facts: local.facts,
             remote: id.to_owned(),
             part: self.part,
+            only_new: self.client.only_new,
+            place: Some(self.client.place.clone()),
             object: None,
         };
         let written = cede::task::spawn_blocking(move || {
@@ -402,8 +432,8 @@ impl Run {
     /// Remembers what the object will be known by, before the store is asked to make it. Where that cannot be written, a lost answer may cost another upload, and nothing worse.
     async fn write_down_object(&mut self) {
         let tags: Vec<String> = self.parts.tags().map(|(_, tag)| tag.to_owned()).collect();
-        self.object = tag_of(&tags);
-        let Some(object) = self.object.clone() else { return };
+        let object = tag_of(&tags).unwrap_or_default();
+        self.object = Some(object.clone());
         let Some(mut kept) = self.kept.take() else { return };
         let written = cede::task::spawn_blocking(move || {
             let _not_written: Result<(), _> = kept.add_object(object);
