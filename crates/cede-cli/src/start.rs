@@ -30,6 +30,8 @@ impl Start {
     fn builder() -> Builder {
         let mut builder = Builder::new_multi_thread();
         builder.enable_all().max_blocking_threads(POOL);
+        // A disk that hangs while a task writes by itself is no news about the program; the other tasks go on elsewhere, and the views say what is waited for.
+        builder.on_stall(|_| ());
         builder
     }
 

@@ -81,6 +81,8 @@ impl Paces {
 
 /// As much of a large file counts as a small one.
 const SHARE: usize = 128 * 1024;
+/// A slow share takes longer: then a disk takes less than some hundred megabytes per second from all together, and it is the disk that is waited for.
+const SLOW_SHARE: Duration = Duration::from_millis(1);
 
 /// What is known about writing large files, for the whole process: the disks are the same for all.
 #[derive(Debug)]
@@ -99,7 +101,7 @@ impl Writes {
     /// What writing so many bytes took.
     pub(crate) fn learn(&self, device: Device, size: usize, took: Duration) {
         let shares = u32::try_from(size.div_ceil(SHARE)).unwrap_or(u32::MAX).max(1);
-        lock(&self.0).entry(device).or_default().learn(took / shares);
+        lock(&self.0).entry(device).or_default().judge(took / shares, SLOW_SHARE);
     }
 }
 
@@ -111,9 +113,13 @@ pub(crate) fn device_of(dir: &Path) -> Option<Device> {
 
 impl Pace {
     fn learn(&mut self, took: Duration) {
+        self.judge(took, SLOW);
+    }
+
+    fn judge(&mut self, took: Duration, slow: Duration) {
         self.quick = match took {
             quick if quick <= QUICK => self.quick.saturating_add(1),
-            slow if slow > SLOW => 0,
+            took if took > slow => 0,
             _ => self.quick,
         };
     }
@@ -130,7 +136,7 @@ pub(crate) mod tests {
     use std::path::Path;
     use std::time::Duration;
 
-    use super::{DIRECTORIES, Device, ENOUGH, Paces, QUICK, SHARE, SLOW, Writes, device_of};
+    use super::{DIRECTORIES, Device, ENOUGH, Paces, QUICK, SHARE, SLOW, SLOW_SHARE, Writes, device_of};
 
     /// A disk that has earned it already.
     pub(crate) fn earn(paces: &mut Paces, dir: &Path) {
@@ -161,9 +167,9 @@ pub(crate) mod tests {
         let writes = Writes::new();
         (0..ENOUGH).for_each(|_| writes.learn(1, 4 * SHARE, QUICK * 4));
         assert!(writes.is_quick(1) && !writes.is_quick(2));
-        writes.learn(1, 4 * SHARE, SLOW * 3);
+        writes.learn(1, 4 * SHARE, SLOW_SHARE * 3);
         assert!(writes.is_quick(1), "not slow for so much");
-        writes.learn(1, SHARE, SLOW * 3);
+        writes.learn(1, SHARE, SLOW_SHARE * 3);
         assert!(!writes.is_quick(1));
         // However little it was.
         writes.learn(2, 0, Duration::ZERO);

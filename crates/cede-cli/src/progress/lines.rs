@@ -136,7 +136,7 @@ mod tests {
         board.wait_for_disk(1);
         let (mut lines, mut quiet) = (Lines::new(false), Lines::new(true));
         let start = Instant::now();
-        let mut said = |tenths| lines.lines(&board.frame(start + Duration::from_millis(100 * tenths)));
+        let mut said = |tenths: u64| lines.lines(&board.frame(start + Duration::from_millis(100 * tenths)));
         assert_eq!(said(0).len(), 1, "the file");
         assert!(said(5).is_empty(), "most disks are done by now");
         let told: Vec<String> = (6..400).flat_map(&mut said).collect();
