@@ -22,8 +22,6 @@ use super::form::file_name;
 use super::journal::{Journal, Kept};
 use super::local::{Local, Piped};
 use super::parts::{Action, Ask, Parts};
-use super::plan::refusal;
-use super::wire::Heard;
 use super::{Order, Source, Stored, journal_for, opened, seed};
 use crate::engine::{Shared, Stop, Unfinished, Watch};
 use crate::exit::Exit;
@@ -117,12 +115,7 @@ pub(super) async fn run(
     let client = Arc::new(client);
     watch.named(&printable(&name), size);
     let known = kept.as_ref().and_then(|kept| kept.journal.clone());
-    let part = match (&known, size) {
-        (Some(journal), _) => journal.part,
-        (None, Some(size)) => part_size.max(size.div_ceil(MOST)),
-        // Nobody knows how long it will be: this is enough for 140 GiB.
-        (None, None) => part_size.max(LEAST * 2),
-    };
+    let part = known.as_ref().map_or_else(|| size_of_parts(part_size, size), |journal| journal.part);
     let mut parts = parts_of(&shared, size, part, if size.is_some() { width } else { 1 }, known.is_some());
     let object = known.as_ref().and_then(|journal| journal.object.clone());
     if object.is_some() {
@@ -161,6 +154,12 @@ pub(super) async fn run(
         Ok(stored) => Ok(stored),
         Err(end) => Err(run.give_up(end, &mut stop).await),
     }
+}
+
+/// How long parts are, at least as long as the user wants them.
+fn size_of_parts(least: u64, size: Option<u64>) -> u64 {
+    // Where nobody knows how long it will be, this is enough for 140 GiB.
+    least.max(size.map_or(LEAST * 2, |size| size.div_ceil(MOST)))
 }
 
 /// What an object is marked with: the same for the same version of the same file, so that a later run knows it again.
@@ -315,13 +314,19 @@ impl Run {
         }
     }
 
-    async fn end(&mut self, ask: Ask, result: Result<Said, Setback>) -> Result<(), Failure> {
-        if let Ask::Part(number) = ask
-            && let Some(moved) = self.flying.remove(&number)
-            && moved.is_done()
-            && !matches!(result, Ok(Said::Part(..)))
-        {
+    /// A part is not on its way any more.
+    fn land(&mut self, number: u16, is_there: bool) {
+        if is_there {
+            self.unsure.remove(&number);
+        } else if self.flying.get(&number).is_some_and(|moved| moved.is_done()) {
             self.unsure.insert(number);
+        }
+        self.flying.remove(&number);
+    }
+
+    async fn end(&mut self, ask: Ask, result: Result<Said, Setback>) -> Result<(), Failure> {
+        if let Ask::Part(number) = ask {
+            self.land(number, matches!(result, Ok(Said::Part(..))));
         }
         let now = self.client.now();
         if ask == Ask::Begin {
@@ -349,7 +354,6 @@ impl Run {
                 self.parts.handle_listed(ours.into_iter().map(|(number, tag, _)| (number, tag)));
             }
             Ok(Said::Part(number, tag)) => {
-                self.unsure.remove(&number);
                 self.have += self.length(number);
                 if let Bytes2Send::Piped(_, unconfirmed) = &mut self.from {
                     unconfirmed.remove(&number);
@@ -441,27 +445,4 @@ impl Run {
         });
         self.kept = written.await.ok();
     }
-}
-
-/// What an answer other than the right one means.
-fn other(heard: &Heard) -> Said {
-    let mut answered = heard.answered();
-    let code = between(&answered.text, "<Code>", "</Code>").unwrap_or_default().to_owned();
-    let message = between(&answered.text, "<Message>", "</Message>").unwrap_or_default();
-    answered.text = if code.is_empty() { String::new() } else { format!("{code}: {message}") };
-    let failure = refusal(&answered);
-    match (heard.status, code.as_str()) {
-        (404, "NoSuchUpload") => Said::Lost(failure),
-        (_, "InvalidPart" | "InvalidPartOrder") => Said::Doubt(failure),
-        (_, "SlowDown" | "InternalError" | "RequestTimeout" | "ServiceUnavailable") | (408 | 429 | 500 | 502 | 503 | 504, _) => {
-            Said::No(failure, Trouble::Busy(answered.retry_after))
-        }
-        (403, _) => Said::No(failure.help("check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, the region and the clock"), Trouble::Fatal),
-        _ => Said::No(failure, Trouble::Fatal),
-    }
-}
-
-fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
-    let start = text.find(open)? + open.len();
-    Some(&text[start..start + text[start..].find(close)?])
 }

@@ -17,8 +17,8 @@ use url::Url;
 use super::super::Order;
 use super::super::journal::Place;
 use super::super::local::{Course, Segment};
+use super::super::plan::refusal;
 use super::super::wire::{Heard, Spoken, speak};
-use super::other;
 use crate::connect::authority;
 use crate::control::Control;
 use crate::engine::Shared;
@@ -323,4 +323,27 @@ fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(HeaderName::from_static(name), value);
     }
+}
+
+/// What an answer other than the right one means.
+fn other(heard: &Heard) -> Said {
+    let mut answered = heard.answered();
+    let code = between(&answered.text, "<Code>", "</Code>").unwrap_or_default().to_owned();
+    let message = between(&answered.text, "<Message>", "</Message>").unwrap_or_default();
+    answered.text = if code.is_empty() { String::new() } else { format!("{code}: {message}") };
+    let failure = refusal(&answered);
+    match (heard.status, code.as_str()) {
+        (404, "NoSuchUpload") => Said::Lost(failure),
+        (_, "InvalidPart" | "InvalidPartOrder") => Said::Doubt(failure),
+        (_, "SlowDown" | "InternalError" | "RequestTimeout" | "ServiceUnavailable") | (408 | 429 | 500 | 502 | 503 | 504, _) => {
+            Said::No(failure, Trouble::Busy(answered.retry_after))
+        }
+        (403, _) => Said::No(failure.help("check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, the region and the clock"), Trouble::Fatal),
+        _ => Said::No(failure, Trouble::Fatal),
+    }
+}
+
+fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
+    let start = text.find(open)? + open.len();
+    Some(&text[start..start + text[start..].find(close)?])
 }
