@@ -9,10 +9,13 @@
 # The order of programs within a case turns around from round to round. The last column is the median, over rounds, of the wall time divided by curl's of the
 # same round, with the least and the most of these: what else the machine does hits the runs of one round about alike.
 #
+# CASES names the cases, if not all of them are wanted: big small mid bigs smalls mids limited.
+#
 # At the end: how many bytes the server sent beyond the file's size when `cede get` was killed at some moment and run again (KILLS times, 10 if not set).
 set -eu
 unset NGINX
 rounds=${1:-5}
+cases=${CASES:-big small mid bigs smalls mids limited}
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cede=$(realpath "${CEDE:-$root/target/release/cede}")
 nginx=${NGINX_BINARY:-nginx} curl=${CURL:-curl} aria2c=${ARIA2C:-aria2c} wget2=${WGET2:-wget2} xh=${XH:-xh}
@@ -126,10 +129,13 @@ round=0
 # The lists of programs are words.
 # shellcheck disable=SC2086
 while [ $round -lt "$rounds" ]; do
-    contest big cede one $peers $single
-    contest small cede $peers
-    contest mid cede $peers
-    for case in bigs smalls mids limited; do contest $case cede curl; done
+    for case in $cases; do
+        case $case in
+        big) contest big cede one $peers $single ;;
+        small | mid) contest $case cede $peers ;;
+        *) contest $case cede curl ;;
+        esac
+    done
     round=$((round + 1))
 done
 python3 - "$dir/results" <<'END'

@@ -199,6 +199,10 @@ pub(crate) struct ResumeArgs {
     #[arg(long, default_value = put::JOBS, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub(crate) uploads: u16,
 
+    /// Where the journals of resumable uploads are, instead of ~/.local/state/cede/uploads
+    #[arg(long, value_name = "DIR", env = "CEDE_UPLOADS")]
+    pub(crate) journals: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) network: NetworkArgs,
 

@@ -236,6 +236,10 @@ async fn transfer_all(batch: Batch, screen: Option<Screen>, stop: Stop, show: &S
         exit = both(exit, code);
     }
     // Before the run is called done. Who interrupts does not wait for that.
+    let unsettled = engine.unsettled();
+    if unsettled > 0 {
+        board.wait_for_disk(unsettled);
+    }
     let settled = cede::select! {
         biased;
         stop = stopped.requested() => {

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use cede_transfer::control::Control;
-use cede_transfer::slow::{self, Judge, Slow, Spent};
+use cede_transfer::slow::{self, Judge, Slow, Spent, Wait};
 use events::News;
 pub(crate) use rate::Rate;
 
@@ -67,6 +67,24 @@ pub(crate) struct Frame {
     /// What happened besides since the last frame, oldest first; only if it is recorded.
     pub(crate) news: Vec<(usize, News)>,
     pub(crate) totals: Totals,
+    /// All files have their names, and the disk is waited for.
+    pub(crate) settling: Option<Settling>,
+}
+
+/// The wait for the disk at the end of a run: small files are on it together, before the run is called done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Settling {
+    /// How many are waited for.
+    pub(crate) files: usize,
+    pub(crate) since: Instant,
+}
+
+impl Settling {
+    /// What is going on, for people.
+    pub(crate) fn phrase(self) -> String {
+        let files = if self.files == 1 { "a small file is".to_owned() } else { format!("{} small files are", self.files) };
+        format!("waiting for the disk, until {files} written")
+    }
 }
 
 /// Sums over all files.
@@ -98,6 +116,9 @@ struct State {
     judges: BTreeMap<usize, Judge>,
     /// Where the time of the settled ones went.
     spent: Spent,
+    /// When the first one began.
+    began: Option<Instant>,
+    settling: Option<Settling>,
     epoch: Option<Instant>,
     /// Only for a view that tells them.
     news: Option<Vec<(usize, News)>>,
@@ -181,13 +202,22 @@ impl Board {
     /// What limited all files together.
     pub(crate) fn slow(&self) -> Option<Slow> {
         let state = self.lock();
-        let spent = state.items.values().fold(state.spent, |sum, item| sum.and(&item.control.spent()));
+        let mut spent = state.items.values().fold(state.spent, |sum, item| sum.and(&item.control.spent()));
+        if let (Some(began), Some(Settling { since, .. })) = (state.began, state.settling) {
+            spent = spent.and_then_waited(Wait::Disk, since.elapsed(), since.saturating_duration_since(began));
+        }
         slow::judge(&spent)
+    }
+
+    /// From now on, the disk is waited for; so many small files are to be on it.
+    pub(crate) fn wait_for_disk(&self, files: usize) {
+        self.lock().settling = Some(Settling { files, since: Instant::now() });
     }
 
     /// The file begins: its connection is being made.
     pub(crate) fn begin(&self, index: usize) {
         let now = Instant::now();
+        self.lock().began.get_or_insert(now);
         self.change(index, |item| {
             item.phase = Phase::Connecting;
             item.began = Some(now);
@@ -235,7 +265,7 @@ impl Board {
         let settled = std::mem::take(&mut state.fresh);
         let active = state.items.iter().filter(|(_, item)| item.phase.is_active()).map(|(index, item)| (*index, item.clone())).collect();
         let news = state.news.as_mut().map(std::mem::take).unwrap_or_default();
-        Frame { now, active, settled, news, totals: state.totals() }
+        Frame { now, active, settled, news, totals: state.totals(), settling: state.settling }
     }
 
     /// The sums, without taking the news from the view.

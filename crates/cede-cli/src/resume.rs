@@ -85,11 +85,11 @@ fn unpacked_into(job: &Job) -> Option<PathBuf> {
 
 /// The uploads to go on with.
 fn uploads(args: &ResumeArgs, exit: &mut Option<Exit>) -> Vec<Order> {
-    match begun_below(&args.dir) {
+    match begun_below(&args.dir, args.journals.as_deref()) {
         Ok((orders, others)) => {
-            for journal in others {
-                let (source, url) = (printable(&journal.source.to_string_lossy()), printable(&journal.url));
-                say(&format!("{source} to {url}: not complete; go on with: cede put {source} {url}"));
+            for other in others {
+                say(&format!("failed {other}"));
+                *exit = Some(Exit::CannotResume);
             }
             orders
         }

@@ -15,11 +15,11 @@ const POOL: usize = 32;
 pub(crate) struct Start(std::io::Result<Runtime>);
 
 impl Start {
-    /// One thread for every two processors. The other half is for those who write and make checksums; and a transfer's steps are so short that waking another thread
-    /// for one takes longer than the step.
+    /// One thread for every two processors, but not one alone where there are two. The other half is for those who write and make checksums; and a transfer's steps are so short that waking
+    /// another thread for one takes longer than the step. Of two threads, each has a processor, and whoever receives large files writes them, too.
     pub(crate) fn now() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self(Self::builder().worker_threads(processors.div_ceil(2)).build())
+        Self(Self::builder().worker_threads(processors.div_ceil(2).max(2).min(processors)).build())
     }
 
     /// One thread for each processor.
@@ -30,6 +30,8 @@ impl Start {
     fn builder() -> Builder {
         let mut builder = Builder::new_multi_thread();
         builder.enable_all().max_blocking_threads(POOL);
+        // A disk that hangs while a task writes by itself is no news about the program; the other tasks go on elsewhere, and the views say what is waited for.
+        builder.on_stall(|_| ());
         builder
     }
 

@@ -157,25 +157,6 @@ fn a_pipe_that_was_given_to_a_connection_that_broke_is_no_empty_file() {
 }
 
 #[test]
-fn whoever_writes_to_a_pipe_takes_his_time() {
-    let pair = Pair::start("put-pipe-slow", &[]);
-    let one = |how: &str| {
-        let url = format!("{}{}", pair.url, how.trim_matches('-'));
-        let args = ["put", "-", how, "--timeout", "3", "--min-speed", "1M:3", &url];
-        let mut child = command(&pair.dir, &args).stdin(Stdio::piped()).spawn().unwrap();
-        let mut pipe = child.stdin.take().unwrap();
-        pipe.write_all(b"x").unwrap();
-        // Longer than the server may take; however long it is, it is not too long.
-        std::thread::sleep(Duration::from_secs(4));
-        pipe.write_all(b"y").unwrap();
-        drop(pipe);
-        expect(&child.wait_with_output().unwrap(), 0, &[]);
-        assert!(pair.stored(how.trim_matches('-')) == b"xy");
-    };
-    std::thread::scope(|scope| ["--check", "--tus"].map(|how| scope.spawn(move || one(how))).map(|one| one.join().unwrap()));
-}
-
-#[test]
 fn a_pipe_waits_for_the_connection() {
     // The first one is refused; the second one comes when somebody listens.
     let pair = Pair::start("put-pipe-late", &[]);
@@ -251,13 +232,16 @@ fn what_goes_wrong_is_told() {
 #[test]
 fn limits_are_kept_also_for_what_comes_from_a_pipe() {
     let pair = Pair::start("put-limits", &[]);
-    let (url, bytes) = (format!("{}x", pair.url), content(600_000, 1));
-    for how in ["--limit-rate", "--limit-rate-host"] {
+    let (url, bytes) = (format!("{}x", pair.url), content(400_000, 1));
+    for (how, word) in [("--limit-rate", "rate"), ("--limit-rate-host", "host-rate")] {
         for tus in [&[][..], &["--tus"], &["--tus", "--check"]] {
-            let args: Vec<&str> = [how, "1M", "-", &url].iter().chain(tus).copied().collect();
-            let began = std::time::Instant::now();
-            expect(&pair.pipe(&args, &bytes), 0, &[]);
-            assert!(began.elapsed() >= Duration::from_millis(500), "{args:?}: {:?}", began.elapsed());
+            let args: Vec<&str> = ["--json", how, "4M", "-", &url].iter().chain(tus).copied().collect();
+            let output = pair.pipe(&args, &bytes);
+            expect(&output, 0, &[]);
+            // How long it takes is tested where time is no matter; here it is that the limit got there.
+            let told = String::from_utf8_lossy(&output.stdout);
+            let done = told.lines().find(|line| line.contains("\"done\"")).unwrap();
+            assert!(done.contains(&format!("\"{word}\":")), "{args:?}: {done}");
             assert!(pair.stored("x") == bytes);
         }
     }
@@ -355,6 +339,47 @@ fn cede_resume_goes_on_with_uploads() {
     expect(&command(&pair.dir, &["resume", "site"]).output().unwrap(), 0, &["nothing to resume"]);
     expect(&command(&pair.dir, &["resume"]).output().unwrap(), 0, &["saved file", "1.0 MiB were there"]);
     assert!(pair.stored("file") == bytes && pair.unfinished() == 0);
+}
+
+#[test]
+fn cede_resume_goes_on_with_uploads_in_parts() {
+    let script = vec![("part", 3, store::Fault::Denied)];
+    let (pair, stand) = (Pair::start("put-resume-parts", &[]), store::Stand::start(script));
+    let bytes = content(2_000_000, 1);
+    pair.write("file", &bytes);
+    let endpoint = format!("http://{}", stand.address);
+    let line =
+        ["put", "--part-size", "500000", "--parts", "1", "--s3-endpoint", &endpoint, "--journals", "kept", "file", "s3://bucket/file"];
+    let run = |args: &[&str], has_login: bool| {
+        let mut command = command(&pair.dir, args);
+        command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY").env_remove("AWS_SESSION_TOKEN");
+        if has_login {
+            command.env("AWS_ACCESS_KEY_ID", "key").env("AWS_SECRET_ACCESS_KEY", store::SECRET);
+        }
+        command.output().unwrap()
+    };
+    let failed = run(&line, true);
+    assert!(!failed.status.success() && stand.stored() == [1, 2], "{failed:?}");
+    expect(&run(&["resume"], true), 0, &["nothing to resume"]);
+    expect(&run(&["resume", "--journals", "kept"], false), 14, &["s3://bucket/file: not complete", "set AWS_ACCESS_KEY_ID"]);
+    expect(&run(&["resume", "--journals", "kept"], true), 0, &["saved file", "were there"]);
+    assert!(stand.object().is_some_and(|object| object == bytes) && stand.stored() == [1, 2, 3, 4]);
+    expect(&run(&["resume", "--journals", "kept"], true), 0, &["nothing to resume"]);
+}
+
+#[test]
+fn what_was_not_to_be_replaced_is_not_replaced_by_resume() {
+    let pair = Pair::start("put-resume-new", &["--fault", "status=500,method=PATCH,tries=1"]);
+    pair.write("file", &content(300_000, 1));
+    let url = format!("{}file", pair.url);
+    expect(&pair.put(&["--retry", "0", "-n", "--tus", "file", &url]), 8, &["the same command goes on"]);
+    // The server forgets the upload, and somebody else comes first.
+    std::fs::write(pair.dir.join("site/file"), "another").unwrap();
+    let kept = pair.dir.join(".local/state/cede/uploads");
+    let journal = std::fs::read_dir(&kept).unwrap().next().unwrap().unwrap().path();
+    assert!(std::fs::read_to_string(journal).unwrap().contains("only-new=1"));
+    let output = command(&pair.dir, &["resume", "--retry", "0"]).output().unwrap();
+    assert!(!output.status.success() && pair.stored("file") == b"another", "{output:?}");
 }
 
 #[test]

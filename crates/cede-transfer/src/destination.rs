@@ -29,6 +29,7 @@ use crate::extents::Extents;
 use crate::failure::{Failure, printable};
 use crate::journal::{self, Journal};
 use crate::name;
+use crate::pace::Device;
 pub(crate) use claims::Claims;
 pub(crate) use whole::{Whole, create as create_whole};
 
@@ -75,6 +76,7 @@ pub(crate) struct Destination {
     target: PathBuf,
     part: PathBuf,
     file: Arc<File>,
+    device: Device,
     overwrite: bool,
     /// The journal, if there is one to write on.
     journal: Option<File>,
@@ -141,6 +143,7 @@ pub(crate) fn open(
             Destination {
                 target,
                 part,
+                device: file.metadata().map_or(0, |metadata| metadata.dev()),
                 file: Arc::new(file),
                 overwrite,
                 journal: file_of_journal.flatten(),
@@ -288,6 +291,11 @@ impl Destination {
     /// The file to write to.
     pub(crate) fn file(&self) -> Arc<File> {
         Arc::clone(&self.file)
+    }
+
+    /// What it is on.
+    pub(crate) fn device(&self) -> Device {
+        self.device
     }
 
     /// Device and inode, by which a journal names the `.part`.

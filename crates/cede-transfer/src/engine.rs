@@ -458,6 +458,11 @@ impl Engine {
 }
 
 impl Engine {
+    /// How many small files [`settle`](Self::settle) would wait for.
+    pub fn unsettled(&self) -> usize {
+        if self.0.settings.settles { self.0.unsynced.count() } else { 0 }
+    }
+
     /// Returns when the small files that were downloaded so far would survive a power cut. Large ones do when they have their names; small ones nobody waits for
     /// one by one. Whoever downloads many calls this once, at the end.
     ///

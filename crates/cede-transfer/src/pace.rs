@@ -8,12 +8,17 @@
 //! Each device has a pace of its own: that the local disk is quick says nothing about the share that is mounted below it. Which device a directory is on, the system
 //! has to be asked, which is a file operation too; so it is asked on the pool, once for each directory.
 //!
-//! Large files are not for this: there, writing on another thread while more is received is the faster way.
+//! A large file is written on another thread while more is received, which is the faster way as long as there are processors that have nothing else to do. Where each
+//! of them has a worker, and there are more large files than workers, there are none: a thread that writes takes its turn from one that receives, and where the system wakes it beside
+//! its waker, both take turns on one processor while the other has nothing to do. There, whoever receives writes, too, if [`Writes`] says that the disk is quick.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
+
+use crate::sink::lock;
 
 /// After so many quick files in a row, a disk is trusted.
 const ENOUGH: u32 = 64;
@@ -74,6 +79,32 @@ impl Paces {
     }
 }
 
+/// As much of a large file counts as a small one.
+const SHARE: usize = 128 * 1024;
+/// A slow share takes longer: then a disk takes less than some hundred megabytes per second from all together, and it is the disk that is waited for.
+const SLOW_SHARE: Duration = Duration::from_millis(1);
+
+/// What is known about writing large files, for the whole process: the disks are the same for all.
+#[derive(Debug)]
+pub(crate) struct Writes(Mutex<BTreeMap<Device, Pace>>);
+
+impl Writes {
+    pub(crate) const fn new() -> Self {
+        Self(Mutex::new(BTreeMap::new()))
+    }
+
+    /// Whether writes to this device end at once, so that a task may make them.
+    pub(crate) fn is_quick(&self, device: Device) -> bool {
+        lock(&self.0).get(&device).is_some_and(Pace::is_quick)
+    }
+
+    /// What writing so many bytes took.
+    pub(crate) fn learn(&self, device: Device, size: usize, took: Duration) {
+        let shares = u32::try_from(size.div_ceil(SHARE)).unwrap_or(u32::MAX).max(1);
+        lock(&self.0).entry(device).or_default().judge(took / shares, SLOW_SHARE);
+    }
+}
+
 /// The device that a directory is on; blocks. `None`: there is no such directory yet.
 pub(crate) fn device_of(dir: &Path) -> Option<Device> {
     let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
@@ -82,9 +113,13 @@ pub(crate) fn device_of(dir: &Path) -> Option<Device> {
 
 impl Pace {
     fn learn(&mut self, took: Duration) {
+        self.judge(took, SLOW);
+    }
+
+    fn judge(&mut self, took: Duration, slow: Duration) {
         self.quick = match took {
             quick if quick <= QUICK => self.quick.saturating_add(1),
-            slow if slow > SLOW => 0,
+            took if took > slow => 0,
             _ => self.quick,
         };
     }
@@ -101,7 +136,7 @@ pub(crate) mod tests {
     use std::path::Path;
     use std::time::Duration;
 
-    use super::{DIRECTORIES, Device, ENOUGH, Paces, QUICK, SLOW, device_of};
+    use super::{DIRECTORIES, Device, ENOUGH, Paces, QUICK, SHARE, SLOW, SLOW_SHARE, Writes, device_of};
 
     /// A disk that has earned it already.
     pub(crate) fn earn(paces: &mut Paces, dir: &Path) {
@@ -125,6 +160,19 @@ pub(crate) mod tests {
         assert!(!paces.is_quick(dir));
         (1..ENOUGH).for_each(|_| learn(&mut paces, QUICK));
         assert!(!paces.is_quick(dir));
+    }
+
+    #[test]
+    fn large_files_are_judged_by_their_shares() {
+        let writes = Writes::new();
+        (0..ENOUGH).for_each(|_| writes.learn(1, 4 * SHARE, QUICK * 4));
+        assert!(writes.is_quick(1) && !writes.is_quick(2));
+        writes.learn(1, 4 * SHARE, SLOW_SHARE * 3);
+        assert!(writes.is_quick(1), "not slow for so much");
+        writes.learn(1, SHARE, SLOW_SHARE * 3);
+        assert!(!writes.is_quick(1));
+        // However little it was.
+        writes.learn(2, 0, Duration::ZERO);
     }
 
     #[test]

@@ -12,7 +12,8 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
 use cede::sync::Notify;
@@ -21,6 +22,7 @@ use cede::task::{JoinHandle, spawn_blocking};
 use crate::destination::Destination;
 use crate::disk::Disk;
 use crate::extents::Extents;
+use crate::pace::{Device, Writes};
 
 /// What a write job gets at a time.
 const BATCH: usize = 512 * 1024;
@@ -41,7 +43,7 @@ pub(crate) struct Sink {
 #[derive(Debug)]
 enum Store {
     Memory(Mutex<Vec<u8>>),
-    Disk { file: Arc<File>, destination: Arc<Mutex<Option<Destination>>>, disk: Arc<dyn Disk> },
+    Disk { file: Arc<File>, device: Device, destination: Arc<Mutex<Option<Destination>>>, disk: Arc<dyn Disk> },
     Spool(Arc<File>),
 }
 
@@ -51,8 +53,8 @@ impl Sink {
     }
 
     pub(crate) fn on_disk(destination: Destination, written: Extents) -> Self {
-        let (file, disk) = (destination.file(), destination.disk());
-        Self::new(Store::Disk { file, destination: Arc::new(Mutex::new(Some(destination))), disk }, written)
+        let (file, device, disk) = (destination.file(), destination.device(), destination.disk());
+        Self::new(Store::Disk { file, device, destination: Arc::new(Mutex::new(Some(destination))), disk }, written)
     }
 
     pub(crate) fn spool(file: File) -> Self {
@@ -143,6 +145,14 @@ impl Sink {
         spawn_blocking(job).await.map_err(io::Error::other)?
     }
 
+    /// The device that it is on, if anything is known about that.
+    fn device(&self) -> Option<Device> {
+        match &self.store {
+            Store::Disk { device, .. } => Some(*device),
+            Store::Memory(_) | Store::Spool(_) => None,
+        }
+    }
+
     /// Writes to the file, if there is one; blocks.
     fn write(&self, bytes: &[u8], at: u64) -> io::Result<()> {
         match &self.store {
@@ -167,6 +177,8 @@ impl Sink {
 
 /// Gathers the chunks of one connection into large writes, which a job on the blocking pool does while more is received.
 ///
+/// Where [every processor has a worker](crate::pace) that has enough to do, and the disk is quick, there is no job: the task writes by itself.
+///
 /// The job goes on while there is something to write, and this side while there is room in the queue. So where threads have to wait long for their turn, each gets
 /// a good deal done with it; a hand-over for each write would make the download as slow as the turns are rare.
 #[derive(Debug)]
@@ -177,6 +189,8 @@ pub(crate) struct Writer {
     size: usize,
     queue: Arc<Queue>,
     job: Option<JoinHandle<io::Result<()>>>,
+    /// The workers, if every processor has one.
+    workers: Option<usize>,
 }
 
 /// What waits to be written.
@@ -200,6 +214,17 @@ struct Waiting {
 const ROOM: usize = 4 << 20;
 /// How many writers there are; a mere count.
 static WRITERS: AtomicUsize = AtomicUsize::new(0);
+/// How quick the disks are.
+static WRITES: Writes = Writes::new();
+
+/// How many workers the runtime has, if there are as many as processors.
+fn workers_everywhere() -> Option<usize> {
+    /// The system is asked once, because that takes it a while.
+    static PROCESSORS: OnceLock<usize> = OnceLock::new();
+    let processors = *PROCESSORS.get_or_init(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
+    let workers = cede::runtime::Handle::try_current().ok()?.metrics().num_workers();
+    (workers >= processors).then_some(workers)
+}
 
 /// What one writer may keep waiting.
 fn room() -> usize {
@@ -209,7 +234,15 @@ fn room() -> usize {
 impl Writer {
     pub(crate) fn new(sink: Arc<Sink>) -> Self {
         WRITERS.fetch_add(1, Ordering::Relaxed);
-        Self { sink, at: 0, gathered: Vec::new(), size: 0, queue: Arc::default(), job: None }
+        // Of what stays in memory nobody asks.
+        let workers = sink.device().and_then(|_| workers_everywhere());
+        Self { sink, at: 0, gathered: Vec::new(), size: 0, queue: Arc::default(), job: None, workers }
+    }
+
+    /// Whether the task writes by itself.
+    fn writes_at_once(&self) -> bool {
+        let is_crowd = self.workers.is_some_and(|workers| WRITERS.load(Ordering::Relaxed) > workers);
+        is_crowd && self.sink.device().is_some_and(|device| WRITES.is_quick(device))
     }
 
     /// Takes bytes for a place; waits only if the disk is too far behind.
@@ -271,6 +304,9 @@ impl Writer {
         self.end_of_job().await?;
         lock(&self.queue.waiting).busy = true;
         let (sink, turn) = (Arc::clone(&self.sink), Turn(Arc::clone(&self.queue)));
+        if self.writes_at_once() {
+            return turn.write_all(&sink);
+        }
         self.job = Some(spawn_blocking(move || turn.write_all(&sink)));
         Ok(())
     }
@@ -308,12 +344,15 @@ struct Turn(Arc<Queue>);
 impl Turn {
     fn write_all(self, sink: &Sink) -> io::Result<()> {
         while let Some((at, chunks)) = self.next() {
-            let mut place = at;
+            let (mut place, start) = (at, Instant::now());
             for chunk in &chunks {
                 sink.write(chunk, place)?;
                 place += chunk.len() as u64;
             }
             let size = (place - at) as usize;
+            if let Some(device) = sink.device() {
+                WRITES.learn(device, size, start.elapsed());
+            }
             sink.note(at, size);
             drop(chunks);
             let mut waiting = lock(&self.0.waiting);
@@ -350,3 +389,6 @@ impl Drop for Turn {
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

@@ -209,6 +209,16 @@ impl Spent {
         self.with(before, Duration::saturating_sub, u64::saturating_sub)
     }
 
+    /// The same, after as many connections as there were on average since `began` have waited for something else together, such as the disk at the end of a run.
+    #[must_use]
+    pub fn and_then_waited(mut self, wait: Wait, waited: Duration, began: Duration) -> Self {
+        let connections = (self.total.as_secs_f64() / began.as_secs_f64().max(1e-9)).max(1.0);
+        let time = Duration::try_from_secs_f64(waited.as_secs_f64() * connections).unwrap_or(waited);
+        self.waits[wait as usize] = self.waits[wait as usize].saturating_add(time);
+        self.total = self.total.saturating_add(time);
+        self
+    }
+
     /// Both together.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {

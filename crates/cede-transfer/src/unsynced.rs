@@ -39,6 +39,7 @@ pub(crate) struct Unsynced(Mutex<State>);
 struct State {
     /// The first ones, and one more.
     files: Vec<PathBuf>,
+    count: usize,
     last: Option<PathBuf>,
     dirs: HashSet<PathBuf>,
     devices: Devices,
@@ -49,6 +50,7 @@ impl Unsynced {
     pub(crate) fn note(&self, file: &Path) {
         let dir = dir_of(file);
         let mut state = lock(&self.0);
+        state.count += 1;
         if state.files.len() <= FEW {
             state.files.push(file.to_owned());
         }
@@ -61,6 +63,11 @@ impl Unsynced {
         } else if !state.dirs.contains(dir) {
             state.devices.add(dir);
         }
+    }
+
+    /// How many were filed and not waited for.
+    pub(crate) fn count(&self) -> usize {
+        lock(&self.0).count
     }
 
     /// Waits until what was filed so far is on the disk, also if some of it cannot be; blocks.

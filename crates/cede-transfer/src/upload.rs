@@ -30,7 +30,7 @@ use url::Url;
 use crate::engine::{Cause, Engine, Shared, Stop, Unfinished, Watch};
 use crate::failure::Failure;
 pub use form::Part;
-pub use journal::{Journal, journals};
+pub use journal::{Journal, Place, journals};
 pub use local::Facts;
 pub use s3::Store;
 

@@ -38,7 +38,7 @@ pub(crate) struct PutArgs {
     #[arg(short = 'n', long)]
     pub(crate) no_clobber: bool,
 
-    /// Tell the server a checksum (Repr-Digest, Upload-Checksum, x-amz-checksum-sha256), so that it can refuse what was damaged on the way; the file is read once more for that
+    /// Tell the server a checksum (Repr-Digest, Upload-Checksum, for stores Content-MD5), so that it can refuse what was damaged on the way; the file is read once more for that
     #[arg(long)]
     pub(crate) check: bool,
 

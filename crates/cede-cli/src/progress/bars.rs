@@ -120,7 +120,7 @@ impl Bars {
 
     pub(crate) fn draw(&mut self, frame: &Frame) {
         self.fit();
-        if self.total.is_none() && frame.totals.files > 1 {
+        if self.total.is_none() && (frame.totals.files > 1 || frame.settling.is_some()) {
             self.total = Some(self.multi.add(self.bar("green")));
         }
         for (index, item) in &frame.active {
@@ -232,7 +232,12 @@ impl Bars {
         let speed = self.total_rate.update(frame.now, totals.received);
         total.set_prefix(format!("total {}/{}", totals.settled(), totals.files));
         place(total, totals.received, totals.expected);
-        total.set_message(moving(self.width, totals.received, totals.expected, speed));
+        total.set_message(match (frame.settling, self.width) {
+            (None, width) => moving(width, totals.received, totals.expected, speed),
+            (Some(_), Width::Tiny(_)) => "disk".to_owned(),
+            (Some(_), Width::Narrow) => "waiting for the disk".to_owned(),
+            (Some(_), Width::Usual | Width::Wide) => format!("{:>8}  waiting for the disk", units::bytes(totals.received)),
+        });
     }
 }
 

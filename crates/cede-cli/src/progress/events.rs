@@ -13,7 +13,7 @@ use cede_transfer::{Exit, Failure};
 use serde_json::{Value, json};
 
 use super::lines::Lines;
-use super::{Frame, Item, Phase, Totals};
+use super::{Frame, Item, Phase, Settling, Totals};
 use crate::out;
 
 /// The version of the schema; it grows when a field goes or changes its meaning, and not when one is added.
@@ -55,6 +55,8 @@ pub(crate) struct Events {
     /// What went wrong is for people too.
     errors: Option<Lines>,
     known: HashMap<usize, Known>,
+    /// Whether it was told that the disk is waited for.
+    settling: bool,
 }
 
 /// What is remembered of a transfer that has not settled.
@@ -68,7 +70,7 @@ struct Known {
 impl Events {
     /// With `quiet`, not even failures are said on standard error.
     pub(crate) fn new(quiet: bool) -> Self {
-        Self { errors: (!quiet).then(|| Lines::new(true)), known: HashMap::new() }
+        Self { errors: (!quiet).then(|| Lines::new(true)), known: HashMap::new(), settling: false }
     }
 
     pub(crate) fn draw(&mut self, frame: &Frame) {
@@ -97,6 +99,10 @@ impl Events {
         for (index, item) in &frame.settled {
             let known = self.known.remove(index).unwrap_or_default();
             events.push(settled(*index, item, &known, frame.now));
+        }
+        if let Some(Settling { files, .. }) = frame.settling.filter(|_| !self.settling) {
+            self.settling = true;
+            events.push(json!({"v": VERSION, "event": "settling", "files": files}));
         }
         events
     }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use super::{Frame, Item, Phase};
+use super::{Frame, Item, Phase, WORTH_A_REASON};
 use cede_transfer::units;
 
 /// The silence after which a line says that work goes on.
@@ -14,12 +14,14 @@ const HEARTBEAT: Duration = Duration::from_secs(30);
 pub(crate) struct Lines {
     last: Option<Instant>,
     quiet: bool,
+    /// Whether it was said that the disk is waited for.
+    settling: bool,
 }
 
 impl Lines {
     /// With `quiet`, only what went wrong is said.
     pub(crate) fn new(quiet: bool) -> Self {
-        Self { last: None, quiet }
+        Self { last: None, quiet, settling: false }
     }
 
     pub(crate) fn draw(&mut self, frame: &Frame) {
@@ -37,6 +39,12 @@ impl Lines {
             .map(|(_, item)| settled_line(item, frame.now))
             .collect();
         let since = *self.last.get_or_insert(frame.now);
+        if let Some(settling) = frame.settling.filter(|_| !self.quiet && !self.settling)
+            && frame.now.saturating_duration_since(settling.since) >= WORTH_A_REASON
+        {
+            self.settling = true;
+            lines.push(settling.phrase());
+        }
         if !lines.is_empty() {
             self.last = Some(frame.now);
         } else if !self.quiet && frame.now.saturating_duration_since(since) >= HEARTBEAT {
@@ -71,6 +79,9 @@ fn heartbeat(frame: &Frame) -> String {
         Some(expected) => format!("{} of {}", units::bytes(totals.received), units::bytes(expected)),
         None => units::bytes(totals.received),
     };
+    if let Some(settling) = frame.settling {
+        return settling.phrase();
+    }
     format!("working: {} of {} files, {size}", totals.settled(), totals.files)
 }
 
@@ -114,6 +125,23 @@ mod tests {
         let start = Instant::now();
         let said: Vec<String> = (0..100).flat_map(|second| lines.lines(&board.frame(start + Duration::from_secs(second)))).collect();
         assert_eq!(said, ["working: 0 of 1 files, 1.0 KiB of 4.0 KiB"; 3]);
+    }
+
+    #[test]
+    fn a_disk_that_takes_its_time_is_told_once_and_then_now_and_then() {
+        let board = Board::default();
+        let index = board.add("a", None);
+        board.begin(index);
+        board.settle(index, Phase::Saved(String::new()));
+        board.wait_for_disk(1);
+        let (mut lines, mut quiet) = (Lines::new(false), Lines::new(true));
+        let start = Instant::now();
+        let mut said = |tenths: u64| lines.lines(&board.frame(start + Duration::from_millis(100 * tenths)));
+        assert_eq!(said(0).len(), 1, "the file");
+        assert!(said(5).is_empty(), "most disks are done by now");
+        let told: Vec<String> = (6..400).flat_map(&mut said).collect();
+        assert_eq!(told, ["waiting for the disk, until a small file is written"; 2]);
+        assert!((0..400).all(|second| quiet.lines(&board.frame(start + Duration::from_secs(second))).is_empty()));
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The board keeps its promises whatever the transfers report.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::{Board, Phase, Totals};
+use cede_transfer::slow::Slow;
+
+use super::{Board, Phase, Settling, Totals};
 
 fn saved() -> Phase {
     Phase::Saved(String::new())
@@ -26,6 +28,22 @@ fn a_file_from_begin_to_end() {
     assert!(frame.active.is_empty());
     assert_eq!(frame.settled.len(), 1);
     assert_eq!(frame.totals.saved, 1);
+}
+
+#[test]
+fn a_wait_for_the_disk_at_the_end_is_the_disks() {
+    let board = Board::default();
+    let index = board.add("small", None);
+    board.begin(index);
+    board.settle(index, saved());
+    let since = Instant::now();
+    assert_eq!((board.frame(since).settling, board.slow()), (None, None));
+    board.wait_for_disk(1);
+    let settling = board.frame(since).settling.unwrap();
+    assert!(settling.files == 1 && settling.since >= since);
+    // Of less than that, nothing is said.
+    board.lock().settling = Some(Settling { since: since.checked_sub(Duration::from_secs(1)).unwrap(), ..settling });
+    assert_eq!(board.slow(), Some(Slow::Disk));
 }
 
 #[test]

@@ -10,6 +10,9 @@ use url::Url;
 use crate::cli::{Method, PutArgs};
 use crate::plan::parse;
 
+/// How many parts of an object `resume` sends at a time; `put` has an option for it.
+const PARTS: usize = 4;
+
 /// # Errors
 /// What is wrong with the command line, in one line.
 pub(super) fn of(args: &PutArgs) -> Result<Vec<Order>, String> {
@@ -64,21 +67,32 @@ fn stored(args: &PutArgs, order: Order) -> Result<Order, String> {
     if args.tus || args.resume || args.method != Method::Put {
         return Err("s3:// has a way of its own: leave out --tus, --continue and --method; it can always go on".to_owned());
     }
-    let bucket = order.url.host_str().unwrap_or_default().to_owned();
-    let object = percent_decode_str(order.url.path().trim_start_matches('/')).decode_utf8_lossy().into_owned();
     let (endpoint, path_style) = match &args.s3_endpoint {
         Some(endpoint) => (parse(endpoint).map_err(|why| format!("--s3-endpoint: {why}"))?, true),
         None => (parse(&format!("https://s3.{}.amazonaws.com", args.s3_region)).map_err(|why| format!("--s3-region: {why}"))?, false),
     };
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let login = match (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
-        (Some(key), Some(secret)) => Some((key, secret, variable("AWS_SESSION_TOKEN"))),
-        (None, None) => None,
-        _ => return Err("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together; one of them is not set".to_owned()),
-    };
+    let (bucket, object) = bucket_and_object(&order.url);
     let (region, part_size, width) = (args.s3_region.clone(), args.part_size, usize::from(args.parts));
-    let store = Store { endpoint, path_style, bucket, object, region, login, part_size, width };
+    let store = Store { endpoint, path_style, bucket, object, region, login: store_login()?, part_size, width };
     Ok(Order { how: How::S3(Box::new(store)), ..order })
+}
+
+fn bucket_and_object(url: &Url) -> (String, String) {
+    let object = percent_decode_str(url.path().trim_start_matches('/')).decode_utf8_lossy().into_owned();
+    (url.host_str().unwrap_or_default().to_owned(), object)
+}
+
+/// Access key, secret, and perhaps a session token.
+///
+/// # Errors
+/// One is there without the other.
+fn store_login() -> Result<Option<(String, String, Option<String>)>, String> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    match (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
+        (Some(key), Some(secret)) => Ok(Some((key, secret, variable("AWS_SESSION_TOKEN")))),
+        (None, None) => Ok(None),
+        _ => Err("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together; one of them is not set".to_owned()),
+    }
 }
 
 fn order(args: &PutArgs, source: Source, url: Url) -> Order {
@@ -145,30 +159,52 @@ fn up_to_option(text: &str) -> (&str, &str) {
     text.split_at(at.unwrap_or(text.len()))
 }
 
-/// The resumable uploads of files below a directory that an earlier run has begun, and those that need their own command again.
+/// The resumable uploads of files below a directory that an earlier run has begun, in the order of their files; and what to say about those that cannot be gone on with.
 ///
 /// # Errors
 /// Why they cannot be found.
-pub(crate) fn begun_below(dir: &Path) -> std::io::Result<(Vec<Order>, Vec<Journal>)> {
-    let Some(state) = state_dir() else { return Ok((Vec::new(), Vec::new())) };
+pub(crate) fn begun_below(dir: &Path, state: Option<&Path>) -> std::io::Result<(Vec<Order>, Vec<String>)> {
+    let Some(state) = state.map(Path::to_owned).or_else(state_dir) else { return Ok((Vec::new(), Vec::new())) };
     let dir = dir.canonicalize()?;
     let (mut orders, mut others) = (Vec::new(), Vec::new());
-    for journal in journals(&state)?.into_iter().filter(|journal| journal.source.starts_with(&dir)) {
-        match parse(&journal.url) {
-            Ok(url) => orders.push(Order {
-                source: Source::File(journal.source),
-                url,
-                how: How::Tus { probe: false },
-                only_new: false,
-                check: false,
-                restart: false,
-                state: Some(state.clone()),
-            }),
-            // Where a store is and who may write there is not written down.
-            Err(_) => others.push(journal),
+    let mut begun = journals(&state)?;
+    begun.retain(|journal| journal.source.starts_with(&dir));
+    begun.sort_by(|one, other| (&one.source, &one.url).cmp(&(&other.source, &other.url)));
+    for journal in begun {
+        let (source, url) = (printable(&journal.source.to_string_lossy()), printable(&journal.url));
+        match again(journal, &state) {
+            Ok(order) => orders.push(order),
+            Err(why) => others.push(format!("{source} to {url}: not complete, and {why}")),
         }
     }
     Ok((orders, others))
+}
+
+/// The order that goes on with an upload.
+///
+/// # Errors
+/// What it needs that is not there.
+fn again(journal: Journal, state: &Path) -> Result<Order, String> {
+    let (url, how) = if journal.url.starts_with("s3://") {
+        let url = s3_url(&journal.url)?;
+        let Some(place) = &journal.place else {
+            let (source, url) = (printable(&journal.source.to_string_lossy()), printable(&journal.url));
+            return Err(format!("an earlier version did not write down where the store is; go on with: cede put {source} {url}"));
+        };
+        let login = store_login()?;
+        if place.signed && login.is_none() {
+            return Err("the store wants a login; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and resume again".to_owned());
+        }
+        let (bucket, object) = bucket_and_object(&url);
+        let (endpoint, region) = (parse(&place.endpoint)?, place.region.clone());
+        let login = login.filter(|_| place.signed);
+        let store = Store { endpoint, path_style: place.path_style, bucket, object, region, login, part_size: journal.part, width: PARTS };
+        (url, How::S3(Box::new(store)))
+    } else {
+        (parse(&journal.url)?, How::Tus { probe: false })
+    };
+    let source = Source::File(journal.source);
+    Ok(Order { source, url, how, only_new: journal.only_new, check: false, restart: false, state: Some(state.to_owned()) })
 }
 
 /// Where programs keep what is worth keeping between runs.

@@ -41,6 +41,9 @@ fn counts(view: &View) -> String {
             text.push_str(&format!(", {count} {what}"));
         }
     }
+    if picture.unsettled > 0 && !picture.stopping {
+        text.push_str(&format!("; waiting for the disk ({} small files)", picture.unsettled));
+    }
     if picture.stopping {
         text.push_str("; ending: writing down what has come (Ctrl-C again leaves at once)");
     }

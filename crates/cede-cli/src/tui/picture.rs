@@ -56,6 +56,8 @@ pub(super) struct Picture {
     /// The limit on everything.
     pub(super) limit: Option<u64>,
     pub(super) stopping: bool,
+    /// How many small files the disk is waited for.
+    pub(super) unsettled: usize,
 }
 
 /// Remembers what a single moment does not show: rates, and what has ended.
@@ -96,6 +98,7 @@ impl Gatherer {
             rate: self.rate.update(now, frame.totals.received),
             limit: None,
             stopping: false,
+            unsettled: frame.settling.map_or(0, |settling| settling.files),
         };
         (picture, frame.settled)
     }

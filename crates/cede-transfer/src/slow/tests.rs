@@ -52,6 +52,17 @@ fn accounts_add_and_subtract() {
     assert_eq!(a.and(&b).since(&b), a);
 }
 
+#[test]
+fn what_all_wait_for_at_the_end_counts_for_all() {
+    // Eight connections for two seconds, and then the disk for as long or half of it.
+    let spent = account(&[(Wait::Bytes, 12)], 4);
+    assert_eq!(judge(&spent.and_then_waited(Wait::Disk, SECOND * 2, SECOND * 2)), Some(Slow::Disk));
+    assert_eq!(judge(&spent.and_then_waited(Wait::Disk, SECOND, SECOND * 2)), Some(Slow::Server));
+    // Less than one connection, on average, waits as one; so does nothing at all.
+    assert_eq!(account(&[], 1).and_then_waited(Wait::Disk, SECOND, SECOND * 100).waited(Wait::Disk), SECOND);
+    assert_eq!(Spent::default().and_then_waited(Wait::Disk, SECOND, Duration::ZERO).total(), SECOND);
+}
+
 /// Seconds of so many connections that wait for bytes all the time, and get so many.
 fn receive(judge: &mut Judge, spent: &mut Spent, now: &mut Duration, connections: u32, rate: u64) -> Option<Slow> {
     let mut verdict = None;

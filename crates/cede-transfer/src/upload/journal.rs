@@ -36,8 +36,38 @@ pub struct Journal {
     pub remote: String,
     /// The size of its parts (S3), or 0.
     pub part: u64,
+    /// Whether nothing that is there may be replaced.
+    pub only_new: bool,
+    /// Where the store is (S3).
+    pub place: Option<Place>,
     /// The tag that the object has if it was made (S3), once that was asked for.
     pub object: Option<String>,
+}
+
+/// Where a store is, without whatever is secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The service.
+    pub endpoint: String,
+    /// The region.
+    pub region: String,
+    /// Whether the bucket is in the path instead of the host name.
+    pub path_style: bool,
+    /// Whether requests are signed, so that a login is needed.
+    pub signed: bool,
+}
+
+impl Place {
+    fn write(&self) -> String {
+        let escaped = |text: &str| percent_encode(text.as_bytes(), NON_ALPHANUMERIC).to_string();
+        format!("{} {} {} {}", escaped(&self.endpoint), escaped(&self.region), u8::from(self.path_style), u8::from(self.signed))
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let [endpoint, region, path_style, signed] = text.split(' ').collect::<Vec<_>>()[..] else { return None };
+        let plain = |text: &str| String::from_utf8(percent_decode_str(text).collect()).ok();
+        Some(Self { endpoint: plain(endpoint)?, region: plain(region)?, path_style: path_style == "1", signed: signed == "1" })
+    }
 }
 
 impl Journal {
@@ -52,7 +82,10 @@ impl Journal {
             escaped(self.remote.as_bytes()),
             self.part
         );
-        let text = sealed(text);
+        // Earlier versions neither wrote these lines nor miss them.
+        let only_new = if self.only_new { "only-new=1\n" } else { "" };
+        let place = self.place.as_ref().map(|place| format!("place={}\n", place.write())).unwrap_or_default();
+        let text = sealed(format!("{text}{only_new}{place}"));
         match &self.object {
             Some(object) => sealed(format!("{text}object={}\n", escaped(object.as_bytes()))),
             None => text,
@@ -83,7 +116,10 @@ impl Journal {
             inode: numbers.next()?.parse().ok()?,
         };
         let remote = String::from_utf8(bytes(field("remote")?)).ok()?;
-        Some(Self { url, source, facts, remote, part: field("part")?.parse().ok()?, object: None })
+        let part = field("part")?.parse().ok()?;
+        let rest: Vec<&str> = lines.collect();
+        let place = rest.iter().find_map(|line| Place::read(line.strip_prefix("place=")?));
+        Some(Self { url, source, facts, remote, part, only_new: rest.contains(&"only-new=1"), place, object: None })
     }
 }
 
@@ -201,7 +237,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{Facts, Journal, Kept};
+    use super::{Facts, Journal, Kept, Place};
 
     fn journal() -> Journal {
         let facts = Facts { size: 7, modified: (-3, 999), inode: 4 };
@@ -211,8 +247,17 @@ mod tests {
             facts,
             remote: "x=y".to_owned(),
             part: 8 << 20,
+            only_new: true,
+            place: Some(Place { endpoint: "http://h:9000/\n".to_owned(), region: "r 1".to_owned(), path_style: true, signed: false }),
             object: None,
         }
+    }
+
+    #[test]
+    fn those_of_earlier_versions_are_read() {
+        let old = Journal { only_new: false, place: None, ..journal() };
+        let text = old.write();
+        assert!(text.lines().count() == 7 && Journal::read(&text) == Some(old), "{text}");
     }
 
     #[test]
@@ -245,7 +290,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_damaged_one_is_none(at in 0_usize..200, byte: u8) {
+        fn a_damaged_one_is_none(at in 0_usize..300, byte: u8) {
             let text = journal().write();
             prop_assert_eq!(Journal::read(&text), Some(journal()));
             let mut bytes = text.clone().into_bytes();

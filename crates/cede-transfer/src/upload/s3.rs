@@ -10,25 +10,25 @@
 mod farewell;
 mod store;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use cede::task::JoinSet;
+use sha2::{Digest, Sha256};
 
 use super::form::file_name;
 use super::journal::{Journal, Kept};
 use super::local::{Local, Piped};
 use super::parts::{Action, Ask, Parts};
-use super::plan::refusal;
-use super::wire::Heard;
 use super::{Order, Source, Stored, journal_for, opened, seed};
 use crate::engine::{Shared, Stop, Unfinished, Watch};
 use crate::exit::Exit;
 use crate::failure::{Failure, Setback, printable};
 use crate::outgoing::Moved;
 use crate::plan::Trouble;
+use crate::units::hex;
 pub use store::Store;
 use store::{Client, Said, tag_of};
 
@@ -58,13 +58,15 @@ struct Run {
     /// Whether parts were sent in this run.
     begun: bool,
     flying: BTreeMap<u16, Arc<Moved>>,
+    /// Parts of which everything was sent, and that nothing good was heard of: the store may have them.
+    unsure: BTreeSet<u16>,
     /// The request for an upload that is on its way.
     beginning: Option<Arc<Moved>>,
     /// How many of them had no answer.
     unheard: usize,
     /// Whether the store was asked to make the object and may have done so.
     completing: bool,
-    /// The tag that the object has if the store makes it of the parts, as far as that can be known.
+    /// The tag that the object has if the store makes it of the parts; empty where the store's tags say nothing.
     object: Option<String>,
     /// What the user has to be told, however this ends.
     notes: Vec<String>,
@@ -93,29 +95,27 @@ pub(super) async fn run(
     mut stop: Stop,
 ) -> Result<Stored, Unfinished> {
     let (part_size, width) = (store.part_size, store.width);
-    let client = Arc::new(Client::new(Arc::clone(&shared), &order, store, stop.control().clone())?);
+    let mut client = Client::new(Arc::clone(&shared), &order, store, stop.control().clone())?;
     let mut kept = None;
     let (from, name, size) = match &order.source {
         Source::File(path) => {
             let local = opened(&mut stop, Local::open(path)).await?;
             kept = journal_for(&order, &local).await?;
             let size = local.facts.size;
+            client.mark = mark_of(&order, &format!("{:?} {:?}", local.path, local.facts));
             (Bytes2Send::File(local), file_name(path), Some(size))
         }
         Source::Stdin(name) => {
             let piped = Piped::stdin().map_err(|error| Failure::new(Exit::Files, format!("could not read standard input: {error}")))?;
+            client.mark = mark_of(&order, &format!("{} {:?}", seed(&shared), std::time::SystemTime::now()));
             (Bytes2Send::Piped(piped, BTreeMap::new()), name.clone(), None)
         }
         Source::Form(_) => return Err(Failure::new(Exit::Usage, "a store of objects takes no forms").into()),
     };
+    let client = Arc::new(client);
     watch.named(&printable(&name), size);
     let known = kept.as_ref().and_then(|kept| kept.journal.clone());
-    let part = match (&known, size) {
-        (Some(journal), _) => journal.part,
-        (None, Some(size)) => part_size.max(size.div_ceil(MOST)),
-        // Nobody knows how long it will be: this is enough for 140 GiB.
-        (None, None) => part_size.max(LEAST * 2),
-    };
+    let part = known.as_ref().map_or_else(|| size_of_parts(part_size, size), |journal| journal.part);
     let mut parts = parts_of(&shared, size, part, if size.is_some() { width } else { 1 }, known.is_some());
     let object = known.as_ref().and_then(|journal| journal.object.clone());
     if object.is_some() {
@@ -139,6 +139,7 @@ pub(super) async fn run(
         before: 0,
         begun: false,
         flying,
+        unsure: BTreeSet::new(),
         beginning: None,
         unheard: 0,
         completing: false,
@@ -153,6 +154,17 @@ pub(super) async fn run(
         Ok(stored) => Ok(stored),
         Err(end) => Err(run.give_up(end, &mut stop).await),
     }
+}
+
+/// How long parts are, at least as long as the user wants them.
+fn size_of_parts(least: u64, size: Option<u64>) -> u64 {
+    // Where nobody knows how long it will be, this is enough for 140 GiB.
+    least.max(size.map_or(LEAST * 2, |size| size.div_ceil(MOST)))
+}
+
+/// What an object is marked with: the same for the same version of the same file, so that a later run knows it again.
+fn mark_of(order: &Order, version: &str) -> String {
+    hex(&Sha256::digest(format!("{} {version}", order.url))[..16])
 }
 
 /// The machine for a file of this size, if that is known, in parts of that size.
@@ -227,6 +239,7 @@ impl Run {
                 self.have = 0;
                 self.completing = false;
                 self.flying.clear();
+                self.unsure.clear();
                 // What is on its way belongs to an upload that is lost.
                 *asks = JoinSet::new();
                 let moved = Arc::new(Moved::default());
@@ -250,7 +263,16 @@ impl Run {
                 let moved = Arc::new(Moved::default());
                 self.begun = true;
                 self.flying.insert(number, Arc::clone(&moved));
-                asks.spawn(async move { (ask, client.part(&id, number, bytes, &moved).await) });
+                let (size, is_unsure) = (bytes.len() as u64, self.unsure.contains(&number));
+                asks.spawn(async move {
+                    let found = if is_unsure { client.find(&id, number, size).await } else { Ok(None) };
+                    let said = match found {
+                        Ok(Some(tag)) => Ok(Said::Part(number, tag)),
+                        Ok(None) => client.part(&id, number, bytes, &moved).await,
+                        Err(setback) => Err(setback),
+                    };
+                    (ask, said)
+                });
             }
         }
         Ok(())
@@ -292,9 +314,19 @@ impl Run {
         }
     }
 
+    /// A part is not on its way any more.
+    fn land(&mut self, number: u16, is_there: bool) {
+        if is_there {
+            self.unsure.remove(&number);
+        } else if self.flying.get(&number).is_some_and(|moved| moved.is_done()) {
+            self.unsure.insert(number);
+        }
+        self.flying.remove(&number);
+    }
+
     async fn end(&mut self, ask: Ask, result: Result<Said, Setback>) -> Result<(), Failure> {
         if let Ask::Part(number) = ask {
-            self.flying.remove(&number);
+            self.land(number, matches!(result, Ok(Said::Part(..))));
         }
         let now = self.client.now();
         if ask == Ask::Begin {
@@ -386,6 +418,8 @@ impl Run {
             facts: local.facts,
             remote: id.to_owned(),
             part: self.part,
+            only_new: self.client.only_new,
+            place: Some(self.client.place.clone()),
             object: None,
         };
         let written = cede::task::spawn_blocking(move || {
@@ -402,8 +436,8 @@ impl Run {
     /// Remembers what the object will be known by, before the store is asked to make it. Where that cannot be written, a lost answer may cost another upload, and nothing worse.
     async fn write_down_object(&mut self) {
         let tags: Vec<String> = self.parts.tags().map(|(_, tag)| tag.to_owned()).collect();
-        self.object = tag_of(&tags);
-        let Some(object) = self.object.clone() else { return };
+        let object = tag_of(&tags).unwrap_or_default();
+        self.object = Some(object.clone());
         let Some(mut kept) = self.kept.take() else { return };
         let written = cede::task::spawn_blocking(move || {
             let _not_written: Result<(), _> = kept.add_object(object);
@@ -411,27 +445,4 @@ impl Run {
         });
         self.kept = written.await.ok();
     }
-}
-
-/// What an answer other than the right one means.
-fn other(heard: &Heard) -> Said {
-    let mut answered = heard.answered();
-    let code = between(&answered.text, "<Code>", "</Code>").unwrap_or_default().to_owned();
-    let message = between(&answered.text, "<Message>", "</Message>").unwrap_or_default();
-    answered.text = if code.is_empty() { String::new() } else { format!("{code}: {message}") };
-    let failure = refusal(&answered);
-    match (heard.status, code.as_str()) {
-        (404, "NoSuchUpload") => Said::Lost(failure),
-        (_, "InvalidPart" | "InvalidPartOrder") => Said::Doubt(failure),
-        (_, "SlowDown" | "InternalError" | "RequestTimeout" | "ServiceUnavailable") | (408 | 429 | 500 | 502 | 503 | 504, _) => {
-            Said::No(failure, Trouble::Busy(answered.retry_after))
-        }
-        (403, _) => Said::No(failure.help("check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, the region and the clock"), Trouble::Fatal),
-        _ => Said::No(failure, Trouble::Fatal),
-    }
-}
-
-fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
-    let start = text.find(open)? + open.len();
-    Some(&text[start..start + text[start..].find(close)?])
 }

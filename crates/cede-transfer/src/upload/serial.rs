@@ -215,7 +215,7 @@ impl Serial {
     fn stopped(&mut self, exit: Exit) -> Unfinished {
         self.heard_no_begin();
         let has_more = self.kept.as_ref().is_some_and(|kept| kept.journal.is_some());
-        let kept = if has_more { "the same command goes on with it" } else { "nothing was kept" };
+        let kept = if has_more { "the same command goes on with it" } else { "nothing was kept; the same command begins anew" };
         Unfinished { cause: Cause::Stopped(exit), kept: joined([kept.to_owned()].into_iter().chain(self.note_of_unheard())) }
     }
 
@@ -274,8 +274,14 @@ impl Serial {
     async fn write_down(&mut self) -> Result<(), Failure> {
         let Some(remote) = self.plan.remote().map(str::to_owned) else { return Ok(()) };
         let (Some(mut kept), Bytes2Send::File(local)) = (self.kept.take(), &self.from) else { return Ok(()) };
-        let journal =
-            Journal { url: self.order.url.to_string(), source: local.path.clone(), facts: local.facts, remote, part: 0, object: None };
+        let journal = Journal {
+            url: self.order.url.to_string(),
+            source: local.path.clone(),
+            facts: local.facts,
+            remote,
+            only_new: self.order.only_new,
+            ..Journal::default()
+        };
         let written = cede::task::spawn_blocking(move || {
             let result = kept.write(journal);
             (kept, result)
@@ -337,7 +343,7 @@ impl Serial {
         let repeatable = !is_post && !matches!((ask, &self.from), (Ask::Whole, Bytes2Send::Piped(_)));
         // What is begun twice leaves an empty one behind: so each request for one that may have arrived is one that is known of here.
         let fresh = matches!(ask, Ask::Create);
-        Ok(Spoken { method, url, headers, repeatable, fresh, even_paused: false })
+        Ok(Spoken { method, url, headers, repeatable, fresh, look_first: false, even_paused: false })
     }
 
     /// Sends the ask with its bytes.

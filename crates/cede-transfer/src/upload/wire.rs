@@ -42,6 +42,8 @@ pub(super) struct Spoken {
     pub(super) repeatable: bool,
     /// Whether it goes on a connection that nobody has used before. Then it is not sent again unless the caller does so, or the server leads elsewhere.
     pub(super) fresh: bool,
+    /// Whether it is to be looked whether it has arrived, before it is sent again. So it is not, where it may have.
+    pub(super) look_first: bool,
     /// Whether it is sent even while the upload is paused, because it is the end of it.
     pub(super) even_paused: bool,
 }
@@ -176,14 +178,21 @@ async fn send(
         match watched(&shared.settings.rules, (moved, control), lease.send(request)).await? {
             Ok(response) => return Ok(Some((response, lease))),
             // That says nothing about the request, unless some of it may have arrived where twice is not once.
-            Err(error) if lease.is_reused() && !fresh && !error.is_parse() && (moved.bytes() == 0 || may_arrive_twice) => fresh = true,
+            Err(error)
+                if lease.is_reused()
+                    && !fresh
+                    && !error.is_parse()
+                    && (moved.bytes() == 0 || may_arrive_twice && !(spoken.look_first && moved.is_done())) =>
+            {
+                fresh = true;
+            }
             Err(error) => return Err(setback(url, &error)),
         }
     }
 }
 
 /// Waits for the answer as long as bytes move, and fast enough. From when everything is sent, the account has that as a wait for the answer.
-async fn watched<T>(rules: &Rules, (moved, control): (&Moved, &Control), answer: impl Future<Output = T>) -> Result<T, Setback> {
+pub(super) async fn watched<T>(rules: &Rules, (moved, control): (&Moved, &Control), answer: impl Future<Output = T>) -> Result<T, Setback> {
     let mut answer = std::pin::pin!(answer);
     let (slowest, over) = rules.min_speed.filter(|(slowest, _)| *slowest > 0).unwrap_or((0, Duration::MAX));
     let pace = || (Instant::now(), moved.bytes(), moved.excuses());

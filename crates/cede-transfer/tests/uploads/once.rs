@@ -110,26 +110,6 @@ fn a_server_that_takes_the_connection_and_reads_nothing() {
     assert_eq!(case.journals(), 0);
 }
 
-#[test]
-fn a_server_that_reads_too_slowly_is_one_too_many() {
-    use std::io::Read;
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut case = Case::new(How::Put, 24_000_000, "");
-    case.order.url = format!("http://{}/stored", listener.local_addr().unwrap()).parse().unwrap();
-    case.rules.min_speed = Some((20_000_000, std::time::Duration::from_millis(400)));
-    case.rules.retries = 0;
-    // There is life as long as the test lasts, and no more than that.
-    let server = std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        while let Ok(1..) = stream.read(&mut [0; 4096]) {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
-    });
-    let (exit, told) = case.run().unwrap_err();
-    assert!(exit == Exit::TimedOut && told.contains("the server took fewer than") && told.contains("--min-speed"), "{told}");
-    server.join().unwrap();
-}
-
 /// Changes the file at the first failure that is followed by another try, and counts these.
 struct Changing {
     path: std::path::PathBuf,

@@ -65,18 +65,51 @@ fn through_busy_stores_and_lost_answers() {
 }
 
 #[test]
+fn a_part_whose_answer_was_lost_is_not_sent_again() {
+    for encrypts in [false, true] {
+        // The last part is another one than the one before, and goes on a connection that was used before; then the next one is lost, too, and so is the answer to where it is.
+        let (case, stand) = case(
+            SIZE,
+            vec![("part", 2, Fault::After), ("part", 5, Fault::Gateway), ("list", 2, Fault::Before), ("part", 10, Fault::After)],
+        );
+        if encrypts {
+            stand.encrypt();
+        }
+        case.run().unwrap();
+        assert!(is_right(&stand, SIZE, 1));
+        assert_eq!((stand.asked("part"), stand.stored().len()), (COUNT, COUNT));
+    }
+    // What the store took nothing of is sent again; and so is what it does not show.
+    for (script, sent) in
+        [(vec![("part", 2, Fault::Before)], COUNT + 1), (vec![("part", 2, Fault::After), ("list", 1, Fault::Denied)], COUNT + 1)]
+    {
+        let (case, stand) = case(SIZE, script);
+        case.run().unwrap();
+        assert!(is_right(&stand, SIZE, 1) && stand.asked("part") == sent);
+    }
+}
+
+#[test]
 fn an_object_that_was_made_without_an_answer() {
-    let (case, stand) = case(SIZE, vec![("complete", 1, Fault::After)]);
-    case.run().unwrap();
-    assert!(is_right(&stand, SIZE, 1));
-    assert_eq!([stand.asked("part"), stand.asked("check")], [COUNT, 1]);
+    for encrypts in [false, true] {
+        let (case, stand) = case(SIZE, vec![("complete", 1, Fault::After)]);
+        if encrypts {
+            stand.encrypt();
+        }
+        case.run().unwrap();
+        assert!(is_right(&stand, SIZE, 1));
+        assert_eq!([stand.asked("part"), stand.asked("check")], [COUNT, 1]);
+    }
 }
 
 #[test]
 fn an_object_that_an_earlier_run_made_without_an_answer_is_not_stored_again() {
-    for has_changed in [false, true] {
+    for (has_changed, encrypts) in [(false, false), (false, true), (true, false), (true, true)] {
         // The second one goes on a new connection.
         let (mut case, stand) = case(SIZE, vec![("complete", 1, Fault::After), ("complete", 2, Fault::Before)]);
+        if encrypts {
+            stand.encrypt();
+        }
         case.rules.retries = 0;
         let (exit, told) = case.run().unwrap_err();
         assert!(exit == Exit::Network && told.contains("the same command goes on"), "{told}");

@@ -6,6 +6,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use cede::net::TcpListener;
 use cede::sync::oneshot;
@@ -54,6 +56,11 @@ pub(crate) enum Fault {
 struct State {
     uploads: HashMap<String, BTreeMap<u16, Bytes>>,
     object: Option<(Bytes, String)>,
+    /// What each upload, and the object, was marked with.
+    marks: HashMap<String, String>,
+    mark: String,
+    /// What makes its tags other than MD5 sums: nothing, or a key as where a store encrypts.
+    key: &'static [u8],
     asked: Vec<&'static str>,
     completed: u32,
     script: Vec<(&'static str, usize, Fault)>,
@@ -91,6 +98,11 @@ impl Stand {
         self.state.lock().unwrap().when_silent = Some(Box::new(then));
     }
 
+    /// From now on its tags are no sums of what it has.
+    pub(crate) fn encrypt(&self) {
+        self.state.lock().unwrap().key = b"a key that nobody else has";
+    }
+
     pub(crate) fn asked(&self, kind: &str) -> usize {
         self.state.lock().unwrap().asked.iter().filter(|known| **known == kind).count()
     }
@@ -101,7 +113,9 @@ impl Stand {
 
     /// Puts another object into its place.
     pub(crate) fn replace(&self, bytes: &'static [u8]) {
-        self.state.lock().unwrap().object = Some((Bytes::from_static(bytes), "\"another\"".to_owned()));
+        let mut state = self.state.lock().unwrap();
+        state.object = Some((Bytes::from_static(bytes), "\"another\"".to_owned()));
+        state.mark.clear();
     }
 
     /// How often an object was made.
@@ -181,12 +195,17 @@ async fn obey(state: &Mutex<State>, request: Request<Incoming>) -> io::Result<Op
     let id = query(&request, "uploadId").unwrap_or_default().to_owned();
     let number: u16 = query(&request, "partNumber").and_then(|text| text.parse().ok()).unwrap_or(0);
     let is_signed = signature::is_right(&request, SECRET);
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let (mark, sum) = (header("x-amz-meta-cede-upload"), header("content-md5"));
     let body = request.into_body().collect().await.map_err(io::Error::other)?.to_bytes();
     let mut state = state.lock().unwrap();
     state.unsigned += usize::from(!is_signed);
     state.asked.push(kind);
     if !is_signed {
         return Ok(Some(respond(403, "", "<Error><Code>SignatureDoesNotMatch</Code><Message>who are you?</Message></Error>")));
+    }
+    if !sum.is_empty() && sum != STANDARD.encode(Md5::digest(&body)) {
+        return Ok(Some(respond(400, "", "<Error><Code>BadDigest</Code><Message>damaged</Message></Error>")));
     }
     let count = state.asked.iter().filter(|known| **known == kind).count();
     let fault = state.script.iter().find(|(wanted, nth, _)| *wanted == kind && *nth == count).map(|(_, _, fault)| *fault);
@@ -201,7 +220,7 @@ async fn obey(state: &Mutex<State>, request: Request<Incoming>) -> io::Result<Op
         _ => {}
     }
     let list = body.clone();
-    let response = state.perform(kind, &id, number, body, &list);
+    let response = state.perform(kind, if kind == "begin" { &mark } else { &id }, number, body, &list);
     if fault == Some(Fault::WrongTag) {
         return Ok(Some(respond(200, "\"00000000000000000000000000000000\"", "")));
     }
@@ -225,7 +244,9 @@ impl State {
         let unknown = || respond(404, "", "<Error><Code>NoSuchUpload</Code><Message>unknown</Message></Error>");
         match kind {
             "begin" => {
+                let mark = id.to_owned();
                 let id = format!("upload-{}", self.uploads.len() + self.asked.len());
+                self.marks.insert(id.clone(), mark);
                 self.uploads.insert(id.clone(), BTreeMap::new());
                 let body = format!(
                     "<InitiateMultipartUploadResult xmlns=\"{SPACE}\"><Bucket>b</Bucket><Key>k</Key><UploadId>{id}</UploadId></InitiateMultipartUploadResult>"
@@ -234,7 +255,7 @@ impl State {
             }
             "part" => match self.uploads.get_mut(id) {
                 Some(parts) => {
-                    let tag = format!("\"{}\"", hex(&Md5::digest(&body)));
+                    let tag = format!("\"{}\"", tag_of(self.key, &body));
                     parts.insert(number, body);
                     self.stored.push(number);
                     respond(200, &tag, "")
@@ -242,7 +263,7 @@ impl State {
                 None => unknown(),
             },
             "list" => match self.uploads.get(id) {
-                Some(parts) => respond(200, "", &listed(parts)),
+                Some(parts) => respond(200, "", &listed(self.key, parts)),
                 None => unknown(),
             },
             "abort" => match self.uploads.remove(id) {
@@ -250,12 +271,13 @@ impl State {
                 None => unknown(),
             },
             // All parts that are listed have to be there, with these tags.
-            "complete" if self.uploads.get(id).is_some_and(|parts| !are_there(parts, list)) => {
+            "complete" if self.uploads.get(id).is_some_and(|parts| !are_there(self.key, parts, list)) => {
                 respond(400, "", "<Error><Code>InvalidPart</Code><Message>not what is here</Message></Error>")
             }
             "complete" => match self.uploads.remove(id) {
                 Some(parts) => {
-                    let mut sum = Md5::new();
+                    let mut sum = Md5::new_with_prefix(self.key);
+                    self.mark = self.marks.remove(id).unwrap_or_default();
                     parts.values().for_each(|part| sum.update(Md5::digest(part)));
                     let tag = format!("\"{}-{}\"", hex(&sum.finalize()), parts.len());
                     self.object = Some((parts.values().flat_map(|part| part.iter().copied()).collect(), tag.clone()));
@@ -267,30 +289,39 @@ impl State {
                 None => unknown(),
             },
             _ => match &self.object {
-                Some((_, tag)) => respond(200, tag, ""),
+                Some((_, tag)) => {
+                    let mut response = respond(200, tag, "");
+                    response.headers_mut().insert("x-amz-meta-cede-upload", self.mark.parse().unwrap());
+                    response
+                }
                 None => respond(404, "", ""),
             },
         }
     }
 }
 
+/// The tag of a part.
+fn tag_of(key: &[u8], bytes: &[u8]) -> String {
+    hex(&Md5::new_with_prefix(key).chain_update(bytes).finalize())
+}
+
 /// Whether a list of numbers and tags is about these parts, and all of them.
-fn are_there(parts: &BTreeMap<u16, Bytes>, list: &[u8]) -> bool {
+fn are_there(key: &[u8], parts: &BTreeMap<u16, Bytes>, list: &[u8]) -> bool {
     let list = String::from_utf8_lossy(list).replace("&quot;", "");
     let field = |text: &str, name: &str| -> String {
         text.split_once(&format!("<{name}>")).and_then(|(_, rest)| rest.split_once('<')).map_or("", |(value, _)| value).replace('"', "")
     };
     let named: Vec<(u16, String)> =
         list.split("<Part>").skip(1).map(|part| (field(part, "PartNumber").parse().unwrap(), field(part, "ETag"))).collect();
-    let here: Vec<(u16, String)> = parts.iter().map(|(number, bytes)| (*number, hex(&Md5::digest(bytes)))).collect();
+    let here: Vec<(u16, String)> = parts.iter().map(|(number, bytes)| (*number, tag_of(key, bytes))).collect();
     named == here
 }
 
-fn listed(parts: &BTreeMap<u16, Bytes>) -> String {
+fn listed(key: &[u8], parts: &BTreeMap<u16, Bytes>) -> String {
     let lines: String = parts
         .iter()
         .map(|(number, bytes)| {
-            let tag = hex(&Md5::digest(bytes));
+            let tag = tag_of(key, bytes);
             format!(
                 "<Part><PartNumber>{number}</PartNumber><LastModified>2024-01-01T00:00:00.000Z</LastModified><ETag>&quot;{tag}&quot;</ETag><Size>{}</Size></Part>",
                 bytes.len()

@@ -54,11 +54,14 @@ fn every_event_has_the_documented_fields() {
     board.settle(1, Phase::Failed("full".to_owned()));
     board.tell(2, News::Ended(Exit::Interrupted, None));
     board.settle(2, Phase::Stopped("kept".to_owned()));
+    board.wait_for_disk(7);
     told.extend(events.events(&board.frame(now)));
+    assert!(events.events(&board.frame(now)).is_empty(), "nothing is told twice");
     told.iter().for_each(fits);
     let names: Vec<&str> = told.iter().map(|event| event["event"].as_str().unwrap()).collect();
-    let rest = ["resumed", "redirect", "retry", "note", "piece", "progress", "done", "failed", "stopped"];
+    let rest = ["resumed", "redirect", "retry", "note", "piece", "progress", "done", "failed", "stopped", "settling"];
     assert_eq!(names, ["begin"; 3].into_iter().chain(rest).collect::<Vec<_>>());
+    assert_eq!(told[12]["files"], 7);
     assert_eq!((&told[5]["wait"], &told[9]["path"], &told[10]["exit"]), (&Value::from(0.5), &Value::from("d/x"), &Value::from(9)));
 }
 

@@ -39,6 +39,15 @@ fn sums_table_and_keys() {
 }
 
 #[test]
+fn a_wait_for_the_disk_is_seen() {
+    let mut view = view(vec![row(1, State::Done)]);
+    view.picture.unsettled = 9;
+    assert!(screen(&view)[0].ends_with("; waiting for the disk (9 small files)"), "{:#?}", screen(&view));
+    view.picture.stopping = true;
+    assert!(!screen(&view)[0].contains("disk"), "who ends the run does not wait for it");
+}
+
+#[test]
 fn a_limit_is_seen_while_it_is_typed() {
     let mut view = view(vec![row(1, State::Running)]);
     for key in "l5x".chars() {

@@ -11,13 +11,14 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use md5::Md5;
 use rusty_s3::actions::{CompleteMultipartUploadResponse, CreateMultipartUpload, ListParts};
 use rusty_s3::{Bucket, Credentials, S3Action, UrlStyle};
-use sha2::{Digest, Sha256};
+use sha2::Digest;
 use url::Url;
 
 use super::super::Order;
+use super::super::journal::Place;
 use super::super::local::{Course, Segment};
+use super::super::plan::refusal;
 use super::super::wire::{Heard, Spoken, speak};
-use super::other;
 use crate::connect::authority;
 use crate::control::Control;
 use crate::engine::Shared;
@@ -51,6 +52,14 @@ pub struct Store {
     pub part_size: u64,
     /// How many parts are sent at a time.
     pub width: usize,
+}
+
+impl Store {
+    /// What of it is written down.
+    fn place(&self) -> Place {
+        let (endpoint, region) = (self.endpoint.to_string(), self.region.clone());
+        Place { endpoint, region, path_style: self.path_style, signed: self.login.is_some() }
+    }
 }
 
 impl std::fmt::Debug for Store {
@@ -98,12 +107,19 @@ pub(super) struct Client {
     login: Option<Credentials>,
     object: String,
     pub(super) url: Url,
-    only_new: bool,
+    pub(super) only_new: bool,
+    pub(super) place: Place,
     check: bool,
+    /// What the object is marked with, to be known by where its tag says nothing.
+    pub(super) mark: String,
 }
+
+/// The mark's name. Stores keep such headers with the object, and tell them with it.
+const MARK: &str = "x-amz-meta-cede-upload";
 
 impl Client {
     pub(super) fn new(shared: Arc<Shared>, order: &Order, store: Store, control: Control) -> Result<Self, Failure> {
+        let place = store.place();
         let style = if store.path_style { UrlStyle::Path } else { UrlStyle::VirtualHost };
         let bucket = Bucket::new(store.endpoint, style, store.bucket, store.region)
             .map_err(|error| Failure::new(Exit::Usage, format!("this bucket cannot be: {error}")))?;
@@ -113,7 +129,19 @@ impl Client {
         });
         let host = authority(bucket.base_url());
         let (object, url) = (store.object, order.url.clone());
-        Ok(Self { shared, host, control, bucket, login, object, url, only_new: order.only_new, check: order.check })
+        Ok(Self {
+            shared,
+            host,
+            control,
+            bucket,
+            login,
+            object,
+            url,
+            only_new: order.only_new,
+            place,
+            check: order.check,
+            mark: String::new(),
+        })
     }
 
     pub(super) fn now(&self) -> Duration {
@@ -123,7 +151,9 @@ impl Client {
     async fn ask(&self, method: Method, url: Url, headers: HeaderMap, body: Bytes, moved: &Arc<Moved>) -> Result<Heard, Setback> {
         // Parts are given up by whoever does not go on.
         let even_paused = method == Method::DELETE;
-        self.speak(Spoken { method, url, headers, repeatable: true, fresh: false, even_paused }, body, moved).await
+        // A part is looked for before it is sent again.
+        let look_first = method == Method::PUT;
+        self.speak(Spoken { method, url, headers, repeatable: true, fresh: false, look_first, even_paused }, body, moved).await
     }
 
     async fn speak(&self, spoken: Spoken, body: Bytes, moved: &Arc<Moved>) -> Result<Heard, Setback> {
@@ -143,10 +173,13 @@ impl Client {
 
     /// Asks for an upload; `moved` tells afterwards whether the request may have arrived. A setback: it may have been obeyed if it has.
     pub(super) async fn begin(&self, moved: &Arc<Moved>) -> Result<Said, Setback> {
-        let action = self.bucket.create_multipart_upload(self.login.as_ref(), &self.object);
+        let mut action = self.bucket.create_multipart_upload(self.login.as_ref(), &self.object);
+        let mut headers = HeaderMap::new();
+        action.headers_mut().insert(MARK, self.mark.clone());
+        set(&mut headers, MARK, &self.mark);
         // What is begun twice leaves an empty one behind: so each request that may have arrived is one that the caller knows of.
-        let (url, headers) = (action.sign(SIGNED_FOR), HeaderMap::new());
-        let spoken = Spoken { method: Method::POST, url, headers, repeatable: true, fresh: true, even_paused: false };
+        let url = action.sign(SIGNED_FOR);
+        let spoken = Spoken { method: Method::POST, url, headers, repeatable: true, fresh: true, look_first: false, even_paused: false };
         let heard = self.speak(spoken, Bytes::new(), moved).await?;
         let text = String::from_utf8_lossy(&heard.body);
         match CreateMultipartUpload::parse_response(&text) {
@@ -191,15 +224,29 @@ impl Client {
         Ok(Said::Parts(parts))
     }
 
+    /// The tag of a part that the store has, if it is of this size; the answer to an earlier try may be all that was lost. A store that does not say has none.
+    pub(super) async fn find(&self, id: &str, number: u16, size: u64) -> Result<Option<String>, Setback> {
+        let mut action = self.bucket.list_parts(self.login.as_ref(), &self.object, id);
+        action.set_max_parts(1);
+        if number > 1 {
+            action.set_part_number_marker(number - 1);
+        }
+        let heard = self.small(Method::GET, action.sign(SIGNED_FOR), HeaderMap::new(), Bytes::new()).await?;
+        let listed = (heard.status == 200).then(|| ListParts::parse_response(&String::from_utf8_lossy(&heard.body)).ok()).flatten();
+        let found = listed.and_then(|listed| listed.parts.into_iter().find(|part| part.number == number && part.size == size));
+        Ok(found.map(|part| part.etag))
+    }
+
     pub(super) async fn part(&self, id: &str, number: u16, bytes: Bytes, moved: &Arc<Moved>) -> Result<Said, Setback> {
         let mut action = self.bucket.upload_part(self.login.as_ref(), &self.object, number, id);
         let mut headers = HeaderMap::new();
         if self.check {
             let summed = bytes.clone();
-            let sum = cede::task::spawn_blocking(move || STANDARD.encode(Sha256::digest(&summed))).await;
+            // The one that is understood everywhere: the others have to be promised when the upload is begun, and some stores then want them again at its end.
+            let sum = cede::task::spawn_blocking(move || STANDARD.encode(Md5::digest(&summed))).await;
             let sum = sum.map_err(|error| Setback::fatal(Failure::new(Exit::Failed, error.to_string())))?;
-            action.headers_mut().insert("x-amz-checksum-sha256", sum.clone());
-            set(&mut headers, "x-amz-checksum-sha256", &sum);
+            action.headers_mut().insert("content-md5", sum.clone());
+            set(&mut headers, "content-md5", &sum);
         }
         let heard = self.ask(Method::PUT, action.sign(SIGNED_FOR), headers, bytes, moved).await?;
         match heard.header("etag") {
@@ -243,12 +290,16 @@ impl Client {
         }
     }
 
-    /// Whether the object is the one with this tag. One that is not known is none.
+    /// Whether the object is the one with this tag, or has our mark: where a store encrypts, tags are not what they are elsewhere.
     pub(super) async fn check(&self, object: Option<&str>) -> Result<Said, Setback> {
         let action = self.bucket.head_object(self.login.as_ref(), &self.object);
         let heard = self.small(Method::HEAD, action.sign(SIGNED_FOR), HeaderMap::new(), Bytes::new()).await?;
         match heard.status {
-            200 => Ok(Said::Checked(object.is_some() && heard.header("etag").map(|tag| tag.trim_matches('"')) == object)),
+            200 => {
+                let has_tag =
+                    object.is_some_and(|object| !object.is_empty()) && heard.header("etag").map(|tag| tag.trim_matches('"')) == object;
+                Ok(Said::Checked(has_tag || heard.header(MARK) == Some(&self.mark)))
+            }
             404 => Ok(Said::Checked(false)),
             _ => Ok(match other(&heard) {
                 Said::No(failure, Trouble::Fatal) => Said::Unseen(failure),
@@ -272,4 +323,27 @@ fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(HeaderName::from_static(name), value);
     }
+}
+
+/// What an answer other than the right one means.
+fn other(heard: &Heard) -> Said {
+    let mut answered = heard.answered();
+    let code = between(&answered.text, "<Code>", "</Code>").unwrap_or_default().to_owned();
+    let message = between(&answered.text, "<Message>", "</Message>").unwrap_or_default();
+    answered.text = if code.is_empty() { String::new() } else { format!("{code}: {message}") };
+    let failure = refusal(&answered);
+    match (heard.status, code.as_str()) {
+        (404, "NoSuchUpload") => Said::Lost(failure),
+        (_, "InvalidPart" | "InvalidPartOrder") => Said::Doubt(failure),
+        (_, "SlowDown" | "InternalError" | "RequestTimeout" | "ServiceUnavailable") | (408 | 429 | 500 | 502 | 503 | 504, _) => {
+            Said::No(failure, Trouble::Busy(answered.retry_after))
+        }
+        (403, _) => Said::No(failure.help("check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, the region and the clock"), Trouble::Fatal),
+        _ => Said::No(failure, Trouble::Fatal),
+    }
+}
+
+fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
+    let start = text.find(open)? + open.len();
+    Some(&text[start..start + text[start..].find(close)?])
 }
