@@ -1,11 +1,12 @@
 //! What the thread in `block_on` of a work-stealing runtime does beside its future.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io::Write;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
@@ -236,6 +237,47 @@ fn a_hook_may_wait_in_a_nested_block_on() {
                 runtime.block_on(runtime.spawn(async {})).unwrap();
             }
             assert_eq!(runtime.block_on(runtime.spawn(async { 5 })).unwrap(), 5);
+        }
+    }
+}
+
+/// While the hook waits its worker is awake, and nobody wakes it when that is over: it has to say once more that it sleeps.
+#[test]
+fn a_hook_may_wait_in_a_nested_block_on_whenever_a_worker_parks() {
+    thread_local! {
+        static IN_HOOK: Cell<bool> = const { Cell::new(false) };
+    }
+    for workers in 1..3 {
+        for waits_for_a_thread in [false, true] {
+            let waits = Arc::new(RwLock::new(true));
+            let hook = {
+                let waits = waits.clone();
+                move || {
+                    // The nested scheduler parks, too.
+                    if IN_HOOK.replace(true) {
+                        return;
+                    }
+                    let waits = waits.read().unwrap();
+                    if *waits {
+                        Handle::current().block_on(async {
+                            if waits_for_a_thread {
+                                cede::task::spawn_blocking(|| ()).await.unwrap();
+                            }
+                        });
+                    }
+                    IN_HOOK.set(false);
+                }
+            };
+            let runtime = Builder::new_multi_thread().worker_threads(workers).enable_all().on_thread_park(hook).build().unwrap();
+            for i in 0..20 {
+                let (ran, runs) = channel();
+                drop(runtime.spawn(async move { ran.send(i).unwrap() }));
+                assert_eq!(runs.recv_timeout(LONG), Ok(i), "{workers} workers, waits for a thread: {waits_for_a_thread}");
+                // If they do not sleep by then they are asleep in one of the other rounds.
+                thread::sleep(Duration::from_millis(2));
+            }
+            // The end of a runtime is an error in a nested `block_on`.
+            *waits.write().unwrap() = false;
         }
     }
 }

@@ -51,12 +51,16 @@ impl Worker {
             return;
         }
         let _holding = self.hold();
-        let parking = self.begin_park();
+        let mut parking = self.begin_park();
         let shared = &self.shared;
         // The second look: a push that did not see this worker as parked is seen here (`[sleep]` of [`cede_core::idle`]).
         let nothing_to_do = || !shared.has_work() && !shared.closing.load(Ordering::SeqCst) && !signal.is_some_and(|woken| woken());
         if nothing_to_do() {
             shared.parts.before_park();
+            if self.sleeps_as.get().is_none() {
+                // The hook has run a nested scheduler, for which this worker woke up: it has to say again that it sleeps, and until when.
+                parking = self.begin_park();
+            }
             // The hook may have spawned or woken something.
             let lifo = self.lifo.take();
             self.lifo.set(lifo);
