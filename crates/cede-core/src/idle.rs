@@ -4,11 +4,12 @@
 //! A wake of another thread costs microseconds, on virtual machines tens of them; most tasks cost less. So a worker that queues a task wakes another one only if the
 //! queued work is worth it, and otherwise relies on the *watcher*: one parked worker that sleeps for a few milliseconds at most while any other worker runs, and then looks for work to
 //! steal. Where all were parked nobody watches, and the first that goes on would have to wake another one for that. So a runtime may have a *backstop*: a thread that does not run tasks, is awake
-//! whenever a worker runs, and looks every few milliseconds ([`Idle::should_wake_by_backstop`]). A push from a thread that is no worker always wakes somebody, because that thread may never look again.
+//! as long as any worker is not parked, and looks every few milliseconds ([`Idle::should_wake_by_backstop`]); the worker that goes on tells it so after [`Idle::unpark_self`]. A push from a thread that is no worker always wakes somebody, because that thread may never look again.
 //!
 //! # Why not the obvious way
 //! Waking a searcher whenever somebody queues a task and nobody searches (Go, tokio) costs a wake per burst even if the owner would have run the burst in less time than
-//! the wake takes. Never waking (thread-per-core) leaves a task behind a neighbour that blocks. A monitor thread would be one more thread to wake from deep sleep.
+//! the wake takes. Never waking (thread-per-core) leaves a task behind a neighbour that blocks. A thread only for the backstop would be one more to wake from deep sleep; where one watches the
+//! workers anyway it is woken by whoever begins to run, and to look at a word more costs it nothing.
 //!
 //! # States
 //! ```text

@@ -1,20 +1,21 @@
-//! The thread that looks after all others: it finds polls that take too long, and tasks that wait for each other.
+//! The thread that looks after all others: it finds polls that take too long, workers that sleep while tasks wait, and tasks that wait for each other.
 //!
 //! # What
 //! One thread for the process, started with the first runtime that wants to be watched; it ends soon after the last one. (A one-thread runtime wants to be watched when it has run for five seconds, see
 //! [`Presence`]: a short program on one thread shall have one thread.) Every few milliseconds it glances at the [desks](cede_core::desk) of all threads that run tasks. A poll
-//! that is still the same after the runtime's threshold is *stuck*: the [`Watch`] of that runtime is told, and has the worker taken over by another thread. A worker pays for being watched with a
-//! few plain stores at each turn of a task and each wake.
+//! that is still the same after the runtime's threshold is *stuck*: the [`Watch`] of that runtime is told, and has the worker taken over by another thread. At each glance a runtime is also asked whether tasks wait while a worker sleeps, and wakes one if nobody else looks after
+//! that: this is the backstop of [`cede_core::idle`]. A worker pays for being watched with a few plain stores at each turn of a task and each wake.
 //!
 //! # Why not the obvious way
 //! A time stamp at each poll costs a reading of the clock, which is more than many polls take. A timer signal for each worker interrupts system calls. A monitor that always runs keeps an idle
 //! machine from sleeping: this one goes to sleep when nothing happens.
 //!
 //! # Going to sleep, and being woken
-//! The monitor sleeps when all desks have been quiet for [`QUIET_ROUNDS`] looks. Whoever begins to run tasks after it was parked calls [`wake`]. Neither side may miss the other:
+//! The monitor sleeps when for [`QUIET_ROUNDS`] looks all desks have been quiet and all workers of the watched runtimes have counted as parked. (One that does not may be in a hook, or have no processor: its desk is
+//! quiet, and the next task that it runs queues others and leaves them to the backstop.) Whoever begins to run tasks after it was parked calls [`wake`]. Neither side may miss the other:
 //! ```text
-//! monitor: load CALLS ── store ASLEEP ── barrier on all processors ── look at all desks ── sleep if CALLS is the same
-//! worker:  count the unpark on its desk or post ── (compiler's order) ── load ASLEEP ── if set: change CALLS, wake
+//! monitor: load CALLS ── store ASLEEP ── barrier on all processors ── look at all desks and counts ── sleep if CALLS is the same
+//! worker:  leave the count of parked ones, or stir on its desk or post ── (compiler's order) ── load ASLEEP ── if set: change CALLS, wake
 //! ```
 //! Either the worker sees ASLEEP, or the look sees that something happened.
 //!

@@ -28,8 +28,8 @@ pub(crate) struct Stuck {
 
 /// What is done for a runtime.
 pub(crate) trait Watched: Send + Sync {
-    /// Wakes a worker that sleeps while tasks wait, unless another one looks after that.
-    fn look_for_idlers(&self);
+    /// Wakes a worker that sleeps while tasks wait, unless another one looks after that. Returns whether any worker is awake, whatever it does: what it queues may be left to the next look.
+    fn look_for_idlers(&self) -> bool;
 
     /// Has another thread go on with what the stuck one runs, if there is one; says whether it does.
     fn take_over(self: Arc<Self>, stuck: &Stuck, barrier: ProcessBarrier) -> bool;
@@ -98,14 +98,12 @@ impl Watch {
         OnDuty { watch: self.clone(), desk }
     }
 
-    /// Looks at all desks. Returns whether nothing has happened since the last look, and nothing is under way.
+    /// Looks at all desks. Returns whether nothing has happened since the last look, and nothing is under way or may begin without [`wake`](super::wake).
     pub(super) fn look(&self, now: Instant, barrier: ProcessBarrier) -> bool {
         let patience = self.patience(now);
-        let (quiet, stuck) = self.find_stuck(now, patience);
+        let (nothing_new, stuck) = self.find_stuck(now, patience);
         let runtime = self.runtime.upgrade();
-        if let Some(runtime) = &runtime {
-            runtime.look_for_idlers();
-        }
+        let all_sleep = !runtime.as_ref().is_some_and(|runtime| runtime.look_for_idlers());
         for (stuck, runtime) in stuck.into_iter().zip(runtime.iter().cycle()) {
             if !runtime.clone().take_over(&stuck, barrier) {
                 continue;
@@ -117,7 +115,7 @@ impl Watch {
                 entry.taken = true;
             }
         }
-        quiet
+        nothing_new && all_sleep
     }
 
     /// Whether nothing is going on, and who is stuck.
@@ -193,7 +191,9 @@ mod tests {
     struct Nobody;
 
     impl Watched for Nobody {
-        fn look_for_idlers(&self) {}
+        fn look_for_idlers(&self) -> bool {
+            false
+        }
 
         fn take_over(self: Arc<Self>, _: &Stuck, _: ProcessBarrier) -> bool {
             false

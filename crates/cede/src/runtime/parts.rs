@@ -124,10 +124,11 @@ impl Parts {
         }
     }
 
-    pub(crate) fn after_park(&self) {
-        if let Some(hook) = &self.hooks.thread_unpark {
-            shielded(|| hook());
-        }
+    /// Returns whether there was something to do.
+    pub(crate) fn after_park(&self) -> bool {
+        let Some(hook) = &self.hooks.thread_unpark else { return false };
+        shielded(|| hook());
+        true
     }
 
     /// Nothing can ever happen any more in this simulated runtime.

@@ -16,8 +16,8 @@
 //! # Invariants
 //! - I1: only the thread that has a worker's seat touches its cells.
 //! - I2: a task in a ring, an overflow list, a slot or the injection queue is not complete, and the right to poll it is the queue's.
-//! - I3: a task that was pushed to a ring or the injection queue is found: by its worker, or by a searching one, or by one that is woken for it, or by the watcher.
-//!   or by one that the monitor wakes. The argument is in [`cede_core::idle`].
+//! - I3: a task that was pushed to a ring or the injection queue is found: by its worker, or by a searching one, or by one that is woken for it, or by the watcher, or by one
+//!   that the monitor wakes. The argument is in [`cede_core::idle`].
 //! - I4: the tasks of `StealHome` are in slabs of `Shared`. The runtime's tasks are ended for good after each thread that runs a worker, is a guest or is away from its worker has left.
 //!
 //! # Shutdown, in steps

@@ -20,10 +20,14 @@ use crate::monitor::{Stuck, Watched};
 use crate::record::Told;
 
 impl Watched for Shared {
-    fn look_for_idlers(&self) {
-        if self.idle.should_wake_by_backstop() && self.has_work() && !self.closing.load(Ordering::Relaxed) {
+    fn look_for_idlers(&self) -> bool {
+        if self.closing.load(Ordering::Relaxed) {
+            return false;
+        }
+        if self.idle.should_wake_by_backstop() && self.has_work() {
             self.wake_one();
         }
+        self.idle.parked_count() < self.workers
     }
 
     fn take_over(self: Arc<Self>, stuck: &Stuck, barrier: ProcessBarrier) -> bool {

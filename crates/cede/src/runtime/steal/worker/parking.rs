@@ -55,7 +55,8 @@ impl Worker {
         let shared = &self.shared;
         // The second look: a push that did not see this worker as parked is seen here (`[sleep]` of [`cede_core::idle`]).
         let nothing_to_do = || !shared.has_work() && !shared.closing.load(Ordering::SeqCst) && !signal.is_some_and(|woken| woken());
-        if nothing_to_do() {
+        let sleeps = nothing_to_do();
+        if sleeps {
             shared.parts.before_park();
             if self.sleeps_as.get().is_none() {
                 // The hook has run a nested scheduler, for which this worker woke up: it has to say again that it sleeps, and until when.
@@ -65,9 +66,6 @@ impl Worker {
             let lifo = self.lifo.take();
             self.lifo.set(lifo);
             self.turn(if lifo.is_none() && nothing_to_do() { parking.until } else { Some(0) });
-            desk::stir();
-            monitor::wake();
-            shared.parts.after_park();
         }
         self.end_park(parking);
         if signal.is_some() || !self.searching.get() {
@@ -75,6 +73,10 @@ impl Worker {
             self.lingering.expect_nothing();
         } else {
             self.lingering.woken_after(self.polled_at.get().saturating_sub(parking.since));
+        }
+        // The hook may take long: it finds a worker that counts as running, whose timers have fired.
+        if sleeps && shared.parts.after_park() {
+            self.polled_at.set(shared.parts.clock.now());
         }
     }
 
@@ -135,10 +137,14 @@ impl Worker {
         }
     }
 
-    /// Returns whether it was only a look of the watcher.
+    /// From here on this worker counts as running. Returns whether it was only a look of the watcher.
     fn unparked(&self) -> bool {
         let Some(role) = self.sleeps_as.take() else { return false };
-        match self.shared.idle.unpark_self(self.index) {
+        let unparked = self.shared.idle.unpark_self(self.index);
+        // After the count has changed: the monitor stays awake as long as that says that somebody runs.
+        desk::stir();
+        monitor::wake();
+        match unparked {
             Unparked::ToSearch => {
                 self.searching.set(true);
                 false
