@@ -98,6 +98,28 @@ fn a_hook_may_take_long_before_a_worker_goes_on() {
     assert!(!is_long.load(Ordering::SeqCst), "a worker had slept");
 }
 
+/// The worker that is woken for what another thread queues goes on to search for that; while it runs the hook it does not.
+#[test]
+fn nothing_is_left_to_the_search_of_a_worker_whose_hook_waits_in_a_nested_block_on() {
+    let burns = Arc::new(AtomicBool::new(false));
+    let (over, is_over) = channel();
+    let over = Mutex::new(over);
+    let hook = {
+        let burns = burns.clone();
+        move || {
+            if burns.swap(false, Ordering::SeqCst) {
+                Handle::current().block_on(burns_until_its_neighbour_has_run());
+                over.lock().unwrap().send(()).unwrap();
+            }
+        }
+    };
+    let runtime = builder(1).on_thread_unpark(hook).build().unwrap();
+    all_sleep(&runtime);
+    burns.store(true, Ordering::SeqCst);
+    runtime.block_on(runtime.spawn(async {})).unwrap();
+    is_over.recv_timeout(2 * LONG).expect("it comes to its end");
+}
+
 /// Burns in a nested `block_on`, and says when that is over.
 struct Burns {
     handle: Handle,

@@ -244,7 +244,7 @@ const ENDED_WHILE_NESTED: &str =
 /// `block_on` inside a task of this runtime: the worker goes on running tasks while the future waits.
 fn drive_nested(worker: &Worker, main: Main<'_>) {
     let shared = worker.shared().clone();
-    worker.is_awake();
+    worker.wake_up();
     let driver = shared.remotes[worker.index()].timers.as_ref().map(|timers| timers.driver().clone());
     let signal = Signal::new(driver.clone());
     let waker = Waker::from(signal.clone());

@@ -127,14 +127,17 @@ impl Worker {
         }
     }
 
-    /// Code of the user runs a nested scheduler on this worker. If that was called while the worker counted as asleep, by the driver or as a hook, it goes on here.
-    pub(in crate::runtime::steal) fn is_awake(&self) {
-        let Some(role) = self.sleeps_as.get() else { return };
-        self.unparked();
-        self.count_unpark(self.shared.parts.clock.now());
-        if role == Role::Watcher && !self.searching.get() {
-            self.hand_watch_over();
+    /// Code of the user runs a nested scheduler on this worker. If the driver or a hook called that while the worker counted as asleep, the worker goes on here; and it is not for the search of
+    /// others that a nested future is polled.
+    pub(in crate::runtime::steal) fn wake_up(&self) {
+        if let Some(role) = self.sleeps_as.get() {
+            self.unparked();
+            self.count_unpark(self.shared.parts.clock.now());
+            if role == Role::Watcher && !self.searching.get() {
+                self.hand_watch_over();
+            }
         }
+        self.stop_searching();
     }
 
     /// From here on this worker counts as running. Returns whether it was only a look of the watcher.
