@@ -4,12 +4,13 @@
 //! One word for each thing: a part of its address, and a number, in one of the eight places of the row that the rest of the address chooses.
 //!
 //! # Why not the obvious way
-//! A map would need a lock and an allocator, while a queue's own lock is held. This table has a fixed size: if a row is full, the newest note takes the place of another one, which is forgotten. With one place for each
+//! A map would need a lock and an allocator, while a queue's own lock is held. This table has a fixed size: if a row is full, the newest note takes the place of another one, which is forgotten, if possible of one that says nothing (zero). With one place for each
 //! address instead of eight, two things in four thousand did that to each other, and a deadlock was not reported. A wrong number is found only if two things agree in all bits of their mixed addresses that choose the row or are
 //! kept, which are more than thirty.
 //!
 //! # Who may touch what
-//! A word: anybody. Who writes about one thing sees to the order itself. Nothing hangs on it but reports, so all is Relaxed.
+//! A word: anybody. Who writes about one thing sees to the order itself, if the order matters. Where it does not, two may note the same thing at once (two tasks at one end of a channel, outside of its lock), and it gets two words:
+//! the first counts, and who forgets the thing clears both. Nothing hangs on it but reports, so all is Relaxed.
 
 #![forbid(unsafe_code)]
 
@@ -51,16 +52,23 @@ impl<const ROWS: usize> Notes<ROWS> {
         if let Some(word) = row.word_of(tag) {
             return word.store(noted, Ordering::Relaxed);
         }
-        let is_put = |word: &AtomicU64| word.compare_exchange(0, noted, Ordering::Relaxed, Ordering::Relaxed).is_ok();
-        if !row.0.iter().any(is_put) {
+        let replaces = |word: &AtomicU64, before| word.compare_exchange(before, noted, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        let says_nothing = |word: &&AtomicU64| word.load(Ordering::Relaxed) & !TAG == 0;
+        let is_put = row.0.iter().any(|word| replaces(word, 0))
+            || row.0.iter().filter(says_nothing).any(|word| replaces(word, word.load(Ordering::Relaxed) & TAG));
+        if !is_put {
             row.0[(tag >> NUMBER_BITS) as usize % PLACES].store(noted, Ordering::Relaxed);
         }
     }
 
     pub(super) fn forget(&self, address: u64) {
         let (row, tag) = self.row(address);
-        if let Some(word) = row.word_of(tag) {
-            word.store(0, Ordering::Relaxed);
+        for word in &row.0 {
+            let noted = word.load(Ordering::Relaxed);
+            if noted & TAG == tag {
+                // If that fails, another thing has come to its place.
+                let _cleared = word.compare_exchange(noted, 0, Ordering::Relaxed, Ordering::Relaxed);
+            }
         }
     }
 
@@ -81,7 +89,7 @@ impl Row {
 
 #[cfg(test)]
 mod tests {
-    use super::{NUMBER_MAX, Notes, PLACES};
+    use super::{NUMBER_MAX, Notes, Ordering, PLACES};
 
     #[test]
     fn a_number_is_found_until_another_is_noted() {
@@ -119,6 +127,33 @@ mod tests {
                 assert_eq!(notes.find(address), None);
             }
         }
+    }
+
+    #[test]
+    fn what_says_nothing_leaves_its_place_first() {
+        let notes = Notes::<512>::new();
+        let all: Vec<_> = neighbours(&notes).take(PLACES + 1).collect();
+        for silent in 0..PLACES {
+            for (place, &address) in all.iter().enumerate() {
+                notes.note(address, if place == silent { 0 } else { 7 });
+            }
+            for (place, &address) in all.iter().enumerate() {
+                assert_eq!(notes.find(address), (place != silent).then_some(7), "{place} of {silent}");
+                notes.forget(address);
+            }
+        }
+    }
+
+    #[test]
+    fn what_two_noted_at_once_is_forgotten_whole() {
+        let notes = Notes::<2>::new();
+        let (row, tag) = notes.row(64);
+        for (place, number) in [(1, 5), (4, 6)] {
+            row.0[place].store(tag | number, Ordering::Relaxed);
+        }
+        assert_eq!(notes.find(64), Some(5));
+        notes.forget(64);
+        assert_eq!(notes.find(64), None);
     }
 
     #[test]
