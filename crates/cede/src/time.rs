@@ -1,7 +1,7 @@
 //! Time: sleeping, time limits, intervals, and a clock that tests can stop.
 //!
-//! Deadlines are exact to the precision of the kernel's timers, not rounded to a millisecond; a timer never fires early. Where many come due close together, they
-//! may fire together, up to a millisecond late. While the clock is paused
+//! Deadlines are exact to the precision of the kernel's timers, not rounded to a millisecond; a timer never fires early. Where timers of a runtime fire together, the
+//! next ones may wait to fire together as well: after two for 50 µs, after twenty-one or more for a millisecond. While the clock is paused
 //! ([`pause`]) they are rounded up to a millisecond, as tokio's are.
 
 mod clock;

@@ -12,7 +12,7 @@
 //! See [`gap`].
 //!
 //! # Invariants
-//! - I1: while its worker is parked, `parked_until` is the deadline that it parks for; whoever inserts an earlier one unparks it. While the worker is awake,
+//! - I1: while its worker is parked, `parked_until` is the deadline that it parks for, and `collects_until` the end of the gap that it found; whoever inserts one for which it would wake earlier unparks it. While the worker is awake,
 //!   `parked_until` is 0, so nobody does: the worker looks at the wheel before it parks, under the same lock.
 //! - I2: an entry is inserted and removed by its one owner, which is pinned and removes it before it goes.
 //! - I3: timers are on the free list only while nothing is armed in them; what was armed there under an earlier lease is fired, dead or idle, and its owner sees that.
@@ -83,6 +83,7 @@ impl Lease {
         let mut state = self.timers.state.lock();
         let next = if exact { state.wheel.next_deadline() } else { state.wheel.next_wake().map(|next| self.gap.wake_for(next)) };
         state.parked_until = next.unwrap_or(u64::MAX);
+        state.collects_until = if exact { 0 } else { self.gap.wake_for(0) };
         next
     }
 
@@ -120,6 +121,8 @@ impl Drop for Lease {
 struct State {
     wheel: Wheel,
     parked_until: u64,
+    /// While the worker is parked: it does not wake before this for timers, so one that is due before is no reason to wake it now.
+    collects_until: u64,
     /// What the worker parks in, for the time of a lease.
     driver: Option<DriverHandle>,
 }
@@ -149,7 +152,7 @@ impl Timers {
             let mut state = self.state.lock();
             // SAFETY: [I2] the caller's contract.
             let result = unsafe { state.wheel.insert(entry, deadline, waker) };
-            (result, deadline < state.parked_until)
+            (result, state.sleeps_too_long_for(deadline))
         };
         // The waker of a refused entry is dropped here, after the lock.
         result.map(|()| too_late).map_err(|_waker| Gone)
@@ -185,7 +188,7 @@ impl Timers {
             if !unsafe { state.wheel.reset(entry, at) } {
                 return Moved::Over;
             }
-            if at < state.parked_until { state.driver.clone() } else { None }
+            if state.sleeps_too_long_for(at) { state.driver.clone() } else { None }
         };
         if let Some(driver) = late {
             driver.unpark();
@@ -264,7 +267,11 @@ impl Timers {
 
 impl State {
     fn new() -> Self {
-        Self { wheel: Wheel::new(), parked_until: AWAKE, driver: None }
+        Self { wheel: Wheel::new(), parked_until: AWAKE, collects_until: 0, driver: None }
+    }
+
+    fn sleeps_too_long_for(&self, deadline: u64) -> bool {
+        deadline.max(self.collects_until) < self.parked_until
     }
 
     /// Moves wakers of fired entries into the batch while there is room; returns how many.

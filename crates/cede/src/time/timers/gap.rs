@@ -1,10 +1,11 @@
 //! How long the workers of a runtime wait, after timers have fired, before they wake for the next ones.
 //!
 //! Exact deadlines are all different, so a hundred thousand sleeps would wake their worker a hundred thousand times, and a wake costs more than firing ten timers. So after timers have
-//! fired, nobody wakes for timers for [`GAP_NS`] for each but the first, up to [`GAP_NS_MAX`]; those that come due meanwhile fire together. A timer is exact if none
-//! has fired just before it; among thousands each may be a millisecond late, as with timers that tick in milliseconds.
+//! fired, nobody wakes for timers for [`GAP_NS`] for each but the first, up to [`GAP_NS_MAX`]; those that come due meanwhile fire together. A timer is exact if no two
+//! have fired together just before it. Two that did make the next one up to 50 µs late, and twenty-one or more up to a millisecond, as with timers that tick in milliseconds.
 //!
-//! The gap is the runtime's and not that of each worker: where most timers are armed at one worker, another one that has a few would else wake for each of them, among thousands.
+//! The gap is the runtime's and not that of each worker: where most timers are armed at one worker, another one that has a few would else wake for each of them, among thousands. So two that fire together at one
+//! worker delay the next one also at another.
 
 #![forbid(unsafe_code)]
 

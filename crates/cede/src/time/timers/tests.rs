@@ -57,3 +57,21 @@ fn a_timer_is_exact_if_none_has_fired_with_another() {
     assert_eq!(next.0, Some(200));
     assert!(next.1 <= next.0, "{next:?}");
 }
+
+#[test]
+fn a_timer_in_a_gap_does_not_wake_who_sleeps_until_its_end() {
+    let [timers, _] = timers();
+    let entries = [(); 5].map(|()| Box::pin(Entry::new()));
+    arm(&timers, [(entries[0].as_ref(), 10), (entries[1].as_ref(), 11), (entries[2].as_ref(), 30_000)]);
+    assert_eq!(timers.fire(100), 2);
+    // SAFETY: [I2] it is disarmed below.
+    let wakes = |entry: usize, deadline| unsafe { timers.insert(entries[entry].as_ref(), deadline, Waker::noop().clone()) }.unwrap();
+    assert!(timers.before_park(false) > Some(30_000));
+    let in_gap = wakes(3, 20_000);
+    assert_eq!(timers.before_park(true), Some(20_000));
+    let earlier = wakes(4, 10_000);
+    for entry in &entries {
+        disarm(&timers, entry.as_ref());
+    }
+    assert_eq!((in_gap, earlier), (false, true), "where a clock jumps, there is no gap");
+}
