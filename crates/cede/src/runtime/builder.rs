@@ -322,7 +322,8 @@ impl Builder {
     }
 
     /// How many threads may be stuck at the same time before the runtime waits for them, 64 by default. With zero no worker is rescued or watched: if a task blocks, the timers of its worker wait for it, and
-    /// perhaps its sockets, if no other worker is awake to look at them.
+    /// perhaps its sockets, if no other worker is awake to look at them;
+    /// and since nobody watches, the first task that is queued while all other workers sleep wakes one of them, however short it is.
     pub fn max_rescued_threads(&mut self, count: usize) -> &mut Self {
         self.rescue.threads_max = count;
         self
