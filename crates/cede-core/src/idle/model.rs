@@ -57,6 +57,18 @@ impl<const N: usize> World<N> {
         self.idle.should_wake_for_push(false, || 0) && self.wake_one()
     }
 
+    /// Of a worker that relies on the backstop: little work, so it wakes nobody itself.
+    fn push_for_the_backstop(&self, ring: usize) {
+        self.push(ring);
+        assert!(!self.idle.should_wake_for_push(true, || 0), "that is what the backstop is for");
+    }
+
+    /// A look of the backstop.
+    fn look(&self) -> bool {
+        fence(Ordering::SeqCst);
+        self.idle.should_wake_by_backstop() && self.has_work() && self.wake_one()
+    }
+
     fn push_foreign(&self, ring: usize) -> bool {
         self.push(ring);
         self.idle.should_wake_for_foreign_push() && self.wake_one()
@@ -247,5 +259,54 @@ fn loom_nothing_is_left_to_a_worker_that_lingers() {
         let goes_on = searcher.join().unwrap();
         let third_is_woken = world.idle.unpark_self(2) == Unparked::ToSearch;
         assert!(goes_on || third_is_woken || !world.has_work(), "a task is left, and everybody sleeps or does not come back");
+    });
+}
+
+/// The worker that pushed does not come back. One look in bounded time after the push is enough, wherever the other one is on its way to sleep.
+#[test]
+fn loom_one_look_of_the_backstop_finds_what_was_left_to_it() {
+    model(|| {
+        let world = World::<1>::new();
+        world.idle.set_backstop();
+        let worker = thread::spawn({
+            let world = world.clone();
+            move || world.find(0, false)
+        });
+        world.push_for_the_backstop(0);
+        let backstop = thread::spawn({
+            let world = world.clone();
+            move || world.look()
+        });
+        let _woken = backstop.join().unwrap();
+        worker.join().unwrap();
+    });
+}
+
+/// A look may find that somebody searches, who then finds something else and leaves the rest to the backstop: the next look is for that.
+#[test]
+fn loom_what_a_search_leaves_to_the_backstop_is_found_by_its_next_look() {
+    model(|| {
+        let world = one_in_deep_sleep();
+        world.idle.set_backstop();
+        world.push(1);
+        let searcher = thread::spawn({
+            let world = world.clone();
+            move || {
+                assert!(world.idle.begin_search());
+                // It takes one task and never comes back.
+                assert!(world.take());
+                let last = world.idle.end_search();
+                fence(Ordering::SeqCst);
+                assert!(!(last && world.has_work() && world.idle.should_wake_for_push(true, || 0)), "that is left to the backstop");
+            }
+        });
+        let backstop = thread::spawn({
+            let world = world.clone();
+            move || world.look()
+        });
+        world.push_for_the_backstop(0);
+        let woken = backstop.join().unwrap();
+        searcher.join().unwrap();
+        assert!(woken || world.look(), "one of two tasks is left, its owner does not come back, and the third worker sleeps");
     });
 }
