@@ -39,7 +39,8 @@
 //! - `[watch]` While the bit is set, the watcher wakes up in bounded time and looks. The bit is reset in `take_sleeper`, after which that worker searches, and in `unpark_self`. A watcher that
 //!   goes on by itself searches next, or, if an event has given it a task of its own, looks at all queues and wakes somebody if it sees any: what was left to it would else
 //!   wait behind that task.
-//! - `[backstop]` It looks in bounded time after each push that was left to it, and wakes somebody if there is work, a worker is parked, and nobody watches or searches.
+//! - `[backstop]` It looks in bounded time after each push that was left to it, and wakes somebody if there is work, a worker is parked, and nobody watches or searches. A worker may push while
+//!   it still counts as parked, when its driver calls wakers of the user: it goes on after those, and the backstop is told then.
 //!
 //! A worker that parks while another runs and no watcher is parked becomes the watcher, so "parked ones but no watcher" arises from deep sleep or when the watcher left; then the next push wakes, or the
 //! backstop does later.
