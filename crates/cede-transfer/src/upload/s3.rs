@@ -250,6 +250,10 @@ impl Run {
                 asks.spawn(async move { (ask, client.list(&id).await) });
             }
             Ask::Complete => {
+                // Also where this run has read nothing, or the store has let it wait.
+                if let Bytes2Send::File(local) = &self.from {
+                    local.look().await?;
+                }
                 let tags: Vec<String> = self.parts.tags().map(|(_, tag)| tag.to_owned()).collect();
                 self.completing = true;
                 asks.spawn(async move { (ask, client.complete(&id, &tags).await) });

@@ -226,6 +226,7 @@ fn a_wrong_secret_is_told() {
 pub(crate) struct Notes {
     pub(crate) said: Mutex<Vec<String>>,
     changes: Option<PathBuf>,
+    rewrites: Option<PathBuf>,
 }
 
 impl Watch for Notes {
@@ -238,6 +239,12 @@ impl Watch for Notes {
     fn retry(&self, _: &Url, _: &Failure, _: Option<Duration>) {
         if let Some(path) = &self.changes {
             std::fs::OpenOptions::new().append(true).open(path).unwrap().write_all(b"more").unwrap();
+        }
+        if let Some(path) = &self.rewrites {
+            let mut file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+            file.write_all(&content(file.metadata().unwrap().len() as usize, 2)).unwrap();
+            // However rough the clock of the file system is.
+            file.set_modified(std::time::SystemTime::now() + Duration::from_secs(1)).unwrap();
         }
     }
 }
@@ -338,6 +345,18 @@ fn a_file_that_changes_while_it_is_sent_leaves_no_parts_that_nobody_knows_of() {
             assert!(!told.contains("stay"), "{told}");
         }
         assert_eq!((stand.left(), stand.asked("abort"), case.journals()), (0, 1, 0), "{has_journal}");
+    }
+}
+
+#[test]
+fn a_file_that_is_rewritten_in_place_is_refused_whichever_part_is_read_again() {
+    // The last part has been read, and stored, by then.
+    for script in [("first", 1, Fault::Busy), ("complete", 1, Fault::Busy)] {
+        let (mut case, stand) = case(3 * PART as usize, vec![script]);
+        case.watch = Arc::new(Notes { rewrites: Some(case.path().join("file")), ..Notes::default() });
+        let (exit, told) = case.run().unwrap_err();
+        assert!(exit == Exit::Changed && told.contains("the earlier version"), "{script:?}: {told}");
+        assert!(stand.object().is_none(), "{script:?}");
     }
 }
 

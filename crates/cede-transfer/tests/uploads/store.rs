@@ -80,7 +80,7 @@ pub(crate) struct Stand {
 
 #[allow(dead_code, reason = "two test programs share this file, and each uses what it needs")]
 impl Stand {
-    /// Faults are for the n-th request of a kind; the first is 1.
+    /// Faults are for the n-th request of a kind; the first is 1. `part` is any of them, `first` is part 1.
     pub(crate) fn start(script: Vec<(&'static str, usize, Fault)>) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
@@ -201,14 +201,20 @@ async fn obey(state: &Mutex<State>, request: Request<Incoming>) -> io::Result<Op
     let mut state = state.lock().unwrap();
     state.unsigned += usize::from(!is_signed);
     state.asked.push(kind);
+    let is_first = kind == "part" && number == 1;
+    if is_first {
+        state.asked.push("first");
+    }
     if !is_signed {
         return Ok(Some(respond(403, "", "<Error><Code>SignatureDoesNotMatch</Code><Message>who are you?</Message></Error>")));
     }
     if !sum.is_empty() && sum != STANDARD.encode(Md5::digest(&body)) {
         return Ok(Some(respond(400, "", "<Error><Code>BadDigest</Code><Message>damaged</Message></Error>")));
     }
-    let count = state.asked.iter().filter(|known| **known == kind).count();
-    let fault = state.script.iter().find(|(wanted, nth, _)| *wanted == kind && *nth == count).map(|(_, _, fault)| *fault);
+    let is_now = |(wanted, nth, _): &&(&'static str, usize, Fault)| {
+        (*wanted == kind || is_first && *wanted == "first") && state.asked.iter().filter(|known| *known == wanted).count() == *nth
+    };
+    let fault = state.script.iter().find(is_now).map(|(_, _, fault)| *fault);
     match fault {
         Some(Fault::Busy) => return Ok(Some(respond(503, "", "<Error><Code>SlowDown</Code><Message>later</Message></Error>"))),
         Some(Fault::Denied) => return Ok(Some(respond(403, "", "<Error><Code>AccessDenied</Code><Message>not you</Message></Error>"))),
