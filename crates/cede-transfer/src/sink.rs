@@ -22,7 +22,7 @@ use cede::task::{JoinHandle, spawn_blocking};
 use crate::destination::Destination;
 use crate::disk::Disk;
 use crate::extents::Extents;
-use crate::pace::{Device, Writes};
+use crate::pace::{Device, UnderWay, Writes};
 
 /// What a write job gets at a time.
 const BATCH: usize = 512 * 1024;
@@ -189,7 +189,7 @@ pub(crate) struct Writer {
     size: usize,
     queue: Arc<Queue>,
     job: Option<JoinHandle<io::Result<()>>>,
-    /// The workers, if every processor has one.
+    /// The workers, if every processor has one, and there is one that could go on without the thread that writes.
     workers: Option<usize>,
 }
 
@@ -217,13 +217,13 @@ static WRITERS: AtomicUsize = AtomicUsize::new(0);
 /// How quick the disks are.
 static WRITES: Writes = Writes::new();
 
-/// How many workers the runtime has, if there are as many as processors.
+/// How many workers the runtime has, if there are as many as processors. One alone, or a thread that is the runtime, has nobody who would go on if a write hung.
 fn workers_everywhere() -> Option<usize> {
     /// The system is asked once, because that takes it a while.
     static PROCESSORS: OnceLock<usize> = OnceLock::new();
     let processors = *PROCESSORS.get_or_init(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
     let workers = cede::runtime::Handle::try_current().ok()?.metrics().num_workers();
-    (workers >= processors).then_some(workers)
+    (workers >= processors.max(2)).then_some(workers)
 }
 
 /// What one writer may keep waiting.
@@ -239,10 +239,10 @@ impl Writer {
         Self { sink, at: 0, gathered: Vec::new(), size: 0, queue: Arc::default(), job: None, workers }
     }
 
-    /// Whether the task writes by itself.
-    fn writes_at_once(&self) -> bool {
-        let is_crowd = self.workers.is_some_and(|workers| WRITERS.load(Ordering::Relaxed) > workers);
-        is_crowd && self.sink.device().is_some_and(|device| WRITES.is_quick(device))
+    /// Lets the task write by itself, if that is the faster way.
+    fn write_at_once(&self) -> Option<UnderWay<'static>> {
+        let workers = self.workers.filter(|workers| WRITERS.load(Ordering::Relaxed) > *workers)?;
+        WRITES.begin(self.sink.device()?, workers)
     }
 
     /// Takes bytes for a place; waits only if the disk is too far behind.
@@ -304,7 +304,7 @@ impl Writer {
         self.end_of_job().await?;
         lock(&self.queue.waiting).busy = true;
         let (sink, turn) = (Arc::clone(&self.sink), Turn(Arc::clone(&self.queue)));
-        if self.writes_at_once() {
+        if let Some(_under_way) = self.write_at_once() {
             return turn.write_all(&sink);
         }
         self.job = Some(spawn_blocking(move || turn.write_all(&sink)));
