@@ -45,7 +45,8 @@ fn of_all_sizes() {
         case.order.check = size == SIZE;
         assert_eq!(case.run().unwrap().bytes, size as u64);
         assert!(is_right(&stand, size, 1) && case.journals() == 0 && stand.unsigned() == 0);
-        assert_eq!(stand.asked("part"), size.div_ceil(PART as usize).max(1));
+        let count = size.div_ceil(PART as usize).max(1);
+        assert_eq!((stand.asked("part"), stand.unchecked()), (count, if case.order.check { 0 } else { count }));
     }
 }
 
@@ -79,6 +80,13 @@ fn a_part_whose_answer_was_lost_is_not_sent_again() {
         assert!(is_right(&stand, SIZE, 1));
         assert_eq!((stand.asked("part"), stand.stored().len()), (COUNT, COUNT));
     }
+    // A store that is busy, or talks nonsense, when it is asked where the part is, is asked again.
+    for fault in [Fault::Busy, Fault::LateError] {
+        let (case, stand) = case(SIZE, vec![("part", 2, Fault::After), ("list", 1, fault)]);
+        case.run().unwrap();
+        assert!(is_right(&stand, SIZE, 1));
+        assert_eq!((stand.asked("part"), stand.asked("list")), (COUNT, 2), "{fault:?}");
+    }
     // What the store took nothing of is sent again; and so is what it does not show.
     for (script, sent) in
         [(vec![("part", 2, Fault::Before)], COUNT + 1), (vec![("part", 2, Fault::After), ("list", 1, Fault::Denied)], COUNT + 1)]
@@ -104,7 +112,9 @@ fn an_object_that_was_made_without_an_answer() {
 
 #[test]
 fn an_object_that_an_earlier_run_made_without_an_answer_is_not_stored_again() {
-    for (has_changed, encrypts) in [(false, false), (false, true), (true, false), (true, true)] {
+    for (has_changed, encrypts, is_cut) in
+        [(false, false, false), (false, true, false), (true, false, false), (true, true, false), (true, false, true)]
+    {
         // The second one goes on a new connection.
         let (mut case, stand) = case(SIZE, vec![("complete", 1, Fault::After), ("complete", 2, Fault::Before)]);
         if encrypts {
@@ -114,7 +124,10 @@ fn an_object_that_an_earlier_run_made_without_an_answer_is_not_stored_again() {
         let (exit, told) = case.run().unwrap_err();
         assert!(exit == Exit::Network && told.contains("the same command goes on"), "{told}");
         assert!(is_right(&stand, SIZE, 1) && case.journals() == 1);
-        if has_changed {
+        if is_cut {
+            // It has our mark, but is not what was sent.
+            stand.cut(1000);
+        } else if has_changed {
             // Somebody else has replaced it, so that there is no telling.
             stand.replace(b"another");
         }

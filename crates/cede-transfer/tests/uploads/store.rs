@@ -65,6 +65,8 @@ struct State {
     completed: u32,
     script: Vec<(&'static str, usize, Fault)>,
     unsigned: usize,
+    /// How many parts came without their sum.
+    unchecked: usize,
     /// The numbers of all parts that came, in their order.
     stored: Vec<u16>,
     /// What happens when an answer does not come.
@@ -118,6 +120,12 @@ impl Stand {
         state.mark.clear();
     }
 
+    /// Cuts the object off, and leaves its mark.
+    pub(crate) fn cut(&self, size: usize) {
+        let mut state = self.state.lock().unwrap();
+        state.object = state.object.take().map(|(bytes, _)| (bytes.slice(..size), "\"another\"".to_owned()));
+    }
+
     /// How often an object was made.
     pub(crate) fn completed(&self) -> u32 {
         self.state.lock().unwrap().completed
@@ -131,6 +139,10 @@ impl Stand {
     /// The numbers of the parts that were stored, in the order in which they came.
     pub(crate) fn stored(&self) -> Vec<u16> {
         self.state.lock().unwrap().stored.clone()
+    }
+
+    pub(crate) fn unchecked(&self) -> usize {
+        self.state.lock().unwrap().unchecked
     }
 
     pub(crate) fn unsigned(&self) -> usize {
@@ -208,6 +220,7 @@ async fn obey(state: &Mutex<State>, request: Request<Incoming>) -> io::Result<Op
     if !is_signed {
         return Ok(Some(respond(403, "", "<Error><Code>SignatureDoesNotMatch</Code><Message>who are you?</Message></Error>")));
     }
+    state.unchecked += usize::from(kind == "part" && sum.is_empty());
     if !sum.is_empty() && sum != STANDARD.encode(Md5::digest(&body)) {
         return Ok(Some(respond(400, "", "<Error><Code>BadDigest</Code><Message>damaged</Message></Error>")));
     }
@@ -295,8 +308,9 @@ impl State {
                 None => unknown(),
             },
             _ => match &self.object {
-                Some((_, tag)) => {
+                Some((bytes, tag)) => {
                     let mut response = respond(200, tag, "");
+                    response.headers_mut().insert("content-length", bytes.len().into());
                     response.headers_mut().insert("x-amz-meta-cede-upload", self.mark.parse().unwrap());
                     response
                 }
