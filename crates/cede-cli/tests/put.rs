@@ -232,10 +232,10 @@ fn what_goes_wrong_is_told() {
 #[test]
 fn limits_are_kept_also_for_what_comes_from_a_pipe() {
     let pair = Pair::start("put-limits", &[]);
-    let (url, bytes) = (format!("{}x", pair.url), content(400_000, 1));
+    let (url, bytes) = (format!("{}x", pair.url), content(300_000, 1));
     for (how, word) in [("--limit-rate", "rate"), ("--limit-rate-host", "host-rate")] {
         for tus in [&[][..], &["--tus"], &["--tus", "--check"]] {
-            let args: Vec<&str> = ["--json", how, "4M", "-", &url].iter().chain(tus).copied().collect();
+            let args: Vec<&str> = ["--json", how, "256k", "-", &url].iter().chain(tus).copied().collect();
             let output = pair.pipe(&args, &bytes);
             expect(&output, 0, &[]);
             // How long it takes is tested where time is no matter; here it is that the limit got there.
