@@ -362,6 +362,9 @@ fn cede_resume_goes_on_with_uploads_in_parts() {
     assert!(!failed.status.success() && stand.stored() == [1, 2], "{failed:?}");
     expect(&run(&["resume"], true), 0, &["nothing to resume"]);
     expect(&run(&["resume", "--journals", "kept"], false), 14, &["s3://bucket/file: not complete", "set AWS_ACCESS_KEY_ID"]);
+    let mut another = command(&pair.dir, &["resume", "--journals", "kept"]);
+    another.env("AWS_ACCESS_KEY_ID", "another").env("AWS_SECRET_ACCESS_KEY", store::SECRET).env_remove("AWS_SESSION_TOKEN");
+    expect(&another.output().unwrap(), 14, &["not complete", "another login"]);
     expect(&run(&["resume", "--journals", "kept"], true), 0, &["saved file", "were there"]);
     // What was missing went at the same time, so in any order.
     let mut stored = stand.stored();

@@ -420,6 +420,7 @@ impl Run {
             remote: id.to_owned(),
             part: self.part,
             only_new: self.client.only_new,
+            check: self.client.check,
             place: Some(self.client.place.clone()),
             object: None,
         };

@@ -190,6 +190,38 @@ fn a_changed_mind_leaves_no_parts_behind() {
 }
 
 #[test]
+fn another_store_is_not_told_that_it_has_lost_what_it_never_had() {
+    let (mut case, here) = case(SIZE, vec![("part", 6, Fault::Denied)]);
+    case.run().unwrap_err();
+    let there = Stand::start(vec![]);
+    let How::S3(store) = &mut case.order.how else { unreachable!() };
+    store.endpoint = format!("http://{}", there.address).parse().unwrap();
+    let (exit, told) = case.run().unwrap_err();
+    assert!(exit == Exit::Usage && told.contains(&here.address.to_string()) && told.contains("--restart"), "{told}");
+    assert_eq!((here.left(), there.asked("list"), there.asked("begin"), case.journals()), (1, 0, 0, 1));
+    let notes = Arc::new(Notes::default());
+    case.watch = Arc::clone(&notes) as _;
+    case.order.restart = true;
+    case.run().unwrap();
+    let said = notes.said.lock().unwrap().clone();
+    assert!(is_right(&there, SIZE, 1) && there.asked("abort") == 0, "{said:?}");
+    assert!(said.len() == 1 && said[0].contains("upload-1") && said[0].contains(&here.address.to_string()), "{said:?}");
+}
+
+#[test]
+fn what_was_wanted_last_is_written_down() {
+    let (mut case, stand) = case(SIZE, (6..=8).map(|nth| ("part", nth, Fault::Denied)).collect());
+    for (only_new, check) in [(false, false), (true, true), (false, true)] {
+        (case.order.only_new, case.order.check) = (only_new, check);
+        case.run().unwrap_err();
+        let known = cede_transfer::upload::journals(case.order.state.as_ref().unwrap()).unwrap();
+        assert_eq!((known[0].only_new, known[0].check, known[0].remote.as_str()), (only_new, check, "upload-1"));
+    }
+    case.run().unwrap();
+    assert!(is_right(&stand, SIZE, 1) && stand.asked("begin") == 1);
+}
+
+#[test]
 fn what_nobody_can_go_on_with_is_given_up() {
     // Without a journal.
     let (mut case, stand) = case(SIZE, vec![("part", 6, Fault::Busy)]);

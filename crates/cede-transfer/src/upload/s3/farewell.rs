@@ -26,6 +26,12 @@ const LEFT: &str = "its answer was not waited for";
 /// Dropping the future leaves the journal as it was.
 pub(super) async fn forget_dropped(client: &Client, kept: &mut Kept, stop: &mut Stop) -> Result<Option<String>, Unfinished> {
     let Some(dropped) = &kept.dropped else { return Ok(None) };
+    if let Some(place) = dropped.place.as_ref().filter(|place| place.is_elsewhere(&client.place)) {
+        let why = format!("it is {}, and this goes elsewhere", printable(&place.endpoint));
+        let note = orphan(&dropped.remote, &why);
+        kept.dropped = None;
+        return Ok(Some(note));
+    }
     let told = cede::select! {
         biased;
         exit = stop.requested() => {

@@ -56,9 +56,11 @@ pub struct Store {
 
 impl Store {
     /// What of it is written down.
-    fn place(&self) -> Place {
+    pub(in super::super) fn place(&self) -> Place {
         let (endpoint, region) = (self.endpoint.to_string(), self.region.clone());
-        Place { endpoint, region, path_style: self.path_style, signed: self.login.is_some() }
+        // One with a token is good for an hour, and the next one has another name.
+        let login = self.login.as_ref().filter(|(_, _, token)| token.is_none()).map(|(key, _, _)| Place::hash_of(key));
+        Place { endpoint, region, path_style: self.path_style, signed: self.login.is_some(), login }
     }
 }
 
@@ -109,7 +111,7 @@ pub(super) struct Client {
     pub(super) url: Url,
     pub(super) only_new: bool,
     pub(super) place: Place,
-    check: bool,
+    pub(super) check: bool,
     /// What the object is marked with, to be known by where its tag says nothing.
     pub(super) mark: String,
 }
