@@ -2,14 +2,14 @@
 //!
 //! What touches a disk may block, and so belongs on the blocking pool. But most disks answer from memory at most times, and then a small file takes less time than it
 //! takes to hand it to another thread, to wake that, and to be woken by it. So whoever files measures, and [`Paces`] remembers: after [`ENOUGH`] quick files in a row,
-//! the task that has the bytes files them itself. One slow file, and the pool is back for as many. A network file system never gets there, and a disk whose cache is
-//! full is found out by one file. If that takes long, the runtime's monitor gives the other tasks of the thread to another.
+//! the task that has the bytes files them itself. One slow file, and the pool is back for as many. A file there is made and given its name,
+//! which a network file system asks its server for, so that one seldom gets there; and a disk whose cache is full is found out by one file. If that takes long, the runtime's monitor gives the other tasks of the thread to another.
 //!
 //! Each device has a pace of its own: that the local disk is quick says nothing about the share that is mounted below it. Which device a directory is on, the system
 //! has to be asked, which is a file operation too; so it is asked on the pool, once for each directory.
 //!
 //! A large file is written on another thread while more is received, which is the faster way as long as there are processors that have nothing else to do. Where each
-//! of them has a worker, and there are more large files than workers, there are none: a thread that writes takes its turn from one that receives, and where the system wakes it beside
+//! of them has a worker, and there are more connections than workers that receive large files, there are none: a thread that writes takes its turn from one that receives, and where the system wakes it beside
 //! its waker, both take turns on one processor while the other has nothing to do. There, whoever receives writes, too, if [`Writes`] says that the disk is quick.
 
 use std::collections::{BTreeMap, HashMap};
@@ -141,6 +141,11 @@ impl Writes {
         Some(UnderWay { writes: self, device, start })
     }
 
+    /// Whether any task writes by itself now.
+    pub(crate) fn are_under_way(&self) -> bool {
+        lock(&self.0).values().any(|known| !known.under_way.is_empty())
+    }
+
     /// What writing so many bytes took.
     pub(crate) fn learn(&self, device: Device, size: usize, took: Duration) {
         let shares = u32::try_from(size.div_ceil(SHARE)).unwrap_or(u32::MAX).max(1);
@@ -224,11 +229,11 @@ pub(crate) mod tests {
         assert!(writes.begin(1, 2).is_none());
         (0..ENOUGH).for_each(|_| writes.learn(1, 0, QUICK));
         let one = writes.begin(1, 1).unwrap();
-        assert!(writes.begin(1, 1).is_none(), "as many as may are under way");
+        assert!(writes.begin(1, 1).is_none() && writes.are_under_way(), "as many as may are under way");
         std::thread::sleep(SLOW * 2);
         assert!(writes.begin(1, 9).is_none() && !writes.is_quick(1), "it takes too long");
         drop(one);
-        assert!(writes.begin(1, 1).is_some());
+        assert!(!writes.are_under_way() && writes.begin(1, 1).is_some());
     }
 
     #[test]
