@@ -16,6 +16,12 @@ set -eu
 unset NGINX
 rounds=${1:-5}
 cases=${CASES:-big small mid bigs smalls mids limited}
+for case in $cases; do
+    case $case in
+    big | small | mid | bigs | smalls | mids | limited) ;;
+    *) echo "CASES: there is no case $case" >&2 && exit 2 ;;
+    esac
+done
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cede=$(realpath "${CEDE:-$root/target/release/cede}")
 nginx=${NGINX_BINARY:-nginx} curl=${CURL:-curl} aria2c=${ARIA2C:-aria2c} wget2=${WGET2:-wget2} xh=${XH:-xh}

@@ -237,7 +237,7 @@ async fn transfer_all(batch: Batch, screen: Option<Screen>, stop: Stop, show: &S
     }
     // Before the run is called done. Who interrupts does not wait for that.
     let unsettled = engine.unsettled();
-    if unsettled > 0 {
+    if unsettled > 0 && stopped.now().is_none() {
         board.wait_for_disk(unsettled);
     }
     let settled = cede::select! {

@@ -1,6 +1,9 @@
 //! The runtimes that commands run on.
 
-use cede::runtime::{Builder, Runtime};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use cede::runtime::{Builder, Runtime, Stall};
 use cede_transfer::Exit;
 
 use crate::progress::lines::say;
@@ -16,10 +19,18 @@ pub(crate) struct Start(std::io::Result<Runtime>);
 
 impl Start {
     /// One thread for every two processors, but not one alone where there are two. The other half is for those who write and make checksums; and a transfer's steps are so short that waking
-    /// another thread for one takes longer than the step. Of two threads, each has a processor, and whoever receives large files writes them, too.
+    /// another thread for one takes longer than the step. Of two threads, each has a processor, and whoever receives large files writes them, too: the sink of `cede-transfer`
+    /// says when.
     pub(crate) fn now() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self(Self::builder().worker_threads(processors.div_ceil(2).max(2).min(processors)).build())
+        let mut builder = Self::builder();
+        // A disk that hangs while a task writes by itself is no news about the program; the other tasks go on elsewhere, and the views say what is waited for.
+        builder.on_stall(|stall| {
+            if !cede_transfer::writes_by_itself() {
+                tell(stall);
+            }
+        });
+        Self(builder.worker_threads(processors.div_ceil(2).max(2).min(processors)).build())
     }
 
     /// One thread for each processor.
@@ -30,8 +41,6 @@ impl Start {
     fn builder() -> Builder {
         let mut builder = Builder::new_multi_thread();
         builder.enable_all().max_blocking_threads(POOL);
-        // A disk that hangs while a task writes by itself is no news about the program; the other tasks go on elsewhere, and the views say what is waited for.
-        builder.on_stall(|_| ());
         builder
     }
 
@@ -49,6 +58,16 @@ impl Start {
                 failed(&error)
             }
         }
+    }
+}
+
+/// Says that a task has blocked its thread, at most once in a second, as the runtime does by itself.
+fn tell(stall: &Stall) {
+    static LAST: Mutex<Option<Instant>> = Mutex::new(None);
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if last.is_none_or(|last| last.elapsed() >= Duration::from_secs(1)) {
+        *last = Some(Instant::now());
+        say(&format!("cede: {stall}"));
     }
 }
 

@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use rustix::fs::{FlockOperation, OFlags, flock};
 
-use crate::disk::Disk;
+use crate::disk::{Disk, is_local};
 use crate::exit::Exit;
 use crate::extents::Extents;
 use crate::failure::{Failure, printable};
@@ -77,6 +77,7 @@ pub(crate) struct Destination {
     part: PathBuf,
     file: Arc<File>,
     device: Device,
+    is_local: bool,
     overwrite: bool,
     /// The journal, if there is one to write on.
     journal: Option<File>,
@@ -144,6 +145,7 @@ pub(crate) fn open(
                 target,
                 part,
                 device: file.metadata().map_or(0, |metadata| metadata.dev()),
+                is_local: is_local(&file),
                 file: Arc::new(file),
                 overwrite,
                 journal: file_of_journal.flatten(),
@@ -296,6 +298,11 @@ impl Destination {
     /// What it is on.
     pub(crate) fn device(&self) -> Device {
         self.device
+    }
+
+    /// Whether that is a disk of this machine.
+    pub(crate) fn is_local(&self) -> bool {
+        self.is_local
     }
 
     /// Device and inode, by which a journal names the `.part`.

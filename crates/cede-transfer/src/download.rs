@@ -40,6 +40,8 @@ pub use place::sum_of;
 const WINDOW: u64 = 64 << 20;
 /// A smaller file is sooner fetched again than claimed.
 const CLAIM_FROM: u64 = 1 << 20;
+/// How long whoever presses Ctrl-C waits for what is being written.
+const LEAVE: Duration = Duration::from_millis(150);
 
 /// What the driver and the flights of one download share.
 pub(crate) struct Transfer {
@@ -120,9 +122,16 @@ pub(crate) async fn run(shared: Arc<Shared>, job: Job, watch: Arc<dyn Watch>, st
     let began = transfer.now();
     let mut driver = Driver { transfer, flights: Vec::new(), follower, claim: None, claimed: (began, 0), stop };
     let end = driver.drive().await;
-    driver.land().await;
+    let has_landed = match &end {
+        Err(Cause::Stopped(_)) => cede::time::timeout(LEAVE, driver.land()).await.is_ok(),
+        _ => {
+            driver.land().await;
+            true
+        }
+    };
     match end {
         Ok(()) => driver.complete().await,
+        Err(cause) if !has_landed => Err(driver.leave(cause)),
         Err(cause) => driver.give_up(cause).await,
     }
 }

@@ -74,3 +74,4 @@ pub use destination::{IfExists, journal_of};
 pub use download::sum_of;
 pub use exit::Exit;
 pub use failure::{Failure, printable};
+pub use sink::writes_by_itself;

@@ -2,21 +2,21 @@
 //!
 //! What touches a disk may block, and so belongs on the blocking pool. But most disks answer from memory at most times, and then a small file takes less time than it
 //! takes to hand it to another thread, to wake that, and to be woken by it. So whoever files measures, and [`Paces`] remembers: after [`ENOUGH`] quick files in a row,
-//! the task that has the bytes files them itself. One slow file, and the pool is back for as many. A network file system never gets there, and a disk whose cache is
-//! full is found out by one file. If that takes long, the runtime's monitor gives the other tasks of the thread to another.
+//! the task that has the bytes files them itself. One slow file, and the pool is back for as many. A file there is made and given its name,
+//! which a network file system asks its server for, so that one seldom gets there; and a disk whose cache is full is found out by one file. If that takes long, the runtime's monitor gives the other tasks of the thread to another.
 //!
 //! Each device has a pace of its own: that the local disk is quick says nothing about the share that is mounted below it. Which device a directory is on, the system
 //! has to be asked, which is a file operation too; so it is asked on the pool, once for each directory.
 //!
 //! A large file is written on another thread while more is received, which is the faster way as long as there are processors that have nothing else to do. Where each
-//! of them has a worker, and there are more large files than workers, there are none: a thread that writes takes its turn from one that receives, and where the system wakes it beside
+//! of them has a worker, and there are more connections than workers that receive large files, there are none: a thread that writes takes its turn from one that receives, and where the system wakes it beside
 //! its waker, both take turns on one processor while the other has nothing to do. There, whoever receives writes, too, if [`Writes`] says that the disk is quick.
 
 use std::collections::{BTreeMap, HashMap};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::sink::lock;
 
@@ -86,22 +86,70 @@ const SLOW_SHARE: Duration = Duration::from_millis(1);
 
 /// What is known about writing large files, for the whole process: the disks are the same for all.
 #[derive(Debug)]
-pub(crate) struct Writes(Mutex<BTreeMap<Device, Pace>>);
+pub(crate) struct Writes(Mutex<BTreeMap<Device, Known>>);
+
+/// What is known about one of them.
+#[derive(Debug, Default)]
+struct Known {
+    pace: Pace,
+    /// When the tasks began that write by themselves now. A disk that hangs does not tell how long it takes, but that it has not ended is seen here.
+    under_way: Vec<Instant>,
+}
+
+impl Known {
+    fn is_quick(&self) -> bool {
+        self.pace.is_quick() && self.under_way.iter().all(|start| start.elapsed() <= SLOW)
+    }
+}
+
+/// A task writes by itself, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct UnderWay<'a> {
+    writes: &'a Writes,
+    device: Device,
+    start: Instant,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        let mut devices = lock(&self.writes.0);
+        let Some(known) = devices.get_mut(&self.device) else { return };
+        // Those that began at the same moment are as good as each other.
+        if let Some(at) = known.under_way.iter().position(|start| *start == self.start) {
+            known.under_way.swap_remove(at);
+        }
+    }
+}
 
 impl Writes {
     pub(crate) const fn new() -> Self {
         Self(Mutex::new(BTreeMap::new()))
     }
 
-    /// Whether writes to this device end at once, so that a task may make them.
+    /// Whether writes to this device end at once.
+    #[cfg(test)]
     pub(crate) fn is_quick(&self, device: Device) -> bool {
-        lock(&self.0).get(&device).is_some_and(Pace::is_quick)
+        lock(&self.0).get(&device).is_some_and(Known::is_quick)
+    }
+
+    /// Lets a task write by itself, if writes to this device end at once, and less than `most` tasks do so.
+    pub(crate) fn begin(&self, device: Device, most: usize) -> Option<UnderWay<'_>> {
+        let mut devices = lock(&self.0);
+        let known = devices.get_mut(&device).filter(|known| known.under_way.len() < most && known.is_quick())?;
+        let start = Instant::now();
+        known.under_way.push(start);
+        Some(UnderWay { writes: self, device, start })
+    }
+
+    /// Whether any task writes by itself now.
+    pub(crate) fn are_under_way(&self) -> bool {
+        lock(&self.0).values().any(|known| !known.under_way.is_empty())
     }
 
     /// What writing so many bytes took.
     pub(crate) fn learn(&self, device: Device, size: usize, took: Duration) {
         let shares = u32::try_from(size.div_ceil(SHARE)).unwrap_or(u32::MAX).max(1);
-        lock(&self.0).entry(device).or_default().judge(took / shares, SLOW_SHARE);
+        lock(&self.0).entry(device).or_default().pace.judge(took / shares, SLOW_SHARE);
     }
 }
 
@@ -173,6 +221,19 @@ pub(crate) mod tests {
         assert!(!writes.is_quick(1));
         // However little it was.
         writes.learn(2, 0, Duration::ZERO);
+    }
+
+    #[test]
+    fn a_write_that_does_not_end_is_seen_before_it_ends() {
+        let writes = Writes::new();
+        assert!(writes.begin(1, 2).is_none());
+        (0..ENOUGH).for_each(|_| writes.learn(1, 0, QUICK));
+        let one = writes.begin(1, 1).unwrap();
+        assert!(writes.begin(1, 1).is_none() && writes.are_under_way(), "as many as may are under way");
+        std::thread::sleep(SLOW * 2);
+        assert!(writes.begin(1, 9).is_none() && !writes.is_quick(1), "it takes too long");
+        drop(one);
+        assert!(!writes.are_under_way() && writes.begin(1, 1).is_some());
     }
 
     #[test]

@@ -2,9 +2,16 @@
 //!
 //! - A *small* file stays in memory until it is whole, and is then created, written and renamed in one job: three trips to another thread would cost more than its
 //!   bytes.
-//! - A *file* is written in place by jobs on the blocking pool, while more is received.
+//! - A *file* is written in place, by jobs on the blocking pool while more is received, or by the task itself.
 //! - A *spool* is a file without a name, for a download that goes to a pipe: what has come early waits there, and what was passed on is freed.
 //!
+//! # Who writes
+//! A task writes a file by itself where each processor has a worker, and there are two at least, so that another goes on if the write hangs; where there are more
+//! connections than workers; where the file is on a disk of this machine, as a network's answers from memory too until it hangs; where its writes have been quick
+//! lately ([`Writes`]); and where fewer tasks do so than there are workers, none of them for long. `cede get` has as many workers as processors only where there are two, so
+//! on three or more it always has jobs do it.
+//!
+//! # Invariants
 //! - S1: `written` holds only what a finished write wrote. The journal's claims come from it, and nothing else.
 
 use std::collections::VecDeque;
@@ -22,7 +29,7 @@ use cede::task::{JoinHandle, spawn_blocking};
 use crate::destination::Destination;
 use crate::disk::Disk;
 use crate::extents::Extents;
-use crate::pace::{Device, Writes};
+use crate::pace::{Device, UnderWay, Writes};
 
 /// What a write job gets at a time.
 const BATCH: usize = 512 * 1024;
@@ -43,7 +50,7 @@ pub(crate) struct Sink {
 #[derive(Debug)]
 enum Store {
     Memory(Mutex<Vec<u8>>),
-    Disk { file: Arc<File>, device: Device, destination: Arc<Mutex<Option<Destination>>>, disk: Arc<dyn Disk> },
+    Disk { file: Arc<File>, device: Device, is_local: bool, destination: Arc<Mutex<Option<Destination>>>, disk: Arc<dyn Disk> },
     Spool(Arc<File>),
 }
 
@@ -53,8 +60,8 @@ impl Sink {
     }
 
     pub(crate) fn on_disk(destination: Destination, written: Extents) -> Self {
-        let (file, device, disk) = (destination.file(), destination.device(), destination.disk());
-        Self::new(Store::Disk { file, device, destination: Arc::new(Mutex::new(Some(destination))), disk }, written)
+        let (file, device, disk, is_local) = (destination.file(), destination.device(), destination.disk(), destination.is_local());
+        Self::new(Store::Disk { file, device, is_local, destination: Arc::new(Mutex::new(Some(destination))), disk }, written)
     }
 
     pub(crate) fn spool(file: File) -> Self {
@@ -189,7 +196,7 @@ pub(crate) struct Writer {
     size: usize,
     queue: Arc<Queue>,
     job: Option<JoinHandle<io::Result<()>>>,
-    /// The workers, if every processor has one.
+    /// The workers, if every processor has one, and there is one that could go on without the thread that writes.
     workers: Option<usize>,
 }
 
@@ -212,18 +219,23 @@ struct Waiting {
 
 /// What all writers of the process keep waiting, as far as each can still have a batch.
 const ROOM: usize = 4 << 20;
-/// How many writers there are; a mere count.
+/// How many writers there are, one for each connection that receives something; a mere count.
 static WRITERS: AtomicUsize = AtomicUsize::new(0);
 /// How quick the disks are.
 static WRITES: Writes = Writes::new();
 
-/// How many workers the runtime has, if there are as many as processors.
+/// Whether a task of this process writes to a file by itself now, so that a stall of its thread is the disk's and no fault of the program.
+pub fn writes_by_itself() -> bool {
+    WRITES.are_under_way()
+}
+
+/// How many workers the runtime has, if there are as many as processors. One alone, or a thread that is the runtime, has nobody who would go on if a write hung.
 fn workers_everywhere() -> Option<usize> {
     /// The system is asked once, because that takes it a while.
     static PROCESSORS: OnceLock<usize> = OnceLock::new();
     let processors = *PROCESSORS.get_or_init(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
     let workers = cede::runtime::Handle::try_current().ok()?.metrics().num_workers();
-    (workers >= processors).then_some(workers)
+    (workers >= processors.max(2)).then_some(workers)
 }
 
 /// What one writer may keep waiting.
@@ -235,14 +247,14 @@ impl Writer {
     pub(crate) fn new(sink: Arc<Sink>) -> Self {
         WRITERS.fetch_add(1, Ordering::Relaxed);
         // Of what stays in memory nobody asks.
-        let workers = sink.device().and_then(|_| workers_everywhere());
+        let workers = matches!(sink.store, Store::Disk { is_local: true, .. }).then(workers_everywhere).flatten();
         Self { sink, at: 0, gathered: Vec::new(), size: 0, queue: Arc::default(), job: None, workers }
     }
 
-    /// Whether the task writes by itself.
-    fn writes_at_once(&self) -> bool {
-        let is_crowd = self.workers.is_some_and(|workers| WRITERS.load(Ordering::Relaxed) > workers);
-        is_crowd && self.sink.device().is_some_and(|device| WRITES.is_quick(device))
+    /// Lets the task write by itself, if that is the faster way.
+    fn write_at_once(&self) -> Option<UnderWay<'static>> {
+        let workers = self.workers.filter(|workers| WRITERS.load(Ordering::Relaxed) > *workers)?;
+        WRITES.begin(self.sink.device()?, workers)
     }
 
     /// Takes bytes for a place; waits only if the disk is too far behind.
@@ -304,7 +316,7 @@ impl Writer {
         self.end_of_job().await?;
         lock(&self.queue.waiting).busy = true;
         let (sink, turn) = (Arc::clone(&self.sink), Turn(Arc::clone(&self.queue)));
-        if self.writes_at_once() {
+        if let Some(_under_way) = self.write_at_once() {
             return turn.write_all(&sink);
         }
         self.job = Some(spawn_blocking(move || turn.write_all(&sink)));

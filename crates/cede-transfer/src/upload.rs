@@ -28,7 +28,7 @@ use std::sync::Arc;
 use url::Url;
 
 use crate::engine::{Cause, Engine, Shared, Stop, Unfinished, Watch};
-use crate::failure::Failure;
+use crate::failure::{Failure, printable};
 pub use form::Part;
 pub use journal::{Journal, Place, journals};
 pub use local::Facts;
@@ -144,7 +144,21 @@ async fn journal_for(order: &Order, local: &local::Local) -> Result<Option<journ
     if kept.journal.as_ref().is_some_and(|journal| journal.facts != local.facts) {
         return Err(local.has_changed());
     }
-    Ok(Some(kept))
+    let Some(journal) = kept.journal.clone() else { return Ok(Some(kept)) };
+    if let (Some(place), How::S3(store)) = (&journal.place, &order.how)
+        && place.is_elsewhere(&store.place())
+    {
+        let what = format!("this upload was begun at {}, where its parts are", printable(&place.endpoint));
+        return Err(Failure::new(Exit::Usage, what).help("finish it there, or begin anew here with --restart"));
+    }
+    if (journal.only_new, journal.check) == (order.only_new, order.check) {
+        return Ok(Some(kept));
+    }
+    // Whoever resumes it wants what was wanted last.
+    let journal = Journal { only_new: order.only_new, check: order.check, ..journal };
+    let rewritten = cede::task::spawn_blocking(move || kept.rewrite(journal).map(|()| kept)).await;
+    let kept = rewritten.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+    kept.map(Some).map_err(|error| Failure::of_file("write the journal", &shown, &error))
 }
 
 /// Seeds the waits between tries.

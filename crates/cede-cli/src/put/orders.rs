@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use cede_transfer::printable;
-use cede_transfer::upload::{How, Journal, Order, Part, Source, Store, journals};
+use cede_transfer::upload::{How, Journal, Order, Part, Place, Source, Store, journals};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
@@ -191,20 +191,26 @@ fn again(journal: Journal, state: &Path) -> Result<Order, String> {
             let (source, url) = (printable(&journal.source.to_string_lossy()), printable(&journal.url));
             return Err(format!("an earlier version did not write down where the store is; go on with: cede put {source} {url}"));
         };
-        let login = store_login()?;
+        let login = if place.signed { store_login()? } else { None };
         if place.signed && login.is_none() {
             return Err("the store wants a login; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and resume again".to_owned());
         }
+        let is_same = |(key, ..): &(String, String, Option<String>)| place.login.as_ref().is_none_or(|known| Place::hash_of(key) == *known);
+        if !login.as_ref().is_none_or(is_same) {
+            let (source, url) = (printable(&journal.source.to_string_lossy()), printable(&journal.url));
+            return Err(format!(
+                "it was begun with another login than AWS_ACCESS_KEY_ID; set that, or go on with: cede put {source} {url}"
+            ));
+        }
         let (bucket, object) = bucket_and_object(&url);
         let (endpoint, region) = (parse(&place.endpoint)?, place.region.clone());
-        let login = login.filter(|_| place.signed);
         let store = Store { endpoint, path_style: place.path_style, bucket, object, region, login, part_size: journal.part, width: PARTS };
         (url, How::S3(Box::new(store)))
     } else {
         (parse(&journal.url)?, How::Tus { probe: false })
     };
     let source = Source::File(journal.source);
-    Ok(Order { source, url, how, only_new: journal.only_new, check: false, restart: false, state: Some(state.to_owned()) })
+    Ok(Order { source, url, how, only_new: journal.only_new, check: journal.check, restart: false, state: Some(state.to_owned()) })
 }
 
 /// Where programs keep what is worth keeping between runs.

@@ -74,6 +74,21 @@ impl Driver {
         Ok(Complete { path, kept: false, remark })
     }
 
+    /// Leaves everything as it is, as if the process were killed, because something on the disk does not end: whatever is asked of the disk now would wait for that. The journal
+    /// names what had been written before, and no more (S1).
+    pub(super) fn leave(self, cause: Cause) -> Unfinished {
+        let known = self.transfer.sink().and_then(|sink| sink.destination());
+        // Whoever writes a claim has it.
+        let known = known.as_ref().and_then(|place| place.try_lock().ok());
+        let place = known.as_ref().and_then(|place| place.as_ref()).map(|place| (shown(place.part()), place.has_journal()));
+        let kept = match place {
+            Some((part, true)) => format!("{part} keeps what its journal names; the same command goes on from there"),
+            Some((part, false)) => format!("{part} has no journal, so the same command begins anew"),
+            None => "what a journal names is kept".to_owned(),
+        };
+        Unfinished { cause, kept: Some(format!("the disk did not end a write, which was not waited for; {kept}")) }
+    }
+
     /// Keeps what has come, and says where.
     pub(super) async fn give_up(mut self, cause: Cause) -> Result<Complete, Unfinished> {
         // Who presses Ctrl-C does not wait for a step; what was known before it is enough.

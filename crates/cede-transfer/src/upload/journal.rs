@@ -10,6 +10,7 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, percent_encode};
@@ -38,6 +39,8 @@ pub struct Journal {
     pub part: u64,
     /// Whether nothing that is there may be replaced.
     pub only_new: bool,
+    /// Whether the server is told checksums.
+    pub check: bool,
     /// Where the store is (S3).
     pub place: Option<Place>,
     /// The tag that the object has if it was made (S3), once that was asked for.
@@ -55,18 +58,35 @@ pub struct Place {
     pub path_style: bool,
     /// Whether requests are signed, so that a login is needed.
     pub signed: bool,
+    /// A short hash of whose login that is, where that is no login for an hour.
+    pub login: Option<String>,
 }
 
 impl Place {
     fn write(&self) -> String {
         let escaped = |text: &str| percent_encode(text.as_bytes(), NON_ALPHANUMERIC).to_string();
-        format!("{} {} {} {}", escaped(&self.endpoint), escaped(&self.region), u8::from(self.path_style), u8::from(self.signed))
+        let login = self.login.as_ref().map(|login| format!(" {login}")).unwrap_or_default();
+        format!("{} {} {} {}{login}", escaped(&self.endpoint), escaped(&self.region), u8::from(self.path_style), u8::from(self.signed))
     }
 
     fn read(text: &str) -> Option<Self> {
-        let [endpoint, region, path_style, signed] = text.split(' ').collect::<Vec<_>>()[..] else { return None };
+        let (endpoint, region, path_style, signed, login) = match text.split(' ').collect::<Vec<_>>()[..] {
+            [endpoint, region, path_style, signed] => (endpoint, region, path_style, signed, None),
+            [endpoint, region, path_style, signed, login] => (endpoint, region, path_style, signed, Some(login.to_owned())),
+            _ => return None,
+        };
         let plain = |text: &str| String::from_utf8(percent_decode_str(text).collect()).ok();
-        Some(Self { endpoint: plain(endpoint)?, region: plain(region)?, path_style: path_style == "1", signed: signed == "1" })
+        Some(Self { endpoint: plain(endpoint)?, region: plain(region)?, path_style: path_style == "1", signed: signed == "1", login })
+    }
+
+    /// A short hash of the name of a login, by which it is known again.
+    pub fn hash_of(key: &str) -> String {
+        hex(&Sha256::digest(key)[..4])
+    }
+
+    /// Whether this is another service than that.
+    pub(super) fn is_elsewhere(&self, other: &Self) -> bool {
+        (&self.endpoint, self.path_style) != (&other.endpoint, other.path_style)
     }
 }
 
@@ -85,7 +105,8 @@ impl Journal {
         // Earlier versions neither wrote these lines nor miss them.
         let only_new = if self.only_new { "only-new=1\n" } else { "" };
         let place = self.place.as_ref().map(|place| format!("place={}\n", place.write())).unwrap_or_default();
-        let text = sealed(format!("{text}{only_new}{place}"));
+        let check = if self.check { "check=1\n" } else { "" };
+        let text = sealed(format!("{text}{only_new}{check}{place}"));
         match &self.object {
             Some(object) => sealed(format!("{text}object={}\n", escaped(object.as_bytes()))),
             None => text,
@@ -119,7 +140,8 @@ impl Journal {
         let part = field("part")?.parse().ok()?;
         let rest: Vec<&str> = lines.collect();
         let place = rest.iter().find_map(|line| Place::read(line.strip_prefix("place=")?));
-        Some(Self { url, source, facts, remote, part, only_new: rest.contains(&"only-new=1"), place, object: None })
+        let (only_new, check) = (rest.contains(&"only-new=1"), rest.contains(&"check=1"));
+        Some(Self { url, source, facts, remote, part, only_new, check, place, object: None })
     }
 }
 
@@ -202,6 +224,16 @@ impl Kept {
         Ok(())
     }
 
+    /// Writes what has changed in it, durably. Whenever the process is killed, it is as before or as it is to be: what is left behind its sum is none of it. Blocks.
+    pub(super) fn rewrite(&mut self, journal: Journal) -> io::Result<()> {
+        let text = journal.write();
+        self.file.write_all_at(text.as_bytes(), 0)?;
+        self.file.set_len(text.len() as u64)?;
+        self.file.sync_all()?;
+        self.journal = Some(journal);
+        Ok(())
+    }
+
     /// Adds the tag that the object will have, durably. If that fails, it is as before. Blocks.
     pub(super) fn add_object(&mut self, object: String) -> io::Result<()> {
         let Some(journal) = &mut self.journal else { return Ok(()) };
@@ -248,16 +280,26 @@ mod tests {
             remote: "x=y".to_owned(),
             part: 8 << 20,
             only_new: true,
-            place: Some(Place { endpoint: "http://h:9000/\n".to_owned(), region: "r 1".to_owned(), path_style: true, signed: false }),
+            check: true,
+            place: Some(Place {
+                endpoint: "http://h:9000/\n".to_owned(),
+                region: "r 1".to_owned(),
+                path_style: true,
+                signed: true,
+                login: Some(Place::hash_of("key")),
+            }),
             object: None,
         }
     }
 
     #[test]
     fn those_of_earlier_versions_are_read() {
-        let old = Journal { only_new: false, place: None, ..journal() };
+        let old = Journal { only_new: false, check: false, place: None, ..journal() };
         let text = old.write();
         assert!(text.lines().count() == 7 && Journal::read(&text) == Some(old), "{text}");
+        let place = journal().place.map(|place| Place { login: None, ..place });
+        let old = Journal { check: false, place, ..journal() };
+        assert_eq!(Journal::read(&old.write()), Some(old));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What is uploaded: files, which can be read again, and standard input, which cannot.
 //!
-//! A file is read on the blocking pool, a chunk ahead of the connection. Before its last chunk is handed out, it is looked at once more: if it has changed since the upload
-//! began, that chunk never leaves, so the server never has a whole file that never was.
+//! A file is read on the blocking pool, a chunk ahead of the connection. After each reading it is looked at once more: if it has changed since the upload began, what was
+//! read never leaves, whichever chunk it is, for parts come in any order. So the server never has a whole file that never was.
 //!
 //! Each body has a [`Course`]: before a chunk goes, it waits as long as the upload is paused and as the limits on the rate want. That is no silence, and is told to whoever
 //! watches for one. Where a limit is set, chunks are small, so that the bytes come evenly.
@@ -104,8 +104,7 @@ impl Local {
         let job = cede::task::spawn_blocking(move || {
             let mut bytes = vec![0; wanted];
             let read = file.read_exact_at(&mut bytes, at);
-            let is_last = at + wanted as u64 == facts.size;
-            if read.is_err() || is_last && Facts::of(&file)? != facts {
+            if read.is_err() || Facts::of(&file)? != facts {
                 // A file that cannot be read to its old end has shrunk, or its disk is broken: either way this upload is over.
                 changed.store(true, Ordering::Relaxed);
                 return Err(read.err().unwrap_or_else(|| io::Error::other("the file changed")));
@@ -113,6 +112,17 @@ impl Local {
             Ok(Bytes::from(bytes))
         });
         job.await.map_err(|error| io::Error::other(error.to_string()))?
+    }
+
+    /// Fails if the file is another one than it was.
+    pub(super) async fn look(&self) -> Result<(), Failure> {
+        let file = Arc::clone(&self.file);
+        let facts = cede::task::spawn_blocking(move || Facts::of(&file)).await.unwrap_or_else(|error| Err(io::Error::other(error)));
+        match facts {
+            Ok(facts) if facts == self.facts => Ok(()),
+            Ok(_) => Err(self.has_changed()),
+            Err(error) => Err(Failure::of_file("read", &self.path, &error)),
+        }
     }
 
     /// What to say if the file changed while it was being read.

@@ -8,15 +8,12 @@
 //!   not where nobody is left to do it: the process is killed, or the future dropped, before the journal names the upload.
 
 mod farewell;
+mod mark;
 mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-
-use bytes::Bytes;
-use cede::task::JoinSet;
-use sha2::{Digest, Sha256};
 
 use super::form::file_name;
 use super::journal::{Journal, Kept};
@@ -28,7 +25,8 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Setback, printable};
 use crate::outgoing::Moved;
 use crate::plan::Trouble;
-use crate::units::hex;
+use bytes::Bytes;
+use cede::task::JoinSet;
 pub use store::Store;
 use store::{Client, Said, tag_of};
 
@@ -102,12 +100,12 @@ pub(super) async fn run(
             let local = opened(&mut stop, Local::open(path)).await?;
             kept = journal_for(&order, &local).await?;
             let size = local.facts.size;
-            client.mark = mark_of(&order, &format!("{:?} {:?}", local.path, local.facts));
+            client.mark = mark::of_file(&order.url, &local.path, &local.facts);
             (Bytes2Send::File(local), file_name(path), Some(size))
         }
         Source::Stdin(name) => {
             let piped = Piped::stdin().map_err(|error| Failure::new(Exit::Files, format!("could not read standard input: {error}")))?;
-            client.mark = mark_of(&order, &format!("{} {:?}", seed(&shared), std::time::SystemTime::now()));
+            client.mark = mark::of_once(&order.url, seed(&shared));
             (Bytes2Send::Piped(piped, BTreeMap::new()), name.clone(), None)
         }
         Source::Form(_) => return Err(Failure::new(Exit::Usage, "a store of objects takes no forms").into()),
@@ -160,11 +158,6 @@ pub(super) async fn run(
 fn size_of_parts(least: u64, size: Option<u64>) -> u64 {
     // Where nobody knows how long it will be, this is enough for 140 GiB.
     least.max(size.map_or(LEAST * 2, |size| size.div_ceil(MOST)))
-}
-
-/// What an object is marked with: the same for the same version of the same file, so that a later run knows it again.
-fn mark_of(order: &Order, version: &str) -> String {
-    hex(&Sha256::digest(format!("{} {version}", order.url))[..16])
 }
 
 /// The machine for a file of this size, if that is known, in parts of that size.
@@ -250,13 +243,21 @@ impl Run {
                 asks.spawn(async move { (ask, client.list(&id).await) });
             }
             Ask::Complete => {
+                // Also where this run has read nothing, or the store has let it wait.
+                if let Bytes2Send::File(local) = &self.from {
+                    local.look().await?;
+                }
                 let tags: Vec<String> = self.parts.tags().map(|(_, tag)| tag.to_owned()).collect();
                 self.completing = true;
                 asks.spawn(async move { (ask, client.complete(&id, &tags).await) });
             }
             Ask::Check => {
                 let object = self.object.clone();
-                asks.spawn(async move { (ask, client.check(object.as_deref()).await) });
+                let size = match &self.from {
+                    Bytes2Send::File(local) => local.facts.size,
+                    Bytes2Send::Piped(..) => self.have,
+                };
+                asks.spawn(async move { (ask, client.check(object.as_deref(), size).await) });
             }
             Ask::Part(number) => {
                 let Some(bytes) = self.read(number).await? else { return Ok(()) };
@@ -419,6 +420,7 @@ impl Run {
             remote: id.to_owned(),
             part: self.part,
             only_new: self.client.only_new,
+            check: self.client.check,
             place: Some(self.client.place.clone()),
             object: None,
         };

@@ -280,6 +280,7 @@ impl Serial {
             facts: local.facts,
             remote,
             only_new: self.order.only_new,
+            check: self.order.check,
             ..Journal::default()
         };
         let written = cede::task::spawn_blocking(move || {

@@ -7,9 +7,10 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
+use cede::sync::Notify;
 use cede_transfer::Exit;
 use cede_transfer::disk::{Disk, System};
 use cede_transfer::engine::{Check, Engine, Job, Output, Settings, Silent, Stop};
@@ -91,6 +92,58 @@ impl Disk for Failing {
         self.check(Act::Rename)?;
         System.rename(from, to, replace)
     }
+}
+
+/// Hangs in its second write until it is let go.
+#[derive(Debug, Default)]
+struct Hanging {
+    writes: AtomicUsize,
+    may_end: Mutex<bool>,
+    changed: Condvar,
+    /// Told when it hangs.
+    hangs: Notify,
+}
+
+impl Disk for Hanging {
+    fn write_at(&self, file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+        if self.writes.fetch_add(1, Ordering::Relaxed) > 0 {
+            self.hangs.notify_one();
+            drop(self.changed.wait_while(self.may_end.lock().unwrap(), |may_end| !*may_end).unwrap());
+        }
+        System.write_at(file, bytes, at)
+    }
+}
+
+#[test]
+fn whoever_stops_does_not_wait_for_a_disk_that_hangs() {
+    let mut case = Case::new("hanging", Setup { size: 3_000_000, ..Setup::default() }, vec![]);
+    let disk = Arc::new(Hanging::default());
+    let system = std::mem::replace(&mut case.settings.disk, Arc::clone(&disk) as _);
+    let (engine, job, hung) = (Engine::new(case.settings.clone()), case.job("/file"), Arc::clone(&disk));
+    let (told, heard) = mpsc::channel();
+    let runtime = cede::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let thread = std::thread::spawn(move || {
+        let unfinished = runtime.block_on(async {
+            let (stop, stopped) = cede::sync::watch::channel(None);
+            let download = engine.download(job, Arc::new(Silent), Stop::new(stopped));
+            let (ended, ()) = cede::join!(download, async {
+                hung.hangs.notified().await;
+                stop.send(Some(Exit::Interrupted)).unwrap();
+            });
+            ended.unwrap_err()
+        });
+        told.send(unfinished).unwrap();
+    });
+    let unfinished = heard.recv_timeout(Duration::from_secs(60));
+    *disk.may_end.lock().unwrap() = true;
+    disk.changed.notify_all();
+    thread.join().unwrap();
+    let (said, exit) = unfinished.expect("it waits for the disk").told(&case.job("/file").url);
+    assert!(exit == Exit::Interrupted && said.contains("was not waited for"), "{said}");
+    assert!(!case.names().contains(&"file".to_owned()));
+    // Whatever was claimed is true.
+    case.settings.disk = system;
+    case.right(0);
 }
 
 /// A case on a disk that fails, and its journal is written whenever it can be.

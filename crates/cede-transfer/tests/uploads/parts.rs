@@ -45,7 +45,8 @@ fn of_all_sizes() {
         case.order.check = size == SIZE;
         assert_eq!(case.run().unwrap().bytes, size as u64);
         assert!(is_right(&stand, size, 1) && case.journals() == 0 && stand.unsigned() == 0);
-        assert_eq!(stand.asked("part"), size.div_ceil(PART as usize).max(1));
+        let count = size.div_ceil(PART as usize).max(1);
+        assert_eq!((stand.asked("part"), stand.unchecked()), (count, if case.order.check { 0 } else { count }));
     }
 }
 
@@ -79,6 +80,13 @@ fn a_part_whose_answer_was_lost_is_not_sent_again() {
         assert!(is_right(&stand, SIZE, 1));
         assert_eq!((stand.asked("part"), stand.stored().len()), (COUNT, COUNT));
     }
+    // A store that is busy, or talks nonsense, when it is asked where the part is, is asked again.
+    for fault in [Fault::Busy, Fault::LateError] {
+        let (case, stand) = case(SIZE, vec![("part", 2, Fault::After), ("list", 1, fault)]);
+        case.run().unwrap();
+        assert!(is_right(&stand, SIZE, 1));
+        assert_eq!((stand.asked("part"), stand.asked("list")), (COUNT, 2), "{fault:?}");
+    }
     // What the store took nothing of is sent again; and so is what it does not show.
     for (script, sent) in
         [(vec![("part", 2, Fault::Before)], COUNT + 1), (vec![("part", 2, Fault::After), ("list", 1, Fault::Denied)], COUNT + 1)]
@@ -104,7 +112,9 @@ fn an_object_that_was_made_without_an_answer() {
 
 #[test]
 fn an_object_that_an_earlier_run_made_without_an_answer_is_not_stored_again() {
-    for (has_changed, encrypts) in [(false, false), (false, true), (true, false), (true, true)] {
+    for (has_changed, encrypts, is_cut) in
+        [(false, false, false), (false, true, false), (true, false, false), (true, true, false), (true, false, true)]
+    {
         // The second one goes on a new connection.
         let (mut case, stand) = case(SIZE, vec![("complete", 1, Fault::After), ("complete", 2, Fault::Before)]);
         if encrypts {
@@ -114,7 +124,10 @@ fn an_object_that_an_earlier_run_made_without_an_answer_is_not_stored_again() {
         let (exit, told) = case.run().unwrap_err();
         assert!(exit == Exit::Network && told.contains("the same command goes on"), "{told}");
         assert!(is_right(&stand, SIZE, 1) && case.journals() == 1);
-        if has_changed {
+        if is_cut {
+            // It has our mark, but is not what was sent.
+            stand.cut(1000);
+        } else if has_changed {
             // Somebody else has replaced it, so that there is no telling.
             stand.replace(b"another");
         }
@@ -177,6 +190,41 @@ fn a_changed_mind_leaves_no_parts_behind() {
 }
 
 #[test]
+fn another_store_is_not_told_that_it_has_lost_what_it_never_had() {
+    let (mut case, here) = case(SIZE, vec![("part", 6, Fault::Denied)]);
+    case.run().unwrap_err();
+    let there = Stand::start(vec![]);
+    let How::S3(store) = &mut case.order.how else { unreachable!() };
+    store.endpoint = format!("http://{}", there.address).parse().unwrap();
+    let (exit, told) = case.run().unwrap_err();
+    assert!(exit == Exit::Usage && told.contains(&here.address.to_string()) && told.contains("--restart"), "{told}");
+    assert_eq!((here.left(), there.asked("list"), there.asked("begin"), case.journals()), (1, 0, 0, 1));
+    let notes = Arc::new(Notes::default());
+    case.watch = Arc::clone(&notes) as _;
+    case.order.restart = true;
+    case.run().unwrap();
+    let said = notes.said.lock().unwrap().clone();
+    assert!(is_right(&there, SIZE, 1) && there.asked("abort") == 0, "{said:?}");
+    assert!(said.len() == 1 && said[0].contains("upload-1") && said[0].contains(&here.address.to_string()), "{said:?}");
+}
+
+#[test]
+fn what_was_wanted_last_is_written_down() {
+    let (mut case, stand) = case(SIZE, (6..=8).map(|nth| ("part", nth, Fault::Denied)).collect());
+    let How::S3(store) = &mut case.order.how else { unreachable!() };
+    // So that each run meets one fault.
+    store.width = 1;
+    for (only_new, check) in [(false, false), (true, true), (false, true)] {
+        (case.order.only_new, case.order.check) = (only_new, check);
+        case.run().unwrap_err();
+        let known = cede_transfer::upload::journals(case.order.state.as_ref().unwrap()).unwrap();
+        assert_eq!((known[0].only_new, known[0].check, known[0].remote.as_str()), (only_new, check, "upload-1"));
+    }
+    case.run().unwrap();
+    assert!(is_right(&stand, SIZE, 1) && stand.asked("begin") == 1);
+}
+
+#[test]
 fn what_nobody_can_go_on_with_is_given_up() {
     // Without a journal.
     let (mut case, stand) = case(SIZE, vec![("part", 6, Fault::Busy)]);
@@ -226,6 +274,7 @@ fn a_wrong_secret_is_told() {
 pub(crate) struct Notes {
     pub(crate) said: Mutex<Vec<String>>,
     changes: Option<PathBuf>,
+    rewrites: Option<PathBuf>,
 }
 
 impl Watch for Notes {
@@ -238,6 +287,12 @@ impl Watch for Notes {
     fn retry(&self, _: &Url, _: &Failure, _: Option<Duration>) {
         if let Some(path) = &self.changes {
             std::fs::OpenOptions::new().append(true).open(path).unwrap().write_all(b"more").unwrap();
+        }
+        if let Some(path) = &self.rewrites {
+            let mut file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+            file.write_all(&content(file.metadata().unwrap().len() as usize, 2)).unwrap();
+            // However rough the clock of the file system is.
+            file.set_modified(std::time::SystemTime::now() + Duration::from_secs(1)).unwrap();
         }
     }
 }
@@ -338,6 +393,18 @@ fn a_file_that_changes_while_it_is_sent_leaves_no_parts_that_nobody_knows_of() {
             assert!(!told.contains("stay"), "{told}");
         }
         assert_eq!((stand.left(), stand.asked("abort"), case.journals()), (0, 1, 0), "{has_journal}");
+    }
+}
+
+#[test]
+fn a_file_that_is_rewritten_in_place_is_refused_whichever_part_is_read_again() {
+    // The last part has been read, and stored, by then.
+    for script in [("first", 1, Fault::Busy), ("complete", 1, Fault::Busy)] {
+        let (mut case, stand) = case(3 * PART as usize, vec![script]);
+        case.watch = Arc::new(Notes { rewrites: Some(case.path().join("file")), ..Notes::default() });
+        let (exit, told) = case.run().unwrap_err();
+        assert!(exit == Exit::Changed && told.contains("the earlier version"), "{script:?}: {told}");
+        assert!(stand.object().is_none(), "{script:?}");
     }
 }
 

@@ -65,6 +65,8 @@ struct State {
     completed: u32,
     script: Vec<(&'static str, usize, Fault)>,
     unsigned: usize,
+    /// How many parts came without their sum.
+    unchecked: usize,
     /// The numbers of all parts that came, in their order.
     stored: Vec<u16>,
     /// What happens when an answer does not come.
@@ -80,7 +82,7 @@ pub(crate) struct Stand {
 
 #[allow(dead_code, reason = "two test programs share this file, and each uses what it needs")]
 impl Stand {
-    /// Faults are for the n-th request of a kind; the first is 1.
+    /// Faults are for the n-th request of a kind; the first is 1. `part` is any of them, `first` is part 1.
     pub(crate) fn start(script: Vec<(&'static str, usize, Fault)>) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
@@ -118,6 +120,12 @@ impl Stand {
         state.mark.clear();
     }
 
+    /// Cuts the object off, and leaves its mark.
+    pub(crate) fn cut(&self, size: usize) {
+        let mut state = self.state.lock().unwrap();
+        state.object = state.object.take().map(|(bytes, _)| (bytes.slice(..size), "\"another\"".to_owned()));
+    }
+
     /// How often an object was made.
     pub(crate) fn completed(&self) -> u32 {
         self.state.lock().unwrap().completed
@@ -131,6 +139,10 @@ impl Stand {
     /// The numbers of the parts that were stored, in the order in which they came.
     pub(crate) fn stored(&self) -> Vec<u16> {
         self.state.lock().unwrap().stored.clone()
+    }
+
+    pub(crate) fn unchecked(&self) -> usize {
+        self.state.lock().unwrap().unchecked
     }
 
     pub(crate) fn unsigned(&self) -> usize {
@@ -201,14 +213,21 @@ async fn obey(state: &Mutex<State>, request: Request<Incoming>) -> io::Result<Op
     let mut state = state.lock().unwrap();
     state.unsigned += usize::from(!is_signed);
     state.asked.push(kind);
+    let is_first = kind == "part" && number == 1;
+    if is_first {
+        state.asked.push("first");
+    }
     if !is_signed {
         return Ok(Some(respond(403, "", "<Error><Code>SignatureDoesNotMatch</Code><Message>who are you?</Message></Error>")));
     }
+    state.unchecked += usize::from(kind == "part" && sum.is_empty());
     if !sum.is_empty() && sum != STANDARD.encode(Md5::digest(&body)) {
         return Ok(Some(respond(400, "", "<Error><Code>BadDigest</Code><Message>damaged</Message></Error>")));
     }
-    let count = state.asked.iter().filter(|known| **known == kind).count();
-    let fault = state.script.iter().find(|(wanted, nth, _)| *wanted == kind && *nth == count).map(|(_, _, fault)| *fault);
+    let is_now = |(wanted, nth, _): &&(&'static str, usize, Fault)| {
+        (*wanted == kind || is_first && *wanted == "first") && state.asked.iter().filter(|known| *known == wanted).count() == *nth
+    };
+    let fault = state.script.iter().find(is_now).map(|(_, _, fault)| *fault);
     match fault {
         Some(Fault::Busy) => return Ok(Some(respond(503, "", "<Error><Code>SlowDown</Code><Message>later</Message></Error>"))),
         Some(Fault::Denied) => return Ok(Some(respond(403, "", "<Error><Code>AccessDenied</Code><Message>not you</Message></Error>"))),
@@ -289,8 +308,9 @@ impl State {
                 None => unknown(),
             },
             _ => match &self.object {
-                Some((_, tag)) => {
+                Some((bytes, tag)) => {
                     let mut response = respond(200, tag, "");
+                    response.headers_mut().insert("content-length", bytes.len().into());
                     response.headers_mut().insert("x-amz-meta-cede-upload", self.mark.parse().unwrap());
                     response
                 }

@@ -26,6 +26,12 @@ const LEFT: &str = "its answer was not waited for";
 /// Dropping the future leaves the journal as it was.
 pub(super) async fn forget_dropped(client: &Client, kept: &mut Kept, stop: &mut Stop) -> Result<Option<String>, Unfinished> {
     let Some(dropped) = &kept.dropped else { return Ok(None) };
+    if let Some(place) = dropped.place.as_ref().filter(|place| place.is_elsewhere(&client.place)) {
+        let why = format!("it is {}, and this goes elsewhere", printable(&place.endpoint));
+        let note = orphan(&dropped.remote, &why);
+        kept.dropped = None;
+        return Ok(Some(note));
+    }
     let told = cede::select! {
         biased;
         exit = stop.requested() => {
@@ -64,7 +70,7 @@ impl Run {
         if let Some(id) = self.id.take() {
             let journal = self.kept.as_ref().and_then(|kept| kept.journal.as_ref());
             if journal.is_some_and(|journal| journal.remote == id) {
-                said.push(goes_on(&end).to_owned());
+                said.push(goes_on(&end, self.completing).to_owned());
             } else {
                 end = self.take_back(&id, end, stop, &mut said).await;
             }
@@ -135,9 +141,12 @@ impl Run {
 }
 
 /// What is said about parts that the journal names.
-fn goes_on(end: &End) -> &'static str {
+fn goes_on(end: &End, completing: bool) -> &'static str {
     match end {
         End::Stopped(_) => "the same command goes on with it",
+        End::Failed(failure) if failure.exit() == Exit::Changed && completing => {
+            "the store was asked to make an object of the earlier version and may have done so; if not, its parts stay there until then"
+        }
         End::Failed(failure) if failure.exit() == Exit::Changed => "until then, the parts of the earlier version stay at the store",
         End::Failed(_) => "the parts that have arrived are kept at the store; the same command goes on with them",
     }

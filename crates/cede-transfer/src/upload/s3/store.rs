@@ -56,9 +56,11 @@ pub struct Store {
 
 impl Store {
     /// What of it is written down.
-    fn place(&self) -> Place {
+    pub(in super::super) fn place(&self) -> Place {
         let (endpoint, region) = (self.endpoint.to_string(), self.region.clone());
-        Place { endpoint, region, path_style: self.path_style, signed: self.login.is_some() }
+        // One with a token is good for an hour, and the next one has another name.
+        let login = self.login.as_ref().filter(|(_, _, token)| token.is_none()).map(|(key, _, _)| Place::hash_of(key));
+        Place { endpoint, region, path_style: self.path_style, signed: self.login.is_some(), login }
     }
 }
 
@@ -109,7 +111,7 @@ pub(super) struct Client {
     pub(super) url: Url,
     pub(super) only_new: bool,
     pub(super) place: Place,
-    check: bool,
+    pub(super) check: bool,
     /// What the object is marked with, to be known by where its tag says nothing.
     pub(super) mark: String,
 }
@@ -224,7 +226,8 @@ impl Client {
         Ok(Said::Parts(parts))
     }
 
-    /// The tag of a part that the store has, if it is of this size; the answer to an earlier try may be all that was lost. A store that does not say has none.
+    /// The tag of a part that the store has, if it is of this size; the answer to an earlier try may be all that was lost. A store that refuses to say has none; one that is
+    /// busy, or whose answer makes no sense, has to be asked again before the part is sent again.
     pub(super) async fn find(&self, id: &str, number: u16, size: u64) -> Result<Option<String>, Setback> {
         let mut action = self.bucket.list_parts(self.login.as_ref(), &self.object, id);
         action.set_max_parts(1);
@@ -232,8 +235,15 @@ impl Client {
             action.set_part_number_marker(number - 1);
         }
         let heard = self.small(Method::GET, action.sign(SIGNED_FOR), HeaderMap::new(), Bytes::new()).await?;
-        let listed = (heard.status == 200).then(|| ListParts::parse_response(&String::from_utf8_lossy(&heard.body)).ok()).flatten();
-        let found = listed.and_then(|listed| listed.parts.into_iter().find(|part| part.number == number && part.size == size));
+        if heard.status != 200 {
+            return match other(&heard) {
+                Said::No(failure, trouble @ Trouble::Busy(_)) => Err(Setback { failure, trouble }),
+                _ => Ok(None),
+            };
+        }
+        let listed = ListParts::parse_response(&String::from_utf8_lossy(&heard.body))
+            .map_err(|error| Setback::passing(Failure::new(Exit::Server, format!("the store's list makes no sense: {error}"))))?;
+        let found = listed.parts.into_iter().find(|part| part.number == number && part.size == size);
         Ok(found.map(|part| part.etag))
     }
 
@@ -290,15 +300,16 @@ impl Client {
         }
     }
 
-    /// Whether the object is the one with this tag, or has our mark: where a store encrypts, tags are not what they are elsewhere.
-    pub(super) async fn check(&self, object: Option<&str>) -> Result<Said, Setback> {
+    /// Whether the object is the one with this tag, or has our mark and this size: where a store encrypts, tags are not what they are elsewhere.
+    pub(super) async fn check(&self, object: Option<&str>, size: u64) -> Result<Said, Setback> {
         let action = self.bucket.head_object(self.login.as_ref(), &self.object);
         let heard = self.small(Method::HEAD, action.sign(SIGNED_FOR), HeaderMap::new(), Bytes::new()).await?;
         match heard.status {
             200 => {
                 let has_tag =
                     object.is_some_and(|object| !object.is_empty()) && heard.header("etag").map(|tag| tag.trim_matches('"')) == object;
-                Ok(Said::Checked(has_tag || heard.header(MARK) == Some(&self.mark)))
+                let has_size = heard.header("content-length").and_then(|text| text.parse().ok()) == Some(size);
+                Ok(Said::Checked(has_tag || has_size && heard.header(MARK) == Some(&self.mark)))
             }
             404 => Ok(Said::Checked(false)),
             _ => Ok(match other(&heard) {
