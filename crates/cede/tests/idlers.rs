@@ -54,22 +54,21 @@ async fn burns_until_its_neighbour_has_run() {
     }
 }
 
-#[test]
-fn where_all_slept_the_monitor_wakes_somebody_for_what_waits_behind_a_long_task() {
-    let runtime = workers(1);
+fn is_found_each_time(runtime: &Runtime) {
     for _ in 0..20 {
-        all_sleep(&runtime);
+        all_sleep(runtime);
         runtime.block_on(runtime.spawn(burns_until_its_neighbour_has_run())).unwrap();
     }
 }
 
 #[test]
+fn where_all_slept_the_monitor_wakes_somebody_for_what_waits_behind_a_long_task() {
+    is_found_each_time(&workers(1));
+}
+
+#[test]
 fn without_a_monitor_whoever_queues_wakes_somebody() {
-    let runtime = workers(0);
-    for _ in 0..20 {
-        all_sleep(&runtime);
-        runtime.block_on(runtime.spawn(burns_until_its_neighbour_has_run())).unwrap();
-    }
+    is_found_each_time(&workers(0));
 }
 
 #[test]
