@@ -135,6 +135,8 @@ struct Slot {
 pub struct Wheel {
     /// The latest time that `advance` was told.
     elapsed: u64,
+    /// The deadline of the entry that was popped last.
+    popped: u64,
     /// Counts insertions, to order entries of one deadline.
     sequence: u64,
     len: usize,
@@ -159,6 +161,7 @@ impl Wheel {
     pub const fn new() -> Self {
         Self {
             elapsed: 0,
+            popped: 0,
             sequence: 0,
             len: 0,
             closed: false,
@@ -372,9 +375,16 @@ impl Wheel {
         // SAFETY: [I1] [I2] a listed entry is alive, and this wheel's.
         unsafe {
             self.unlink(entry);
-            let fired = is_due(Entry::key(entry).0, self.elapsed);
+            self.popped = Entry::key(entry).0;
+            let fired = is_due(self.popped, self.elapsed);
             Some(self.let_go(entry, if fired { EntryState::Fired } else { EntryState::Dead }))
         }
+    }
+
+    /// The deadline of the entry that was [popped](Self::pop_fired) last; zero before the first.
+    #[must_use]
+    pub fn popped_deadline(&self) -> u64 {
+        self.popped
     }
 
     /// The earliest deadline, exactly; `None` if nothing will come due. One that is past means that `advance` or `pop_fired` has work to do.

@@ -72,8 +72,8 @@ impl Lease {
 
     /// Wakes everything that is due; returns how many.
     pub(crate) fn fire(&self, now: u64) -> usize {
-        let fired = self.timers.fire(now);
-        self.gap.begin(now, fired);
+        let (fired, due) = self.timers.fire(now);
+        self.gap.begin(due, fired);
         fired
     }
 
@@ -212,23 +212,25 @@ impl Timers {
         replaced.is_ok()
     }
 
-    fn fire(&self, now: u64) -> usize {
-        let mut fired = 0;
+    /// Also returns when the last of them was due.
+    fn fire(&self, now: u64) -> (usize, u64) {
+        let (mut fired, mut due) = (0, 0);
         loop {
             let mut batch = WakeBatch::new();
             let before = fired;
             {
                 let mut state = self.state.lock();
                 if state.wheel.is_empty() {
-                    return fired;
+                    return (fired, due);
                 }
                 state.wheel.advance(now);
                 fired += state.move_fired(&mut batch);
+                due = state.wheel.popped_deadline();
             }
             let more = !batch.has_room();
             batch.wake_all();
             if !more || before == fired {
-                return fired;
+                return (fired, due);
             }
         }
     }

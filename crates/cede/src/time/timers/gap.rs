@@ -4,6 +4,8 @@
 //! fired, nobody wakes for timers for [`GAP_NS`] for each but the first, up to [`GAP_NS_MAX`]; those that come due meanwhile fire together. A timer is exact if no two
 //! have fired together just before it. Two that did make the next one up to 50 µs late, and twenty-one or more up to a millisecond, as with timers that tick in milliseconds.
 //!
+//! The gap begins when the last of them was due and not when they fired: timers that come every millisecond, all together, would else be late for ever by what they were late once.
+//!
 //! The gap is the runtime's and not that of each worker: where most timers are armed at one worker, another one that has a few would else wake for each of them, among thousands. So two that fire together at one
 //! worker delay the next one also at another.
 
@@ -24,12 +26,12 @@ pub(crate) struct Gap {
 }
 
 impl Gap {
-    /// So many timers have fired together.
-    pub(super) fn begin(&self, now: u64, fired: usize) {
+    /// So many timers have fired together, the last of which was `due` then.
+    pub(super) fn begin(&self, due: u64, fired: usize) {
         if fired > 1 {
             let gap = (GAP_NS * (fired - 1) as u64).min(GAP_NS_MAX);
             // A worker that looks again while what fired is being run finds few more, which is no reason to sleep less.
-            self.ends.fetch_max(now.saturating_add(gap), Ordering::Relaxed);
+            self.ends.fetch_max(due.saturating_add(gap), Ordering::Relaxed);
         }
     }
 

@@ -75,3 +75,14 @@ fn a_timer_in_a_gap_does_not_wake_who_sleeps_until_its_end() {
     }
     assert_eq!((in_gap, earlier), (false, true), "where a clock jumps, there is no gap");
 }
+
+#[test]
+fn what_fires_late_does_not_make_the_next_ones_late() {
+    let [timers, _] = timers();
+    let [a, b, c] = [(); 3].map(|()| Box::pin(Entry::new()));
+    arm(&timers, [(a.as_ref(), 10), (b.as_ref(), 11), (c.as_ref(), 200_000)]);
+    assert_eq!(timers.fire(190_000), 2);
+    let next = timers.before_park(false);
+    disarm(&timers, c.as_ref());
+    assert!(next <= Some(200_000), "{next:?}");
+}
