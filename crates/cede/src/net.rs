@@ -7,6 +7,7 @@ mod backoff;
 mod byte_stream;
 mod datagrams;
 mod descriptor;
+mod gather;
 mod halves;
 mod lookup;
 pub mod tcp;

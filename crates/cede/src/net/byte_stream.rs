@@ -98,7 +98,7 @@ macro_rules! byte_stream {
             /// As `try_write`.
             #[inline]
             pub fn try_write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-                self.io.attempt(Direction::Write, |mut stream| stream.write_vectored(buffers))
+                self.io.attempt(Direction::Write, |stream| crate::net::gather::write_vectored(stream, buffers))
             }
 
             /// Tries an operation on the descriptor, if it is ready for something of interest. When the operation says `WouldBlock`, the readiness is forgotten;
@@ -173,7 +173,7 @@ macro_rules! byte_stream {
 
             #[inline]
             pub(super) fn poll_write_vectored_shared(&self, cx: &mut Context<'_>, buffers: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-                self.io.poll_write_vectored(cx, buffers)
+                self.io.poll_io(cx, Direction::Write, |stream| crate::net::gather::write_vectored(stream, buffers).map(Attempt::Done))
             }
         }
 

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::BufMut;
-use cede_driver::{Direction, Interest, Ready};
+use cede_driver::{Attempt, Direction, Interest, Ready};
 use cede_io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::address::SocketAddr;
