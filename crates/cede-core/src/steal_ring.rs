@@ -65,6 +65,13 @@ impl StealRing {
         self.len() == 0
     }
 
+    /// How many tasks have been taken from the ring since it was made, modulo 2³².
+    #[inline]
+    #[must_use]
+    pub fn taken(&self) -> u32 {
+        self.head.load(Ordering::Relaxed)
+    }
+
     /// Puts a task at the back.
     ///
     /// # Errors

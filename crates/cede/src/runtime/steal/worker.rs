@@ -4,6 +4,7 @@ mod linger;
 mod parking;
 mod ranked;
 mod search;
+mod working_set;
 
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::sync::Arc;
@@ -11,13 +12,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use cede_core::idle::{self, Role};
 use cede_core::run_queue::RunQueue;
-use cede_core::steal_ring::STEAL_MAX;
 use cede_core::task::TaskRef;
 use cede_driver::Driver;
 
 pub(super) use parking::Parked;
 
 use linger::Lingering;
+use working_set::WorkingSet;
 
 use super::seat::is_stray;
 use super::{Remote, Shared};
@@ -51,6 +52,7 @@ pub(super) struct Worker {
     watch_ns: Cell<u64>,
     searching: Cell<bool>,
     lingering: Lingering,
+    working_set: WorkingSet,
     /// The statistics count it as parked.
     idle: Cell<bool>,
     /// How it sleeps, from the moment when it says so until it goes on.
@@ -83,6 +85,7 @@ impl Worker {
             watch_ns: Cell::new(WATCH_NS.0),
             searching: Cell::new(false),
             lingering: Lingering::default(),
+            working_set: WorkingSet::default(),
             looks_from: Cell::new(index + 1),
             random: Cell::new(0x9E37_79B9 ^ (index as u32 + 1)),
             turns: RefCell::default(),
@@ -144,11 +147,11 @@ impl Worker {
         }
     }
 
-    /// Puts a task behind all that are queued here.
+    /// Puts a task behind all of the working set.
     fn push_back(&self, task: TaskRef) {
         let remote = self.remote();
         // SAFETY: this thread runs the worker that owns the ring, and has the right to poll the task.
-        if !remote.overflow.is_empty() || unsafe { remote.ring.push(task) }.is_err() {
+        if unsafe { remote.ring.push(task) }.is_err() {
             remote.overflow.push(task);
         }
         if self.shared.idle.should_wake_for_push(!self.is_guest(), || self.queued_ns()) {
@@ -161,15 +164,6 @@ impl Worker {
     fn queued_ns(&self) -> u64 {
         let remote = self.remote();
         self.pace.poll_ns().saturating_mul((remote.ring.len() + remote.overflow.len()) as u64)
-    }
-
-    /// Takes a task from the overflow, and refills the ring.
-    #[cold]
-    fn refill(&self) -> Option<TaskRef> {
-        let mut tasks = self.remote().overflow.take(|_| STEAL_MAX);
-        let first = tasks.pop();
-        self.keep(&mut tasks);
-        first
     }
 
     /// Runs the worker on this thread, which has it on its desk, until the runtime ends, or until it is another thread's.
@@ -275,7 +269,7 @@ impl Worker {
         if let Some(task) = self.remote().ring.pop() {
             return Some(task);
         }
-        let own = self.refill().or_else(|| self.lifo.take());
+        let own = self.next_set().or_else(|| self.lifo.take());
         own.or_else(|| {
             self.lingering.let_gather();
             self.take_injected().or_else(|| self.search())

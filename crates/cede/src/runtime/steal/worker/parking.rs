@@ -13,6 +13,9 @@ use crate::runtime::desk;
 use crate::runtime::run::shielded;
 use crate::task::slab::Slab;
 
+/// While what is queued takes at least twice that time, in nanoseconds, the sockets are looked at so often only: what comes in would wait for all that anyway.
+const BEHIND_NS: u64 = 500_000;
+
 impl Worker {
     /// Until the result is dropped this worker stays on its thread.
     pub(super) fn hold(&self) -> Holding<'_> {
@@ -25,6 +28,7 @@ impl Worker {
         let _holding = self.hold();
         record::looks(|| self.queued());
         let now = self.shared.parts.clock.now();
+        self.rotate(now);
         self.measure(now);
         self.slab(Slab::collect);
         self.shared.collect_foreign();
@@ -33,7 +37,8 @@ impl Worker {
         }
         let Some(timers) = &self.remote().timers else { return };
         record::fires(shielded(|| timers.fire(now)).unwrap_or_default());
-        if timers.driver().has_sources() && now.saturating_sub(self.looked_at.get()) >= self.shared.parts.driver_interval_ns {
+        let interval = if self.queued_ns() >= 2 * BEHIND_NS { BEHIND_NS } else { 0 };
+        if timers.driver().has_sources() && now.saturating_sub(self.looked_at.get()) >= self.shared.parts.driver_interval_ns.max(interval) {
             self.looked_at.set(now);
             self.turn(Some(0));
         }

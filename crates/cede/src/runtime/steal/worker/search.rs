@@ -7,7 +7,6 @@
 
 #![forbid(unsafe_code)]
 
-use cede_core::run_queue::RunQueue;
 use cede_core::steal_ring::STEAL_MAX;
 use cede_core::task::TaskRef;
 
@@ -57,9 +56,10 @@ impl Worker {
     fn steal_from(&self, victim: usize) -> Option<TaskRef> {
         let from = victim;
         let victim = &self.shared.remotes[victim];
-        let mut stolen = RunQueue::new();
-        if victim.ring.steal(|task| stolen.push(task)) == 0 {
-            stolen = victim.overflow.take(|len| (len - len / 2).min(STEAL_MAX));
+        // Those first that are not in the victim's working set: they have waited longer, and nothing of theirs is in its caches.
+        let mut stolen = victim.overflow.take(|len| (len - len / 2).min(STEAL_MAX));
+        if stolen.is_empty() {
+            victim.ring.steal(|task| stolen.push(task));
         }
         self.stats.stole(stolen.len());
         if !stolen.is_empty() {
