@@ -1,7 +1,9 @@
-//! Floors: those of timers are in [`cede_bench::floors`], that of sockets is here: an echo server by hand on epoll, edge-triggered, one thread, one shared buffer.
+//! Floors: those of timers are in [`cede_bench::floors`], that of sockets is here: an echo server by hand on epoll, edge-triggered, each thread with a set and a buffer of its own. It does not balance, nor watch, nor run anything else.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::sync::{Mutex, OnceLock};
 
 use cede_bench::arguments::Arguments;
 use cede_bench::floors;
@@ -45,39 +47,76 @@ impl Connection {
     }
 }
 
+/// What the threads of a server share: the first one accepts, and gives the connections to all in turn.
+struct Server {
+    listener: TcpListener,
+    /// A set for each thread.
+    sets: Vec<OwnedFd>,
+    /// In the order in which they came; a thread takes its own only, so the locks are never contended.
+    connections: [OnceLock<Mutex<Option<Connection>>>; CONNECTIONS_MAX],
+}
+
+const CONNECTIONS_MAX: usize = 4096;
+const LISTENER: u64 = u64::MAX;
+
+impl Server {
+    fn start(threads: usize) -> &'static Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        println!("port {}", listener.local_addr().unwrap().port());
+        let sets: Vec<_> = (0..threads).map(|_| epoll::create(epoll::CreateFlags::CLOEXEC).unwrap()).collect();
+        epoll::add(&sets[0], &listener, epoll::EventData::new_u64(LISTENER), epoll::EventFlags::IN).unwrap();
+        Box::leak(Box::new(Self { listener, sets, connections: [const { OnceLock::new() }; CONNECTIONS_MAX] }))
+    }
+
+    fn accept(&self) {
+        while let Ok((stream, _)) = self.listener.accept() {
+            stream.set_nonblocking(true).unwrap();
+            let _ = stream.set_nodelay(true);
+            let place = self.connections.iter().position(|place| place.get().is_none()).expect("there are fewer connections");
+            let set = &self.sets[place % self.sets.len()];
+            let connection = Mutex::new(Some(Connection { stream, pending: Vec::new() }));
+            assert!(self.connections[place].set(connection).is_ok(), "one thread accepts");
+            // The other thread may see it from here on.
+            let connection = self.connections[place].get().expect("it was just put there").lock().unwrap();
+            let Some(Connection { stream, .. }) = connection.as_ref() else { continue };
+            let flags = epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::ET;
+            epoll::add(set, stream, epoll::EventData::new_u64(place as u64), flags).unwrap();
+        }
+    }
+
+    fn serve(&self, thread: usize, size: usize) -> ! {
+        // One more than a message, so that a message is a short read.
+        let mut buffer = vec![0; size + 1];
+        let mut events = Vec::with_capacity(1024);
+        loop {
+            events.clear();
+            epoll::wait(&self.sets[thread], rustix::buffer::spare_capacity(&mut events), None).unwrap();
+            for event in &events {
+                let token = event.data.u64();
+                if token == LISTENER {
+                    self.accept();
+                    continue;
+                }
+                let mut connection = self.connections[token as usize].get().expect("it was put there first").lock().unwrap();
+                if connection.as_mut().is_some_and(|connection| !connection.turn(&mut buffer)) {
+                    *connection = None;
+                }
+            }
+        }
+    }
+}
+
 fn main() {
     let arguments = Arguments::of_process();
     if arguments.word != "serve" {
         finish(floors::of(&arguments.word, arguments.get("threads", 1), Plan::of(&arguments)));
     }
     system::pin(arguments.get("core", -1));
-    // One more than a message, so that a message is a short read.
-    let mut buffer = vec![0; arguments.get("size", 64_usize) + 1];
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    println!("port {}", listener.local_addr().unwrap().port());
-    let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
-    epoll::add(&epoll, &listener, epoll::EventData::new_u64(u64::MAX), epoll::EventFlags::IN).unwrap();
-    let mut connections: Vec<Option<Connection>> = Vec::new();
-    let mut events = Vec::with_capacity(1024);
-    loop {
-        events.clear();
-        epoll::wait(&epoll, rustix::buffer::spare_capacity(&mut events), None).unwrap();
-        for event in &events {
-            let token = event.data.u64();
-            if token == u64::MAX {
-                while let Ok((stream, _)) = listener.accept() {
-                    stream.set_nonblocking(true).unwrap();
-                    let _ = stream.set_nodelay(true);
-                    let flags = epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::ET;
-                    epoll::add(&epoll, &stream, epoll::EventData::new_u64(connections.len() as u64), flags).unwrap();
-                    connections.push(Some(Connection { stream, pending: Vec::new() }));
-                }
-            } else if let Some(slot) = connections.get_mut(token as usize)
-                && slot.as_mut().is_some_and(|connection| !connection.turn(&mut buffer))
-            {
-                *slot = None;
-            }
-        }
+    let (threads, size) = (arguments.get("threads", 1), arguments.get("size", 64_usize));
+    let server = Server::start(threads);
+    for thread in 1..threads {
+        std::thread::spawn(move || server.serve(thread, size));
     }
+    server.serve(0, size)
 }
