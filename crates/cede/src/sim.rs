@@ -3,8 +3,8 @@
 //! # What
 //! A simulated run uses the shipped scheduler, task cells, wheel and locks, on a driver without a kernel. One seed decides everything that may vary: which policy chooses the next
 //! task, and what it chooses. Time is virtual: when no task can run, the clock jumps to the next deadline. When there is none either, the run is stuck, and the
-//! report says of each task where it was spawned and what it waits for; before that, on one thread, each waiting task is polled once more, and one that gets ahead without
-//! having been woken is reported as a lost wake. (With several virtual workers there is no such probe yet.)
+//! report says of each task where it was spawned and what it waits for; before that, each waiting task is polled once more, and one that gets ahead without
+//! having been woken is reported as a lost wake.
 //!
 //! # Why several policies
 //! Running tasks in the order in which they were woken finds almost no ordering bug, whatever the seed. Uniform choice finds those that need many small changes of order; random

@@ -385,26 +385,58 @@ fn a_lost_wake_is_found() {
     async fn forgetful(ready: Arc<AtomicBool>) {
         poll_fn(|_| if ready.load(Ordering::SeqCst) { Poll::Ready(()) } else { Poll::Pending }).await;
     }
-    let (mut found, mut fine) = (0, 0);
+    for workers in [None, Some(2), Some(4)] {
+        let (mut found, mut fine) = (0, 0);
+        for seed in 0..50 {
+            let program = async {
+                let ready = Arc::new(AtomicBool::new(false));
+                let patient = cede::spawn(std::future::pending::<()>());
+                let waiter = cede::spawn(forgetful(ready.clone()));
+                yield_now().await;
+                ready.store(true, Ordering::SeqCst);
+                waiter.await.unwrap();
+                patient.abort();
+            };
+            let sim = Sim::new(seed);
+            let sim = workers.map_or(sim.clone(), |count| sim.workers(count));
+            match sim.run(program) {
+                // The waiter first ran after the store: nothing was lost.
+                Ok(_) => fine += 1,
+                Err(Failure::LostWake(lost)) => {
+                    assert!(lost.to_string().contains("simulated.rs"), "{lost}");
+                    found += 1;
+                }
+                Err(other) => panic!("{other}"),
+            }
+        }
+        assert!(found > 5 && fine > 5, "{workers:?}: found {found}, fine {fine}");
+    }
+}
+
+#[test]
+fn tasks_that_wait_for_ever_have_lost_no_wake() {
     for seed in 0..50 {
         let program = async {
-            let ready = Arc::new(AtomicBool::new(false));
-            let waiter = cede::spawn(forgetful(ready.clone()));
-            yield_now().await;
-            ready.store(true, Ordering::SeqCst);
-            waiter.await.unwrap();
-        };
-        match Sim::new(seed).run(program) {
-            // The waiter first ran after the store: nothing was lost.
-            Ok(_) => fine += 1,
-            Err(Failure::LostWake(lost)) => {
-                assert!(lost.to_string().contains("simulated.rs"), "{lost}");
-                found += 1;
+            let lock = Arc::new(cede::sync::Mutex::new(()));
+            let held = lock.clone().lock_owned().await;
+            let waiters: Vec<_> = (0..3)
+                .map(|_| {
+                    cede::spawn({
+                        let lock = lock.clone();
+                        async move { drop(lock.lock().await) }
+                    })
+                })
+                .collect();
+            for waiter in waiters {
+                waiter.await.unwrap();
             }
-            Err(other) => panic!("{other}"),
+            drop(held);
+        };
+        match Sim::new(seed).workers(1 + seed as usize % 3).run(program) {
+            Err(Failure::Deadlock(deadlock)) => assert_eq!(deadlock.blocked.len(), 4),
+            other => panic!("{other:?}"),
         }
     }
-    assert!(found > 5 && fine > 5, "found {found}, fine {fine}");
 }
 
 #[test]

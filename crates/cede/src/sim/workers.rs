@@ -13,7 +13,7 @@ use cede_core::lock::Lock;
 
 use super::policy::Chooser;
 use super::queue::Trace;
-use super::{Deadlock, Failure, Policy, Report};
+use super::{Deadlock, Failure, LostWake, Policy, Report};
 use crate::record::FlightRecorder;
 use crate::runtime::Builder;
 use crate::runtime::steal::stepping::{Progress, Stepper};
@@ -45,7 +45,10 @@ where
             if stepper.jump() {
                 continue;
             }
-            return Err(Failure::Deadlock(Deadlock { blocked: stepper.blocked() }));
+            let blocked = stepper.blocked();
+            return Err(stepper
+                .probe_for_lost_wakes()
+                .map_or(Failure::Deadlock(Deadlock { blocked }), |task| Failure::LostWake(LostWake { task })));
         }
         let chosen = runnable[chooser.choose(runnable.len(), |place| runnable[place] as u64)];
         // Now and then somebody else, so that a policy of priorities does not keep one worker waiting for ever.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
+use cede_core::task::TaskRef;
 use cede_driver::Driver;
 
 use super::seat::{Active, Seat};
@@ -125,20 +126,59 @@ impl Stepper {
     /// All tasks that have not ended.
     pub(crate) fn blocked(&self) -> Vec<BlockedTask> {
         let mut blocked = Vec::new();
-        let mut add = |task: cede_core::task::TaskRef| {
+        self.for_each_task(|task| {
             if !task.state().is_complete() {
-                let mut task = BlockedTask::of(task);
-                task.name = self.shared.parts.names.get(task.id);
-                blocked.push(task);
+                blocked.push(self.described(task));
             }
-        };
+        });
+        order::by_number(blocked, |task| task.id)
+    }
+
+    /// Nothing can take a step, and nothing is due: polls each task that waits, once. Returns one that went on then, or because of which another one did, as it was before: nobody had woken it.
+    pub(crate) fn probe_for_lost_wakes(&self) -> Option<BlockedTask> {
+        let mut probed = 0;
+        while let Some(task) = self.next_asleep_after(probed) {
+            let (id, before) = (task.id(), self.described(task));
+            task.wake();
+            let mut polls = 0;
+            while polls < 2
+                && let Some(&worker) = self.runnable().first()
+            {
+                polls += u32::from(self.step(worker) == Progress::Polled);
+            }
+            let waits_again = self.next_asleep_after(id - 1).is_some_and(|task| task.id() == id);
+            if polls != 1 || !waits_again {
+                return Some(before);
+            }
+            probed = id;
+        }
+        None
+    }
+
+    /// Of the tasks that wait, the one with the lowest number above `number`.
+    fn next_asleep_after(&self, number: u64) -> Option<TaskRef> {
+        let mut next: Option<TaskRef> = None;
+        self.for_each_task(|task| {
+            if task.state().is_asleep() && task.id() > number && next.is_none_or(|next| task.id() < next.id()) {
+                next = Some(task);
+            }
+        });
+        next
+    }
+
+    fn described(&self, task: TaskRef) -> BlockedTask {
+        let mut described = BlockedTask::of(task);
+        described.name = self.shared.parts.names.get(described.id);
+        described
+    }
+
+    fn for_each_task(&self, mut each: impl FnMut(TaskRef)) {
         for worker in self.workers.iter().filter_map(|place| place.worker.as_deref()) {
-            worker.slab(|slab| slab.for_each(&mut add));
+            worker.slab(|slab| slab.for_each(&mut each));
         }
         if let Some(slab) = self.shared.foreign_slab.lock().as_ref() {
-            slab.for_each(&mut add);
+            slab.for_each(&mut each);
         }
-        order::by_number(blocked, |task| task.id)
     }
 
     /// The error of a task that has ended.
