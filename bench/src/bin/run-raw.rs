@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 use cede_bench::arguments::Arguments;
@@ -52,11 +53,13 @@ struct Server {
     listener: TcpListener,
     /// A set for each thread.
     sets: Vec<OwnedFd>,
-    /// In the order in which they came; a thread takes its own only, so the locks are never contended.
-    connections: [OnceLock<Mutex<Option<Connection>>>; CONNECTIONS_MAX],
+    /// In the order in which they came; a thread takes its own only, so nobody waits for a lock but for one that is just being accepted.
+    connections: Vec<OnceLock<Mutex<Option<Connection>>>>,
+    accepted: AtomicUsize,
 }
 
-const CONNECTIONS_MAX: usize = 4096;
+/// In the life of the server.
+const CONNECTIONS_MAX: usize = 1 << 16;
 const LISTENER: u64 = u64::MAX;
 
 impl Server {
@@ -66,14 +69,16 @@ impl Server {
         println!("port {}", listener.local_addr().unwrap().port());
         let sets: Vec<_> = (0..threads).map(|_| epoll::create(epoll::CreateFlags::CLOEXEC).unwrap()).collect();
         epoll::add(&sets[0], &listener, epoll::EventData::new_u64(LISTENER), epoll::EventFlags::IN).unwrap();
-        Box::leak(Box::new(Self { listener, sets, connections: [const { OnceLock::new() }; CONNECTIONS_MAX] }))
+        let connections = (0..CONNECTIONS_MAX).map(|_| OnceLock::new()).collect();
+        Box::leak(Box::new(Self { listener, sets, connections, accepted: AtomicUsize::new(0) }))
     }
 
     fn accept(&self) {
         while let Ok((stream, _)) = self.listener.accept() {
             stream.set_nonblocking(true).unwrap();
             let _ = stream.set_nodelay(true);
-            let place = self.connections.iter().position(|place| place.get().is_none()).expect("there are fewer connections");
+            let place = self.accepted.fetch_add(1, Ordering::Relaxed);
+            assert!(place < CONNECTIONS_MAX, "the server accepts {CONNECTIONS_MAX} connections in all");
             let set = &self.sets[place % self.sets.len()];
             let connection = Mutex::new(Some(Connection { stream, pending: Vec::new() }));
             assert!(self.connections[place].set(connection).is_ok(), "one thread accepts");

@@ -28,7 +28,7 @@ use crate::task::{Header, TaskRef};
 pub const CAPACITY: usize = if cfg!(loom) { 4 } else { 256 };
 const MASK: u32 = CAPACITY as u32 - 1;
 
-/// How many tasks [`StealRing::steal`] moves at most.
+/// How many tasks [`StealRing::steal`] moves at most, whatever it is asked for.
 pub const STEAL_MAX: usize = CAPACITY / 2;
 
 /// See the module's description.
@@ -108,8 +108,11 @@ impl StealRing {
         }
     }
 
-    /// Takes the older half (rounded up) of the tasks and gives them to `take`, oldest first; returns how many. Anybody may call it.
-    pub fn steal(&self, mut take: impl FnMut(TaskRef)) -> usize {
+    /// Takes the older half (rounded up) of the tasks, but no more than `most`, and gives them to `take`, oldest first; returns how many. Anybody may call it.
+    pub fn steal(&self, most: usize, mut take: impl FnMut(TaskRef)) -> usize {
+        if most == 0 {
+            return 0;
+        }
         let mut batch = [ptr::null_mut(); STEAL_MAX];
         let mut head = self.head.load(Ordering::Acquire);
         loop {
@@ -123,7 +126,7 @@ impl StealRing {
                 head = self.head.load(Ordering::Acquire);
                 continue;
             }
-            let count = (available - available / 2).min(STEAL_MAX);
+            let count = (available - available / 2).min(STEAL_MAX).min(most);
             for (offset, entry) in batch[..count].iter_mut().enumerate() {
                 *entry = self.slot(head.wrapping_add(offset as u32)).load(Ordering::Relaxed);
             }

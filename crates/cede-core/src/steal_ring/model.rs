@@ -7,7 +7,7 @@ use core::ptr::{self, NonNull};
 
 use loom::thread;
 
-use super::{CAPACITY, StealRing};
+use super::{CAPACITY, STEAL_MAX, StealRing};
 use crate::task::{Header, TaskRef};
 
 fn model(check: impl Fn() + Send + Sync + 'static) {
@@ -36,7 +36,7 @@ fn push(ring: &StealRing, tasks: impl Iterator<Item = usize>) {
 
 fn steal(ring: &StealRing) -> Vec<usize> {
     let mut stolen = Vec::new();
-    ring.steal(|task| stolen.push(number(task)));
+    ring.steal(STEAL_MAX, |task| stolen.push(number(task)));
     assert!(stolen.is_sorted(), "oldest first");
     stolen
 }

@@ -210,7 +210,8 @@ impl Builder {
         self
     }
 
-    /// After so many polls timers and sockets get their turn at the latest, 61 by default; sooner if polls take long.
+    /// After so many polls timers and sockets get their turn at the latest, 61 by default; sooner if polls take long. While more is queued than a worker can run in a millisecond, and no task has a priority, sockets
+    /// wait half a millisecond, because what comes in would wait for all of that.
     ///
     /// # Panics
     /// If it is zero.

@@ -108,7 +108,7 @@ pub(crate) struct Shared {
 /// What others see of a worker.
 struct Remote {
     ring: StealRing,
-    /// What does not fit into the ring, and everything after that until the ring is empty: so tasks run in the order in which they were pushed.
+    /// What found the ring full, in that order.
     overflow: SharedList,
     freed: TransferStack,
     /// `None` for the guest.

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use cede_core::idle::{self, Role};
 use cede_core::run_queue::RunQueue;
+use cede_core::steal_ring::STEAL_MAX;
 use cede_core::task::TaskRef;
 use cede_driver::Driver;
 
@@ -322,7 +323,7 @@ impl Worker {
             drop(inject.push(task));
             given += 1;
         }
-        given += std::iter::repeat_with(|| self.remote().ring.steal(|task| drop(inject.push(task))))
+        given += std::iter::repeat_with(|| self.remote().ring.steal(STEAL_MAX, |task| drop(inject.push(task))))
             .take_while(|&count| count > 0)
             .sum::<usize>();
         let mut rest = self.remote().overflow.take(|len| len);
@@ -338,7 +339,7 @@ impl Worker {
     /// Forgets what is queued: entries hold no references.
     pub(super) fn forget_queues(&self) {
         self.lifo.set(None);
-        while self.remote().ring.steal(|_| {}) > 0 {}
+        while self.remote().ring.steal(STEAL_MAX, |_| {}) > 0 {}
         self.remote().overflow.clear(|| {});
     }
 }

@@ -8,12 +8,13 @@ use cede_core::idle::{Role, Unparked};
 
 use super::{WATCH_NS, Worker};
 use crate::monitor;
+use crate::rank;
 use crate::record;
 use crate::runtime::desk;
 use crate::runtime::run::shielded;
 use crate::task::slab::Slab;
 
-/// While what is queued takes at least twice that time, in nanoseconds, the sockets are looked at so often only: what comes in would wait for all that anyway.
+/// While what is queued takes at least twice that time, in nanoseconds, the sockets are looked at so often only: what comes in would wait for all that anyway, unless it is for a task with a rank.
 const BEHIND_NS: u64 = 500_000;
 
 impl Worker {
@@ -37,7 +38,8 @@ impl Worker {
         }
         let Some(timers) = &self.remote().timers else { return };
         record::fires(shielded(|| timers.fire(now)).unwrap_or_default());
-        let interval = if self.queued_ns() >= 2 * BEHIND_NS { BEHIND_NS } else { 0 };
+        let is_behind = self.queued_ns() >= 2 * BEHIND_NS && !rank::any();
+        let interval = if is_behind { BEHIND_NS } else { 0 };
         if timers.driver().has_sources() && now.saturating_sub(self.looked_at.get()) >= self.shared.parts.driver_interval_ns.max(interval) {
             self.looked_at.set(now);
             self.turn(Some(0));

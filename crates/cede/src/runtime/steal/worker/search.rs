@@ -56,11 +56,11 @@ impl Worker {
     fn steal_from(&self, victim: usize) -> Option<TaskRef> {
         let from = victim;
         let victim = &self.shared.remotes[victim];
-        // Those first that are not in the victim's working set: they have waited longer, and nothing of theirs is in its caches.
-        let mut stolen = victim.overflow.take(|len| (len - len / 2).min(STEAL_MAX));
-        if stolen.is_empty() {
-            victim.ring.steal(|task| stolen.push(task));
-        }
+        let queued = victim.ring.len() + victim.overflow.len();
+        let half = (queued - queued / 2).min(STEAL_MAX);
+        // Those first that are not in the victim's working set, because nothing of theirs is in its caches.
+        let mut stolen = victim.overflow.take(|_| half);
+        victim.ring.steal(half - stolen.len(), |task| stolen.push(task));
         self.stats.stole(stolen.len());
         if !stolen.is_empty() {
             self.lingering.expect_nothing();

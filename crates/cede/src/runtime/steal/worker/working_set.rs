@@ -1,9 +1,12 @@
 //! Which of many runnable tasks a worker runs: those in its ring again and again for a while, then the next ones.
 //!
 //! # What
-//! The ring is the *working set*: up to [`CAPACITY`] tasks, which run in the order in which they were woken. What is woken while the ring is full goes to the overflow. When each task of the set has had its turn, and they had
-//! [`ROUNDS`] turns each or a [time](SET_NS) that is long for a processor's cache, the tasks of the ring go to the overflow's end, and as many from its front become the next set. A set that shrinks to a half is
-//! filled up from the overflow, so when tasks do not come back soon, the order is that of arrival.
+//! The ring is the *working set*: up to [`CAPACITY`] tasks, which run in the order in which they were woken. What is woken while the ring is full goes to the end of the overflow list. A set has its time: until its tasks had [`ROUNDS`] turns
+//! each, or a [time](SET_NS) that is long for a processor's cache. Then its tasks go to the overflow's end, and as many from the front of that become the next set. A set that shrinks to a half, because its tasks do not come back soon, is
+//! filled up from the front of the overflow, and begins anew with what was added. All of that happens when the worker looks around, after some tens of polls.
+//!
+//! A thousand connections that always have something to say: 256 are served six times, the next 256 six times, and when all four parts had their time, the first is there again. Ten thousand tasks that run once: 256 are in
+//! the ring, and whenever half of them are gone, as many follow; all run in the order in which they came.
 //!
 //! # Why
 //! A connection with its buffers and its socket is ten kilobytes or so, on the kernel's side and on ours, so the state of a thousand does not fit into the caches that a processor has for itself. Served one after the other, each finds
@@ -11,8 +14,9 @@
 //! service costs that. (Larus and Parkes, "Using Cohort Scheduling to Enhance Server Performance", USENIX 2002, run requests in cohorts for the same reason.)
 //!
 //! # What it costs
-//! Order. If more tasks are runnable than the ring holds, each takes some microseconds, and becomes runnable again soon after it ran, then one waits up to [`ROUNDS`] times as long for a turn as in strict order, less what is gained, while
-//! most turns come sooner. That is a bound for each task (W1), not a mean. Where tasks take longer, a set ends by its time when each has had one turn, which is as good as strict order.
+//! Order. If more tasks are runnable than the ring holds, and they come back soon, then one waits up to [`ROUNDS`] times as long for a turn as in strict order, less what is gained, while
+//! most turns come sooner; turns of the slot of the task woken last are not counted, as ever. That is a bound for each task (W1), not a mean. Where tasks take longer than some ten microseconds, a set ends by its time when each has had a turn,
+//! which is as good as strict order. Of tasks that do not come back, those that find a free place in the ring go before those in the overflow: half a set at most goes before each.
 //!
 //! # Why not the obvious way
 //! * Strict order is what the worker did before, and what the one-thread runtime does.
@@ -21,16 +25,16 @@
 //! * Tasks in front of others that are expected to be in the cache, without an end to it, starve the others.
 //!
 //! # Invariants
-//! - W1: a set ends, at the first look after that, when as many tasks have left the front of the ring as the ring has places, and `ROUNDS` times as many or `SET_NS` have passed. Then what is at the front of the overflow is the next
-//!   set, before anything of this one. So each task of a set has its turn before the set ends, and each in the overflow belongs to a set when those before it have.
-//! - W2: a task that moves is in no queue for a moment. The worker is running then, and what is said at [`Worker::keep`] holds.
+//! - W1: a set does not end before as many tasks have left the front of the ring as it has places, counted from when the set began or tasks were last added to it; so each of its tasks has had a turn. It ends at the first look
+//!   at which `ROUNDS` times as many have left, or `SET_NS` have passed. At each such beginning at least half a ring of tasks leave the front of the overflow, so who is in it gets ahead.
+//! - W2: a task that moves is in no queue for a moment. The worker is running then, and whoever goes to sleep meanwhile leaves what it cannot see to the watcher and to the monitor ([`cede_core::idle`]), as with [`Worker::keep`].
 
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
 
 use cede_core::run_queue::RunQueue;
-use cede_core::steal_ring::{CAPACITY, STEAL_MAX};
+use cede_core::steal_ring::CAPACITY;
 use cede_core::task::TaskRef;
 
 use super::Worker;
@@ -68,9 +72,11 @@ impl Worker {
     /// The set has run dry: takes the next one, and returns its first task.
     #[cold]
     pub(super) fn next_set(&self) -> Option<TaskRef> {
-        let mut tasks = self.remote().overflow.take(|_| STEAL_MAX);
+        let Remote { ring, overflow, .. } = self.remote();
+        let mut tasks = overflow.take(|_| CAPACITY);
         let first = tasks.pop();
         self.keep(&mut tasks);
+        self.working_set.begin(ring.taken(), self.polled_at());
         first
     }
 
@@ -84,13 +90,16 @@ impl Worker {
             self.keep(&mut next);
             self.working_set.begin(ring.taken(), now);
         } else if ring.len() <= CAPACITY / 2 {
-            self.keep(&mut overflow.take(|_| STEAL_MAX));
+            // Nobody else pushes, so there is at least so much room.
+            self.keep(&mut overflow.take(|_| CAPACITY - ring.len()));
+            // Else those would be sent back before they had a turn.
+            self.working_set.begin(ring.taken(), now);
         }
     }
 
     fn take_ring(&self) -> RunQueue {
         let mut tasks = RunQueue::new();
-        while self.remote().ring.steal(|task| tasks.push(task)) > 0 {}
+        while self.remote().ring.steal(CAPACITY, |task| tasks.push(task)) > 0 {}
         tasks
     }
 }
