@@ -1,7 +1,7 @@
 //! The timers of one scheduler: a wheel behind a lock, and the wake of a worker that sleeps too long.
 //!
 //! # Who may touch what
-//! The wheel and `parked_until`: under the lock, by anybody. Wakers leave it in batches and are called after it.
+//! The wheel, `parked_until` and the spare: under the lock, by anybody. Wakers leave the wheel in batches and are called after the lock.
 //!
 //! # Why they are never freed
 //! A sleep may outlive its runtime, and has to find the wheel that it is armed in when it is dropped. A counted reference in each sleep costs as much as arming it.
