@@ -76,6 +76,7 @@ pub fn sleep(duration: Duration) -> Sleep {
 }
 
 #[track_caller]
+#[inline]
 fn now_for_users() -> std::time::Instant {
     match context::with_current(|handle| handle.parts().timers.then(|| handle.parts().clock.instant())) {
         Some(Some(now)) => now,

@@ -203,6 +203,7 @@ impl Timers {
     ///
     /// # Safety
     /// The entry was armed here or not at all.
+    #[inline]
     pub(crate) unsafe fn disarm(&self, entry: Pin<&Entry>) {
         let mut state = self.state.lock();
         // SAFETY: [I2] the caller's contract.
@@ -210,8 +211,8 @@ impl Timers {
         if unused.as_ref().is_some_and(|waker| state.keeps(waker)) {
             std::mem::swap(&mut state.spare, &mut unused);
             drop(state);
-            if unused.is_some() {
-                shielded(|| drop(unused));
+            if let Some(unused) = unused {
+                drop_shielded(unused);
             }
         } else {
             drop(state);
@@ -230,7 +231,7 @@ impl Timers {
             let mut state = self.state.lock();
             let Some(spare) = state.spare.take() else { return state };
             drop(state);
-            shielded(|| drop(spare));
+            drop_shielded(spare);
         }
     }
 
@@ -336,6 +337,12 @@ impl Timers {
     }
 }
 
+/// A spare may be of any task, whose end is no concern of who drops a timer: a panic stays here.
+#[inline(never)]
+fn drop_shielded(waker: Waker) {
+    shielded(|| drop(waker));
+}
+
 /// No waker is kept by any timers: for those who count the wakers of tasks.
 pub(crate) fn drop_spares() {
     let all = ALL.lock().clone();
@@ -348,6 +355,7 @@ impl State {
     }
 
     /// Whether the waker of a disarmed entry becomes the spare. (I4, I5)
+    #[inline]
     fn keeps(&self, waker: &Waker) -> bool {
         self.parked_until == AWAKE && task_of(waker).is_some()
     }
