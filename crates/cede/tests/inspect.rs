@@ -460,3 +460,25 @@ fn a_dump_shows_who_sent_last_to_those_who_wait_for_more() {
         assert!(says.ends_with(&format!(", to which task {} sent last", sends.id())), "{says}");
     }
 }
+
+#[test]
+fn a_task_that_gave_a_timeout_up_does_not_wait_for_it_in_a_dump() {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let lock = Arc::new(Mutex::new(()));
+        let held = lock.clone().lock_owned().await;
+        let waits = cede::spawn(async move {
+            // The time-out is armed, and dropped in the poll that goes on to wait.
+            _ = cede::time::timeout(Duration::from_secs(3600), cede::task::yield_now()).await;
+            drop(lock.lock().await);
+        });
+        for _ in 0..3 {
+            cede::task::yield_now().await;
+        }
+        let dump = Handle::current().dump();
+        let task = dump.tasks().iter().find(|task| task.id == number(waits.id())).expect("it waits");
+        assert_eq!((&task.state, task.other_wakers), (&State::Waiting, 0), "{dump}");
+        drop(held);
+        waits.await.unwrap();
+    });
+}

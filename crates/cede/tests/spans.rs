@@ -155,6 +155,25 @@ fn wakers_are_told_as_many_as_there_are() {
 }
 
 #[test]
+fn a_waker_that_a_timer_had_is_told_as_dropped_with_the_timer() {
+    let listener = heard(async {
+        let gives_up = cede::task::Builder::new().name("gives up").spawn(async {
+            _ = cede::time::timeout(std::time::Duration::from_secs(3600), cede::task::yield_now()).await;
+            std::future::pending::<()>().await;
+        });
+        let gives_up = gives_up.unwrap();
+        for _ in 0..3 {
+            cede::task::yield_now().await;
+        }
+        gives_up.abort();
+        _ = gives_up.await;
+    });
+    let (span, _) = listener.task("gives up");
+    let wakers = listener.wakers(span);
+    assert_eq!(wakers.iter().filter(|op| *op != "waker.wake_by_ref").collect::<Vec<_>>(), ["waker.clone", "waker.drop"]);
+}
+
+#[test]
 fn local_tasks_and_blocking_closures_have_spans_of_their_kind() {
     let listener = heard(async {
         let set = cede::task::LocalSet::new();

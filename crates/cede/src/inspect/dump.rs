@@ -48,6 +48,7 @@ pub fn dump() -> Dump {
 impl Dump {
     /// Of one runtime, or of all.
     pub(crate) fn of(only: Option<u64>) -> Self {
+        crate::time::timers::drop_spares();
         let seen = sightings(&|_, runtime| only.is_none() || runtime == only);
         let describer = Describer::new();
         let mut tasks = Vec::with_capacity(seen.len());

@@ -351,6 +351,7 @@ impl Handle {
     }
 
     /// The timers of the current worker, or those of a worker that will do.
+    #[inline]
     pub(crate) fn timers(&self) -> &Lease {
         match &self.scheduler {
             SchedulerHandle::Local(shared) => &shared.timers,

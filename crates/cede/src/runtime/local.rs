@@ -310,6 +310,7 @@ impl Driving {
 
 impl Drop for Driving {
     fn drop(&mut self) {
+        self.scheduler().shared.timers.drop_spare();
         ACTIVE.set(self.previous);
         self.scheduler().shared.rest();
         let scheduler = self.scheduler.take().expect("is only taken here");

@@ -31,6 +31,7 @@ use tracing::level_filters::LevelFilter;
 use tracing::span::EnteredSpan;
 
 use super::Id;
+use crate::runtime::context;
 
 const SHARDS: usize = 16;
 
@@ -178,6 +179,9 @@ fn leave(span: EnteredSpan, task: TaskRef, again: bool) {
         tell_wake(id);
     }
     let span = span.exit();
+    if let Some(timers) = context::with_current(|handle| handle.timers().timers()) {
+        timers.drop_spare();
+    }
     let wakers = task.state().waker_count();
     let told = {
         let mut entries = shard(id).lock();

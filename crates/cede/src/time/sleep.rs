@@ -20,7 +20,7 @@ use cede_context::wait::{WaitKind, waiting_for};
 use cede_core::wheel::{Entry, EntryState};
 use pin_project_lite::pin_project;
 
-use super::timers::{Moved, Timers};
+use super::timers::{ArmedFor, Moved, Timers};
 use super::{Duration, Instant};
 use crate::runtime::context;
 
@@ -76,6 +76,7 @@ pub fn sleep(duration: Duration) -> Sleep {
 }
 
 #[track_caller]
+#[inline]
 fn now_for_users() -> std::time::Instant {
     match context::with_current(|handle| handle.parts().timers.then(|| handle.parts().clock.instant())) {
         Some(Some(now)) => now,
@@ -174,8 +175,8 @@ impl Sleep {
     #[track_caller]
     fn arm(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
-        // Foreign code, so it runs before the thread's context is borrowed; what is left of it is dropped after.
-        let mut waker = Some(cx.waker().clone());
+        // Foreign code, if any, runs before the thread's context is borrowed; what is left of it is dropped after.
+        let mut waker = Some(ArmedFor::new(cx.waker()));
         let armed = context::with_current(|handle| {
             let clock = &handle.parts().clock;
             let mut at = clock.at(this.deadline.into_std());

@@ -1,7 +1,7 @@
 //! The timers of one scheduler: a wheel behind a lock, and the wake of a worker that sleeps too long.
 //!
 //! # Who may touch what
-//! The wheel and `parked_until`: under the lock, by anybody. Wakers leave it in batches and are called after it.
+//! The wheel, `parked_until` and the spare: under the lock, by anybody. Wakers leave the wheel in batches and are called after the lock.
 //!
 //! # Why they are never freed
 //! A sleep may outlive its runtime, and has to find the wheel that it is armed in when it is dropped. A counted reference in each sleep costs as much as arming it.
@@ -11,18 +11,27 @@
 //! # Why timers are collected
 //! See [`gap`].
 //!
+//! # Why a waker is kept
+//! A timeout that does not happen clones its task's waker and drops it: two read-modify-writes on the state of the task. Mostly the task that drops a timer is the next one to arm one. So the waker of
+//! a disarmed entry is kept as a *spare* for that. A spare keeps the memory of its task, though the task may be over, and who counts the wakers of a task
+//! takes it for one that somebody may call. So it goes soon: at the worker's next look, before it sleeps, at the end, and before wakers are counted ([`drop_spares`]).
+//!
 //! # Invariants
 //! - I1: while its worker is parked, `parked_until` is the deadline that it parks for, and `collects_until` the end of the gap that it found; whoever inserts one for which it would wake earlier unparks it. While the worker is awake,
 //!   `parked_until` is 0, so nobody does: the worker looks at the wheel before it parks, under the same lock.
 //! - I2: an entry is inserted and removed by its one owner, which is pinned and removes it before it goes.
 //! - I3: timers are on the free list only while nothing is armed in them; what was armed there under an earlier lease is fired, dead or idle, and its owner sees that.
+//! - I4: a spare is of a task of cede, whose waker can be cloned under the lock and dropped unseen. A foreign waker may do anything when it is cloned or dropped, or count how often.
+//! - I5: there is no spare while the worker is parked, nor in timers on the free list: it goes before, and none comes. As the last reference to a task it may take a foreign waker along, that of
+//!   who joined, so it is dropped after the lock, and while the worker counts as awake.
 
 use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Waker;
 
-use cede_core::lock::Lock;
+use cede_core::lock::{Guard, Lock};
+use cede_core::task::task_of;
 use cede_core::wake_batch::WakeBatch;
 use cede_core::wheel::{Entry, Wheel};
 use cede_driver::Handle as DriverHandle;
@@ -39,6 +48,8 @@ const AWAKE: u64 = 0;
 
 /// Timers that no worker has.
 static FREE: Lock<Vec<&'static Timers>> = Lock::new(Vec::new());
+/// All that were ever made.
+static ALL: Lock<Vec<&'static Timers>> = Lock::new(Vec::new());
 
 pub(crate) struct Timers {
     state: Lock<State>,
@@ -55,7 +66,7 @@ pub(crate) struct Lease {
 impl Lease {
     pub(crate) fn new(driver: DriverHandle, gap: Arc<Gap>) -> Self {
         let free = FREE.lock().pop();
-        let timers = free.unwrap_or_else(|| Box::leak(Box::new(Timers { state: Lock::new(State::new()) })));
+        let timers = free.unwrap_or_else(Timers::leak);
         let before = std::mem::replace(&mut *timers.state.lock(), State { driver: Some(driver.clone()), ..State::new() });
         drop(before);
         Self { timers, driver, gap }
@@ -72,6 +83,7 @@ impl Lease {
 
     /// Wakes everything that is due; returns how many.
     pub(crate) fn fire(&self, now: u64) -> usize {
+        self.timers.drop_spare();
         let (fired, due) = self.timers.fire(now);
         self.gap.begin(due, fired);
         fired
@@ -80,7 +92,7 @@ impl Lease {
     /// When the worker must look again; exactly the next deadline if a clock is to jump there, else perhaps a little before, or a gap later. The worker is about to park:
     /// from now on an earlier timer unparks it, until [`Timers::awake`].
     pub(crate) fn before_park(&self, exact: bool) -> Option<u64> {
-        let mut state = self.timers.state.lock();
+        let mut state = self.timers.lock_without_spare();
         let next = if exact { state.wheel.next_deadline() } else { state.wheel.next_wake().map(|next| self.gap.wake_for(next)) };
         state.parked_until = next.unwrap_or(u64::MAX);
         state.collects_until = if exact { 0 } else { self.gap.wake_for(0) };
@@ -91,7 +103,7 @@ impl Lease {
     ///
     /// # Safety
     /// The entry's owner calls [`Timers::disarm`] before the entry goes (I2), and uses no other `Timers` for it meanwhile.
-    pub(crate) unsafe fn arm(&self, entry: Pin<&Entry>, deadline: u64, waker: Waker) -> Result<(), Gone> {
+    pub(crate) unsafe fn arm(&self, entry: Pin<&Entry>, deadline: u64, waker: ArmedFor<'_>) -> Result<(), Gone> {
         // SAFETY: [I2] the caller's contract.
         if unsafe { self.timers.insert(entry, deadline, waker) }? {
             self.driver.unpark();
@@ -112,7 +124,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         // Of a runtime that ended as it should, this finds nothing. (I3)
         while shielded(|| self.timers.shut_down()).is_none() {}
-        let driver = self.timers.state.lock().driver.take();
+        let driver = self.timers.lock_without_spare().driver.take();
         drop(driver);
         FREE.lock().push(self.timers);
     }
@@ -125,6 +137,24 @@ struct State {
     collects_until: u64,
     /// What the worker parks in, for the time of a lease.
     driver: Option<DriverHandle>,
+    /// The waker of the entry that was disarmed last. (I4, I5)
+    spare: Option<Waker>,
+}
+
+/// Who is woken by an entry that is to be armed.
+pub(crate) enum ArmedFor<'a> {
+    /// A task of cede: its waker is cloned only if the spare is another one's. (I4)
+    Task(&'a Waker),
+    /// Anybody else. The waker was cloned before the lock.
+    Foreign(Waker),
+}
+
+impl<'a> ArmedFor<'a> {
+    /// Clones a foreign waker. Foreign code may run here, so nothing is borrowed that it may need.
+    #[inline]
+    pub(crate) fn new(waker: &'a Waker) -> Self {
+        if task_of(waker).is_some() { Self::Task(waker) } else { Self::Foreign(waker.clone()) }
+    }
 }
 
 /// What became of an entry that was to be moved to another deadline.
@@ -142,14 +172,25 @@ pub(crate) enum Moved {
 pub(crate) struct Gone;
 
 impl Timers {
+    #[cold]
+    fn leak() -> &'static Self {
+        let timers = Box::leak(Box::new(Self { state: Lock::new(State::new()) }));
+        ALL.lock().push(timers);
+        timers
+    }
+
     /// Inserts an idle entry; returns whether the worker sleeps too long for it.
     ///
     /// # Safety
     /// As of [`Lease::arm`].
     #[inline]
-    unsafe fn insert(&self, entry: Pin<&Entry>, deadline: u64, waker: Waker) -> Result<bool, Gone> {
+    unsafe fn insert(&self, entry: Pin<&Entry>, deadline: u64, waker: ArmedFor<'_>) -> Result<bool, Gone> {
         let (result, too_late) = {
             let mut state = self.state.lock();
+            let waker = match waker {
+                ArmedFor::Task(waker) => state.spare.take_if(|spare| spare.will_wake(waker)).unwrap_or_else(|| waker.clone()),
+                ArmedFor::Foreign(waker) => waker,
+            };
             // SAFETY: [I2] the caller's contract.
             let result = unsafe { state.wheel.insert(entry, deadline, waker) };
             (result, state.sleeps_too_long_for(deadline))
@@ -162,10 +203,36 @@ impl Timers {
     ///
     /// # Safety
     /// The entry was armed here or not at all.
+    #[inline]
     pub(crate) unsafe fn disarm(&self, entry: Pin<&Entry>) {
+        let mut state = self.state.lock();
         // SAFETY: [I2] the caller's contract.
-        let waker = unsafe { self.state.lock().wheel.remove(entry) };
-        drop(waker);
+        let mut unused = unsafe { state.wheel.remove(entry) };
+        if unused.as_ref().is_some_and(|waker| state.keeps(waker)) {
+            std::mem::swap(&mut state.spare, &mut unused);
+            drop(state);
+            if let Some(unused) = unused {
+                drop_shielded(unused);
+            }
+        } else {
+            drop(state);
+            drop(unused);
+        }
+    }
+
+    /// Drops the waker that was kept for the next timer. It may be of any task, which is no concern of the caller's: a panic stays here.
+    pub(crate) fn drop_spare(&self) {
+        drop(self.lock_without_spare());
+    }
+
+    /// The state, without a spare. (I5)
+    fn lock_without_spare(&self) -> Guard<'_, State> {
+        loop {
+            let mut state = self.state.lock();
+            let Some(spare) = state.spare.take() else { return state };
+            drop(state);
+            drop_shielded(spare);
+        }
     }
 
     /// Moves an armed entry to another deadline; its task stays the one that is woken. If the deadline has come, the entry is disarmed.
@@ -240,9 +307,10 @@ impl Timers {
         self.state.lock().wheel.len()
     }
 
-    /// Whether no timer is armed.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.state.lock().wheel.is_empty()
+    /// Whether a look at them would find nothing to do: no timer is armed and no waker kept.
+    pub(crate) fn are_at_rest(&self) -> bool {
+        let state = self.state.lock();
+        state.wheel.is_empty() && state.spare.is_none()
     }
 
     /// The worker goes on.
@@ -260,16 +328,36 @@ impl Timers {
                 state.move_fired(&mut batch);
             }
             if batch.is_empty() {
-                return;
+                break;
             }
             batch.wake_all();
         }
+        // Nothing is armed any more, so none comes after this.
+        self.drop_spare();
     }
+}
+
+/// A spare may be of any task, whose end is no concern of who drops a timer: a panic stays here.
+#[inline(never)]
+fn drop_shielded(waker: Waker) {
+    shielded(|| drop(waker));
+}
+
+/// No waker is kept by any timers: for those who count the wakers of tasks.
+pub(crate) fn drop_spares() {
+    let all = ALL.lock().clone();
+    all.iter().for_each(|timers| timers.drop_spare());
 }
 
 impl State {
     fn new() -> Self {
-        Self { wheel: Wheel::new(), parked_until: AWAKE, collects_until: 0, driver: None }
+        Self { wheel: Wheel::new(), parked_until: AWAKE, collects_until: 0, driver: None, spare: None }
+    }
+
+    /// Whether the waker of a disarmed entry becomes the spare. (I4, I5)
+    #[inline]
+    fn keeps(&self, waker: &Waker) -> bool {
+        self.parked_until == AWAKE && task_of(waker).is_some()
     }
 
     fn sleeps_too_long_for(&self, deadline: u64) -> bool {

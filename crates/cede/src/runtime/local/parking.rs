@@ -23,7 +23,7 @@ impl Scheduler {
         self.pace.look(now.saturating_sub(self.seen_at.replace(now)));
         self.attention.at(now);
         let sources = self.shared.timers.driver().has_sources();
-        if !sources && self.shared.timers.is_empty() {
+        if !sources && self.shared.timers.are_at_rest() {
             return;
         }
         record::fires(run::shielded(|| self.shared.timers.fire(now)).unwrap_or_default());
@@ -36,11 +36,12 @@ impl Scheduler {
     /// Nothing is runnable: sleeps until something is.
     #[cold]
     pub(super) fn park(&self, signal: &MainSignal) {
-        self.slab(Slab::collect);
-        self.shared.collect_foreign();
         let timers = &self.shared.timers;
         let paused = self.shared.parts.clock.is_paused();
+        // This may free the cell of a task, so the collection is after it.
         let mut until = timers.before_park(paused);
+        self.slab(Slab::collect);
+        self.shared.collect_foreign();
         if !paused {
             until = self.attention.limit(until);
         }

@@ -90,10 +90,11 @@ impl Worker {
     /// Says that this worker sleeps. After this comes the second look, then the sleep, then [`Worker::end_park`].
     pub(in crate::runtime::steal) fn begin_park(&self) -> Parked {
         record::parks(|| self.queued());
+        let clock = &self.shared.parts.clock;
+        // This may free the cell of a task, so the collection is after it.
+        let mut until = self.remote().timers.as_ref().and_then(|timers| timers.before_park(clock.is_paused()));
         self.slab(Slab::collect);
         self.shared.collect_foreign();
-        let clock = &self.shared.parts.clock;
-        let mut until = self.remote().timers.as_ref().and_then(|timers| timers.before_park(clock.is_paused()));
         let role = self.shared.idle.park(self.index, self.searching.replace(false), self.shared.guest_runs());
         self.sleeps_as.set(Some(role));
         let now = clock.now();
