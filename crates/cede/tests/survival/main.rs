@@ -3,6 +3,8 @@
 mod homes;
 mod leaves;
 mod lives;
+mod meetings;
+mod outside;
 mod script;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
