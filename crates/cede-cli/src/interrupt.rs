@@ -1,7 +1,7 @@
 //! Ctrl-C: the first asks every transfer to stop and keep what it has, the second leaves at once.
 //!
-//! The runtime has no signals yet, so one thread waits for them (through the self-pipe of `signal-hook`) and tells the tasks through a `watch` channel: a task
-//! that comes late still sees the value, which a bare notification would not give. The thread lives as long as the process.
+//! Signals are heeded also while nothing polls the runtime, and a second one ends the program, so one thread waits for them (through the self-pipe of `signal-hook`) and
+//! tells the tasks through a `watch` channel: a task that comes late still sees the value, which a bare notification would not give. The thread lives as long as the process.
 
 use cede::sync::watch;
 use signal_hook::consts::{SIGINT, SIGTERM};

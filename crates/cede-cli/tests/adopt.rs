@@ -1,8 +1,11 @@
 //! `cede adopt` on projects as they are found.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 /// A project whose member `library` asks for `requirement`, with a lock file that holds the published tokio.
 fn project(name: &str, requirement: &str) -> PathBuf {
@@ -26,16 +29,14 @@ fn project(name: &str, requirement: &str) -> PathBuf {
     folder
 }
 
-fn adopt(folder: &Path, arguments: &[&str]) -> Output {
+fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cede"));
+    command.arg("adopt").args(arguments).current_dir(folder.join("library")).env("CARGO", env!("CARGO")).env("CEDE_CONFIG", "/dev/null");
     command
-        .arg("adopt")
-        .args(arguments)
-        .current_dir(folder.join("library"))
-        .env("CARGO", env!("CARGO"))
-        .env("CEDE_CONFIG", "/dev/null")
-        .output()
-        .unwrap()
+}
+
+fn adopt(folder: &Path, arguments: &[&str]) -> Output {
+    command(folder, arguments).output().unwrap()
 }
 
 fn said(output: &Output) -> String {
@@ -100,4 +101,139 @@ fn a_folder_that_is_no_facade_is_refused() {
     let refused = adopt(&folder, &["--facade", "."]);
     assert!(said(&refused).contains("is not cede's package called tokio"), "{}", said(&refused));
     assert_eq!(files(&folder), before);
+}
+
+/// What is in the folder, besides what Cargo has built.
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+const NAMES: [&str; 4] = ["Cargo.lock", "Cargo.toml", "library", "src"];
+
+#[test]
+fn a_lock_file_that_was_not_there_goes_with_the_patch_unless_it_is_used() {
+    let folder = project("no-lock", "\"1\"");
+    let (manifest, lock) = (folder.join("Cargo.toml"), folder.join("Cargo.lock"));
+    let before = fs::read(&manifest).unwrap();
+    for changed in [false, true] {
+        fs::remove_file(&lock).unwrap();
+        let adopted = adopt(&folder, &[]);
+        assert!(adopted.status.success() && lock.exists(), "{}", said(&adopted));
+        let text = fs::read_to_string(&lock).unwrap();
+        assert!(adopt(&folder, &[]).status.success() && fs::read_to_string(&lock).unwrap() == text);
+        if changed {
+            fs::write(&lock, text + "# ours now\n").unwrap();
+        }
+        let undone = adopt(&folder, &["--undo"]);
+        assert!(undone.status.success(), "{}", said(&undone));
+        assert_eq!(lock.exists(), changed, "{}", said(&undone));
+        assert_eq!(fs::read(&manifest).unwrap(), before);
+        if !changed {
+            fs::write(&lock, "").unwrap();
+        }
+    }
+    assert_eq!(names(&folder), NAMES);
+}
+
+/// A Cargo that stands still, once it is asked what it has chosen. Says when it does, by its number.
+fn a_cargo_that_stands_still(folder: &Path) -> (PathBuf, PathBuf) {
+    let (program, says) = (folder.join("../still"), folder.join("../still-says"));
+    drop(fs::remove_file(&says));
+    let [real, told] = [env!("CARGO").to_owned(), says.display().to_string()];
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in\n*--no-deps*) ;;\nmetadata*) echo $$ > '{told}.new'; mv '{told}.new' '{told}'; exec sleep 1000 ;;\nesac\nexec '{real}' \"$@\"\n"
+    );
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    (program, says)
+}
+
+/// Begins, and returns as soon as Cargo stands still; with Cargo's number.
+fn begun(folder: &Path, arguments: &[&str]) -> (Child, Pid) {
+    let (program, says) = a_cargo_that_stands_still(folder);
+    let mut child = command(folder, arguments).env("CARGO", program).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    loop {
+        if let Ok(number) = fs::read_to_string(&says) {
+            return (child, Pid::from_raw(number.trim().parse().unwrap()).unwrap());
+        }
+        assert_eq!(child.try_wait().unwrap(), None, "it ended too soon");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn whoever_interrupts_it_finds_everything_as_it_was() {
+    for (number, (signal, code)) in [(Signal::INT, 130), (Signal::TERM, 143)].into_iter().enumerate() {
+        let folder = project(&format!("interrupted-{number}/project"), "\"1\"");
+        let before = files(&folder);
+        let (child, cargo) = begun(&folder, &[]);
+        assert_ne!(files(&folder), before, "it was in the middle");
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        let ended = child.wait_with_output().unwrap();
+        assert_eq!(ended.status.code(), Some(code), "{}", said(&ended));
+        assert!(said(&ended).contains("interrupted") && said(&ended).contains("Nothing was changed."), "{}", said(&ended));
+        assert_eq!((files(&folder), names(&folder)), (before, NAMES.map(str::to_owned).to_vec()));
+        assert!(kill_process(cargo, Signal::KILL).is_err(), "Cargo has ended, too");
+    }
+}
+
+/// Killed in the middle, with nothing that it could do about it.
+fn killed(folder: &Path, arguments: &[&str]) {
+    let (mut child, cargo) = begun(folder, arguments);
+    let busy = adopt(folder, &["--check"]);
+    assert!(said(&busy).contains("another `cede adopt` is at work"), "{}", said(&busy));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    kill_process(cargo, Signal::KILL).unwrap();
+    assert!(folder.join(".cede-adopt").exists());
+}
+
+#[test]
+fn what_was_killed_in_the_middle_is_put_right_by_the_next_one() {
+    let folder = project("killed/project", "\"1\"");
+    let before = files(&folder);
+    killed(&folder, &[]);
+    assert_ne!(files(&folder), before, "it was in the middle");
+    let undone = adopt(&folder, &["--undo"]);
+    assert!(undone.status.success() && said(&undone).contains("an earlier `cede adopt` was cut short"), "{}", said(&undone));
+    assert_eq!((files(&folder), names(&folder)), (before.clone(), NAMES.map(str::to_owned).to_vec()));
+
+    killed(&folder, &[]);
+    let adopted = adopt(&folder, &[]);
+    assert!(adopted.status.success() && said(&adopted).contains("an earlier `cede adopt` was cut short"), "{}", said(&adopted));
+    let patched = files(&folder);
+
+    killed(&folder, &["--undo"]);
+    assert_ne!(files(&folder), patched, "it was in the middle");
+    let checked = adopt(&folder, &["--check"]);
+    assert!(checked.status.success(), "{}", said(&checked));
+    assert_eq!(files(&folder), patched);
+    let undone = adopt(&folder, &["--undo"]);
+    assert!(undone.status.success(), "{}", said(&undone));
+    assert_eq!((files(&folder), names(&folder)), (before, NAMES.map(str::to_owned).to_vec()));
+}
+
+#[test]
+fn a_manifest_that_was_changed_since_is_not_put_back() {
+    let folder = project("changed/project", "\"1\"");
+    let manifest = folder.join("Cargo.toml");
+    killed(&folder, &[]);
+    let changed = fs::read_to_string(&manifest).unwrap().replace("# A project.", "# My project.");
+    fs::write(&manifest, changed).unwrap();
+    let undone = adopt(&folder, &["--undo"]);
+    assert!(undone.status.success() && said(&undone).contains("has been changed since"), "{}", said(&undone));
+    let text = fs::read_to_string(&manifest).unwrap();
+    assert!(text.starts_with("# My project.") && !text.contains("patch"), "{text}");
+}
+
+#[test]
+fn a_journal_that_was_cut_short_says_nothing() {
+    let folder = project("half-a-journal", "\"1\"");
+    let before = files(&folder);
+    fs::write(folder.join(".cede-adopt"), "{\"manifest\": \"# A pro").unwrap();
+    let checked = adopt(&folder, &["--check"]);
+    assert!(!said(&checked).contains("cut short"), "{}", said(&checked));
+    assert_eq!((files(&folder), names(&folder)), (before, NAMES.map(str::to_owned).to_vec()));
 }

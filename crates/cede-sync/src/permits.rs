@@ -27,7 +27,8 @@
 //! Closing is a Release, and being refused because of it an Acquire.
 //!
 //! Who takes a lock notes itself and then looks for waiters; who waits marks the word and then looks who is noted. At least one of them must see the other, or nobody could tell
-//! who holds the lock for as long as it is held, and a deadlock would go unreported. So these four are `SeqCst`.
+//! who holds the lock for as long as it is held, and a deadlock would go unreported. So these four are `SeqCst`: `[note]` before `[look]` in `hold`, `[mark]` in `take_part` before `[read]` in
+//! `note_holder`. Single accesses have no total order in models, so there a fence stands between the two of each side.
 
 use core::future::Future;
 use core::panic::{RefUnwindSafe, UnwindSafe};
@@ -39,11 +40,15 @@ use cede_context::holder::{self, Awaited, Holder};
 use cede_context::wait::{self, WaitKind, waiting_for_by_way};
 use cede_core::lock::{Guard, Lock};
 use cede_core::prim::atomic::{AtomicUsize, Ordering};
+use cede_core::prim::light_barrier;
 use cede_core::task::task_of;
 use cede_core::wake_batch::WakeBatch;
 
 use crate::claims::{Claim, Claims, Progress};
 use crate::error::{AcquireError, TryAcquireError};
+
+#[cfg(all(test, loom))]
+mod model;
 
 const CLOSED: usize = 1;
 const WAITED: usize = 2;
@@ -55,8 +60,8 @@ const UNCERTAIN: usize = !(usize::MAX >> 1);
 pub(crate) struct Permits {
     word: AtomicUsize,
     claims: Lock<Claims>,
-    /// The task that has what only one can have, zero if nobody knows; or, marked as uncertain, the one that took permits last. For reports only, so it is no part of the models.
-    holder: core::sync::atomic::AtomicUsize,
+    /// The task that has what only one can have, zero if nobody knows; or, marked as uncertain, the one that took permits last. For reports only.
+    holder: AtomicUsize,
     /// Whether these are the permits of a lock, whose holder matters.
     is_lock: bool,
 }
@@ -75,7 +80,7 @@ impl Permits {
             Self {
                 word: AtomicUsize::new(permits << SHIFT),
                 claims: Lock::new(Claims::new()),
-                holder: core::sync::atomic::AtomicUsize::new(0),
+                holder: AtomicUsize::new(0),
                 is_lock: false,
             }
         }
@@ -149,8 +154,10 @@ impl Permits {
     /// The task that runs has taken what only one can have.
     #[inline]
     pub(crate) fn hold(&self, keeps: Keeps) {
-        // A store would be seen by others later than the load is done: see the module on orderings.
+        // [note] A store would be seen by others later than the load is done: see the module on orderings.
         self.holder.swap(keeps.mark(holder::current()), Ordering::SeqCst);
+        light_barrier();
+        // [look]
         if self.word.load(Ordering::SeqCst) & WAITED != 0 {
             self.note_late();
         }
@@ -169,6 +176,8 @@ impl Permits {
     #[cold]
     fn note_holder(&self) {
         if self.is_lock {
+            light_barrier();
+            // [read]
             let word = self.holder.load(Ordering::SeqCst);
             holder::note(self.address(), Holder { task: (word & !UNCERTAIN) as u64, is_certain: word & UNCERTAIN == 0 });
         }
@@ -397,6 +406,7 @@ impl Permits {
                 return Err(AcquireError(()));
             }
             let granted = (word >> SHIFT).min(wanted);
+            // [mark]
             let mark = if granted < wanted { WAITED } else { 0 };
             match self.word.compare_exchange_weak(word, (word - (granted << SHIFT)) | mark, Ordering::SeqCst, Ordering::Relaxed) {
                 Ok(_) => return Ok(granted),

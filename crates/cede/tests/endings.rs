@@ -164,6 +164,91 @@ fn a_runtime_dropped_inside_its_own_task_drops_its_tasks() {
     }
 }
 
+/// Where a runtime is dropped.
+#[derive(Clone, Copy, Debug)]
+enum Where {
+    OwnTask,
+    BlockOn,
+    Task,
+    Closure,
+    LocalSet,
+    /// In a task of another that ends.
+    End,
+}
+
+fn drop_there(place: Where, outer: Runtime, inner: Runtime) {
+    match place {
+        Where::OwnTask => {
+            let handle = inner.handle().clone();
+            let (over, is_over) = channel();
+            let task = handle.spawn(async move {
+                drop(inner);
+                over.send(()).unwrap();
+            });
+            // The task goes on to its next wait.
+            let _ended_or_cancelled = handle.block_on(task);
+            is_over.recv().unwrap();
+        }
+        Where::BlockOn => outer.block_on(async move { drop(inner) }),
+        Where::Task => {
+            let task = outer.spawn(async move { drop(inner) });
+            outer.block_on(task).unwrap();
+        }
+        Where::Closure => {
+            let closure = outer.spawn_blocking(move || drop(inner));
+            outer.block_on(closure).unwrap();
+        }
+        Where::LocalSet => {
+            let set = cede::task::LocalSet::new();
+            let task = set.spawn_local(async move { drop(inner) });
+            set.block_on(&outer, task).unwrap();
+        }
+        Where::End => {
+            outer.spawn(async move {
+                let _inner = inner;
+                pending::<()>().await;
+            });
+            drop(outer);
+        }
+    }
+}
+
+#[test]
+fn a_runtime_may_be_dropped_anywhere_and_drops_its_tasks() {
+    for place in [Where::OwnTask, Where::BlockOn, Where::Task, Where::Closure, Where::LocalSet, Where::End] {
+        for outer in 0..3 {
+            for inner in runtimes() {
+                let (drops, turns) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+                let (counted, turn) = (Counted(drops.clone()), turns.clone());
+                // A task that waits, one that runs again and again, and a closure.
+                inner.spawn(async move {
+                    let _counted = counted;
+                    pending::<()>().await;
+                });
+                let counted = Counted(drops.clone());
+                inner.spawn(async move {
+                    let _counted = counted;
+                    loop {
+                        turn.fetch_add(1, Ordering::SeqCst);
+                        cede::task::yield_now().await;
+                    }
+                });
+                let counted = Counted(drops.clone());
+                drop(inner.spawn_blocking(move || drop(counted)));
+                inner.block_on(cede::task::yield_now());
+                let outer = runtimes().into_iter().nth(outer).unwrap();
+                drop_there(place, outer, inner);
+                while drops.load(Ordering::SeqCst) < 3 {
+                    thread::yield_now();
+                }
+                let ran = turns.load(Ordering::SeqCst);
+                thread::yield_now();
+                assert_eq!((drops.load(Ordering::SeqCst), turns.load(Ordering::SeqCst)), (3, ran), "{place:?}");
+            }
+        }
+    }
+}
+
 /// A waker of a thread that has already taken its `park` token elsewhere.
 #[test]
 fn a_second_block_on_survives_a_future_that_takes_the_park_token() {

@@ -50,6 +50,24 @@ fn below_cede_nothing_is_global() {
 }
 
 #[test]
+fn exceptions_are_few_and_have_reasons_that_others_can_read() {
+    let check = |list: &str, differences: &str, readme: &str| {
+        let files = [("conformance/exceptions.toml", list), ("docs/differences-from-tokio.md", differences), ("README.md", readme)];
+        exceptions::check(&project(&files)).len()
+    };
+    let list =
+        "# Why.\n\n[[tokio]]\ntest = \"rt::a::nested\"\nreason = \"It works.\"\n\n[[api]]\nitem = \"impl Sync\"\nreason = \"None.\"\n";
+    let (differences, readme) = ("panics (`nested`)", "| tokio's tests | 1414 | 1413 |");
+    assert_eq!(check(list, differences, readme), 0);
+    assert_eq!(check(list, "", readme), 1);
+    assert_eq!(check(list, differences, "| tokio's tests | 1414 | 1414 |"), 1);
+    assert_eq!(check(&list.replace("It works.", ""), differences, readme), 1);
+    assert_eq!(check(&list.replace("reason = \"None.\"\n", ""), differences, readme), 1);
+    let many = list.to_owned() + &"\n[[tokio]]\ntest = \"rt::nested\"\nreason = \"As above.\"\n".repeat(14);
+    assert_eq!(check(&many, differences, "| tokio's tests | 1414 | 1399 |"), 1);
+}
+
+#[test]
 fn unsafe_is_where_it_may_be() {
     assert_eq!(of(safety::check, "crates/a/src/b.rs", "fn f() { unsafe { g() } }\n").len(), 1);
     assert_eq!(of(safety::check, "crates/a/src/b.rs", "// unsafe\n#![forbid(unsafe_code)]\n"), [""; 0]);

@@ -4,16 +4,19 @@ use std::path::Path;
 
 /// At the end of each line that is ours.
 const MARK: &str = "# by `cede adopt`";
+/// Behind it: the versions that were locked before, and which lock file was made where none was.
+const WAS: &str = ", was ";
+const MADE: &str = ", made Cargo.lock ";
 
 /// The manifest with the patch; `None` if it is there already. `versions` are those that are to come back when it is undone.
 ///
 /// # Errors
 /// If tokio is patched by somebody else, or patches are written in a form that lines cannot be added to.
 pub(super) fn add(text: &str, facade: &Path, versions: &[String]) -> Result<Option<String>, String> {
-    if text.lines().any(|line| line.contains(MARK) && key(line) == "tokio") {
+    if text.lines().any(is_entry) {
         return Ok(None);
     }
-    let was = if versions.is_empty() { String::new() } else { format!(", was {}", versions.join(" ")) };
+    let was = if versions.is_empty() { String::new() } else { format!("{WAS}{}", versions.join(" ")) };
     // Rust's quoting of a path is TOML's.
     let entry = format!("tokio = {{ path = {:?} }} {MARK}{was}\n", facade.display().to_string());
     let mut table = "";
@@ -43,10 +46,29 @@ pub(super) fn add(text: &str, facade: &Path, versions: &[String]) -> Result<Opti
     Ok(Some(format!("{before}{gap}{entry}{after}")))
 }
 
-/// The manifest without the patch, and the versions that were there before; `None` if there is none of ours.
-pub(super) fn remove(text: &str) -> Option<(String, Vec<String>)> {
-    let ours = text.lines().find(|line| line.contains(MARK) && key(line) == "tokio")?;
-    let versions = ours.split_once(", was ").map(|(_, versions)| versions.split(' ').map(str::to_owned).collect()).unwrap_or_default();
+/// The patched manifest, with a note that there was no lock file before, and which was made.
+pub(super) fn note_lock(patched: &str, sum: &str) -> String {
+    let note = |line: &str| match line.strip_suffix('\n') {
+        Some(ours) if is_entry(line) => format!("{ours}{MADE}{sum}\n"),
+        _ => line.to_owned(),
+    };
+    patched.split_inclusive('\n').map(note).collect()
+}
+
+/// A manifest that was given back.
+pub(super) struct Removed {
+    pub(super) text: String,
+    /// The tokios that were locked before.
+    pub(super) versions: Vec<String>,
+    /// What tells the lock file that came with the patch, if there was none before.
+    pub(super) made_lock: Option<String>,
+}
+
+/// The manifest without the patch; `None` if there is none of ours.
+pub(super) fn remove(text: &str) -> Option<Removed> {
+    let ours = text.lines().find(|line| is_entry(line))?;
+    let (ours_before, made) = ours.split_once(MADE).map_or((ours, None), |(before, sum)| (before, Some(sum.trim().to_owned())));
+    let versions = ours_before.split_once(WAS).map(|(_, versions)| versions.split(' ').map(str::to_owned).collect()).unwrap_or_default();
     // An editor may have given the lines other ends since.
     let end = if text.contains(&format!("{MARK}\r\n")) { "\r\n" } else { "\n" };
     let header = format!("[patch.crates-io] {MARK}{end}");
@@ -55,11 +77,16 @@ pub(super) fn remove(text: &str) -> Option<(String, Vec<String>)> {
     let is_empty = left
         .split_once(&header)
         .is_some_and(|(_, after)| after.lines().map(code).find(|line| !line.is_empty()).is_none_or(|line| line.starts_with('[')));
-    let left = match left.split_once(&header) {
+    let text = match left.split_once(&header) {
         Some((before, after)) if is_empty => format!("{}{after}", before.strip_suffix(end).unwrap_or(before)),
         _ => left,
     };
-    Some((left, versions))
+    Some(Removed { text, versions, made_lock: made })
+}
+
+/// Whether the line is the one that patches tokio.
+fn is_entry(line: &str) -> bool {
+    line.contains(MARK) && key(line) == "tokio"
 }
 
 fn is_patch(table: &str) -> bool {
@@ -78,7 +105,7 @@ fn key(line: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{add, remove};
+    use super::{add, note_lock, remove};
     use std::path::Path;
 
     fn patched(text: &str) -> String {
@@ -97,9 +124,14 @@ mod tests {
             let new = patched(text);
             assert_eq!(new.matches("tokio = { path = \"/a/tokio\" }").count(), 1, "{new}");
             assert_eq!(add(&new, Path::new("/a/tokio"), &[]).unwrap(), None, "{new}");
-            let (old, versions) = remove(&new).unwrap();
-            assert_eq!(old.trim_end(), text.trim_end());
-            assert_eq!(versions, ["1.54.1"]);
+            let old = remove(&new).unwrap();
+            assert_eq!((old.text.trim_end(), old.made_lock), (text.trim_end(), None));
+            assert_eq!(old.versions, ["1.54.1"]);
+            let old = remove(&note_lock(&new, "c0ffee")).unwrap();
+            assert_eq!(
+                (old.text.trim_end(), old.versions, old.made_lock.as_deref()),
+                (text.trim_end(), vec!["1.54.1".to_owned()], Some("c0ffee"))
+            );
         }
         assert!(remove("[patch.crates-io]\ntokio = { path = \"x\" }\n").is_none());
     }
@@ -107,14 +139,14 @@ mod tests {
     #[test]
     fn lines_that_got_other_ends_since_are_taken_away_too() {
         let text = "[package]\r\nname = \"a\"\r\n";
-        let (left, versions) = remove(&patched(text).replace("\r\n", "\n").replace('\n', "\r\n")).unwrap();
-        assert_eq!((&*left, &*versions), (text, &["1.54.1".to_owned()][..]));
-        assert_eq!(remove(&patched(text)).unwrap().0, text, "and those that did not");
+        let left = remove(&note_lock(&patched(text), "1").replace("\r\n", "\n").replace('\n', "\r\n")).unwrap();
+        assert_eq!((&*left.text, &*left.versions, left.made_lock.as_deref()), (text, &["1.54.1".to_owned()][..], Some("1")));
+        assert_eq!(remove(&patched(text)).unwrap().text, text, "and those that did not");
     }
 
     #[test]
     fn what_others_put_into_our_table_stays() {
-        let (left, _) = remove(&(patched("[package]\n") + "libc = { path = \"x\" }\n")).unwrap();
+        let left = remove(&(patched("[package]\n") + "libc = { path = \"x\" }\n")).unwrap().text;
         assert!(left.contains("[patch.crates-io]") && left.contains("libc") && !left.contains("tokio"), "{left}");
     }
 

@@ -447,17 +447,22 @@ impl<T> Chan<T> {
     /// No more places are given. Senders that wait get an error.
     pub(super) fn close(&self) {
         let mut batch = WakeBatch::new();
+        let mut turned_away = false;
+        // Those who wait for room and those who wait for the end: a waker that panics keeps none of both from being told.
         cede_context::persist(|| {
+            if turned_away {
+                self.closing.notify_waiters();
+                return false;
+            }
             let mut state = self.state.lock();
             self.closed.store(true, Ordering::Release);
             // The places that they had got come back when they see it, or are dropped; until then the channel is not finished.
             state.claims.turn_away(&mut batch);
             drop(state);
-            let more = !batch.is_empty();
+            turned_away = batch.is_empty();
             batch.wake_all();
-            more
+            true
         });
-        self.closing.notify_waiters();
     }
 
     /// The receiver is dropped.

@@ -299,6 +299,18 @@ matrix! {
         let rx = RefCell::new(Some(rx));
         scenario(waits, move || drop(rx.take()), move || touch(probed.closed()))
     };
+    mpsc_room_and_closed: || {
+        let (tx, rx) = mpsc::channel(1);
+        let probed = tx.clone();
+        tx.try_send(()).unwrap();
+        // The last one has the good waker.
+        let waits = [true, true, false].map(|sends| -> Wait {
+            let tx = tx.clone();
+            Box::pin(async move { if sends { assert!(tx.send(()).await.is_err()) } else { tx.closed().await } })
+        });
+        let rx = RefCell::new(Some(rx));
+        scenario(waits.into(), move || drop(rx.take()), move || touch(probed.reserve()))
+    };
     watch_send: || {
         let (tx, rx) = watch::channel(0);
         let probed = rx.clone();

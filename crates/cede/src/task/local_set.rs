@@ -14,6 +14,7 @@
 //!
 //! Few programs use this, so its functions are `#[inline]`: compiled by whoever calls them, and in no other program.
 
+mod ending;
 mod tasks;
 
 use std::cell::RefCell;
@@ -157,9 +158,7 @@ impl Future for LocalSet {
 impl Drop for LocalSet {
     #[inline]
     fn drop(&mut self) {
-        let _no_blocking = context::drive(context::Drive::OneThread);
-        let _entered = Entered::set(self.tasks.clone());
-        self.tasks.end();
+        ending::end(&self.tasks);
     }
 }
 

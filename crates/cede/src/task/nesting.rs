@@ -2,7 +2,8 @@
 //!
 //! # What
 //! Dropping the handle of a complete task drops the task's output. If that holds another such handle, the drops nest, for a chain of a million tasks a million deep. So the
-//! depth is counted, and from [`DEPTH_MAX`] on a leftover is put on a list, which the outermost drop empties before it returns.
+//! depth is counted, and from [`DEPTH_MAX`] on a leftover is put on a list, which the outermost drop empties before it returns. That is possible because outputs borrow from
+//! nobody. Values in channels may, so a channel in a value in a channel, and so on, is dropped as boxes in boxes are: as deep as it is nested.
 //!
 //! # Invariants
 //! - I1: whenever `DEPTH` is zero the list is empty: it is only filled inside an outermost drop, which empties it also when outputs panic.

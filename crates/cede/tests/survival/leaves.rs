@@ -1,6 +1,7 @@
 //! Wakers that panic or come back where the runtime itself calls, clones and drops them: in the wheel, in the readiness of sockets, at the end of a task and of a blocking closure.
 //!
-//! Of three that wait, two have such wakers. Whatever those do, the third is woken, and the runtime goes on.
+//! Of three that wait, two have such wakers. Whatever those do, when they are woken, given up, or dropped with their runtime, the third is woken, and the runtime goes on. [`meetings`](crate::meetings)
+//! and [`outside`](crate::outside) have more of such leaves.
 
 use std::future::{Future, pending};
 use std::io::Write as _;
@@ -22,28 +23,28 @@ use crate::script::{Case, Deed, Moment, Place, Script, hush, lock, tolerate, wak
 const PLACES: [Place; 3] = [Place::WakerClone, Place::WakerWake, Place::WakerDrop];
 const DEEDS: [Deed; 3] = [Deed::Panics, Deed::Spawns, Deed::Reenters];
 
-type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub(crate) type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Three that wait for the same kind of thing.
-struct Leaf {
-    waits: Vec<Wait>,
-    /// After this, all are ready, or will be by themselves.
-    release: Box<dyn Fn() + Send>,
+pub(crate) struct Leaf {
+    pub(crate) waits: Vec<Wait>,
+    /// After this, all are ready, or will be by themselves or by one another.
+    pub(crate) release: Box<dyn Fn() + Send>,
     /// Goes through the same locks.
-    probe: Arc<dyn Fn() + Send + Sync>,
+    pub(crate) probe: Arc<dyn Fn() + Send + Sync>,
 }
 
-fn three(make: impl FnMut(usize) -> Wait) -> Vec<Wait> {
+pub(crate) fn three(make: impl FnMut(usize) -> Wait) -> Vec<Wait> {
     (0..3).map(make).collect()
 }
 
 /// One poll and the drop of a future, in a runtime that may be ending.
-fn touch(future: impl Future) {
+pub(crate) fn touch(future: impl Future) {
     drop(catch_unwind(AssertUnwindSafe(|| drop(pin!(future).poll(&mut Context::from_waker(Waker::noop()))))));
 }
 
 /// Something whose locks are those of the timers.
-fn touch_timers() {
+pub(crate) fn touch_timers() {
     if Handle::try_current().is_ok() {
         touch(async { time::sleep(Duration::from_secs(1)).await });
     }
@@ -198,30 +199,53 @@ async fn scene<F: Future<Output = Leaf>>(make: fn() -> F, place: Place, deed: De
         }
     }
     tolerate(|| (leaf.release)());
-    let [first, second, third] = waits;
-    for mut wait in [third, first, second].into_iter().flatten() {
-        std::future::poll_fn(|cx| tolerate(|| wait.as_mut().poll(cx)).unwrap_or(Poll::Ready(()))).await;
-        tolerate(|| drop(wait));
-    }
+    // All at the same time, because some have to go before others can.
+    std::future::poll_fn(|cx| {
+        for place in &mut waits {
+            let Some(wait) = place else { continue };
+            if tolerate(|| wait.as_mut().poll(cx)).is_none_or(|polled| polled.is_ready()) {
+                let over = place.take();
+                tolerate(|| drop(over));
+            }
+        }
+        if waits.iter().all(Option::is_none) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
     // It still works.
     assert_eq!(cede::spawn(async { 5 }).await.unwrap(), 5);
     time::sleep(Duration::from_millis(1)).await;
 }
 
-/// The runtime ends while they wait.
-fn shutdown<F: Future<Output = Leaf>>(runtime: Runtime, make: fn() -> F, place: Place, deed: Deed) {
-    let (leaf, waits) = runtime.block_on(async {
+/// The runtime ends while they wait: outside of it, or in one of its tasks, which is dropped then. The third is ready all the same if what it waits for `outlives` the runtime.
+fn shutdown<F: Future<Output = Leaf>>(runtime: Runtime, make: fn() -> F, (place, deed): (Place, Deed), in_a_task: bool, outlives: bool) {
+    let (leaf, mut waits) = runtime.block_on(async {
         let mut leaf = make().await;
         let waits = begin(&mut leaf, place, deed, &mut Context::from_waker(Waker::noop()));
         (leaf, waits)
     });
+    if in_a_task {
+        let [first, second] = [waits[0].take(), waits[1].take()];
+        runtime.spawn(async move {
+            let _waits = (first, second);
+            pending::<()>().await;
+        });
+    }
     let ends = std::thread::spawn(move || drop(runtime));
     // Closures that block must be let go; for the others it may come too late.
     drop(catch_unwind(AssertUnwindSafe(|| (leaf.release)())));
     ends.join().expect("no panic comes out of the end of a runtime");
-    for mut wait in waits.into_iter().flatten() {
-        // Ready, or a panic that says that the runtime is gone; but it ends.
-        drop(catch_unwind(AssertUnwindSafe(|| wait.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready())));
+    // In turns, until nobody gets ahead any more. Ready, or a panic that says that the runtime is gone; but it ends.
+    let third_waits = waits[2].is_some();
+    for place in (0..3).flat_map(|_| 0..3) {
+        let Some(wait) = &mut waits[place] else { continue };
+        let poll = || wait.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        if catch_unwind(AssertUnwindSafe(poll)).unwrap_or(true) {
+            let over = waits[place].take();
+            drop(catch_unwind(AssertUnwindSafe(|| drop(over))));
+        }
+    }
+    assert!(!outlives || !third_waits || waits[2].is_none(), "{place:?} {deed:?}: the third waits for ever");
+    for wait in waits {
         drop(catch_unwind(AssertUnwindSafe(|| drop(wait))));
     }
 }
@@ -233,7 +257,16 @@ fn runtimes() -> [Runtime; 2] {
     ]
 }
 
-fn play<F>(make: fn() -> F, simulated: bool)
+/// What the leaf can do.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Can {
+    /// It needs no kernel.
+    pub(crate) be_simulated: bool,
+    /// It needs no runtime.
+    pub(crate) outlive_its_runtime: bool,
+}
+
+pub(crate) fn play<F>(make: fn() -> F, can: Can)
 where
     F: Future<Output = Leaf> + Send + 'static,
 {
@@ -245,36 +278,42 @@ where
             steal.block_on(scene(make, place, deed, moment));
             let task = steal.spawn(scene(make, place, deed, moment));
             steal.block_on(task).unwrap();
-            for seed in 0..if simulated { 8 } else { 0 } {
+            for seed in 0..if can.be_simulated { 8 } else { 0 } {
                 let sim = Sim::new(seed).workers(1 + seed as usize % 3);
                 let ended = sim.run(scene(make, place, deed, moment));
                 ended.unwrap_or_else(|failure| panic!("{place:?} {deed:?} {moment:?}, seed {seed}: {failure}"));
             }
         }
-        for runtime in runtimes() {
-            shutdown(runtime, make, place, deed);
+        for in_a_task in [false, true] {
+            for runtime in runtimes() {
+                shutdown(runtime, make, (place, deed), in_a_task, can.outlive_its_runtime);
+            }
         }
     }
 }
 
 macro_rules! matrix {
-    ($($name:ident: $make:ident $simulated:literal;)*) => {$(
+    ($($name:ident: $make:ident $can:expr;)*) => {$(
         #[test]
         fn $name() {
-            play($make, $simulated);
+            $crate::leaves::play($make, $can);
         }
     )*};
 }
+pub(crate) use matrix;
+
+const KERNEL: Can = Can { be_simulated: false, outlive_its_runtime: false };
+const RUNTIME: Can = Can { be_simulated: true, outlive_its_runtime: false };
 
 matrix! {
-    wakers_of_sleeps: sleep true;
-    wakers_of_intervals: interval true;
-    wakers_of_time_limits: timeout true;
-    wakers_of_sleeps_that_are_reset: reset true;
-    wakers_of_tasks_that_are_joined: join true;
-    wakers_of_closures_that_are_joined: join_a_blocking_closure false;
-    wakers_of_readable_sockets: readable false;
-    wakers_of_reads: read false;
-    wakers_of_datagrams: datagrams false;
-    wakers_of_listeners: accept false;
+    wakers_of_sleeps: sleep RUNTIME;
+    wakers_of_intervals: interval RUNTIME;
+    wakers_of_time_limits: timeout RUNTIME;
+    wakers_of_sleeps_that_are_reset: reset RUNTIME;
+    wakers_of_tasks_that_are_joined: join RUNTIME;
+    wakers_of_closures_that_are_joined: join_a_blocking_closure KERNEL;
+    wakers_of_readable_sockets: readable KERNEL;
+    wakers_of_reads: read KERNEL;
+    wakers_of_datagrams: datagrams KERNEL;
+    wakers_of_listeners: accept KERNEL;
 }

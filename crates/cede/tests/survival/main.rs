@@ -1,17 +1,19 @@
 //! What a runtime must survive: futures, outputs and wakers that panic or come back to it, at every point of a task's life; and chains of a million.
 
+mod chains;
 mod homes;
 mod leaves;
 mod lives;
+mod meetings;
+mod outside;
 mod script;
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 use std::thread;
 
 use cede::runtime::{Builder, Runtime};
-use cede::task::JoinHandle;
 
 use script::lock;
 
@@ -21,45 +23,6 @@ pub(crate) fn one_thread() -> Runtime {
 
 pub(crate) fn two_workers() -> Runtime {
     Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
-}
-
-/// The output of a task: the handle of the next one.
-struct Link {
-    /// Only dropped.
-    _next: Option<JoinHandle<Link>>,
-    drops: Arc<AtomicUsize>,
-}
-
-impl Drop for Link {
-    fn drop(&mut self) {
-        self.drops.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-#[test]
-fn a_chain_of_outputs_is_dropped_on_a_small_stack() {
-    const LENGTH: usize = 1_000_000;
-    let small = thread::Builder::new().stack_size(2 << 20);
-    let checked = small.spawn(|| {
-        let drops = Arc::new(AtomicUsize::new(0));
-        let runtime = one_thread();
-        let mut last: Option<JoinHandle<Link>> = None;
-        runtime.block_on(async {
-            for number in 0..LENGTH {
-                let link = Link { _next: last.take(), drops: drops.clone() };
-                last = Some(cede::spawn(async move { link }));
-                if number % 1000 == 0 {
-                    cede::task::yield_now().await;
-                }
-            }
-            while !last.as_ref().is_some_and(JoinHandle::is_finished) {
-                cede::task::yield_now().await;
-            }
-        });
-        drop(last);
-        assert_eq!(drops.load(Ordering::Relaxed), LENGTH);
-    });
-    checked.unwrap().join().unwrap();
 }
 
 #[test]

@@ -202,6 +202,9 @@ pub(crate) static TABLE: RawWakerVTable = RawWakerVTable::new(
     },
 );
 
+/// For what a call returns and nobody wants, also if there is nothing to drop.
+pub(crate) fn ignore<T>(_value: T) {}
+
 /// The test's own panics may come out of calls that run foreign code, such as the drop of an output.
 pub(crate) fn tolerate<R>(act: impl FnOnce() -> R) -> Option<R> {
     match catch_unwind(AssertUnwindSafe(act)) {

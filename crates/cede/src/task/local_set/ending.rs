@@ -1,0 +1,43 @@
+//! Sets that lie in tasks of sets, and so on: ended without running out of stack.
+//!
+//! The end of a set drops its tasks, and with them the sets that they own. So the depth is counted, and from [`DEPTH_MAX`] on a set is put on a list, which the outermost
+//! end on the thread empties before it returns. (Outputs that own join handles are treated alike, in `task/nesting.rs`.)
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use super::Entered;
+use super::tasks::Tasks;
+use crate::runtime::context;
+
+/// Ends nest so deep at most.
+const DEPTH_MAX: u32 = 16;
+
+thread_local! {
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+    static LATER: RefCell<Vec<Rc<Tasks>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Drops the futures of a set, now or before the outermost end of this thread returns. Their panics go nowhere.
+#[inline]
+pub(super) fn end(tasks: &Rc<Tasks>) {
+    let depth = DEPTH.get();
+    // While the thread's locals are being torn down there may be no list.
+    if depth >= DEPTH_MAX && LATER.try_with(|later| later.borrow_mut().push(tasks.clone())).is_ok() {
+        return;
+    }
+    DEPTH.set(depth + 1);
+    end_now(tasks);
+    while depth == 0
+        && let Ok(Some(next)) = LATER.try_with(|later| later.borrow_mut().pop())
+    {
+        end_now(&next);
+    }
+    DEPTH.set(depth);
+}
+
+fn end_now(tasks: &Rc<Tasks>) {
+    let _no_blocking = context::drive(context::Drive::OneThread);
+    let _entered = Entered::set(tasks.clone());
+    tasks.end();
+}

@@ -1,0 +1,211 @@
+//! Hundreds of schedules for what `simulated.rs` does not have: broadcasts, barriers, cells, cancellation, and timers of all widths.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use cede::sim::Sim;
+use cede::sync::broadcast::error::RecvError;
+use cede::sync::{Barrier, CancellationToken, OnceCell, broadcast};
+use cede::task::{JoinHandle, JoinSet, yield_now};
+use cede::time::{self, Instant, sleep, sleep_until, timeout};
+
+const SEEDS: u64 = 300;
+const NS: Duration = Duration::from_nanos(1);
+
+/// Runs a body from many seeds, on one thread and on three virtual workers.
+fn everywhere<F>(body: impl Fn() -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    for seed in 0..SEEDS {
+        Sim::new(seed).run(body()).unwrap_or_else(|failure| panic!("Sim::new({seed}): {failure}"));
+        Sim::new(seed).workers(3).run(body()).unwrap_or_else(|failure| panic!("Sim::new({seed}).workers(3): {failure}"));
+    }
+}
+
+async fn all(tasks: impl IntoIterator<Item = JoinHandle<()>>) {
+    for task in tasks {
+        task.await.unwrap();
+    }
+}
+
+#[test]
+fn a_broadcast_reaches_each_receiver_in_order_or_is_counted_as_missed() {
+    everywhere(|| async {
+        let (sender, first) = broadcast::channel(2);
+        let receivers: Vec<_> = (0..3).map(|_| first.resubscribe()).collect();
+        drop(first);
+        let tasks: Vec<_> = receivers
+            .into_iter()
+            .enumerate()
+            .map(|(number, mut receiver)| {
+                cede::spawn(async move {
+                    let mut next = 0;
+                    loop {
+                        let limit = if number == 1 { NS } else { Duration::MAX };
+                        match timeout(limit, receiver.recv()).await {
+                            Err(_) => {}
+                            Ok(Ok(value)) => assert_eq!(std::mem::replace(&mut next, value + 1), value),
+                            Ok(Err(RecvError::Lagged(missed))) => next += missed,
+                            Ok(Err(RecvError::Closed)) => break,
+                        }
+                    }
+                    assert_eq!(next, 8);
+                })
+            })
+            .collect();
+        for value in 0..8_u64 {
+            drop(sender.send(value));
+            if value % 3 == 0 {
+                yield_now().await;
+            } else {
+                sleep(NS).await;
+            }
+        }
+        drop(sender);
+        all(tasks).await;
+    });
+}
+
+#[test]
+fn nobody_passes_a_barrier_alone() {
+    everywhere(|| async {
+        let (barrier, leaders, passed) = (Arc::new(Barrier::new(4)), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let tasks: Vec<_> = (0..4)
+            .map(|number| {
+                let (barrier, leaders, passed) = (barrier.clone(), leaders.clone(), passed.clone());
+                cede::spawn(async move {
+                    for round in 0..5 {
+                        if number == round % 4 {
+                            yield_now().await;
+                        }
+                        leaders.fetch_add(usize::from(barrier.wait().await.is_leader()), Ordering::SeqCst);
+                        let passed = passed.fetch_add(1, Ordering::SeqCst);
+                        assert!((4 * round..4 * round + 8).contains(&passed), "{passed} have passed in round {round}");
+                    }
+                })
+            })
+            .collect();
+        all(tasks).await;
+        assert_eq!(leaders.load(Ordering::SeqCst), 5);
+    });
+}
+
+#[test]
+fn a_value_is_made_once_though_makers_give_up() {
+    everywhere(|| async {
+        let (cell, made) = (Arc::new(OnceCell::new()), Arc::new(AtomicUsize::new(0)));
+        let tasks: Vec<_> = (0..5)
+            .map(|number| {
+                let (cell, made) = (cell.clone(), made.clone());
+                cede::spawn(async move {
+                    let make = async || {
+                        yield_now().await;
+                        sleep(2 * NS).await;
+                        made.fetch_add(1, Ordering::SeqCst);
+                        number
+                    };
+                    // Some leave before they are done, with the turn or without.
+                    let limit = if number % 2 == 0 { NS } else { Duration::MAX };
+                    if let Ok(value) = timeout(limit, cell.get_or_init(make)).await {
+                        assert_eq!(Some(value), cell.get());
+                    }
+                })
+            })
+            .collect();
+        all(tasks).await;
+        assert_eq!(made.load(Ordering::SeqCst), 1);
+    });
+}
+
+#[test]
+fn a_cancellation_reaches_those_below_and_nobody_else() {
+    everywhere(|| async {
+        let root = CancellationToken::new();
+        let (branch, other) = (root.child_token(), root.child_token());
+        let ended = Arc::new(AtomicUsize::new(0));
+        let below: Vec<_> = (0..4)
+            .map(|number| {
+                let (branch, ended) = (branch.clone(), ended.clone());
+                cede::spawn(async move {
+                    // Made before the cancellation, or beside it, or after it.
+                    for _ in 0..number {
+                        yield_now().await;
+                    }
+                    let leaf = branch.child_token();
+                    drop(branch);
+                    leaf.cancelled().await;
+                    ended.fetch_add(1, Ordering::SeqCst);
+                })
+            })
+            .collect();
+        let beside = cede::spawn(other.clone().cancelled_owned());
+        yield_now().await;
+        yield_now().await;
+        branch.cancel();
+        all(below).await;
+        assert!(ended.load(Ordering::SeqCst) == 4 && !other.is_cancelled() && !root.is_cancelled() && !beside.is_finished());
+        root.cancel();
+        beside.await.unwrap();
+    });
+}
+
+/// So long is the `number`th sleep: of each width that the wheel tells apart, and odd.
+fn length(number: u32) -> Duration {
+    Duration::from_nanos((1_u64 << (4 * number)) + 3 * u64::from(number))
+}
+
+#[test]
+fn timers_of_all_widths_end_when_they_are_due_or_not_at_all() {
+    everywhere(|| async {
+        let start = Instant::now();
+        let mut tasks = JoinSet::new();
+        for number in 0..12 {
+            tasks.spawn(async move {
+                sleep(length(number)).await;
+                assert_eq!(start.elapsed(), length(number));
+            });
+            tasks.spawn(async move {
+                // Its time is over first, or it is.
+                let outcome = timeout(length(number), sleep(length(number + 1))).await;
+                assert!(outcome.is_err() && start.elapsed() == length(number));
+                let outcome = timeout_from(start, length(number + 1), length(number) * 2).await;
+                assert_eq!((outcome, start.elapsed()), (true, length(number) * 2));
+            });
+            tasks.spawn(async move {
+                // Set to a later time, and back, while it waits.
+                let mut sleep = std::pin::pin!(sleep_until(start + length(number + 2)));
+                assert!(timeout(NS, sleep.as_mut()).await.is_err());
+                sleep.as_mut().reset(start + length(number + 3));
+                assert!(timeout(NS, sleep.as_mut()).await.is_err());
+                sleep.as_mut().reset(start + length(number + 1));
+                sleep.await;
+                assert_eq!(start.elapsed(), length(number + 1));
+            });
+            tasks.spawn(async move {
+                let mut interval = time::interval_at(start + length(number), length(number));
+                for tick in 1..4 {
+                    assert_eq!(interval.tick().await, start + tick * length(number));
+                    assert_eq!(start.elapsed(), tick * length(number));
+                }
+            });
+            // Aborted while it waits.
+            let aborted = tasks.spawn(sleep_until(start + length(number + 1)));
+            tasks.spawn(async move {
+                sleep(length(number)).await;
+                aborted.abort();
+            });
+        }
+        while let Some(ended) = tasks.join_next().await {
+            assert!(ended.is_ok() || ended.unwrap_err().is_cancelled());
+        }
+        assert!(start.elapsed() == length(12), "nothing was waited for that was given up");
+    });
+}
+
+/// Whether a sleep that ends at `due` is within the `limit`, both from `start`.
+async fn timeout_from(start: Instant, limit: Duration, due: Duration) -> bool {
+    time::timeout_at(start + limit, sleep_until(start + due)).await.is_ok()
+}
