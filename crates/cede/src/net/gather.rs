@@ -14,13 +14,13 @@ const COPIED_MAX: usize = 1024;
 /// Writes what `socket` takes of the buffers, in one call.
 #[inline]
 pub(super) fn write_vectored(mut socket: impl Write, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-    if let [buffer] = buffers {
-        return socket.write(buffer);
-    }
     let total = buffers.iter().fold(0, |total: usize, buffer| total.saturating_add(buffer.len()));
     // Nothing, too, goes the usual way: a shut socket takes that, but no `send` of it.
-    if total == 0 || total > COPIED_MAX {
+    if total == 0 || (total > COPIED_MAX && buffers.len() > 1) {
         return socket.write_vectored(buffers);
+    }
+    if let [buffer] = buffers {
+        return socket.write(buffer);
     }
     let mut copy = [0; COPIED_MAX];
     let mut room = &mut copy[..];
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn nothing_is_written_as_nothing() {
-        for lengths in [&[][..], &[0, 0]] {
+        for lengths in [&[][..], &[0], &[0, 0]] {
             let (sink, count) = write(lengths, 10);
             assert_eq!((sink.plain, sink.vectored, count), (0, 1, 0));
         }

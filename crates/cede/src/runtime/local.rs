@@ -300,6 +300,7 @@ impl Driving {
         }
         let scheduler = shared.idle.lock().scheduler.take()?.into_scheduler();
         let previous = ACTIVE.replace(&raw const *scheduler);
+        shared.timers.awake();
         Some(Self { scheduler: Some(scheduler), previous })
     }
 
@@ -310,7 +311,7 @@ impl Driving {
 
 impl Drop for Driving {
     fn drop(&mut self) {
-        self.scheduler().shared.timers.drop_spare();
+        self.scheduler().shared.timers.rest();
         ACTIVE.set(self.previous);
         self.scheduler().shared.rest();
         let scheduler = self.scheduler.take().expect("is only taken here");

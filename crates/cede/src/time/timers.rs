@@ -13,16 +13,17 @@
 //!
 //! # Why a waker is kept
 //! A timeout that does not happen clones its task's waker and drops it: two read-modify-writes on the state of the task. Mostly the task that drops a timer is the next one to arm one. So the waker of
-//! a disarmed entry is kept as a *spare* for that. A spare keeps the memory of its task, though the task may be over, and who counts the wakers of a task
-//! takes it for one that somebody may call. So it goes soon: at the worker's next look, before it sleeps, at the end, and before wakers are counted ([`drop_spares`]).
+//! a disarmed entry is kept as a *spare* for that, if it is the task's own that is running. A spare keeps the memory of its task, though the task may be over, and who counts the wakers of a task
+//! takes it for one that somebody may call. So it goes soon: at the worker's next look, before it sleeps or rests, at the end, and before wakers are counted for a dump or a span. (The search for deadlocks does not ask for
+//! that: it finds a circle when the spare has gone.)
 //!
 //! # Invariants
 //! - I1: while its worker is parked, `parked_until` is the deadline that it parks for, and `collects_until` the end of the gap that it found; whoever inserts one for which it would wake earlier unparks it. While the worker is awake,
-//!   `parked_until` is 0, so nobody does: the worker looks at the wheel before it parks, under the same lock.
+//!   `parked_until` is 0, or 1 while nobody drives it, so nobody does: the worker looks at the wheel before it parks, under the same lock.
 //! - I2: an entry is inserted and removed by its one owner, which is pinned and removes it before it goes.
 //! - I3: timers are on the free list only while nothing is armed in them; what was armed there under an earlier lease is fired, dead or idle, and its owner sees that.
-//! - I4: a spare is of a task of cede, whose waker can be cloned under the lock and dropped unseen. A foreign waker may do anything when it is cloned or dropped, or count how often.
-//! - I5: there is no spare while the worker is parked, nor in timers on the free list: it goes before, and none comes. As the last reference to a task it may take a foreign waker along, that of
+//! - I4: a spare is of a task of cede, which was running when it came: nobody sees when its waker is cloned, which may be under the lock. A foreign waker may do anything when it is cloned or dropped, or count how often.
+//! - I5: there is no spare while the worker is parked or nobody drives it, nor in timers on the free list: it goes before, and none comes. As the last reference to a task it may take a foreign waker along, that of
 //!   who joined, so it is dropped after the lock, and while the worker counts as awake.
 
 use std::ops::Deref;
@@ -36,6 +37,7 @@ use cede_core::wake_batch::WakeBatch;
 use cede_core::wheel::{Entry, Wheel};
 use cede_driver::Handle as DriverHandle;
 
+use crate::runtime::context;
 use crate::runtime::run::shielded;
 
 mod gap;
@@ -45,6 +47,8 @@ mod tests;
 pub(crate) use gap::Gap;
 
 const AWAKE: u64 = 0;
+/// Nobody drives the worker; there is nobody to unpark either.
+const AT_REST: u64 = 1;
 
 /// Timers that no worker has.
 static FREE: Lock<Vec<&'static Timers>> = Lock::new(Vec::new());
@@ -313,6 +317,11 @@ impl Timers {
         state.wheel.is_empty() && state.spare.is_none()
     }
 
+    /// Nobody drives the worker from now on, until it is [`awake`](Self::awake).
+    pub(crate) fn rest(&self) {
+        self.lock_without_spare().parked_until = AT_REST;
+    }
+
     /// The worker goes on.
     pub(crate) fn awake(&self) {
         self.state.lock().parked_until = AWAKE;
@@ -343,21 +352,26 @@ fn drop_shielded(waker: Waker) {
     shielded(|| drop(waker));
 }
 
-/// No waker is kept by any timers: for those who count the wakers of tasks.
+/// No waker is kept by any timers that are not in use at this moment: for those who count the wakers of tasks. In a child made by `fork(2)` some may be in use for ever.
 pub(crate) fn drop_spares() {
     let all = ALL.lock().clone();
-    all.iter().for_each(|timers| timers.drop_spare());
+    for timers in all {
+        let spare = timers.state.try_lock().and_then(|mut state| state.spare.take());
+        if let Some(spare) = spare {
+            drop_shielded(spare);
+        }
+    }
 }
 
 impl State {
     fn new() -> Self {
-        Self { wheel: Wheel::new(), parked_until: AWAKE, collects_until: 0, driver: None, spare: None }
+        Self { wheel: Wheel::new(), parked_until: AT_REST, collects_until: 0, driver: None, spare: None }
     }
 
     /// Whether the waker of a disarmed entry becomes the spare. (I4, I5)
     #[inline]
     fn keeps(&self, waker: &Waker) -> bool {
-        self.parked_until == AWAKE && task_of(waker).is_some()
+        self.parked_until == AWAKE && context::is_of_current_task(waker)
     }
 
     fn sleeps_too_long_for(&self, deadline: u64) -> bool {

@@ -70,6 +70,9 @@ pub(super) struct Worker {
 impl Worker {
     pub(super) fn new(shared: Arc<Shared>, index: usize, driver: Option<Driver>) -> Self {
         let now = shared.parts.clock.now();
+        if let Some(timers) = &shared.remotes[index].timers {
+            timers.awake();
+        }
         Self {
             slab: UnsafeCell::new(Slab::new(shared.clone(), index)),
             stats: shared.remotes[index].stats.clone(),

@@ -10,14 +10,16 @@ use cede_core::task::task_of;
 use cede_core::wheel::Entry;
 
 use super::{ArmedFor, Lease};
-use crate::runtime::{Builder, Runtime};
+use crate::runtime::{Builder, Runtime, context};
 use crate::time::timeout;
 
 /// Timers of two workers of one runtime. No worker has them really, so that nobody but the test tells them the time.
 fn timers() -> [Lease; 2] {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let gap = Arc::default();
-    [0, 1].map(|_| Lease::new(runtime.handle().driver(), Arc::clone(&gap)))
+    let timers = [0, 1].map(|_| Lease::new(runtime.handle().driver(), Arc::clone(&gap)));
+    timers.iter().for_each(|timers| timers.awake());
+    timers
 }
 
 /// Arms the entries for their deadlines.
@@ -110,8 +112,18 @@ fn count(waker: &Waker) -> usize {
     task_of(waker).expect("is one of a task").state().waker_count()
 }
 
-/// A timer of the task is armed and disarmed.
+/// Does something as the task does in its poll.
+fn as_task(waker: &Waker, body: impl FnOnce()) {
+    context::polling(task_of(waker).expect("is one of a task"), body);
+}
+
+/// A timer of the task is armed, and disarmed by it.
 fn give_up(timers: &Lease, waker: &Waker) {
+    as_task(waker, || give_up_elsewhere(timers, waker));
+}
+
+/// The same, but whoever runs disarms it.
+fn give_up_elsewhere(timers: &Lease, waker: &Waker) {
     let entry = pin!(Entry::new());
     // SAFETY: [I2] it is disarmed below.
     unsafe { timers.arm(entry.as_ref(), 10, ArmedFor::new(waker)) }.expect("they are not shut down");
@@ -130,10 +142,10 @@ fn a_task_that_gives_timers_up_again_and_again_is_counted_once() {
     give_up(&timers, &one);
     assert_eq!((count(&one), arm(0)), (2, 2), "what the first timer left is the second one's");
     assert_eq!(arm(1), 3, "there is one to be had");
-    for entry in &entries {
-        disarm(&timers, entry.as_ref());
-    }
+    as_task(&one, || entries.iter().for_each(|entry| disarm(&timers, entry.as_ref())));
     assert_eq!(count(&one), 2, "one is kept");
+    as_task(&other, || give_up_elsewhere(&timers, &one));
+    assert_eq!((count(&one), count(&other)), (1, 1), "another task drops a timer: it is not the next to arm one");
     give_up(&timers, &other);
     assert_eq!((count(&one), count(&other)), (1, 2), "of the last task");
 }
@@ -154,6 +166,12 @@ fn a_waker_is_not_kept_when_its_worker_looks_or_sleeps_or_is_gone() {
     timers.awake();
     give_up(&timers, &waker);
     assert_eq!(count(&waker), 2);
+    timers.rest();
+    assert_eq!(count(&waker), 1, "nobody drives it");
+    give_up(&timers, &waker);
+    assert_eq!(count(&waker), 1, "none comes meanwhile");
+    timers.awake();
+    give_up(&timers, &waker);
     timers.shut_down();
     assert_eq!(count(&waker), 1, "the end");
     give_up(&gone, &waker);

@@ -14,7 +14,7 @@ use crate::runtime::desk;
 use crate::runtime::run::shielded;
 use crate::task::slab::Slab;
 
-/// While what is queued takes at least twice that time, in nanoseconds, the sockets are looked at so often only: what comes in would wait for all that anyway, unless it is for a task with a rank.
+/// While what is queued takes at least twice that time, in nanoseconds, the sockets are looked at once in that time at most: what comes in would wait for all that anyway, unless it is for a task with a rank.
 const BEHIND_NS: u64 = 500_000;
 
 impl Worker {

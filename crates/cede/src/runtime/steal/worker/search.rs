@@ -1,4 +1,4 @@
-//! Where a worker finds tasks that has run its own: in the injection queue, in the rings of others, and behind their sockets.
+//! Where a worker finds tasks that has run its own: in the injection queue, in the overflow and the rings of others, and behind their sockets.
 //!
 //! # Sockets of others
 //! A socket belongs to the set of one worker, and while that worker runs a long task, or was woken and waits for a processor, what comes in would wait with it, beside a worker that has nothing to do. So a worker that found
