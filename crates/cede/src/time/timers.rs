@@ -371,7 +371,9 @@ impl State {
     /// Whether the waker of a disarmed entry becomes the spare. (I4, I5)
     #[inline]
     fn keeps(&self, waker: &Waker) -> bool {
-        self.parked_until == AWAKE && context::is_of_current_task(waker)
+        // One is enough.
+        let has_it = self.spare.as_ref().is_some_and(|spare| spare.will_wake(waker));
+        !has_it && self.parked_until == AWAKE && context::is_of_current_task(waker)
     }
 
     fn sleeps_too_long_for(&self, deadline: u64) -> bool {
