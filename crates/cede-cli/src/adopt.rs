@@ -5,21 +5,24 @@
 //! not, the dependents that are in the way are named, and manifest and lock file are as they were, byte by byte.
 //!
 //! [`patch`] edits text, [`graph`] reads what Cargo says; both do nothing else. [`cargo`] runs Cargo, and heeds Ctrl-C; [`journal`] knows what the files were like, also if
-//! this program is killed. Cargo is asked without the network first, because nothing new may be needed.
+//! this program is killed; [`replace`] writes them. Cargo is asked without the network first, because nothing new may be needed.
 
 mod cargo;
 mod graph;
 mod journal;
 mod patch;
+mod replace;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use crate::cli::AdoptArgs;
 use cargo::Cargo;
 use cede_transfer::Exit;
 use graph::{Facade, Tokio};
-use journal::{Files, Journal, read, write};
+use journal::{Files, Journal, Restored};
+use replace::read;
 use sha2::{Digest, Sha256};
 
 /// The facade of the sources that this program was built from.
@@ -49,73 +52,92 @@ struct Project<'a> {
 impl<'a> Project<'a> {
     fn find(args: &AdoptArgs, cargo: &'a mut Cargo) -> Result<Self, String> {
         let root = args.project.as_deref().unwrap_or(Path::new("."));
-        let found = cargo.run(root, &["locate-project", "--workspace", "--message-format", "plain"])?;
+        let found = cargo.run(root, &["locate-project", "--workspace", "--message-format", "plain"], Stdio::null())?;
         let manifest = PathBuf::from(found.trim());
         let lock = manifest.with_file_name("Cargo.lock");
         let facade = args.facade.as_deref().unwrap_or(Path::new(FACADE));
         let facade =
             facade.canonicalize().map_err(|error| format!("{}: {error}; say where crates/tokio is by --facade", facade.display()))?;
-        let facade = Facade::read(&facade, &cargo.run(&facade, &["metadata", "--no-deps", "--offline", "--format-version", "1"])?)?;
+        let metadata = cargo.run(&facade, &["metadata", "--no-deps", "--offline", "--format-version", "1"], Stdio::null())?;
+        let facade = Facade::read(&facade, &metadata)?;
         Ok(Self { files: Files { manifest, lock }, facade, cargo })
     }
 
     fn act(&mut self, args: &AdoptArgs) -> Result<String, String> {
-        let (journal, mended) = Journal::begin(&self.files, args.check)?;
-        let outcome = if args.check {
-            self.verify()
-        } else if args.undo {
-            self.undo(mended.is_some())
-        } else {
-            self.adopt()
-        };
+        if args.check {
+            return self.check();
+        }
+        let (mut journal, mended) = Journal::begin(&self.files)?;
+        let outcome = if args.undo { self.undo(&mut journal, mended.is_some()) } else { self.adopt(&mut journal) };
         let outcome = outcome.and_then(|message| self.cargo.stopped().map_or(Ok(message), |_| Err("interrupted".to_owned())));
-        // Asking Cargo may write a lock file.
-        if (outcome.is_err() || args.check)
-            && let Err(error) = journal.restore()
-        {
-            let message = outcome.unwrap_or_else(|message| message);
-            return Err(format!("{message}\n{error}\nThe next `cede adopt` will try again to put it back."));
-        }
-        journal.end();
         let before = mended.map_or(String::new(), |mended| format!("{mended}\n"));
-        match outcome {
-            Ok(message) => Ok(before + &message),
-            Err(message) if args.check => Err(before + &message),
-            Err(message) => Err(format!("{before}{message}\nNothing was changed.")),
-        }
+        let message = match outcome {
+            Ok(message) => {
+                journal.end();
+                return Ok(before + &message);
+            }
+            Err(message) => message,
+        };
+        let restored = journal
+            .restore()
+            .map_err(|error| format!("{before}{message}\n{error}\nThe next `cede adopt` will try again to put it back."))?;
+        journal.end();
+        let name = self.files.manifest.display();
+        let restored = match restored {
+            Restored::All => "Nothing was changed.".to_owned(),
+            Restored::AllButLock => {
+                format!("{name} is as it was. Cargo.lock has been changed meanwhile by somebody else; it stays as it is.")
+            }
+            Restored::Nothing => {
+                format!("{name} has been changed meanwhile by somebody else; it stays as it is, and Cargo.lock with it. See what it says.")
+            }
+        };
+        Err(format!("{before}{message}\n{restored}"))
     }
 
-    fn adopt(&mut self) -> Result<String, String> {
+    /// Says whether the project runs on cede, and writes nothing: neither do we, nor does Cargo.
+    fn check(&mut self) -> Result<String, String> {
+        journal::look(&self.files)?;
+        let folder = self.files.folder();
+        let arguments = ["metadata", "--format-version", "1", "--locked"];
+        let offline = self.cargo.run(folder, &[&arguments[..], &["--offline"]].concat(), Stdio::null());
+        let metadata = offline.or_else(|_| self.cargo.run(folder, &arguments, Stdio::null()))?;
+        self.verify(&graph::tokios(&metadata)?)
+    }
+
+    fn adopt(&mut self, journal: &mut Journal) -> Result<String, String> {
         let text = read(&self.files.manifest)?;
         let patched = patch::add(&text, &self.facade.folder, &self.locked())?;
         let makes_lock = patched.is_some() && !self.files.lock.exists();
         if let Some(patched) = &patched {
-            write(&self.files.manifest, patched)?;
+            journal.write_manifest(&text, patched)?;
         }
         for version in self.locked() {
-            self.ask(&["update", "--package", &format!("tokio@{version}")])?;
+            self.ask(journal, &["update", "--package", &format!("tokio@{version}")])?;
         }
-        let adopted = self.verify()?;
+        let tokios = self.tokios(journal)?;
+        let adopted = self.verify(&tokios)?;
         if let (true, Some(patched), Some(made)) = (makes_lock, patched, self.lock_sum()) {
-            write(&self.files.manifest, &patch::note_lock(&patched, &made))?;
+            journal.write_manifest(&patched, &patch::note_lock(&patched, &made))?;
         }
         Ok(adopted)
     }
 
-    fn undo(&mut self, mended: bool) -> Result<String, String> {
-        let Some(removed) = patch::remove(&read(&self.files.manifest)?) else {
+    fn undo(&mut self, journal: &mut Journal, mended: bool) -> Result<String, String> {
+        let text = read(&self.files.manifest)?;
+        let Some(removed) = patch::remove(&text) else {
             let is_done = mended.then(|| "tokio is the published one.".to_owned());
             return is_done.ok_or_else(|| format!("{} has no patch by `cede adopt`", self.files.manifest.display()));
         };
         // Made by us, and nobody has needed it for anything else since.
         let is_our_lock = removed.made_lock.is_some() && removed.made_lock == self.lock_sum();
-        write(&self.files.manifest, &removed.text)?;
-        let tokios = self.tokios()?;
+        journal.write_manifest(&text, &removed.text)?;
+        let tokios = self.tokios(journal)?;
         // Cargo has locked the newest one. If the one before cannot be had any more, that will do.
         if let (Some(before), [now]) = (removed.versions.first(), self.locked().as_slice())
             && before != now
         {
-            let _newest = self.ask(&["update", "--package", &format!("tokio@{now}"), "--precise", before]);
+            let _newest = self.ask(journal, &["update", "--package", &format!("tokio@{now}"), "--precise", before]);
         }
         if tokios.iter().any(|tokio| tokio.folder == self.facade.folder) {
             return Err("tokio still comes from cede: something else in the project says so".to_owned());
@@ -123,7 +145,7 @@ impl<'a> Project<'a> {
         let lock = match removed.made_lock {
             None => "",
             Some(_) if is_our_lock => {
-                fs::remove_file(&self.files.lock).map_err(|error| format!("{}: {error}", self.files.lock.display()))?;
+                journal.remove_lock()?;
                 " Cargo.lock, which was not there before, is gone."
             }
             Some(_) => " Cargo.lock was not there before; it stays, because it has changed since.",
@@ -132,8 +154,7 @@ impl<'a> Project<'a> {
     }
 
     /// Whether exactly one tokio is in the graph, and it is ours.
-    fn verify(&mut self) -> Result<String, String> {
-        let tokios = self.tokios()?;
+    fn verify(&self, tokios: &[Tokio]) -> Result<String, String> {
         let others: Vec<&Tokio> = tokios.iter().filter(|tokio| tokio.folder != self.facade.folder).collect();
         match (tokios.len(), others.as_slice()) {
             (0, _) => Err("nothing in this project depends on tokio".to_owned()),
@@ -145,8 +166,8 @@ impl<'a> Project<'a> {
         }
     }
 
-    fn tokios(&mut self) -> Result<Vec<Tokio>, String> {
-        graph::tokios(&self.ask(&["metadata", "--format-version", "1"])?)
+    fn tokios(&mut self, journal: &mut Journal) -> Result<Vec<Tokio>, String> {
+        graph::tokios(&self.ask(journal, &["metadata", "--format-version", "1"])?)
     }
 
     /// The published tokios in the lock file.
@@ -163,9 +184,16 @@ impl<'a> Project<'a> {
         Some(sum[..8].iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
-    fn ask(&mut self, arguments: &[&str]) -> Result<String, String> {
-        let folder = self.files.manifest.parent().unwrap_or(Path::new("."));
-        let offline = self.cargo.run(folder, &[arguments, &["--offline"]].concat());
-        offline.or_else(|_| self.cargo.run(folder, arguments))
+    /// Runs Cargo, without the network if that will do.
+    fn ask(&mut self, journal: &mut Journal, arguments: &[&str]) -> Result<String, String> {
+        let offline = self.run(journal, &[arguments, &["--offline"]].concat());
+        offline.or_else(|_| self.run(journal, arguments))
+    }
+
+    fn run(&mut self, journal: &mut Journal, arguments: &[&str]) -> Result<String, String> {
+        let said = self.cargo.run(self.files.folder(), arguments, journal.held()?);
+        // It may have written also if it failed.
+        journal.note_lock()?;
+        said
     }
 }

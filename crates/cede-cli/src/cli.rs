@@ -389,7 +389,7 @@ pub(crate) struct DemoArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct AdoptArgs {
-    /// Say whether the project runs on cede, and change nothing
+    /// Say whether the project runs on cede, and write nothing: also no Cargo.lock that is missing or out of date
     #[arg(long, conflicts_with = "undo")]
     pub(crate) check: bool,
 

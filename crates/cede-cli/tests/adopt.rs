@@ -1,11 +1,13 @@
 //! `cede adopt` on projects as they are found.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 /// A project whose member `library` asks for `requirement`, with a lock file that holds the published tokio.
 fn project(name: &str, requirement: &str) -> PathBuf {
@@ -145,22 +147,38 @@ fn a_cargo_that_stands_still(folder: &Path) -> (PathBuf, PathBuf) {
     let script = format!(
         "#!/bin/sh\ncase \"$*\" in\n*--no-deps*) ;;\nmetadata*) echo $$ > '{told}.new'; mv '{told}.new' '{told}'; exec sleep 1000 ;;\nesac\nexec '{real}' \"$@\"\n"
     );
-    fs::write(&program, script).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    // If this process wrote it, a process that another test starts could have it open for writing while it is to be run.
+    let write = ["-c", "printf %s \"$1\" > \"$0\" && chmod 755 \"$0\""];
+    assert!(Command::new("sh").args(write).arg(&program).arg(script).status().unwrap().success());
     (program, says)
 }
 
 /// Begins, and returns as soon as Cargo stands still; with Cargo's number.
 fn begun(folder: &Path, arguments: &[&str]) -> (Child, Pid) {
+    begun_by(folder, command(folder, arguments))
+}
+
+fn begun_by(folder: &Path, mut command: Command) -> (Child, Pid) {
     let (program, says) = a_cargo_that_stands_still(folder);
-    let mut child = command(folder, arguments).env("CARGO", program).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    loop {
-        if let Ok(number) = fs::read_to_string(&says) {
-            return (child, Pid::from_raw(number.trim().parse().unwrap()).unwrap());
+    let mut child = command.env("CARGO", program).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let cargo = standing_still(&mut child, &says);
+    (child, cargo)
+}
+
+/// Waits for the next Cargo.
+fn standing_still(child: &mut Child, says: &Path) -> Pid {
+    // Only against waiting for ever.
+    let deadline = Instant::now() + Duration::from_secs(300);
+    while Instant::now() < deadline {
+        if let Ok(number) = fs::read_to_string(says) {
+            fs::remove_file(says).unwrap();
+            return Pid::from_raw(number.trim().parse().unwrap()).unwrap();
         }
         assert_eq!(child.try_wait().unwrap(), None, "it ended too soon");
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_millis(2));
     }
+    child.kill().unwrap();
+    panic!("it does not ask Cargo");
 }
 
 #[test]
@@ -175,19 +193,33 @@ fn whoever_interrupts_it_finds_everything_as_it_was() {
         assert_eq!(ended.status.code(), Some(code), "{}", said(&ended));
         assert!(said(&ended).contains("interrupted") && said(&ended).contains("Nothing was changed."), "{}", said(&ended));
         assert_eq!((files(&folder), names(&folder)), (before, NAMES.map(str::to_owned).to_vec()));
-        assert!(kill_process(cargo, Signal::KILL).is_err(), "Cargo has ended, too");
+        assert!(test_kill_process(cargo).is_err(), "Cargo has ended, too");
     }
 }
+
+const BUSY: &str = "another `cede adopt` is at work";
+const CUT_SHORT: &str = "an earlier `cede adopt` was cut short";
 
 /// Killed in the middle, with nothing that it could do about it.
 fn killed(folder: &Path, arguments: &[&str]) {
     let (mut child, cargo) = begun(folder, arguments);
     let busy = adopt(folder, &["--check"]);
-    assert!(said(&busy).contains("another `cede adopt` is at work"), "{}", said(&busy));
+    assert!(said(&busy).contains(BUSY), "{}", said(&busy));
     child.kill().unwrap();
     child.wait().unwrap();
+    let middle = files_if_there(folder);
+    for arguments in [&["--undo"][..], &[], &["--check"]] {
+        let busy = adopt(folder, arguments);
+        assert!(said(&busy).contains(BUSY), "its Cargo may write yet: {}", said(&busy));
+    }
+    assert_eq!(files_if_there(folder), middle);
     kill_process(cargo, Signal::KILL).unwrap();
-    assert!(folder.join(".cede-adopt").exists());
+    // As long as Cargo is there, it holds this lock.
+    fs::File::open(folder.join(".cede-adopt")).unwrap().lock().unwrap();
+}
+
+fn files_if_there(folder: &Path) -> [Option<Vec<u8>>; 3] {
+    ["Cargo.toml", "Cargo.lock", ".cede-adopt"].map(|name| fs::read(folder.join(name)).ok())
 }
 
 #[test]
@@ -197,18 +229,18 @@ fn what_was_killed_in_the_middle_is_put_right_by_the_next_one() {
     killed(&folder, &[]);
     assert_ne!(files(&folder), before, "it was in the middle");
     let undone = adopt(&folder, &["--undo"]);
-    assert!(undone.status.success() && said(&undone).contains("an earlier `cede adopt` was cut short"), "{}", said(&undone));
+    assert!(undone.status.success() && said(&undone).contains(CUT_SHORT), "{}", said(&undone));
     assert_eq!((files(&folder), names(&folder)), (before.clone(), NAMES.map(str::to_owned).to_vec()));
 
     killed(&folder, &[]);
     let adopted = adopt(&folder, &[]);
-    assert!(adopted.status.success() && said(&adopted).contains("an earlier `cede adopt` was cut short"), "{}", said(&adopted));
+    assert!(adopted.status.success() && said(&adopted).contains(CUT_SHORT), "{}", said(&adopted));
     let patched = files(&folder);
 
     killed(&folder, &["--undo"]);
     assert_ne!(files(&folder), patched, "it was in the middle");
-    let checked = adopt(&folder, &["--check"]);
-    assert!(checked.status.success(), "{}", said(&checked));
+    let adopted = adopt(&folder, &[]);
+    assert!(adopted.status.success() && said(&adopted).contains(CUT_SHORT), "{}", said(&adopted));
     assert_eq!(files(&folder), patched);
     let undone = adopt(&folder, &["--undo"]);
     assert!(undone.status.success(), "{}", said(&undone));
@@ -229,11 +261,148 @@ fn a_manifest_that_was_changed_since_is_not_put_back() {
 }
 
 #[test]
+fn a_lock_file_that_others_wrote_since_is_kept() {
+    // Of a project that had none, and one that had one.
+    for had in [false, true] {
+        let folder = project(&format!("others-lock-{had}/project"), "\"1\"");
+        let [manifest, lock] = ["Cargo.toml", "Cargo.lock"].map(|name| folder.join(name));
+        let before = fs::read(&manifest).unwrap();
+        let theirs = fs::read_to_string(&lock).unwrap() + "# theirs\n";
+        if !had {
+            fs::remove_file(&lock).unwrap();
+        }
+        killed(&folder, &[]);
+        if !had {
+            fs::write(&manifest, &before).unwrap();
+        }
+        fs::write(&lock, &theirs).unwrap();
+        let undone = adopt(&folder, &["--undo"]);
+        assert!(undone.status.success() && said(&undone).contains("Cargo.lock has been changed since"), "{}", said(&undone));
+        assert_eq!(fs::read(&manifest).unwrap(), before);
+        assert_eq!(fs::read_to_string(&lock).unwrap(), theirs);
+        assert_eq!(names(&folder), NAMES);
+    }
+}
+
+#[test]
+fn what_others_change_meanwhile_is_kept_when_it_fails() {
+    let folder = project("meanwhile/project", "\"1\"");
+    let manifest = folder.join("Cargo.toml");
+    let (child, _cargo) = begun(&folder, &[]);
+    let changed = fs::read_to_string(&manifest).unwrap().replace("library = ", "# Added.\nlibrary = ");
+    fs::write(&manifest, &changed).unwrap();
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    assert!(said(&ended).contains("has been changed meanwhile") && !said(&ended).contains("Nothing was changed"), "{}", said(&ended));
+    assert_eq!(fs::read_to_string(&manifest).unwrap(), changed);
+    assert_eq!(names(&folder), NAMES);
+}
+
+#[test]
+fn a_journal_that_is_a_copy_or_is_done_puts_nothing_back() {
+    let folder = project("copied/project", "\"1\"");
+    let (journal, copy) = (folder.join(".cede-adopt"), folder.join("../copy"));
+    killed(&folder, &[]);
+    // As if it was committed and cloned, in the middle.
+    fs::copy(&journal, &copy).unwrap();
+    fs::rename(&copy, &journal).unwrap();
+    let patched = files(&folder);
+    let checked = adopt(&folder, &["--check"]);
+    assert!(checked.status.success(), "{}", said(&checked));
+    let adopted = adopt(&folder, &[]);
+    assert!(adopted.status.success() && !said(&adopted).contains(CUT_SHORT), "{}", said(&adopted));
+    assert_eq!((files(&folder), names(&folder)), (patched, NAMES.map(str::to_owned).to_vec()));
+
+    let folder = project("done/project", "\"1\"");
+    killed(&folder, &[]);
+    let mut journal = fs::File::options().append(true).open(folder.join(".cede-adopt")).unwrap();
+    journal.write_all(b"\ndone").unwrap();
+    drop(journal);
+    let patched = files(&folder);
+    let adopted = adopt(&folder, &[]);
+    assert!(adopted.status.success() && !said(&adopted).contains(CUT_SHORT), "{}", said(&adopted));
+    assert_eq!((files(&folder), names(&folder)), (patched, NAMES.map(str::to_owned).to_vec()));
+}
+
+#[test]
+fn to_check_writes_nothing() {
+    let folder = project("check/project", "\"1\"");
+    let (mut child, cargo) = begun(&folder, &["--check"]);
+    assert_eq!(names(&folder), NAMES);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    kill_process(cargo, Signal::KILL).unwrap();
+    assert_eq!(names(&folder), NAMES);
+
+    killed(&folder, &[]);
+    let left = files_if_there(&folder);
+    let checked = adopt(&folder, &["--check"]);
+    assert!(!checked.status.success(), "{}", said(&checked));
+    assert!(said(&checked).contains(CUT_SHORT) && said(&checked).contains("run `cede adopt`"), "{}", said(&checked));
+    assert_eq!(files_if_there(&folder), left);
+
+    let folder = project("check-no-lock", "\"1\"");
+    fs::remove_file(folder.join("Cargo.lock")).unwrap();
+    let checked = adopt(&folder, &["--check"]);
+    assert!(said(&checked).contains("lock file"), "{}", said(&checked));
+    assert_eq!(names(&folder), ["Cargo.toml", "library", "src"]);
+}
+
+#[test]
+fn what_was_killed_while_it_wrote_the_manifest_is_tidied_away() {
+    let folder = project("unfinished/project", "\"1\"");
+    let (manifest, unfinished, target) = (folder.join("Cargo.toml"), folder.join("Cargo.toml.cede-new"), folder.join("../target"));
+    let before = fs::read(&manifest).unwrap();
+    killed(&folder, &[]);
+    fs::write(&manifest, &before).unwrap();
+    fs::write(&unfinished, "").unwrap();
+    assert!(adopt(&folder, &["--undo"]).status.success());
+    assert_eq!((fs::read(&manifest).unwrap(), names(&folder)), (before, NAMES.map(str::to_owned).to_vec()));
+
+    // Something that cannot be written to is no hindrance, and what a link leads to is not written.
+    fs::write(&target, "").unwrap();
+    fs::set_permissions(&manifest, fs::Permissions::from_mode(0o444)).unwrap();
+    std::os::unix::fs::symlink(&target, &unfinished).unwrap();
+    let adopted = adopt(&folder, &[]);
+    assert!(adopted.status.success(), "{}", said(&adopted));
+    assert_eq!(fs::read(&target).unwrap(), b"");
+    assert!(fs::symlink_metadata(&manifest).unwrap().is_file());
+    assert_eq!(fs::metadata(&manifest).unwrap().permissions().mode() & 0o777, 0o444);
+    assert_eq!(names(&folder), NAMES);
+}
+
+#[test]
+fn a_signal_that_is_ignored_stays_so() {
+    let folder = project("nohup/project", "\"1\"");
+    let plain = command(&folder, &[]);
+    let mut nohup = Command::new("sh");
+    nohup.args(["-c", "trap '' HUP; exec \"$0\" adopt"]).arg(plain.get_program()).current_dir(&folder).env("CEDE_CONFIG", "/dev/null");
+    let (mut child, cargo) = begun_by(&folder, nohup);
+    kill_process(Pid::from_child(&child), Signal::HUP).unwrap();
+    kill_process(cargo, Signal::KILL).unwrap();
+    // Then it is asked with the network.
+    kill_process(standing_still(&mut child, &folder.join("../still-says")), Signal::KILL).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    assert!(!said(&ended).contains("interrupted"), "{}", said(&ended));
+}
+
+#[test]
+fn a_journal_that_cannot_begin_leaves_nothing() {
+    let folder = project("no-text", "\"1\"");
+    fs::write(folder.join("Cargo.lock"), [0xff]).unwrap();
+    let failed = adopt(&folder, &[]);
+    assert!(!failed.status.success(), "{}", said(&failed));
+    assert_eq!(names(&folder), NAMES);
+}
+
+#[test]
 fn a_journal_that_was_cut_short_says_nothing() {
     let folder = project("half-a-journal", "\"1\"");
     let before = files(&folder);
     fs::write(folder.join(".cede-adopt"), "{\"manifest\": \"# A pro").unwrap();
     let checked = adopt(&folder, &["--check"]);
     assert!(!said(&checked).contains("cut short"), "{}", said(&checked));
+    let undone = adopt(&folder, &["--undo"]);
+    assert!(!said(&undone).contains("cut short"), "{}", said(&undone));
     assert_eq!((files(&folder), names(&folder)), (before, NAMES.map(str::to_owned).to_vec()));
 }

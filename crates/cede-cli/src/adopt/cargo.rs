@@ -28,7 +28,7 @@ impl Cargo {
     /// Takes over the signals. Where that is impossible, they keep their usual effect.
     pub(super) fn new() -> Self {
         let (sender, events) = channel();
-        if let Ok(mut signals) = Signals::new([SIGINT, SIGTERM, SIGHUP]) {
+        if let Ok(mut signals) = Signals::new(heeded()) {
             let sender = sender.clone();
             thread::spawn(move || {
                 for signal in signals.forever() {
@@ -50,17 +50,17 @@ impl Cargo {
         self.stopped
     }
 
-    /// What Cargo prints when it runs in `folder`.
+    /// What Cargo prints when it runs in `folder`, with `input`, which it does not read.
     ///
     /// # Errors
     /// If it cannot be run or fails, with what it says; and after a signal.
-    pub(super) fn run(&mut self, folder: &Path, arguments: &[&str]) -> Result<String, String> {
+    pub(super) fn run(&mut self, folder: &Path, arguments: &[&str], input: Stdio) -> Result<String, String> {
         if self.stopped().is_some() {
             return Err("interrupted".to_owned());
         }
         let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(program);
-        command.args(arguments).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(arguments).current_dir(folder).stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| format!("cannot run cargo: {error}"))?;
         self.listen(&mut child);
         let (output, errors) = match self.events.recv().expect("a sender is in `self`") {
@@ -102,4 +102,12 @@ fn all_of(pipe: Option<impl Read>) -> Vec<u8> {
 
 fn exit_of(signal: i32) -> Exit {
     if signal == SIGINT { Exit::Interrupted } else { Exit::Terminated }
+}
+
+/// The signals that end the program. One that is ignored, as `nohup` does with SIGHUP, stays so.
+fn heeded() -> Vec<i32> {
+    // Where this is not to be known, all are heeded.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok()).unwrap_or(0);
+    [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0).collect()
 }

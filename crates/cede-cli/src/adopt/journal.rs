@@ -1,18 +1,30 @@
 //! What the files of a project were like, kept beside them for as long as they are being changed.
 //!
 //! A run that fails puts them back itself. One that is killed leaves its journal behind, and the next run puts them back first. So the order is: the journal is on the
-//! disk before the first change, and is removed after the last. The manifest gets its new content in one step, so that Cargo can always read it; the lock file is written by
-//! Cargo. Whoever has the journal open holds a lock on it, which ends with the process: a journal that is not locked is one that was left behind.
+//! disk before the first change, and is removed after the last, when it already says that it is done.
+//!
+//! Others change these files, too. So the journal notes a checksum of all that this program and its Cargo wrote, of the manifest before it is written, of the lock file as
+//! soon as Cargo has ended; and only what is noted is replaced. A lock file that was written by a Cargo that outlived this program is not noted, and stays.
+//!
+//! Whoever is at work holds a lock on the journal: this program, and each Cargo that it starts, which has it as its input. A journal that is not locked is one that was left
+//! behind; one that is a copy, because somebody committed it, belongs to nobody, which its number shows.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::UNIX_EPOCH;
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
-use super::patch;
-use crate::sum::beside;
+use super::replace::{self, read, write};
+
+/// The last line of a journal that is not needed any more.
+const DONE: &str = "done";
+/// What stands for the checksum of a lock file that is not there.
+const NONE: &str = "none";
 
 /// The manifest of a project and its lock file.
 #[derive(Clone)]
@@ -21,65 +33,146 @@ pub(super) struct Files {
     pub(super) lock: PathBuf,
 }
 
+impl Files {
+    /// Where they are.
+    pub(super) fn folder(&self) -> &Path {
+        self.manifest.parent().unwrap_or(Path::new("."))
+    }
+}
+
 /// See the module's description.
 pub(super) struct Journal {
     files: Files,
-    before: Content,
-    /// Where it is kept, unless nobody may write there.
-    kept: Option<(File, PathBuf)>,
+    record: Record,
+    file: File,
+    place: PathBuf,
 }
 
-/// What is in the files.
-#[derive(PartialEq)]
-struct Content {
+/// What a journal says.
+struct Record {
     manifest: String,
     lock: Option<String>,
+    /// The checksums of what was written since.
+    ours: Vec<String>,
+}
+
+/// What has become of the files.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Restored {
+    /// They are as they were.
+    All,
+    /// Somebody else has changed the lock file; the manifest is as it was.
+    AllButLock,
+    /// Somebody else has changed the manifest.
+    Nothing,
+}
+
+/// Fails if another run is at work, or was cut short; writes nothing.
+pub(super) fn look(files: &Files) -> Result<(), String> {
+    let place = place(files);
+    let file = match File::open(&place) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        opened => opened.map_err(|error| told(&place, &error))?,
+    };
+    file.try_lock_shared().map_err(|error| told(&place, &error.into()))?;
+    match Record::left_in(&file) {
+        None => Ok(()),
+        Some(_) => {
+            Err("an earlier `cede adopt` was cut short; run `cede adopt` or `cede adopt --undo`, which put right what it left".to_owned())
+        }
+    }
 }
 
 impl Journal {
     /// Begins a journal, and says what an earlier run had left and was put right.
     ///
     /// # Errors
-    /// If another run is at work, or files cannot be read or written. To write nothing is no error for who `only_looks`.
-    pub(super) fn begin(files: &Files, only_looks: bool) -> Result<(Self, Option<String>), String> {
-        let place = files.manifest.with_file_name(".cede-adopt");
-        let opened = open(&place);
-        let unwritable =
-            matches!(&opened, Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem));
-        if only_looks && unwritable {
-            return Ok((Self { files: files.clone(), before: Content::of(files)?, kept: None }, None));
+    /// If another run is at work, or files cannot be read or written.
+    pub(super) fn begin(files: &Files) -> Result<(Self, Option<String>), String> {
+        let place = place(files);
+        let file = open(&place).map_err(|error| told(&place, &error))?;
+        let mended = Record::left_in(&file).map(|left| left.put_right(files)).transpose()?;
+        let begun = Record::of(files).and_then(|record| {
+            record.begin(&file).map_err(|error| told(&place, &error))?;
+            replace::sync_folder_of(&place);
+            Ok(record)
+        });
+        if begun.is_err() {
+            // The error is the one to tell.
+            let _gone = fs::remove_file(&place);
         }
-        let mut journal = opened.map_err(|error| match error.kind() {
-            ErrorKind::WouldBlock => format!("{}: another `cede adopt` is at work", place.display()),
-            _ => format!("{}: {error}", place.display()),
-        })?;
-        let mut text = String::new();
-        // What cannot be read was cut short, before anything was changed.
-        let earlier = journal.read_to_string(&mut text).ok().and_then(|_| Content::parse(&text));
-        let mended = earlier.map(|earlier| earlier.put_right(files)).transpose()?;
-        let before = Content::of(files)?;
-        let written =
-            journal.set_len(0).and_then(|()| rewound(&journal).write_all(before.to_json().as_bytes())).and_then(|()| journal.sync_all());
-        written.map_err(|error| format!("{}: {error}", place.display()))?;
-        Ok((Self { files: files.clone(), before, kept: Some((journal, place)) }, mended))
+        Ok((Self { files: files.clone(), record: begun?, file, place }, mended))
     }
 
-    /// Puts the files back. If that fails, the journal stays for the next run.
-    pub(super) fn restore(&self) -> Result<(), String> {
-        self.before.restore(&self.files)
+    /// For whoever works for this run: as long as they live, no other run begins.
+    pub(super) fn held(&self) -> Result<Stdio, String> {
+        // They read its end.
+        self.file.try_clone().map(Stdio::from).map_err(|error| told(&self.place, &error))
+    }
+
+    /// Gives the manifest a new text.
+    ///
+    /// # Errors
+    /// If it is not `old` any more, or cannot be written.
+    pub(super) fn write_manifest(&mut self, old: &str, new: &str) -> Result<(), String> {
+        self.note(sum(Some(new)))?;
+        if read(&self.files.manifest)? != old {
+            return Err(format!("{} has been changed meanwhile", self.files.manifest.display()));
+        }
+        write(&self.files.manifest, new)
+    }
+
+    /// Notes the lock file as Cargo has left it.
+    pub(super) fn note_lock(&mut self) -> Result<(), String> {
+        let lock = lock_of(&self.files)?;
+        if lock == self.record.lock { Ok(()) } else { self.note(sum(lock.as_deref())) }
+    }
+
+    /// Removes the lock file.
+    pub(super) fn remove_lock(&mut self) -> Result<(), String> {
+        self.note(NONE.to_owned())?;
+        replace::remove(&self.files.lock).map_err(|error| told(&self.files.lock, &error))
+    }
+
+    /// Puts the files back, unless somebody else has changed them. If that fails, the journal stays for the next run.
+    pub(super) fn restore(&self) -> Result<Restored, String> {
+        self.record.restore(&self.files)
     }
 
     /// Nothing is to be put back any more.
-    pub(super) fn end(self) {
-        if let Some((_file, place)) = self.kept {
-            // If it stays, the next run finds it, and whoever reads its message can remove it.
-            let _gone = fs::remove_file(place);
+    pub(super) fn end(mut self) {
+        // If it stays, the next run finds it, and whoever reads its message can remove it.
+        let _done = self.append(DONE).and_then(|()| fs::remove_file(&self.place));
+    }
+
+    fn note(&mut self, sum: String) -> Result<(), String> {
+        if !self.record.ours.contains(&sum) {
+            self.append(&sum).map_err(|error| told(&self.place, &error))?;
+            self.record.ours.push(sum);
         }
+        Ok(())
+    }
+
+    /// A line of its own, also after one that was cut short.
+    fn append(&mut self, line: &str) -> io::Result<()> {
+        self.file.write_all(format!("\n{line}").as_bytes())?;
+        self.file.sync_all()
+    }
+}
+
+fn place(files: &Files) -> PathBuf {
+    files.manifest.with_file_name(".cede-adopt")
+}
+
+fn told(place: &Path, error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::WouldBlock => format!("{}: another `cede adopt` is at work, or a Cargo that it has started", place.display()),
+        _ => format!("{}: {error}", place.display()),
     }
 }
 
 /// Opens the journal, if nobody else has it open.
-fn open(place: &Path) -> std::io::Result<File> {
+fn open(place: &Path) -> io::Result<File> {
     loop {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(place)?;
         file.try_lock()?;
@@ -90,73 +183,89 @@ fn open(place: &Path) -> std::io::Result<File> {
     }
 }
 
-fn rewound(mut file: &File) -> &File {
-    use std::io::Seek;
-    // A file can be rewound; if not, what is written does not parse, and was cut short for whoever reads it.
-    let _begin = file.rewind();
-    file
+/// What tells a file from its copies. Numbers of files are used again, and those of devices change: so the time of its birth is better, where it is known.
+fn number(file: &File) -> io::Result<String> {
+    let metadata = file.metadata()?;
+    let born = metadata.created().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let rest = born.map_or(format!("on {}", metadata.dev()), |born| format!("of {}", born.as_nanos()));
+    Ok(format!("{} {rest}", metadata.ino()))
 }
 
-impl Content {
+/// What tells a text from others.
+fn sum(text: Option<&str>) -> String {
+    text.map_or(NONE.to_owned(), |text| Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn lock_of(files: &Files) -> Result<Option<String>, String> {
+    match fs::read_to_string(&files.lock) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        read => read.map(Some).map_err(|error| told(&files.lock, &error)),
+    }
+}
+
+impl Record {
     fn of(files: &Files) -> Result<Self, String> {
-        let lock = match fs::read_to_string(&files.lock) {
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            read => Some(read.map_err(|error| format!("{}: {error}", files.lock.display()))?),
-        };
-        Ok(Self { manifest: read(&files.manifest)?, lock })
+        Ok(Self { manifest: read(&files.manifest)?, lock: lock_of(files)?, ours: Vec::new() })
     }
 
-    fn to_json(&self) -> String {
-        json!({ "manifest": self.manifest, "lock": self.lock }).to_string()
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let value: Value = serde_json::from_str(text).ok()?;
-        Some(Self { manifest: value["manifest"].as_str()?.to_owned(), lock: value["lock"].as_str().map(str::to_owned) })
-    }
-
-    /// Puts the files back after another run was cut short, unless somebody has changed the manifest since. Says what was done.
-    fn put_right(&self, files: &Files) -> Result<String, String> {
-        let bare = |text: &str| patch::remove(text).map_or(text.to_owned(), |removed| removed.text).trim_end().to_owned();
-        let name = files.manifest.display();
-        if bare(&read(&files.manifest)?) != bare(&self.manifest) {
-            return Ok(format!("an earlier `cede adopt` was cut short; {name} has been changed since, so it stays as it is"));
+    /// What a run that was cut short has left.
+    fn left_in(mut file: &File) -> Option<Self> {
+        let mut text = String::new();
+        file.read_to_string(&mut text).ok()?;
+        let mut lines = text.lines();
+        // What cannot be parsed was cut short, before anything was changed.
+        let value: Value = serde_json::from_str(lines.next()?).ok()?;
+        let ours: Vec<String> = lines.map(str::to_owned).collect();
+        if value["number"].as_str()? != number(file).ok()? || ours.iter().any(|line| line == DONE) {
+            return None;
         }
-        self.restore(files)?;
-        Ok(format!("an earlier `cede adopt` was cut short; {name} and Cargo.lock are again as they were before it"))
+        Some(Self { manifest: value["manifest"].as_str()?.to_owned(), lock: value["lock"].as_str().map(str::to_owned), ours })
     }
 
-    fn restore(&self, files: &Files) -> Result<(), String> {
-        if read(&files.manifest).as_ref() != Ok(&self.manifest) {
+    /// Makes this what the journal says.
+    fn begin(&self, mut file: &File) -> io::Result<()> {
+        let text = json!({ "number": number(file)?, "manifest": self.manifest, "lock": self.lock }).to_string();
+        file.set_len(0)?;
+        file.rewind()?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    }
+
+    /// Puts the files back after another run was cut short. Says what was done.
+    fn put_right(&self, files: &Files) -> Result<String, String> {
+        replace::tidy(&files.manifest)?;
+        replace::tidy(&files.lock)?;
+        let name = files.manifest.display();
+        let done = match self.restore(files)? {
+            Restored::All => format!("{name} and Cargo.lock are again as they were before it"),
+            Restored::AllButLock => {
+                format!("{name} is again as it was before it; Cargo.lock has been changed since, so it stays as it is")
+            }
+            Restored::Nothing => format!("{name} has been changed since, so it stays as it is, and Cargo.lock with it"),
+        };
+        Ok(format!("an earlier `cede adopt` was cut short; {done}"))
+    }
+
+    fn restore(&self, files: &Files) -> Result<Restored, String> {
+        let is_ours = |text: Option<&str>| self.ours.contains(&sum(text));
+        let manifest = read(&files.manifest)?;
+        if manifest != self.manifest {
+            if !is_ours(Some(&manifest)) {
+                return Ok(Restored::Nothing);
+            }
             write(&files.manifest, &self.manifest)?;
         }
-        let done = match &self.lock {
-            Some(text) if fs::read_to_string(&files.lock).as_ref().ok() == Some(text) => Ok(()),
-            Some(text) => return write(&files.lock, text),
-            None => fs::remove_file(&files.lock).or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) }),
-        };
-        done.map_err(|error| format!("{} could not be put back: {error}", files.lock.display()))
-    }
-}
-
-/// The text of a file.
-pub(super) fn read(path: &Path) -> Result<String, String> {
-    fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
-}
-
-/// Gives a file a new content in one step; it keeps its permissions, and what links to it.
-pub(super) fn write(path: &Path, text: &str) -> Result<(), String> {
-    let replace = || {
-        let path =
-            path.canonicalize().or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(path.to_owned()) } else { Err(error) })?;
-        let new = beside(&path, ".cede-new");
-        let mut file = File::create(&new)?;
-        if let Ok(metadata) = fs::metadata(&path) {
-            file.set_permissions(metadata.permissions())?;
+        let lock = lock_of(files)?;
+        if lock == self.lock {
+            return Ok(Restored::All);
         }
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&new, path)
-    };
-    replace().map_err(|error: std::io::Error| format!("{}: {error}", path.display()))
+        if !is_ours(lock.as_deref()) {
+            return Ok(Restored::AllButLock);
+        }
+        match &self.lock {
+            Some(text) => write(&files.lock, text)?,
+            None => replace::remove(&files.lock).map_err(|error| told(&files.lock, &error))?,
+        }
+        Ok(Restored::All)
+    }
 }

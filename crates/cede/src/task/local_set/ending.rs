@@ -21,23 +21,56 @@ thread_local! {
 /// Drops the futures of a set, now or before the outermost end of this thread returns. Their panics go nowhere.
 #[inline]
 pub(super) fn end(tasks: &Rc<Tasks>) {
-    let depth = DEPTH.get();
     // While the thread's locals are being torn down there may be no list.
-    if depth >= DEPTH_MAX && LATER.try_with(|later| later.borrow_mut().push(tasks.clone())).is_ok() {
+    if DEPTH.get() >= DEPTH_MAX && LATER.try_with(|later| later.borrow_mut().push(tasks.clone())).is_ok() {
         return;
     }
-    DEPTH.set(depth + 1);
+    let _level = Level::enter();
     end_now(tasks);
-    while depth == 0
-        && let Ok(Some(next)) = LATER.try_with(|later| later.borrow_mut().pop())
-    {
-        end_now(&next);
+}
+
+/// One level of nested ends; the outermost one empties the list when it ends. It is left also by a panic: a thread that stayed too deep would end no set any more.
+struct Level(u32);
+
+impl Level {
+    #[inline]
+    fn enter() -> Self {
+        let depth = DEPTH.get();
+        DEPTH.set(depth + 1);
+        Self(depth)
     }
-    DEPTH.set(depth);
+}
+
+impl Drop for Level {
+    #[inline]
+    fn drop(&mut self) {
+        while self.0 == 0
+            && let Ok(Some(next)) = LATER.try_with(|later| later.borrow_mut().pop())
+        {
+            end_now(&next);
+        }
+        DEPTH.set(self.0);
+    }
 }
 
 fn end_now(tasks: &Rc<Tasks>) {
     let _no_blocking = context::drive(context::Drive::OneThread);
     let _entered = Entered::set(tasks.clone());
     tasks.end();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DEPTH, Level};
+
+    #[test]
+    fn a_panic_leaves_its_level() {
+        let panicked = std::panic::catch_unwind(|| {
+            let _outer = Level::enter();
+            let _inner = Level::enter();
+            assert_eq!(DEPTH.get(), 0, "so it panics");
+        });
+        assert!(panicked.is_err());
+        assert_eq!(DEPTH.get(), 0);
+    }
 }
