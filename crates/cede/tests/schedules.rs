@@ -1,15 +1,19 @@
 //! Hundreds of schedules for what `simulated.rs` does not have: broadcasts, barriers, cells, cancellation, and timers of all widths.
 
+#[path = "support/seeds.rs"]
+mod seeds;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use cede::sim::Sim;
 use cede::sync::broadcast::error::RecvError;
 use cede::sync::{Barrier, CancellationToken, OnceCell, broadcast};
 use cede::task::{JoinHandle, JoinSet, yield_now};
 use cede::time::{self, Instant, sleep, sleep_until, timeout};
+
+use seeds::from_seeds;
 
 const SEEDS: u64 = 300;
 const NS: Duration = Duration::from_nanos(1);
@@ -19,10 +23,7 @@ fn everywhere<F>(body: impl Fn() -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    for seed in 0..SEEDS {
-        Sim::new(seed).run(body()).unwrap_or_else(|failure| panic!("Sim::new({seed}): {failure}"));
-        Sim::new(seed).workers(3).run(body()).unwrap_or_else(|failure| panic!("Sim::new({seed}).workers(3): {failure}"));
-    }
+    from_seeds(SEEDS, body);
 }
 
 async fn all(tasks: impl IntoIterator<Item = JoinHandle<()>>) {

@@ -1,5 +1,8 @@
 //! Hundreds of schedules: the sync primitives under the shipped schedulers, and the simulator's own promises.
 
+#[path = "support/seeds.rs"]
+mod seeds;
+
 use std::collections::HashSet;
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
@@ -12,6 +15,8 @@ use cede::sync::{Mutex, Notify, RwLock, Semaphore, mpsc, oneshot, watch};
 use cede::task::{Builder as Task, JoinHandle, Priority, yield_now};
 use cede::time::{sleep, timeout};
 
+use seeds::from_seeds;
+
 const SEEDS: u64 = 300;
 
 /// Runs a body from many seeds, on one thread and on three virtual workers.
@@ -19,10 +24,7 @@ fn everywhere<F>(body: impl Fn() -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    for seed in 0..SEEDS {
-        Sim::new(seed).run(body()).unwrap_or_else(|failure| panic!("Sim::new({seed}): {failure}"));
-        Sim::new(seed).workers(3).run(body()).unwrap_or_else(|failure| panic!("Sim::new({seed}).workers(3): {failure}"));
-    }
+    from_seeds(SEEDS, body);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! # What
 //! Each worker has a thread, a ring of runnable tasks with an overflow list behind it (see [`worker::working_set`] for which of them run), a slot for the task woken last, a slab, a driver and a wheel. It runs its own tasks; when there are none it takes from
-//! the injection queue, then from others' rings, then it parks in its driver. Tasks that have a rank are in none of these but in the [lanes](crate::rank::lanes), see [`ranked`]. A thread that calls `block_on` becomes a *guest*: a worker without driver and wheel, so that
+//! the injection queue, then from the overflows and rings of others, then it parks in its driver. Tasks that have a rank are in none of these but in the [lanes](crate::rank::lanes), see [`ranked`]. A thread that calls `block_on` becomes a *guest*: a worker without driver and wheel, so that
 //! what its future spawns and awaits needs no second thread.
 //!
 //! # Why not the obvious way

@@ -1,9 +1,11 @@
 //! The runtimes under test: one thread in paused time, two workers (as the guest and inside of a worker), and simulated from many seeds.
 
+#[path = "seeds.rs"]
+mod seeds;
+
 use std::future::Future;
 
 use cede::runtime::Builder;
-use cede::sim::Sim;
 
 /// Runs a test body on each of them.
 pub(crate) fn everywhere<F>(body: impl Fn() -> F)
@@ -23,8 +25,5 @@ pub(crate) fn simulated<F>(body: impl Fn() -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    for seed in 0..30 {
-        Sim::new(seed).run(body()).unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
-        Sim::new(seed).workers(3).run(body()).unwrap_or_else(|failure| panic!("seed {seed}, three workers: {failure}"));
-    }
+    seeds::from_seeds(30, body);
 }

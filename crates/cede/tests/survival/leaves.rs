@@ -266,6 +266,11 @@ pub(crate) struct Can {
     pub(crate) outlive_its_runtime: bool,
 }
 
+/// What leaves need: the kernel, a runtime, or neither.
+pub(crate) const KERNEL: Can = Can { be_simulated: false, outlive_its_runtime: false };
+pub(crate) const RUNTIME: Can = Can { be_simulated: true, outlive_its_runtime: false };
+pub(crate) const NOTHING: Can = Can { be_simulated: true, outlive_its_runtime: true };
+
 pub(crate) fn play<F>(make: fn() -> F, can: Can)
 where
     F: Future<Output = Leaf> + Send + 'static,
@@ -301,9 +306,6 @@ macro_rules! matrix {
     )*};
 }
 pub(crate) use matrix;
-
-const KERNEL: Can = Can { be_simulated: false, outlive_its_runtime: false };
-const RUNTIME: Can = Can { be_simulated: true, outlive_its_runtime: false };
 
 matrix! {
     wakers_of_sleeps: sleep RUNTIME;

@@ -8,7 +8,7 @@ use cede::sync::{
     Barrier, CancellationToken, Mutex as TaskMutex, Notify, OnceCell, RwLock, Semaphore, SetOnce, broadcast, mpsc, oneshot, watch,
 };
 
-use crate::leaves::{Can, Leaf, Wait, matrix, three, touch};
+use crate::leaves::{Leaf, NOTHING, RUNTIME, Wait, matrix, three, touch};
 use crate::script::{ignore, lock, tolerate};
 
 fn leaf(waits: Vec<Wait>, release: impl Fn() + Send + 'static, probe: impl Fn() + Send + Sync + 'static) -> Leaf {
@@ -316,9 +316,6 @@ async fn groups() -> Leaf {
     };
     leaf(waits, move || gate.notify_waiters(), probe)
 }
-
-const NOTHING: Can = Can { be_simulated: true, outlive_its_runtime: true };
-const RUNTIME: Can = Can { be_simulated: true, outlive_its_runtime: false };
 
 matrix! {
     wakers_of_mutexes: mutex NOTHING;

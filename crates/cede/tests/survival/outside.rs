@@ -11,7 +11,7 @@ use cede::net::{UnixDatagram, UnixListener, UnixStream};
 use cede::process::Command;
 use cede::signal::unix::{SignalKind, signal};
 
-use crate::leaves::{Can, Leaf, Wait, matrix, three, touch, touch_timers};
+use crate::leaves::{KERNEL, Leaf, Wait, matrix, three, touch, touch_timers};
 use crate::script::{ignore, lock};
 
 fn leaf(waits: Vec<Wait>, release: impl Fn() + Send + 'static, probe: impl Fn() + Send + Sync + 'static) -> Leaf {
@@ -93,8 +93,6 @@ async fn children() -> Leaf {
     });
     leaf(waits, move || lock(&inputs).clear(), touch_timers)
 }
-
-const KERNEL: Can = Can { be_simulated: false, outlive_its_runtime: false };
 
 matrix! {
     wakers_of_local_streams: streams KERNEL;

@@ -9,8 +9,8 @@
 //! the ring, and whenever half of them are gone, as many follow; all run in the order in which they came.
 //!
 //! # Why
-//! A connection with its buffers and its socket is ten kilobytes or so, on the kernel's side and on ours, so the state of a thousand does not fit into the caches that a processor has for itself. Served one after the other, each finds
-//! all of its own gone: a request of `hello` over a thousand connections then takes 1.1 to 1.5 times the processor time of one over fifty, depending on who else uses the caches. Of a set that is served several times, only the first
+//! A connection with its buffers and its socket is some kilobytes, on the kernel's side and on ours, so the state of a thousand does not fit into the caches that a processor has for itself. Served one after the other, each finds
+//! all of its own gone: a request of `hello` over a thousand connections then took 1.3 to 1.7 times the processor time of one over fifty, depending on who else used the caches. Of a set that is served several times, only the first
 //! service costs that. (Larus and Parkes, "Using Cohort Scheduling to Enhance Server Performance", USENIX 2002, run requests in cohorts for the same reason.)
 //!
 //! # What it costs
@@ -20,8 +20,8 @@
 //!
 //! # Why not the obvious way
 //! * Strict order is what the worker did before, and what the one-thread runtime does.
-//! * tokio's workers move the older half of a full ring to the queue for all, and take a task from there now and then. The mean is the same, but who waits there waits long: of a thousand connections, a tenth for 3 100 to 3 700
-//!   others, and 8 800 at most. So does one turn in eight for the overflow (5 100 to 6 200 for a tenth).
+//! * tokio's workers move the older half of a full ring to the queue for all, and take a task from there now and then. The mean is the same, but for how long one waits there has no such bound: of a thousand connections, in
+//!   different runs, for 4 300 to 18 900 others at most (`bench/README.md`, "A thousand connections"). With one turn in eight for the overflow a tenth waits for 5 100 to 6 200 others.
 //! * Tasks in front of others that are expected to be in the cache, without an end to it, starve the others.
 //!
 //! # Invariants
