@@ -13,8 +13,9 @@
 //! - I1: the address in an event belongs to a cell that `table` holds a reference to, in `live`, `released` or `stranded`. A cell goes from `live` to `released` after its
 //!   descriptor was removed from the set, so a wait that begins later does not report it; and `released` is emptied only by the worker, between two waits or at its end, while nobody else looks (see [`lookers`]). So the
 //!   cells of a batch of events outlive the batch.
-//! - I2: the data word 0 is the interrupt; an odd one is a name: the place in `live`, and the number of the registration there. Addresses are even.
+//! - I2: the data words 0 and 2 are the interrupt and the alarm; an odd one is a name: the place in `live`, and the number of the registration there. Addresses are even, and greater.
 //! - I3: who looks may get the edge of an interrupt, and passes it on unless the worker has taken its token meanwhile.
+//! - I4: what a system call is given lives during the call, and is as large as the call is told; what it returns is -1, or what it is documented to: a descriptor that nobody else has, or a count.
 
 mod lookers;
 mod member;
@@ -42,12 +43,15 @@ const EVENTS_PER_WAIT: usize = 256;
 /// Fewer: a buffer of that size is on the stack, and what is left is the worker's.
 const EVENTS_PER_LOOK: usize = 64;
 const INTERRUPT: u64 = 0;
+const ALARM: u64 = 2;
 /// A name has 31 bits for the number.
 const NAMES_MAX: u32 = u32::MAX >> 1;
 
 /// The worker's half.
 pub(crate) struct Epoll {
     events: Box<[sys::Event]>,
+    /// In the set until it is closed with this.
+    alarm: Option<OwnedFd>,
 }
 
 /// Everybody's half.
@@ -75,7 +79,15 @@ struct Table {
 
 impl Epoll {
     pub(crate) fn new() -> Self {
-        Self { events: vec![sys::Event::EMPTY; EVENTS_PER_WAIT].into_boxed_slice() }
+        Self { events: vec![sys::Event::EMPTY; EVENTS_PER_WAIT].into_boxed_slice(), alarm: None }
+    }
+
+    /// A wait that lasts until `at` ends then, once.
+    pub(crate) fn set_alarm(&mut self, shared: &Shared, clock: &Clock, at: u64) -> io::Result<()> {
+        let timer = sys::timer_fd(at.saturating_sub(clock.now()))?;
+        sys::add(&shared.epoll, timer.as_raw_fd(), libc::EPOLLIN | libc::EPOLLET, ALARM)?;
+        self.alarm = Some(timer);
+        Ok(())
     }
 
     pub(crate) fn park(&mut self, shared: &Shared, parking: &Parking, clock: &Clock, until: Option<u64>) -> io::Result<Turn> {
@@ -114,6 +126,10 @@ fn timeout(clock: &Clock, until: Option<u64>) -> Option<u64> {
 /// See I2.
 fn name(index: u32, number: u32) -> u64 {
     u64::from(number) << 33 | u64::from(index) << 1 | 1
+}
+
+fn is_of_source(data: u64) -> bool {
+    data != INTERRUPT && data != ALARM
 }
 
 fn is_name(data: u64) -> bool {
@@ -187,7 +203,7 @@ impl Shared {
 
     /// Wakes whoever waits for these events; returns how many they are.
     fn dispatch(&self, events: &[sys::Event], served: impl Fn(&Member)) -> usize {
-        let mut events = events.iter().filter(|event| event.data() != INTERRUPT);
+        let mut events = events.iter().filter(|event| is_of_source(event.data()));
         let mut count = 0;
         // No edge comes a second time, so a waker that panics must not cost the others theirs.
         cede_context::persist(|| {

@@ -99,6 +99,18 @@ impl Driver {
         &self.handle
     }
 
+    /// Makes a [`Driver::park`] that lasts until the clock reads `at` return then, once; an alarm set before is forgotten. For a far time that many sleeps have in common: a deadline given to each of them costs the kernel a timer
+    /// for each, and this one for all. The clock must not be paused. A simulated driver, whose sleeps cost nothing, has none.
+    ///
+    /// # Errors
+    /// If there is no descriptor left; `Unsupported` from a simulated driver.
+    pub fn set_alarm(&mut self, at: u64) -> io::Result<()> {
+        match (&mut self.kind, &self.handle.0.kind) {
+            (Kind::Epoll(epoll), SharedKind::Epoll(shared)) => epoll.set_alarm(shared, &self.handle.0.clock, at),
+            _ => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
     /// Sleeps until a source is ready, somebody unparks the worker, or the clock reaches `until` (nanoseconds; `None` is never), and wakes the
     /// tasks that wait for what became ready. `Some(0)` only looks.
     ///

@@ -12,9 +12,11 @@ mod loads;
 
 use std::arch::asm;
 use std::cell::Cell;
+use std::thread;
 use std::time::Duration;
 
 use cede::runtime::{Builder, Runtime, RuntimeMetrics};
+use cede::sync::oneshot;
 use cede::task::spawn_blocking;
 use cede::time;
 use libc::{c_int, c_long};
@@ -22,7 +24,7 @@ use libc::{c_int, c_long};
 use loads::{ROUNDS, each_load};
 
 thread_local! {
-    static CALLS: Cell<Calls> = const { Cell::new(Calls { sleeps: 0, looks: 0, futexes: 0 }) };
+    static CALLS: Cell<Calls> = const { Cell::new(Calls { sleeps: 0, timed: 0, looks: 0, futexes: 0 }) };
 }
 
 /// What a thread asked the kernel.
@@ -30,6 +32,8 @@ thread_local! {
 struct Calls {
     /// Waits of the driver that may last.
     sleeps: usize,
+    /// Those of them for which the kernel has to start a timer.
+    timed: usize,
     /// Looks of the driver whether something has happened.
     looks: usize,
     /// Sleeps and wakes by futex.
@@ -53,6 +57,9 @@ fn count(change: impl FnOnce(&mut Calls)) {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn epoll_wait(epoll: c_int, events: *mut libc::epoll_event, room: c_int, timeout: c_int) -> c_int {
     count(|calls| *(if timeout == 0 { &mut calls.looks } else { &mut calls.sleeps }) += 1);
+    if timeout > 0 {
+        count(|calls| calls.timed += 1);
+    }
     // SAFETY: [I1] the caller's contract.
     unsafe { libc::epoll_pwait(epoll, events, room, timeout, std::ptr::null()) }
 }
@@ -66,7 +73,10 @@ unsafe extern "C" fn epoll_wait(epoll: c_int, events: *mut libc::epoll_event, ro
 unsafe extern "C" fn syscall(number: c_long, a: c_long, b: c_long, c: c_long, d: c_long, e: c_long, f: c_long) -> c_long {
     match number {
         libc::SYS_futex => count(|calls| calls.futexes += 1),
-        libc::SYS_epoll_pwait2 => count(|calls| calls.sleeps += 1),
+        libc::SYS_epoll_pwait2 => count(|calls| {
+            calls.sleeps += 1;
+            calls.timed += 1;
+        }),
         _ => {}
     }
     let result: c_long;
@@ -101,6 +111,7 @@ async fn counted(metrics: &RuntimeMetrics, load: impl AsyncFn()) -> (Calls, u64)
     // With two workers the second run may end on another thread than it began on; nobody looks at these then.
     let calls = Calls {
         sleeps: after.sleeps.wrapping_sub(before.sleeps),
+        timed: after.timed.wrapping_sub(before.timed),
         looks: after.looks.wrapping_sub(before.looks),
         futexes: after.futexes.wrapping_sub(before.futexes),
     };
@@ -111,7 +122,7 @@ fn asks(runtime: &Runtime, load: impl AsyncFn()) -> (Calls, u64) {
     runtime.block_on(counted(&runtime.metrics(), load))
 }
 
-const NOTHING: (Calls, u64) = (Calls { sleeps: 0, looks: 0, futexes: 0 }, 0);
+const NOTHING: (Calls, u64) = (Calls { sleeps: 0, timed: 0, looks: 0, futexes: 0 }, 0);
 
 #[test]
 fn what_stays_on_one_thread_asks_the_kernel_for_nothing() {
@@ -218,4 +229,21 @@ fn a_blocking_closure_is_one_wake_there_and_one_back_at_most() {
         // Each interrupt ends a wait. A signal may end one too.
         assert!(calls.sleeps + calls.looks <= ROUNDS + 20, "{calls:?}");
     }
+}
+
+#[test]
+fn a_runtime_that_waits_again_and_again_lets_no_timer_start_for_each_wait() {
+    let (to_echo, requests) = std::sync::mpsc::channel::<oneshot::Sender<()>>();
+    let echo = thread::spawn(move || requests.into_iter().for_each(|request| request.send(()).unwrap()));
+    let (calls, _) = asks(&one_thread(), async || {
+        for _ in 0..ROUNDS {
+            let (request, answer) = oneshot::channel();
+            to_echo.send(request).unwrap();
+            answer.await.unwrap();
+        }
+    });
+    drop(to_echo);
+    echo.join().unwrap();
+    // Those of the first run are before the count; if the answers were there before the waits began, that was fewer than it takes.
+    assert!(calls.timed < 64, "{calls:?}");
 }

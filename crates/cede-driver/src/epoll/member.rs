@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use cede_core::prim::atomic::Ordering;
 
-use super::{EVENTS_PER_LOOK, INTERRUPT, Shared, is_name, sys};
+use super::{EVENTS_PER_LOOK, Shared, is_name, is_of_source, sys};
 use crate::readiness::ReadyCell;
 use crate::{Handle, Interest};
 
@@ -116,7 +116,7 @@ impl Shared {
         if !is_behind && taker.sources.load(Ordering::Relaxed) < self.sources.load(Ordering::Relaxed) {
             return;
         }
-        let members = events.iter().filter(|event| event.data() != INTERRUPT && !is_name(event.data())).map(sys::member);
+        let members = events.iter().filter(|event| is_of_source(event.data()) && !is_name(event.data())).map(sys::member);
         for member in members.filter(|member| member.should_move()) {
             // Where it is, it is served, too.
             let _refused = member.cell.with_kept(|place| self.give(member, place, taker, by));

@@ -43,13 +43,29 @@ pub(super) fn member(event: &Event) -> &Member {
 }
 
 pub(super) fn create() -> io::Result<OwnedFd> {
-    // SAFETY: no memory is passed; a non-negative result is a new descriptor that is ours.
+    // SAFETY: [I4] no memory is passed; a non-negative result is a new descriptor that is ours.
     unsafe { owned(libc::epoll_create1(libc::EPOLL_CLOEXEC)) }
 }
 
 pub(super) fn event_fd() -> io::Result<OwnedFd> {
-    // SAFETY: no memory is passed; a non-negative result is a new descriptor that is ours.
+    // SAFETY: [I4] no memory is passed; a non-negative result is a new descriptor that is ours.
     unsafe { owned(libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK)) }
+}
+
+/// A descriptor that becomes readable once, `after` nanoseconds from now.
+pub(super) fn timer_fd(after: u64) -> io::Result<OwnedFd> {
+    // SAFETY: [I4] no memory is passed; a non-negative result is a new descriptor that is ours.
+    let timer = unsafe { owned(libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_CLOEXEC | libc::TFD_NONBLOCK)) }?;
+    // Zero would disarm it.
+    let time = libc::itimerspec { it_interval: timespec(0), it_value: timespec(after.max(1)) };
+    // SAFETY: [I4] the time lives during the call; the old one is not asked for.
+    let result = unsafe { libc::timerfd_settime(timer.as_raw_fd(), 0, &raw const time, std::ptr::null_mut()) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(timer) }
+}
+
+fn timespec(nanos: u64) -> libc::timespec {
+    let nanos = nanos.min(i64::MAX as u64);
+    libc::timespec { tv_sec: (nanos / 1_000_000_000).cast_signed(), tv_nsec: (nanos % 1_000_000_000).cast_signed() }
 }
 
 /// # Safety
@@ -58,26 +74,26 @@ unsafe fn owned(fd: libc::c_int) -> io::Result<OwnedFd> {
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: the caller's contract.
+    // SAFETY: [I4] the caller's contract.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 pub(super) fn add(epoll: &OwnedFd, fd: RawFd, flags: libc::c_int, data: u64) -> io::Result<()> {
     let mut event = libc::epoll_event { events: flags.cast_unsigned(), u64: data };
-    // SAFETY: the event lives during the call.
+    // SAFETY: [I4] the event lives during the call.
     let result = unsafe { libc::epoll_ctl(epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &raw mut event) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 pub(super) fn remove(epoll: &OwnedFd, fd: RawFd) -> io::Result<()> {
-    // SAFETY: no memory is passed.
+    // SAFETY: [I4] no memory is passed.
     let result = unsafe { libc::epoll_ctl(epoll.as_raw_fd(), libc::EPOLL_CTL_DEL, fd, std::ptr::null_mut()) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 pub(super) fn write_event_fd(event_fd: &OwnedFd) {
     let one = 1_u64.to_ne_bytes();
-    // SAFETY: the buffer lives during the call. An error can only be a counter that is full, which interrupts as well.
+    // SAFETY: [I4] the buffer lives during the call. An error can only be a counter that is full, which interrupts as well.
     let _written = unsafe { libc::write(event_fd.as_raw_fd(), one.as_ptr().cast(), one.len()) };
 }
 
@@ -98,9 +114,8 @@ pub(super) fn wait(epoll: &OwnedFd, events: &mut [Event], timeout: Option<u64>) 
 
 /// By `epoll_pwait2` (Linux 5.11), which takes nanoseconds.
 fn wait_exact(epoll: &OwnedFd, events: &mut [Event], timeout: Option<u64>) -> io::Result<usize> {
-    let timeout = timeout.unwrap_or(0).min(i64::MAX as u64);
-    let timeout = libc::timespec { tv_sec: (timeout / 1_000_000_000).cast_signed(), tv_nsec: (timeout % 1_000_000_000).cast_signed() };
-    // SAFETY: the buffer is the caller's and has the room that is said; the timeout lives during the call; no signal mask is passed.
+    let timeout = timespec(timeout.unwrap_or(0));
+    // SAFETY: [I4] the buffer is the caller's and has the room that is said; the timeout lives during the call; no signal mask is passed.
     let count = unsafe {
         libc::syscall(
             libc::SYS_epoll_pwait2,
@@ -119,7 +134,7 @@ fn wait_exact(epoll: &OwnedFd, events: &mut [Event], timeout: Option<u64>) -> io
 fn wait_coarse(epoll: &OwnedFd, events: &mut [Event], timeout: Option<u64>) -> io::Result<usize> {
     let timeout = timeout.map_or(-1, |nanos| libc::c_int::try_from(nanos.div_ceil(1_000_000)).unwrap_or(libc::c_int::MAX));
     let room = libc::c_int::try_from(events.len()).unwrap_or(libc::c_int::MAX);
-    // SAFETY: the buffer is the caller's and has the room that is said.
+    // SAFETY: [I4] the buffer is the caller's and has the room that is said.
     let count = unsafe { libc::epoll_wait(epoll.as_raw_fd(), events.as_mut_ptr().cast(), room, timeout) };
     usize::try_from(count).map_err(|_| io::Error::last_os_error())
 }

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
-use crate::{Attempt, Direction, Driver, Handle, Source};
+use crate::{Attempt, Direction, Driver, Handle, Source, Turn};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -276,4 +276,33 @@ fn sources_that_move_and_go_lose_no_edge() {
             }
         }
     });
+}
+
+#[test]
+fn an_alarm_ends_one_sleep() {
+    let mut driver = epoll();
+    let at = driver.handle().clock().now() + 20_000_000;
+    driver.set_alarm(at + 3_600_000_000_000).unwrap();
+    driver.set_alarm(at).unwrap();
+    assert_eq!(driver.park(None).unwrap(), Turn::default(), "nothing that anybody waits for");
+    let rang = driver.handle().clock().now();
+    assert!(rang >= at);
+    // The second one lasts.
+    driver.park(Some(rang + 20_000_000)).unwrap();
+    assert!(driver.handle().clock().now() >= rang + 20_000_000);
+    // In the past is at once.
+    driver.set_alarm(at).unwrap();
+    assert_eq!(driver.park(None).unwrap(), Turn::default());
+    let simulated = Driver::sim(Clock::simulated()).set_alarm(1);
+    assert_eq!(simulated.unwrap_err().kind(), std::io::ErrorKind::Unsupported);
+}
+
+#[test]
+fn whoever_looks_takes_no_alarm_for_a_source() {
+    let mut driver = epoll();
+    let elsewhere = epoll();
+    driver.set_alarm(1).unwrap();
+    // It has rung when this has; the worker would have slept that long.
+    thread::sleep(Duration::from_millis(1));
+    assert_eq!(driver.handle().look(elsewhere.handle(), || ()).unwrap(), 0);
 }

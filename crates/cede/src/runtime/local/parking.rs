@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::io;
 use std::sync::atomic::Ordering;
 use std::thread;
 
@@ -43,7 +44,7 @@ impl Scheduler {
         self.slab(Slab::collect);
         self.shared.collect_foreign();
         if !paused {
-            until = self.attention.limit(until);
+            until = self.attention.limit(until, |at| self.set_alarm(at));
         }
         self.attention.stir();
         if self.shared.inbox.is_empty() && !self.shared.lanes.has_work() && !signal.woken.load(Ordering::SeqCst) {
@@ -78,6 +79,11 @@ impl Scheduler {
     /// How many tasks wait here, and in the inbox.
     fn queued(&self) -> (usize, usize) {
         (self.ready(|ready| ready.len()), self.shared.queue_depth())
+    }
+
+    /// Lets a sleep end at `at` whatever its deadline is.
+    fn set_alarm(&self, at: u64) -> io::Result<()> {
+        self.driver.try_borrow_mut().map_err(|_| io::ErrorKind::ResourceBusy)?.set_alarm(at)
     }
 
     pub(super) fn turn(&self, until: Option<u64>) {
