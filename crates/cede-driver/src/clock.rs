@@ -1,8 +1,10 @@
-//! The clock of a runtime: nanoseconds since the runtime began, real or virtual.
+//! The clock of a runtime: nanoseconds since the process first asked, or virtual ones since the runtime began.
 //!
 //! # What
 //! A clock runs with `CLOCK_MONOTONIC`, or is *paused*: then it moves only by [`Clock::advance`] and by a driver that has nothing to do and jumps to the
 //! next deadline. Paused is the test mode of `time::pause`; a simulated run is paused from the start and cannot be resumed.
+//!
+//! Clocks that run with the system's count from one [epoch](crate::moment).
 //!
 //! # Orderings
 //! `paused` is only changed by a thread that is inside the runtime whose clock it is; other threads see it sooner or later. `frozen` is then the whole truth and
@@ -15,6 +17,7 @@ use std::time::{Duration, Instant};
 use cede_core::lock::Lock;
 
 use crate::coarse_clock::{coarse_nanos, fine_nanos};
+use crate::moment::{Epoch, Moment};
 
 const MILLISECOND: u64 = 1_000_000;
 
@@ -24,10 +27,7 @@ pub struct Clock(Arc<State>);
 
 #[derive(Debug)]
 struct State {
-    /// The instant of nanosecond zero.
-    epoch: Instant,
-    /// That, or a little later, as the coarse clock counts.
-    coarse_epoch: u64,
+    epoch: Epoch,
     paused: AtomicBool,
     /// The time while paused, in nanoseconds.
     frozen: AtomicU64,
@@ -57,8 +57,7 @@ impl Clock {
 
     fn new(simulated: bool) -> Self {
         Self(Arc::new(State {
-            epoch: Instant::now(),
-            coarse_epoch: fine_nanos(),
+            epoch: if simulated { Epoch::now() } else { Epoch::of_process() },
             paused: AtomicBool::new(simulated),
             frozen: AtomicU64::new(0),
             paused_at: AtomicU64::new(0),
@@ -69,14 +68,38 @@ impl Clock {
         }))
     }
 
-    /// Nanoseconds since the clock began.
+    /// Nanoseconds since the clock's epoch.
     #[inline]
     #[must_use]
     pub fn now(&self) -> u64 {
         if !self.0.ever_paused.load(Ordering::Relaxed) {
-            return nanos(self.0.epoch.elapsed());
+            return self.running();
         }
         self.now_after_pause()
+    }
+
+    /// The system's clock on this scale.
+    #[inline]
+    fn running(&self) -> u64 {
+        fine_nanos().saturating_sub(self.0.epoch.nanos)
+    }
+
+    /// The moment `duration` from now: `None` if this clock does not run with the system's, or if it is too far to be counted.
+    #[inline]
+    #[must_use]
+    pub fn after(&self, duration: Duration) -> Option<Moment> {
+        if self.0.ever_paused.load(Ordering::Relaxed) {
+            return None;
+        }
+        let at = self.running().checked_add(nanos(duration))?;
+        (at <= i64::MAX.cast_unsigned()).then(|| Moment::after_epoch(at))
+    }
+
+    /// The clock's time at a moment: zero if that is before its epoch.
+    #[inline]
+    #[must_use]
+    pub fn at_moment(&self, moment: Moment) -> u64 {
+        if self.0.simulated { self.at(moment.instant()) } else { moment.since_epoch() }
     }
 
     /// As [`now`](Self::now), and cheaper: up to 10 ms behind, and never ahead.
@@ -84,7 +107,7 @@ impl Clock {
     #[must_use]
     pub fn about_now(&self) -> u64 {
         if !self.0.ever_paused.load(Ordering::Relaxed) {
-            return coarse_nanos().saturating_sub(self.0.coarse_epoch);
+            return coarse_nanos().saturating_sub(self.0.epoch.nanos);
         }
         self.now_after_pause()
     }
@@ -94,7 +117,7 @@ impl Clock {
         if self.is_paused() {
             return self.0.frozen.load(Ordering::Acquire);
         }
-        let running = i128::from(nanos(self.0.epoch.elapsed())) + *self.0.offset.lock();
+        let running = i128::from(self.running()) + *self.0.offset.lock();
         u64::try_from(running).unwrap_or(0)
     }
 
@@ -105,20 +128,14 @@ impl Clock {
         if !self.0.ever_paused.load(Ordering::Relaxed) {
             return Instant::now();
         }
-        self.0.epoch + Duration::from_nanos(self.now_after_pause())
+        self.0.epoch.instant + Duration::from_nanos(self.now_after_pause())
     }
 
-    /// The clock's time at `instant`: zero if that is before the clock began, `u64::MAX` if it is too far to be counted.
+    /// The clock's time at `instant`: zero if that is before its epoch, `u64::MAX` if it is too far to be counted.
     #[inline]
     #[must_use]
     pub fn at(&self, instant: Instant) -> u64 {
-        nanos(instant.saturating_duration_since(self.0.epoch))
-    }
-
-    /// The instant of the clock's time `nanos`.
-    #[must_use]
-    pub fn instant_at(&self, nanos: u64) -> Option<Instant> {
-        self.0.epoch.checked_add(Duration::from_nanos(nanos))
+        nanos(instant.saturating_duration_since(self.0.epoch.instant))
     }
 
     /// Whether the clock only moves by jumps.
@@ -160,7 +177,7 @@ impl Clock {
             return false;
         }
         let frozen = self.0.frozen.load(Ordering::Acquire);
-        *self.0.offset.lock() = i128::from(frozen) - i128::from(nanos(self.0.epoch.elapsed()));
+        *self.0.offset.lock() = i128::from(frozen) - i128::from(self.running());
         self.0.paused.store(false, Ordering::Release);
         true
     }
@@ -247,8 +264,24 @@ mod tests {
         let clock = Clock::simulated();
         clock.advance(Duration::from_millis(7));
         assert_eq!(clock.at(clock.instant()), 7_000_000);
-        assert_eq!(clock.instant_at(7_000_000), Some(clock.instant()));
         assert!(!clock.resume());
+    }
+
+    #[test]
+    fn clocks_that_run_with_the_systems_count_alike() {
+        let (one, other, simulated) = (Clock::system(), Clock::system(), Clock::simulated());
+        let before = one.now();
+        let moment = other.after(Duration::from_secs(1)).unwrap();
+        let (at, now) = (one.at_moment(moment), one.now());
+        assert!((before..=now).contains(&(at - 1_000_000_000)));
+        assert_eq!(one.at(moment.instant()), at);
+        // In virtual time it is as far away as its instant is from the simulation's first.
+        assert_eq!(simulated.at_moment(moment), simulated.at(moment.instant()));
+        assert_eq!(simulated.after(Duration::ZERO), None);
+        assert_eq!(one.after(Duration::MAX), None);
+        one.pause();
+        assert_eq!(one.after(Duration::ZERO), None);
+        assert_eq!(one.at_moment(moment), at);
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod clock;
 mod coarse_clock;
 mod epoll;
 mod interest;
+pub mod moment;
 mod parking;
 mod process_barrier;
 mod readiness;

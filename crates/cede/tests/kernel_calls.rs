@@ -225,7 +225,8 @@ fn a_blocking_closure_is_one_wake_there_and_one_back_at_most() {
     };
     let runtime = one_thread();
     for (calls, interrupts) in [asks(&runtime, one_at_a_time), asks(&runtime, in_bulk)] {
-        assert!(calls.futexes <= ROUNDS && interrupts <= ROUNDS as u64, "{calls:?}, {interrupts} interrupts");
+        // Who comes to the lock of the pool while its holder has no processor sleeps, too.
+        assert!(calls.futexes <= ROUNDS + 20 && interrupts <= ROUNDS as u64, "{calls:?}, {interrupts} interrupts");
         // Each interrupt ends a wait. A signal may end one too.
         assert!(calls.sleeps + calls.looks <= ROUNDS + 20, "{calls:?}");
     }

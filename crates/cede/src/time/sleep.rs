@@ -18,6 +18,8 @@ use std::task::{Context, Poll, ready};
 use cede_context::budget;
 use cede_context::wait::{WaitKind, waiting_for};
 use cede_core::wheel::{Entry, EntryState};
+use cede_driver::clock::Clock;
+use cede_driver::moment::Moment;
 use pin_project_lite::pin_project;
 
 use super::timers::{ArmedFor, Moved, Timers};
@@ -31,7 +33,7 @@ pin_project! {
     #[project(!Unpin)]
     #[must_use = "futures do nothing unless you `.await` or poll them"]
     pub struct Sleep {
-        deadline: Instant,
+        deadline: Moment,
         #[pin]
         entry: Entry,
         armed: Option<&'static Timers>,
@@ -72,14 +74,14 @@ enum State {
 #[inline]
 pub fn sleep(duration: Duration) -> Sleep {
     // Inlined from here on, so that the future is made where it stays.
-    sleep_from(now_for_users(), duration)
+    sleep_until_then(deadline_for_users(duration), duration)
 }
 
 #[track_caller]
 #[inline]
-fn now_for_users() -> std::time::Instant {
-    match context::with_current(|handle| handle.parts().timers.then(|| handle.parts().clock.instant())) {
-        Some(Some(now)) => now,
+fn deadline_for_users(duration: Duration) -> Moment {
+    match context::with_current(|handle| handle.parts().timers.then(|| after(&handle.parts().clock, duration))) {
+        Some(Some(deadline)) => deadline,
         Some(None) => disabled(),
         None => no_timers(),
     }
@@ -88,16 +90,25 @@ fn now_for_users() -> std::time::Instant {
 /// As [`sleep`], for what the runtime waits for by itself: it does not ask whether users may have timers.
 #[track_caller]
 pub(crate) fn sleep_of_runtime(duration: Duration) -> Sleep {
-    let Some(now) = context::with_current(|handle| handle.parts().clock.instant()) else { no_timers() };
-    sleep_from(now, duration)
+    let Some(deadline) = context::with_current(|handle| after(&handle.parts().clock, duration)) else { no_timers() };
+    sleep_until_then(deadline, duration)
 }
 
 #[inline]
-fn sleep_from(now: std::time::Instant, duration: Duration) -> Sleep {
-    let now = Instant::from_std(now);
-    let deadline = now.checked_add(duration).unwrap_or_else(Instant::far_future);
+fn sleep_until_then(deadline: Moment, duration: Duration) -> Sleep {
     let state = if duration.is_zero() { State::Over } else { State::Ahead };
     Sleep { deadline, entry: Entry::new(), armed: None, state }
+}
+
+#[inline]
+fn after(clock: &Clock, duration: Duration) -> Moment {
+    clock.after(duration).unwrap_or_else(|| far_or_virtual(clock, duration))
+}
+
+#[cold]
+fn far_or_virtual(clock: &Clock, duration: Duration) -> Moment {
+    let deadline = clock.instant().checked_add(duration);
+    Moment::of(deadline.unwrap_or_else(|| Instant::far_future().into_std()))
 }
 
 /// Waits until `deadline`.
@@ -113,7 +124,7 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
         Some(false) => disabled(),
         None => no_timers(),
     }
-    Sleep { deadline, entry: Entry::new(), armed: None, state: State::Unchecked }
+    Sleep { deadline: Moment::of(deadline.into_std()), entry: Entry::new(), armed: None, state: State::Unchecked }
 }
 
 #[track_caller]
@@ -131,10 +142,10 @@ fn disabled() -> ! {
 }
 
 impl Sleep {
-    /// The moment that this waits for.
+    /// The moment that this waits for; the one in 292 years for all beyond that.
     #[must_use]
     pub fn deadline(&self) -> Instant {
-        self.deadline
+        Instant::from_std(self.deadline.instant())
     }
 
     /// Whether the deadline has come, as far as the runtime has noticed.
@@ -146,7 +157,7 @@ impl Sleep {
     /// Waits for another deadline instead, also if the first one has come already. A task that waits need not poll again: it is woken at the new deadline.
     pub fn reset(self: Pin<&mut Self>, deadline: Instant) {
         let this = self.project();
-        *this.deadline = deadline;
+        *this.deadline = Moment::of(deadline.into_std());
         *this.state = State::Unchecked;
         let Some(timers) = *this.armed else { return };
         // SAFETY: [I1] armed here, if at all.
@@ -179,7 +190,7 @@ impl Sleep {
         let mut waker = Some(ArmedFor::new(cx.waker()));
         let armed = context::with_current(|handle| {
             let clock = &handle.parts().clock;
-            let mut at = clock.at(this.deadline.into_std());
+            let mut at = clock.at_moment(*this.deadline);
             if *this.state == State::Unchecked && clock.now() >= at {
                 *this.state = State::Over;
                 return Poll::Ready(());
@@ -245,6 +256,6 @@ fn still_armed(timers: &Timers, entry: Pin<&Entry>, cx: &mut Context<'_>) -> boo
 
 impl fmt::Debug for Sleep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sleep").field("deadline", &self.deadline).field("elapsed", &self.is_elapsed()).finish_non_exhaustive()
+        f.debug_struct("Sleep").field("deadline", &self.deadline()).field("elapsed", &self.is_elapsed()).finish_non_exhaustive()
     }
 }
