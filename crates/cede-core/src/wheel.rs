@@ -46,11 +46,13 @@
 
 use core::{pin::Pin, ptr::NonNull, task::Waker};
 
+mod ahead;
 mod due;
 mod entry;
 mod list;
 mod order;
 
+use ahead::Ahead;
 use due::Due;
 pub use entry::{Entry, EntryState};
 use list::List;
@@ -331,9 +333,11 @@ impl Wheel {
     /// Takes what is due by `now` from the front of a slot that is in order.
     fn take_due(&mut self, place: usize, now: u64, due: &mut Due) {
         let slot = &mut self.slots[place];
+        let mut ahead = Ahead::new();
         // SAFETY: [I1] [I2] listed entries are alive; each is on exactly one list at the end of each round.
         unsafe {
             while let Some(entry) = slot.list.front() {
+                ahead.at(entry);
                 let (deadline, _) = Entry::key(entry);
                 if !is_due(deadline, now) {
                     slot.earliest = deadline;

@@ -33,6 +33,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/cede-core/src/waker_slot/model.rs",
     "crates/cede-core/src/waker_slot/tests.rs",
     "crates/cede-core/src/wheel.rs",
+    "crates/cede-core/src/wheel/ahead.rs",
     "crates/cede-core/src/wheel/due.rs",
     "crates/cede-core/src/wheel/entry.rs",
     "crates/cede-core/src/wheel/list.rs",
