@@ -106,11 +106,20 @@ impl<'a> Project<'a> {
     /// Says whether the project runs on cede, and writes nothing: neither do we, nor does Cargo.
     fn check(&mut self) -> Result<String, String> {
         journal::look(&self.files)?;
+        if !self.files.lock.exists() {
+            let name = self.files.lock.display();
+            return Err(format!(
+                "{name} is not there, the lock file that would tell, and --check writes none; `cede adopt` or any build does"
+            ));
+        }
         let folder = self.files.folder();
         let arguments = ["metadata", "--format-version", "1", "--locked"];
         let offline = self.cargo.run(folder, &[&arguments[..], &["--offline"]].concat(), Stdio::null());
         let metadata = offline.or_else(|_| self.cargo.run(folder, &arguments, Stdio::null()))?;
         let graph = Graph::read(&metadata)?;
+        if !graph.tokios.is_empty() && !graph.tokios.iter().any(|tokio| tokio.is_ours) {
+            return Err("tokio is not cede's in this project; `cede adopt` would make it so".to_owned());
+        }
         let adopted = self.verify(&graph.tokios)?;
         Ok(match Profile::of(&read(&self.files.manifest)?, &graph.strangers)? {
             Profile::Said => adopted,
@@ -190,6 +199,10 @@ impl<'a> Project<'a> {
         match (tokios.len(), others.as_slice()) {
             (0, _) => Err("nothing in this project depends on tokio".to_owned()),
             (1, []) => Ok(format!("tokio is cede's, from {}, for {}.", self.facade.folder.display(), tokios[0].dependents_named())),
+            (1, [other]) if other.is_ours => {
+                let [there, here] = [&other.folder, &self.facade.folder].map(|folder| folder.display());
+                Err(format!("tokio is cede's from {there}, and not from {here}"))
+            }
             (_, others) => {
                 let reasons: Vec<String> = others.iter().flat_map(|tokio| tokio.reasons(&self.facade)).collect();
                 Err(format!("the project does not run on cede alone:\n{}", reasons.join("\n")))

@@ -53,7 +53,8 @@ fn files(folder: &Path) -> [String; 2] {
 fn a_project_is_adopted_checked_and_given_back() {
     let folder = project("whole", "{ version = \"1.40\", features = [\"sync\", \"rt\"] }");
     let before = files(&folder);
-    assert!(!adopt(&folder, &["--check"]).status.success());
+    let checked = adopt(&folder, &["--check"]);
+    assert!(!checked.status.success() && said(&checked).contains("`cede adopt` would"), "{}", said(&checked));
     assert_eq!(files(&folder), before);
 
     let adopted = adopt(&folder, &[]);
@@ -134,6 +135,43 @@ fn what_is_adopted_without_the_profile_gets_it_the_next_time() {
     let undone = adopt(&folder, &["--undo"]);
     assert!(undone.status.success(), "{}", said(&undone));
     assert_eq!(fs::read_to_string(&manifest).unwrap().trim_end(), before[0].trim_end());
+}
+
+#[test]
+fn where_cede_has_moved_to_is_adopted_in_place_of_where_it_was() {
+    let folder = project("moved", "\"1\"");
+    let before = files(&folder);
+    assert!(adopt(&folder, &[]).status.success());
+    let [manifest, lock] = files(&folder);
+    // From a place that is another, and from one that is not there any more.
+    let facade = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tokio").canonicalize().unwrap();
+    for place in ["other", "gone"] {
+        let other = folder.join("..").join(place);
+        drop(fs::remove_dir_all(&other));
+        if place == "other" {
+            fs::create_dir_all(other.join("src")).unwrap();
+            fs::write(other.join("src/lib.rs"), "").unwrap();
+            let text = "[package]\nname = \"tokio\"\nversion = \"1.999.0\"\n[package.metadata.cede]\nlayer = 6\n[workspace]\n";
+            fs::write(other.join("Cargo.toml"), text).unwrap();
+        }
+        let moved = manifest.replace(facade.to_str().unwrap(), other.to_str().unwrap());
+        assert_ne!(moved, manifest);
+        fs::write(folder.join("Cargo.toml"), &moved).unwrap();
+        if place == "other" {
+            let update = Command::new(env!("CARGO")).args(["metadata", "--offline", "--format-version", "1"]).current_dir(&folder).output();
+            assert!(update.unwrap().status.success());
+            let checked = adopt(&folder, &["--check"]);
+            assert!(said(&checked).contains("and not from"), "{}", said(&checked));
+        }
+        let adopted = adopt(&folder, &[]);
+        assert!(adopted.status.success(), "{}", said(&adopted));
+        // The other one needed less, so that Cargo has chosen anew.
+        assert_eq!(files(&folder)[0], manifest, "{place}");
+        assert_eq!(files(&folder)[1] == lock, place == "gone");
+        fs::write(folder.join("Cargo.lock"), &lock).unwrap();
+    }
+    assert!(adopt(&folder, &["--undo"]).status.success());
+    assert_eq!(files(&folder), before);
 }
 
 #[test]

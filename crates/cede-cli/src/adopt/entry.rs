@@ -78,6 +78,15 @@ impl Entry {
         Some(format!("{}{after}", if is_spare { shorter } else { before }))
     }
 
+    /// The manifest with another value in our line, and the same notes.
+    pub(super) fn change(&self, manifest: &str, value: &str) -> String {
+        let changed = |line: &str| match line.split_once(MARK) {
+            Some((_, notes)) if self.is(line) => format!("{} = {value} {MARK}{notes}", self.key),
+            _ => line.to_owned(),
+        };
+        manifest.split_inclusive('\n').map(changed).collect()
+    }
+
     /// The manifest with a further note in the line.
     pub(super) fn note(&self, manifest: &str, note: &str) -> String {
         let noted = |line: &str| {
@@ -157,6 +166,9 @@ mod tests {
             assert!(!new.contains("\r\n") || !new.replace("\r\n", "").contains('\n'), "line ends as the others: {new:?}");
             assert_eq!(ENTRY.value(&new).unwrap().and_then(|value| value.as_bool()), Some(false), "{new:?}");
             assert!(ENTRY.add(&new, "false", "").is_err(), "{new:?}");
+            let changed = ENTRY.change(&new, "true");
+            assert_eq!(ENTRY.value(&changed).unwrap().and_then(|value| value.as_bool()), Some(true), "{changed:?}");
+            assert_eq!(ENTRY.change(&changed, "false"), new);
             let noted = ENTRY.note(&new, ", and 2");
             assert!(ENTRY.line(&noted).unwrap().ends_with(", was 1, and 2"), "{noted:?}");
             assert_eq!(ENTRY.take(&noted).unwrap(), text);

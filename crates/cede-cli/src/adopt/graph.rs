@@ -21,6 +21,8 @@ pub(super) struct Graph {
 /// A package called tokio in the graph.
 pub(super) struct Tokio {
     pub(super) folder: PathBuf,
+    /// Whether it is a facade of cede, be it another one.
+    pub(super) is_ours: bool,
     version: String,
     dependents: Vec<Dependent>,
 }
@@ -65,7 +67,7 @@ impl Graph {
             let id = text(&package["id"]);
             let ids = nodes.iter().filter(|node| depends(node, id)).map(|node| text(&node["id"]));
             let dependents = ids.filter_map(|id| packages.iter().find(|package| text(&package["id"]) == id)).map(Dependent::read).collect();
-            Tokio { folder: folder_of(package), version: text(&package["version"]).to_owned(), dependents }
+            Tokio { folder: folder_of(package), is_ours: is_ours(package), version: text(&package["version"]).to_owned(), dependents }
         };
         let tokios = packages.iter().filter(|package| text(&package["name"]) == "tokio").map(tokio).collect();
         let is_stranger = |package: &&Value| {

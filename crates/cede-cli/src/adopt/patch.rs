@@ -14,15 +14,17 @@ const MADE: &str = ", made Cargo.lock ";
 /// # Errors
 /// If tokio is patched by somebody else, or patches are written in a form that lines cannot be added to.
 pub(super) fn add(manifest: &str, facade: &Path, versions: &[String]) -> Result<Option<String>, String> {
+    // Rust's quoting of a path is TOML's.
+    let value = format!("{{ path = {:?} }}", facade.display().to_string());
     if TOKIO.line(manifest).is_some() {
-        return Ok(None);
+        // Where cede was then.
+        let changed = TOKIO.change(manifest, &value);
+        return Ok((changed != manifest).then_some(changed));
     }
     if TOKIO.value(manifest)?.is_some() {
         return Err("the manifest patches tokio already".to_owned());
     }
     let was = if versions.is_empty() { String::new() } else { format!("{WAS}{}", versions.join(" ")) };
-    // Rust's quoting of a path is TOML's.
-    let value = format!("{{ path = {:?} }}", facade.display().to_string());
     TOKIO.add(manifest, &value, &was).map(Some)
 }
 
@@ -70,6 +72,8 @@ mod tests {
             let new = patched(text);
             assert_eq!(new.matches("tokio = { path = \"/a/tokio\" }").count(), 1, "{new}");
             assert_eq!(add(&new, Path::new("/a/tokio"), &[]).unwrap(), None, "{new}");
+            let moved = add(&new, Path::new("/b/tokio"), &[]).unwrap().unwrap();
+            assert_eq!(moved, new.replace("/a/tokio", "/b/tokio"));
             let old = remove(&new).unwrap();
             assert_eq!((&*old.text, old.made_lock), (text, None));
             assert_eq!(old.versions, ["1.54.1"]);
