@@ -130,8 +130,11 @@ impl<'a> Project<'a> {
 
     fn adopt(&mut self, journal: &mut Journal) -> Result<String, String> {
         let text = read(&self.files.manifest)?;
+        let makes_lock = match patch::remove(&text) {
+            None => !self.files.lock.exists(),
+            Some(before) => before.made_lock.is_some_and(|made| self.lock_sum().is_none_or(|now| now == made)),
+        };
         let patched = patch::add(&text, &self.facade.folder, &self.locked())?;
-        let makes_lock = patched.is_some() && !self.files.lock.exists();
         if let Some(patched) = &patched {
             journal.write_manifest(&text, patched)?;
         }

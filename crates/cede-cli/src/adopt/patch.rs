@@ -30,7 +30,11 @@ pub(super) fn add(manifest: &str, facade: &Path, versions: &[String]) -> Result<
 
 /// The patched manifest, with a note that there was no lock file before, and which was made.
 pub(super) fn note_lock(patched: &str, sum: &str) -> String {
-    TOKIO.note(patched, &format!("{MADE}{sum}"))
+    let note = format!("{MADE}{sum}");
+    match TOKIO.line(patched).and_then(|ours| Some(&ours[ours.find(MADE)?..])) {
+        Some(earlier) => patched.replace(earlier, &note),
+        None => TOKIO.note(patched, &note),
+    }
 }
 
 /// A manifest that was given back.
@@ -77,7 +81,7 @@ mod tests {
             let old = remove(&new).unwrap();
             assert_eq!((&*old.text, old.made_lock), (text, None));
             assert_eq!(old.versions, ["1.54.1"]);
-            let old = remove(&note_lock(&new, "c0ffee")).unwrap();
+            let old = remove(&note_lock(&note_lock(&new, "a17e"), "c0ffee")).unwrap();
             assert_eq!((&*old.text, old.versions, old.made_lock.as_deref()), (text, vec!["1.54.1".to_owned()], Some("c0ffee")));
         }
         assert!(remove("[patch.crates-io]\ntokio = { path = \"x\" }\n").is_none());
