@@ -34,7 +34,7 @@ use replace::read;
 const FACADE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tokio");
 
 /// What is said where [`profile`] has not been heeded.
-const INCREMENTAL: &str = "Debug builds keep incremental state for it, by which the first one takes a fifth longer";
+const INCREMENTAL: &str = "Debug builds keep incremental state for it, by which the first one takes a tenth to a fifth longer";
 
 /// Runs the command.
 pub(crate) fn run(args: &AdoptArgs) -> Exit {

@@ -7,7 +7,7 @@
 //! tokio = { path = "…/cede/crates/tokio" }
 //! ```
 //!
-//! Two more, which nothing depends on, keep the first debug build as cheap as with tokio (without them it takes about a fifth longer):
+//! Two more, which nothing depends on, keep the first debug build as cheap as with tokio (without them it takes a tenth to a fifth longer):
 //!
 //! ```toml
 //! [profile.dev.package."*"]

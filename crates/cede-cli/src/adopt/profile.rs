@@ -1,6 +1,6 @@
 //! What keeps debug builds as cheap as with the published tokio.
 //!
-//! Cargo keeps incremental state for what a path names, and so for cede, but for nothing from a registry or a repository. It costs a fifth of a first debug build, and helps
+//! Cargo keeps incremental state for what a path names, and so for cede, but for nothing from a registry or a repository. It costs a tenth to a fifth of a first debug build, and helps
 //! those only who change cede. The profile can say `incremental = false` for packages by name, or for `"*"`: all that are not members of the workspace. Names would be a list
 //! of cede's crates that changes with the features of the project, and Cargo warns about each that it does not build. With `"*"` there is nothing to warn about, and for all
 //! other packages nothing changes, unless they come by a path from outside the workspace, too. Somebody may be at work on those: then nothing is written.
