@@ -14,18 +14,25 @@ use crate::statistics::{median, quantile};
 struct Build {
     name: &'static str,
     words: &'static [&'static str],
-    /// What Cargo is told in the environment, which goes before the profile.
-    incremental: Option<&'static str>,
+    state: State,
 }
 
-/// Cargo compiles what is given by a path incrementally in debug builds, and so the facade but not the published tokio. That costs more in the first build. What comes from a registry or a
-/// repository is never compiled so, hence the row without.
-const BUILDS: [Build; 5] = [
-    Build { name: "debug, `macros`, `net`, `rt-multi-thread`", words: &["--features", "axum"], incremental: None },
-    Build { name: "the same, nothing incremental", words: &["--features", "axum"], incremental: Some("0") },
-    Build { name: "debug, `full`", words: &["--features", "axum,full"], incremental: None },
-    Build { name: "release, `macros`, `net`, `rt-multi-thread`", words: &["--release", "--features", "axum"], incremental: None },
-    Build { name: "release, `full`", words: &["--release", "--features", "axum,full"], incremental: None },
+/// What Cargo compiles incrementally in debug builds: always the program, never what comes from a registry or a repository, so never the published tokio. The facade comes by a path.
+enum State {
+    /// As the manifest has it, which is as `cede adopt` writes it: not what a path from outside the workspace names.
+    AsAdopted,
+    /// What a path names, too, as with the patch alone. That costs more in the first build.
+    Paths,
+    Nothing,
+}
+
+const BUILDS: [Build; 6] = [
+    Build { name: "debug, `macros`, `net`, `rt-multi-thread`", words: &["--features", "axum"], state: State::AsAdopted },
+    Build { name: "the same, incremental state for the facade, too", words: &["--features", "axum"], state: State::Paths },
+    Build { name: "the same, nothing incremental", words: &["--features", "axum"], state: State::Nothing },
+    Build { name: "debug, `full`", words: &["--features", "axum,full"], state: State::AsAdopted },
+    Build { name: "release, `macros`, `net`, `rt-multi-thread`", words: &["--release", "--features", "axum"], state: State::AsAdopted },
+    Build { name: "release, `full`", words: &["--release", "--features", "axum,full"], state: State::AsAdopted },
 ];
 
 struct Cost {
@@ -80,8 +87,10 @@ fn cold_build(contender: &str, how: &Build) -> Cost {
     let mut build = Command::new("cargo");
     build.args(["build", "--quiet", "--locked", "--offline", "--jobs", "2", "--bin", "axum_hello"]).args(how.words);
     build.env("CARGO_TARGET_DIR", &target).current_dir(&folder);
-    if let Some(incremental) = how.incremental {
-        build.env("CARGO_INCREMENTAL", incremental);
+    match how.state {
+        State::AsAdopted => {}
+        State::Paths => drop(build.args(["--config", "profile.dev.package.\"*\".incremental=true"])),
+        State::Nothing => drop(build.env("CARGO_INCREMENTAL", "0")),
     }
     let (start, before) = (Instant::now(), children_seconds());
     assert!(build.status().expect("cargo can be started").success(), "axum's hello on {contender} was not built");

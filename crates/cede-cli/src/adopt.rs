@@ -4,13 +4,18 @@
 //! Cargo takes the published tokio without a word where some dependent cannot do with the facade, so the answer is what counts: exactly one tokio, and it is ours. If it is
 //! not, the dependents that are in the way are named, and manifest and lock file are as they were, byte by byte.
 //!
-//! [`patch`] edits text, [`graph`] reads what Cargo says; both do nothing else. [`cargo`] runs Cargo, and heeds Ctrl-C; [`journal`] knows what the files were like, also if
-//! this program is killed; [`replace`] writes them. Cargo is asked without the network first, because nothing new may be needed.
+//! With it goes what keeps debug builds cheap ([`profile`]).
+//!
+//! [`patch`] and [`profile`] edit text, by [`entry`]; [`graph`] reads what Cargo says, [`lock`] what it locks; they do nothing else. [`cargo`] runs Cargo, and heeds Ctrl-C;
+//! [`journal`] knows what the files were like, also if this program is killed; [`replace`] writes them. Cargo is asked without the network first, because nothing new may be needed.
 
 mod cargo;
+mod entry;
 mod graph;
 mod journal;
+mod lock;
 mod patch;
+mod profile;
 mod replace;
 
 use std::fs;
@@ -20,13 +25,16 @@ use std::process::Stdio;
 use crate::cli::AdoptArgs;
 use cargo::Cargo;
 use cede_transfer::Exit;
-use graph::{Facade, Tokio};
+use graph::{Facade, Graph, Tokio};
 use journal::{Files, Journal, Restored};
+use profile::Profile;
 use replace::read;
-use sha2::{Digest, Sha256};
 
 /// The facade of the sources that this program was built from.
 const FACADE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tokio");
+
+/// What is said where [`profile`] has not been heeded.
+const INCREMENTAL: &str = "Debug builds keep incremental state for it, by which the first one takes a tenth to a fifth longer";
 
 /// Runs the command.
 pub(crate) fn run(args: &AdoptArgs) -> Exit {
@@ -98,41 +106,76 @@ impl<'a> Project<'a> {
     /// Says whether the project runs on cede, and writes nothing: neither do we, nor does Cargo.
     fn check(&mut self) -> Result<String, String> {
         journal::look(&self.files)?;
+        if !self.files.lock.exists() {
+            let name = self.files.lock.display();
+            return Err(format!(
+                "{name} is not there, the lock file that would tell, and --check writes none; `cede adopt` or any build does"
+            ));
+        }
         let folder = self.files.folder();
         let arguments = ["metadata", "--format-version", "1", "--locked"];
         let offline = self.cargo.run(folder, &[&arguments[..], &["--offline"]].concat(), Stdio::null());
         let metadata = offline.or_else(|_| self.cargo.run(folder, &arguments, Stdio::null()))?;
-        self.verify(&graph::tokios(&metadata)?)
+        let graph = Graph::read(&metadata)?;
+        if !graph.tokios.is_empty() && !graph.tokios.iter().any(|tokio| tokio.is_ours) {
+            return Err("tokio is not cede's in this project; `cede adopt` would make it so".to_owned());
+        }
+        let adopted = self.verify(&graph.tokios)?;
+        Ok(match Profile::of(&read(&self.files.manifest)?, &graph.strangers)? {
+            Profile::Said => adopted,
+            Profile::Silent(_) => format!("{adopted}\n{INCREMENTAL}; `cede adopt` would write what spares that."),
+            Profile::Closed(why) => format!("{adopted}\n{INCREMENTAL}; {why}."),
+        })
     }
 
     fn adopt(&mut self, journal: &mut Journal) -> Result<String, String> {
         let text = read(&self.files.manifest)?;
+        let makes_lock = match patch::remove(&text) {
+            None => !self.files.lock.exists(),
+            Some(before) => before.made_lock.is_some_and(|made| self.lock_sum().is_none_or(|now| now == made)),
+        };
         let patched = patch::add(&text, &self.facade.folder, &self.locked())?;
-        let makes_lock = patched.is_some() && !self.files.lock.exists();
         if let Some(patched) = &patched {
             journal.write_manifest(&text, patched)?;
         }
         for version in self.locked() {
             self.ask(journal, &["update", "--package", &format!("tokio@{version}")])?;
         }
-        let tokios = self.tokios(journal)?;
-        let adopted = self.verify(&tokios)?;
-        if let (true, Some(patched), Some(made)) = (makes_lock, patched, self.lock_sum()) {
-            journal.write_manifest(&patched, &patch::note_lock(&patched, &made))?;
+        let graph = self.graph(journal)?;
+        let mut adopted = self.verify(&graph.tokios)?;
+        let patched = patched.unwrap_or(text);
+        let mut complete = match self.lock_sum() {
+            Some(made) if makes_lock => patch::note_lock(&patched, &made),
+            _ => patched.clone(),
+        };
+        match Profile::of(&complete, &graph.strangers)? {
+            Profile::Said => {}
+            Profile::Silent(said) => {
+                complete = said;
+                adopted += "\nDebug builds keep no incremental state for it, as for what comes from crates.io.";
+            }
+            Profile::Closed(why) => adopted = format!("{adopted}\n{INCREMENTAL}; {why}."),
+        }
+        if complete != patched {
+            journal.write_manifest(&patched, &complete)?;
         }
         Ok(adopted)
     }
 
     fn undo(&mut self, journal: &mut Journal, mended: bool) -> Result<String, String> {
         let text = read(&self.files.manifest)?;
-        let Some(removed) = patch::remove(&text) else {
-            let is_done = mended.then(|| "tokio is the published one.".to_owned());
+        let plain = profile::remove(&text);
+        let Some(removed) = patch::remove(&plain) else {
+            let is_done = (mended || plain != text).then(|| "tokio is the published one.".to_owned());
+            if plain != text {
+                journal.write_manifest(&text, &plain)?;
+            }
             return is_done.ok_or_else(|| format!("{} has no patch by `cede adopt`", self.files.manifest.display()));
         };
         // Made by us, and nobody has needed it for anything else since.
         let is_our_lock = removed.made_lock.is_some() && removed.made_lock == self.lock_sum();
         journal.write_manifest(&text, &removed.text)?;
-        let tokios = self.tokios(journal)?;
+        let tokios = self.graph(journal)?.tokios;
         // Cargo has locked the newest one. If the one before cannot be had any more, that will do.
         if let (Some(before), [now]) = (removed.versions.first(), self.locked().as_slice())
             && before != now
@@ -159,6 +202,10 @@ impl<'a> Project<'a> {
         match (tokios.len(), others.as_slice()) {
             (0, _) => Err("nothing in this project depends on tokio".to_owned()),
             (1, []) => Ok(format!("tokio is cede's, from {}, for {}.", self.facade.folder.display(), tokios[0].dependents_named())),
+            (1, [other]) if other.is_ours => {
+                let [there, here] = [&other.folder, &self.facade.folder].map(|folder| folder.display());
+                Err(format!("tokio is cede's from {there}, and not from {here}"))
+            }
             (_, others) => {
                 let reasons: Vec<String> = others.iter().flat_map(|tokio| tokio.reasons(&self.facade)).collect();
                 Err(format!("the project does not run on cede alone:\n{}", reasons.join("\n")))
@@ -166,22 +213,20 @@ impl<'a> Project<'a> {
         }
     }
 
-    fn tokios(&mut self, journal: &mut Journal) -> Result<Vec<Tokio>, String> {
-        graph::tokios(&self.ask(journal, &["metadata", "--format-version", "1"])?)
+    fn graph(&mut self, journal: &mut Journal) -> Result<Graph, String> {
+        Graph::read(&self.ask(journal, &["metadata", "--format-version", "1"])?)
     }
 
     /// The published tokios in the lock file.
     fn locked(&self) -> Vec<String> {
-        let text = fs::read_to_string(&self.files.lock).unwrap_or_default();
-        let packages =
-            text.split("[[package]]").filter(|package| package.starts_with("\nname = \"tokio\"\n") && package.contains("\nsource = "));
-        packages.filter_map(|package| Some(package.split_once("\nversion = \"")?.1.split_once('"')?.0.to_owned())).collect()
+        lock::published(&fs::read_to_string(&self.files.lock).unwrap_or_default())
     }
 
     /// What tells the lock file that is there from others.
     fn lock_sum(&self) -> Option<String> {
-        let sum = Sha256::digest(fs::read(&self.files.lock).ok()?);
-        Some(sum[..8].iter().map(|byte| format!("{byte:02x}")).collect())
+        let mut sum = journal::sum(&fs::read_to_string(&self.files.lock).ok()?);
+        sum.truncate(16);
+        Some(sum)
     }
 
     /// Runs Cargo, without the network if that will do.

@@ -393,7 +393,7 @@ pub(crate) struct AdoptArgs {
     #[arg(long, conflicts_with = "undo")]
     pub(crate) check: bool,
 
-    /// Take the patch out again
+    /// Take out again what it has written
     #[arg(long)]
     pub(crate) undo: bool,
 

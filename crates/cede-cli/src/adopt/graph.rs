@@ -1,4 +1,4 @@
-//! What `cargo metadata` says about the packages called tokio.
+//! What `cargo metadata` says about the packages called tokio, and about those that come by a path.
 
 use std::path::{Path, PathBuf};
 
@@ -10,9 +10,19 @@ pub(super) struct Facade {
     features: Vec<String>,
 }
 
+/// What a project is built with.
+pub(super) struct Graph {
+    /// The packages called tokio.
+    pub(super) tokios: Vec<Tokio>,
+    /// The names of those that come by a path and are neither cede's nor members of the workspace.
+    pub(super) strangers: Vec<String>,
+}
+
 /// A package called tokio in the graph.
 pub(super) struct Tokio {
     pub(super) folder: PathBuf,
+    /// Whether it is a facade of cede, be it another one.
+    pub(super) is_ours: bool,
     version: String,
     dependents: Vec<Dependent>,
 }
@@ -35,7 +45,7 @@ impl Facade {
     pub(super) fn read(folder: &Path, metadata: &str) -> Result<Self, String> {
         let metadata = parse(metadata)?;
         let package = list(&metadata["packages"]).iter().find(|package| folder_of(package) == folder && text(&package["name"]) == "tokio");
-        let Some(package) = package.filter(|package| package["metadata"]["cede"].is_object()) else {
+        let Some(package) = package.filter(|package| is_ours(package)) else {
             return Err(format!("{} is not cede's package called tokio", folder.display()));
         };
         let features = package["features"].as_object().map(|features| features.keys().cloned().collect()).unwrap_or_default();
@@ -43,22 +53,29 @@ impl Facade {
     }
 }
 
-/// The packages called tokio that something in the project is built with.
-///
-/// # Errors
-/// If the metadata cannot be read.
-pub(super) fn tokios(metadata: &str) -> Result<Vec<Tokio>, String> {
-    let metadata = parse(metadata)?;
-    let packages = list(&metadata["packages"]);
-    let nodes = list(&metadata["resolve"]["nodes"]);
-    let depends = |node: &Value, id: &str| list(&node["deps"]).iter().any(|dependency| text(&dependency["pkg"]) == id);
-    let tokio = |package: &Value| {
-        let id = text(&package["id"]);
-        let ids = nodes.iter().filter(|node| depends(node, id)).map(|node| text(&node["id"]));
-        let dependents = ids.filter_map(|id| packages.iter().find(|package| text(&package["id"]) == id)).map(Dependent::read).collect();
-        Tokio { folder: folder_of(package), version: text(&package["version"]).to_owned(), dependents }
-    };
-    Ok(packages.iter().filter(|package| text(&package["name"]) == "tokio").map(tokio).collect())
+impl Graph {
+    /// Reads metadata.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub(super) fn read(metadata: &str) -> Result<Self, String> {
+        let metadata = parse(metadata)?;
+        let packages = list(&metadata["packages"]);
+        let nodes = list(&metadata["resolve"]["nodes"]);
+        let depends = |node: &Value, id: &str| list(&node["deps"]).iter().any(|dependency| text(&dependency["pkg"]) == id);
+        let tokio = |package: &Value| {
+            let id = text(&package["id"]);
+            let ids = nodes.iter().filter(|node| depends(node, id)).map(|node| text(&node["id"]));
+            let dependents = ids.filter_map(|id| packages.iter().find(|package| text(&package["id"]) == id)).map(Dependent::read).collect();
+            Tokio { folder: folder_of(package), is_ours: is_ours(package), version: text(&package["version"]).to_owned(), dependents }
+        };
+        let tokios = packages.iter().filter(|package| text(&package["name"]) == "tokio").map(tokio).collect();
+        let is_stranger = |package: &&Value| {
+            package["source"].is_null() && !is_ours(package) && !list(&metadata["workspace_members"]).contains(&package["id"])
+        };
+        let strangers = packages.iter().filter(is_stranger).map(|package| text(&package["name"]).to_owned()).collect();
+        Ok(Self { tokios, strangers })
+    }
 }
 
 impl Tokio {
@@ -107,6 +124,11 @@ fn elsewhere(dependency: &Value) -> Option<String> {
         Some(source) => Some(source.to_owned()),
         None => dependency["path"].as_str().map(str::to_owned),
     }
+}
+
+/// Whether a package is one of cede's.
+fn is_ours(package: &Value) -> bool {
+    package["metadata"]["cede"].is_object()
 }
 
 fn parse(metadata: &str) -> Result<Value, String> {

@@ -4,7 +4,8 @@
 //! disk before the first change, and is removed after the last, when it already says that it is done.
 //!
 //! Others change these files, too. So the journal notes a checksum of all that this program and its Cargo wrote, of the manifest before it is written, of the lock file as
-//! soon as Cargo has ended; and only what is noted is replaced. A lock file that was written by a Cargo that outlived this program is not noted, and stays.
+//! soon as Cargo has ended; and only what is noted is replaced. A lock file that was written by a Cargo that outlived this program, or was killed with it, is not noted. It is
+//! replaced nevertheless if it says nothing but what Cargo makes of the one before ([`lock::is_made_of`]).
 //!
 //! Whoever is at work holds a lock on the journal: this program, and each Cargo that it starts, which has it as its input. A journal that is not locked is one that was left
 //! behind; one that is a copy, because somebody committed it, belongs to nobody, which its number shows.
@@ -16,9 +17,12 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::UNIX_EPOCH;
 
+use cede_transfer::units::hex;
+use rustix::io::Errno;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::lock;
 use super::replace::{self, read, write};
 
 /// The last line of a journal that is not needed any more.
@@ -115,7 +119,7 @@ impl Journal {
     /// # Errors
     /// If it is not `old` any more, or cannot be written.
     pub(super) fn write_manifest(&mut self, old: &str, new: &str) -> Result<(), String> {
-        self.note(sum(Some(new)))?;
+        self.note(sum(new))?;
         if read(&self.files.manifest)? != old {
             return Err(format!("{} has been changed meanwhile", self.files.manifest.display()));
         }
@@ -125,7 +129,7 @@ impl Journal {
     /// Notes the lock file as Cargo has left it.
     pub(super) fn note_lock(&mut self) -> Result<(), String> {
         let lock = lock_of(&self.files)?;
-        if lock == self.record.lock { Ok(()) } else { self.note(sum(lock.as_deref())) }
+        if lock == self.record.lock { Ok(()) } else { self.note(sum_of_lock(lock.as_deref())) }
     }
 
     /// Removes the lock file.
@@ -167,20 +171,38 @@ fn place(files: &Files) -> PathBuf {
 fn told(place: &Path, error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::WouldBlock => format!("{}: another `cede adopt` is at work, or a Cargo that it has started", place.display()),
+        _ if is_without_locks(error) => format!(
+            "{}: {error}: this file system keeps no locks (flock), and without them two `cede adopt` could undo each other's work. Write by hand what it would: `tokio = {{ path = … }}` in [patch.crates-io]",
+            place.display()
+        ),
         _ => format!("{}: {error}", place.display()),
     }
+}
+
+/// As some do that are in the network.
+fn is_without_locks(error: &io::Error) -> bool {
+    let without = [Errno::NOSYS, Errno::OPNOTSUPP, Errno::NOLCK];
+    Errno::from_io_error(error).is_some_and(|error| without.contains(&error))
 }
 
 /// Opens the journal, if nobody else has it open.
 fn open(place: &Path) -> io::Result<File> {
     loop {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(place)?;
-        file.try_lock()?;
+        hold(&file, place, file.try_lock().map_err(io::Error::from))?;
         // Whoever had it may have removed it just now.
         if file.metadata()?.nlink() > 0 {
             return Ok(file);
         }
     }
+}
+
+/// Leaves nothing that was made in vain.
+fn hold(file: &File, place: &Path, locked: io::Result<()>) -> io::Result<()> {
+    if locked.as_ref().is_err_and(is_without_locks) && file.metadata()?.len() == 0 {
+        replace::remove(place)?;
+    }
+    locked
 }
 
 /// What tells a file from its copies. Numbers of files are used again, and those of devices change: so the time of its birth is better, where it is known.
@@ -192,8 +214,12 @@ fn number(file: &File) -> io::Result<String> {
 }
 
 /// What tells a text from others.
-fn sum(text: Option<&str>) -> String {
-    text.map_or(NONE.to_owned(), |text| Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect())
+pub(super) fn sum(text: &str) -> String {
+    hex(&Sha256::digest(text))
+}
+
+fn sum_of_lock(text: Option<&str>) -> String {
+    text.map_or(NONE.to_owned(), sum)
 }
 
 fn lock_of(files: &Files) -> Result<Option<String>, String> {
@@ -247,10 +273,9 @@ impl Record {
     }
 
     fn restore(&self, files: &Files) -> Result<Restored, String> {
-        let is_ours = |text: Option<&str>| self.ours.contains(&sum(text));
         let manifest = read(&files.manifest)?;
         if manifest != self.manifest {
-            if !is_ours(Some(&manifest)) {
+            if !self.ours.contains(&sum(&manifest)) {
                 return Ok(Restored::Nothing);
             }
             write(&files.manifest, &self.manifest)?;
@@ -259,7 +284,8 @@ impl Record {
         if lock == self.lock {
             return Ok(Restored::All);
         }
-        if !is_ours(lock.as_deref()) {
+        let is_made_of_it = |lock: &str| lock::is_made_of(self.lock.as_deref(), lock);
+        if !self.ours.contains(&sum_of_lock(lock.as_deref())) && !lock.as_deref().is_some_and(is_made_of_it) {
             return Ok(Restored::AllButLock);
         }
         match &self.lock {
@@ -267,5 +293,25 @@ impl Record {
             None => replace::remove(&files.lock).map_err(|error| told(&files.lock, &error))?,
         }
         Ok(Restored::All)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Errno, hold, told};
+    use std::fs::{self, File};
+
+    #[test]
+    fn a_file_system_without_locks_is_named_and_left_as_it_was() {
+        let place = std::env::temp_dir().join(format!("cede-adopt-{}", std::process::id()));
+        for (content, is_left) in [("", false), ("{}", true)] {
+            fs::write(&place, content).unwrap();
+            let error = hold(&File::open(&place).unwrap(), &place, Err(Errno::NOLCK.into())).unwrap_err();
+            assert!(told(&place, &error).contains("keeps no locks"), "{error}");
+            assert_eq!(place.exists(), is_left);
+        }
+        hold(&File::open(&place).unwrap(), &place, Err(Errno::WOULDBLOCK.into())).unwrap_err();
+        assert!(place.exists());
+        fs::remove_file(place).unwrap();
     }
 }

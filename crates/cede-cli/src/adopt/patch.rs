@@ -1,10 +1,11 @@
-//! The patch in the text of a manifest. Lines are added and taken away; the rest stays as it was written, comments and all.
+//! The patch in the text of a manifest, by which tokio is cede's.
 
 use std::path::Path;
 
-/// At the end of each line that is ours.
-const MARK: &str = "# by `cede adopt`";
-/// Behind it: the versions that were locked before, and which lock file was made where none was.
+use super::entry::Entry;
+
+const TOKIO: Entry = Entry { header: "[patch.crates-io]", table: &["patch", "crates-io"], key: "tokio" };
+/// In the notes of its line: the versions that were locked before, and which lock file was made where none was.
 const WAS: &str = ", was ";
 const MADE: &str = ", made Cargo.lock ";
 
@@ -12,47 +13,28 @@ const MADE: &str = ", made Cargo.lock ";
 ///
 /// # Errors
 /// If tokio is patched by somebody else, or patches are written in a form that lines cannot be added to.
-pub(super) fn add(text: &str, facade: &Path, versions: &[String]) -> Result<Option<String>, String> {
-    if text.lines().any(is_entry) {
-        return Ok(None);
+pub(super) fn add(manifest: &str, facade: &Path, versions: &[String]) -> Result<Option<String>, String> {
+    // Rust's quoting of a path is TOML's.
+    let value = format!("{{ path = {:?} }}", facade.display().to_string());
+    if TOKIO.line(manifest).is_some() {
+        // Where cede was then.
+        let changed = TOKIO.change(manifest, &value);
+        return Ok((changed != manifest).then_some(changed));
+    }
+    if TOKIO.value(manifest)?.is_some() {
+        return Err("the manifest patches tokio already".to_owned());
     }
     let was = if versions.is_empty() { String::new() } else { format!("{WAS}{}", versions.join(" ")) };
-    // Rust's quoting of a path is TOML's.
-    let entry = format!("tokio = {{ path = {:?} }} {MARK}{was}\n", facade.display().to_string());
-    let mut table = "";
-    let mut at = None;
-    let mut end = 0;
-    for line in text.split_inclusive('\n') {
-        end += line.len();
-        let code = code(line);
-        if code.starts_with('[') {
-            table = code;
-        }
-        let header = code.replace(['"', '\'', ' '], "");
-        if header == "[patch.crates-io]" {
-            at = Some(end);
-        } else if header == "[patch.crates-io.tokio]" || (is_patch(table) && key(line) == "tokio") {
-            return Err("the manifest patches tokio already".to_owned());
-        } else if header == "[patch]" || header.starts_with("patch.") {
-            return Err("the manifest has a table [patch] that is not [patch.crates-io]; add the patch by hand".to_owned());
-        }
-    }
-    let Some(at) = at else {
-        let gap = if text.ends_with('\n') || text.is_empty() { "\n" } else { "\n\n" };
-        return Ok(Some(format!("{text}{gap}[patch.crates-io] {MARK}\n{entry}")));
-    };
-    let (before, after) = text.split_at(at);
-    let gap = if before.ends_with('\n') { "" } else { "\n" };
-    Ok(Some(format!("{before}{gap}{entry}{after}")))
+    TOKIO.add(manifest, &value, &was).map(Some)
 }
 
 /// The patched manifest, with a note that there was no lock file before, and which was made.
 pub(super) fn note_lock(patched: &str, sum: &str) -> String {
-    let note = |line: &str| match line.strip_suffix('\n') {
-        Some(ours) if is_entry(line) => format!("{ours}{MADE}{sum}\n"),
-        _ => line.to_owned(),
-    };
-    patched.split_inclusive('\n').map(note).collect()
+    let note = format!("{MADE}{sum}");
+    match TOKIO.line(patched).and_then(|ours| Some(&ours[ours.find(MADE)?..])) {
+        Some(earlier) => patched.replace(earlier, &note),
+        None => TOKIO.note(patched, &note),
+    }
 }
 
 /// A manifest that was given back.
@@ -65,42 +47,11 @@ pub(super) struct Removed {
 }
 
 /// The manifest without the patch; `None` if there is none of ours.
-pub(super) fn remove(text: &str) -> Option<Removed> {
-    let ours = text.lines().find(|line| is_entry(line))?;
-    let (ours_before, made) = ours.split_once(MADE).map_or((ours, None), |(before, sum)| (before, Some(sum.trim().to_owned())));
-    let versions = ours_before.split_once(WAS).map(|(_, versions)| versions.split(' ').map(str::to_owned).collect()).unwrap_or_default();
-    // An editor may have given the lines other ends since.
-    let end = if text.contains(&format!("{MARK}\r\n")) { "\r\n" } else { "\n" };
-    let header = format!("[patch.crates-io] {MARK}{end}");
-    let left: String = text.split_inclusive('\n').filter(|line| line.trim_end_matches(['\r', '\n']) != ours).collect();
-    // If somebody has put more into the table, it stays.
-    let is_empty = left
-        .split_once(&header)
-        .is_some_and(|(_, after)| after.lines().map(code).find(|line| !line.is_empty()).is_none_or(|line| line.starts_with('[')));
-    let text = match left.split_once(&header) {
-        Some((before, after)) if is_empty => format!("{}{after}", before.strip_suffix(end).unwrap_or(before)),
-        _ => left,
-    };
-    Some(Removed { text, versions, made_lock: made })
-}
-
-/// Whether the line is the one that patches tokio.
-fn is_entry(line: &str) -> bool {
-    line.contains(MARK) && key(line) == "tokio"
-}
-
-fn is_patch(table: &str) -> bool {
-    table.replace(['"', '\'', ' '], "") == "[patch.crates-io]"
-}
-
-/// A line without its comment.
-fn code(line: &str) -> &str {
-    line.split('#').next().unwrap_or("").trim()
-}
-
-/// The first part of the key that a line sets.
-fn key(line: &str) -> &str {
-    code(line).split(['=', '.', ' ']).next().unwrap_or("").trim_matches(['"', '\''])
+pub(super) fn remove(manifest: &str) -> Option<Removed> {
+    let ours = TOKIO.line(manifest)?;
+    let (ours, made_lock) = ours.split_once(MADE).map_or((ours, None), |(before, sum)| (before, Some(sum.trim().to_owned())));
+    let versions = ours.split_once(WAS).map(|(_, versions)| versions.split_whitespace().map(str::to_owned).collect()).unwrap_or_default();
+    Some(Removed { text: TOKIO.take(manifest)?, versions, made_lock })
 }
 
 #[cfg(test)]
@@ -119,29 +70,32 @@ mod tests {
             "[package]\nname = \"a\"",
             "[patch.crates-io]\nlibc = { path = \"x\" } # why\n\n[profile.dev]\ndebug = 0\n",
             "[patch.'crates-io'] # ours\n",
+            "[patch.crates-io.libc]\npath = \"x\"\n",
             "",
         ] {
             let new = patched(text);
             assert_eq!(new.matches("tokio = { path = \"/a/tokio\" }").count(), 1, "{new}");
             assert_eq!(add(&new, Path::new("/a/tokio"), &[]).unwrap(), None, "{new}");
+            let moved = add(&new, Path::new("/b/tokio"), &[]).unwrap().unwrap();
+            assert_eq!(moved, new.replace("/a/tokio", "/b/tokio"));
             let old = remove(&new).unwrap();
-            assert_eq!((old.text.trim_end(), old.made_lock), (text.trim_end(), None));
+            assert_eq!((&*old.text, old.made_lock), (text, None));
             assert_eq!(old.versions, ["1.54.1"]);
-            let old = remove(&note_lock(&new, "c0ffee")).unwrap();
-            assert_eq!(
-                (old.text.trim_end(), old.versions, old.made_lock.as_deref()),
-                (text.trim_end(), vec!["1.54.1".to_owned()], Some("c0ffee"))
-            );
+            let old = remove(&note_lock(&note_lock(&new, "a17e"), "c0ffee")).unwrap();
+            assert_eq!((&*old.text, old.versions, old.made_lock.as_deref()), (text, vec!["1.54.1".to_owned()], Some("c0ffee")));
         }
         assert!(remove("[patch.crates-io]\ntokio = { path = \"x\" }\n").is_none());
     }
 
     #[test]
     fn lines_that_got_other_ends_since_are_taken_away_too() {
-        let text = "[package]\r\nname = \"a\"\r\n";
-        let left = remove(&note_lock(&patched(text), "1").replace("\r\n", "\n").replace('\n', "\r\n")).unwrap();
-        assert_eq!((&*left.text, &*left.versions, left.made_lock.as_deref()), (text, &["1.54.1".to_owned()][..], Some("1")));
-        assert_eq!(remove(&patched(text)).unwrap().text, text, "and those that did not");
+        let [unix, dos] = ["[package]\nname = \"a\"\n", "[package]\r\nname = \"a\"\r\n"];
+        for (text, left) in
+            [(note_lock(&patched(unix), "1").replace('\n', "\r\n"), dos), (note_lock(&patched(dos), "1").replace('\r', ""), unix)]
+        {
+            let removed = remove(&text).unwrap();
+            assert_eq!((&*removed.text, &*removed.versions, removed.made_lock.as_deref()), (left, &["1.54.1".to_owned()][..], Some("1")));
+        }
     }
 
     #[test]
@@ -157,6 +111,8 @@ mod tests {
             "[patch.crates-io]\ntokio.path = \"x\"\n",
             "[patch.crates-io.tokio]\npath = \"x\"\n",
             "[patch]\ncrates-io = { tokio = { path = \"x\" } }\n",
+            "[patch]\ncrates-io = { libc = { path = \"x\" } }\n",
+            "patch.crates-io.libc.path = \"x\"\n",
         ] {
             assert!(add(text, Path::new("/a"), &[]).is_err(), "{text}");
         }
