@@ -111,8 +111,16 @@ impl<T> Stream for Events<T> {
 
 impl<T> Drop for Events<T> {
     fn drop(&mut self) {
-        self.queue.close();
-        drop(self.queue.take_all());
+        let mut is_closed = false;
+        // Also if a waker panics, which would leave what is in the queue until the last emitter goes.
+        cede_context::persist(|| {
+            if !std::mem::replace(&mut is_closed, true) {
+                self.queue.close();
+                return true;
+            }
+            drop(self.queue.take_all());
+            false
+        });
     }
 }
 
