@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cede::sync::broadcast::error::RecvError;
-use cede::sync::{Barrier, CancellationToken, OnceCell, broadcast};
+use cede::sync::{Barrier, CancellationToken, OnceCell, broadcast, mpsc};
 use cede::task::{JoinHandle, JoinSet, yield_now};
 use cede::time::{self, Instant, sleep, sleep_until, timeout};
 
@@ -34,40 +34,61 @@ async fn all(tasks: impl IntoIterator<Item = JoinHandle<()>>) {
 
 #[test]
 fn a_broadcast_reaches_each_receiver_in_order_or_is_counted_as_missed() {
-    everywhere(|| async {
-        let (sender, first) = broadcast::channel(2);
-        let receivers: Vec<_> = (0..3).map(|_| first.resubscribe()).collect();
-        drop(first);
-        let tasks: Vec<_> = receivers
-            .into_iter()
-            .enumerate()
-            .map(|(number, mut receiver)| {
-                cede::spawn(async move {
-                    let mut next = 0;
-                    loop {
-                        let limit = if number == 1 { NS } else { Duration::MAX };
-                        match timeout(limit, receiver.recv()).await {
-                            Err(_) => {}
-                            Ok(Ok(value)) => assert_eq!(std::mem::replace(&mut next, value + 1), value),
-                            Ok(Err(RecvError::Lagged(missed))) => next += missed,
-                            Ok(Err(RecvError::Closed)) => break,
+    let (got, missed) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    everywhere(|| broadcast_in_bursts(got.clone(), missed.clone()));
+    // Else the schedules show one half of it only.
+    let (got, missed) = (got.load(Ordering::SeqCst), missed.load(Ordering::SeqCst));
+    assert!(got > 1000 && missed > 1000, "{got} came, {missed} were missed");
+}
+
+async fn broadcast_in_bursts(got: Arc<AtomicUsize>, missed: Arc<AtomicUsize>) {
+    let (sender, first) = broadcast::channel(2);
+    let receivers: Vec<_> = (0..3).map(|_| first.resubscribe()).collect();
+    drop(first);
+    let (last_came, mut last) = mpsc::channel(3);
+    let tasks: Vec<_> = receivers
+        .into_iter()
+        .enumerate()
+        .map(|(number, mut receiver)| {
+            let (got, missed, last_came) = (got.clone(), missed.clone(), last_came.clone());
+            cede::spawn(async move {
+                let mut next = 0;
+                loop {
+                    let limit = if number == 1 { NS } else { Duration::MAX };
+                    match timeout(limit, receiver.recv()).await {
+                        Err(_) => {}
+                        Ok(Ok(value)) => {
+                            assert_eq!(std::mem::replace(&mut next, value + 1), value);
+                            got.fetch_add(1, Ordering::SeqCst);
+                            if value == 7 {
+                                last_came.send(()).await.unwrap();
+                            }
                         }
+                        Ok(Err(RecvError::Lagged(count))) => {
+                            next += count;
+                            missed.fetch_add(count as usize, Ordering::SeqCst);
+                        }
+                        Ok(Err(RecvError::Closed)) => break,
                     }
-                    assert_eq!(next, 8);
-                })
+                }
+                assert_eq!(next, 8);
             })
-            .collect();
-        for value in 0..8_u64 {
-            drop(sender.send(value));
-            if value % 3 == 0 {
-                yield_now().await;
-            } else {
-                sleep(NS).await;
-            }
+        })
+        .collect();
+    for value in 0..8_u64 {
+        drop(sender.send(value));
+        if value == 3 {
+            sleep(NS).await;
+        } else {
+            yield_now().await;
         }
-        drop(sender);
-        all(tasks).await;
-    });
+    }
+    // Nothing follows the last one: they are told of it, or wait for ever.
+    for _ in 0..3 {
+        last.recv().await.unwrap();
+    }
+    drop(sender);
+    all(tasks).await;
 }
 
 #[test]
