@@ -22,8 +22,9 @@
 //! - I3: the order of values is backlog, `front`, queue: `front` is filled while the queue is empty, and the backlog is
 //!   refilled while `front` is not.
 //! - I4: values and wakers are dropped, cloned and woken outside of the lock.
-//! - I5: the places of a bounded channel are `free`, granted to claims, held by permits, or filled by what is in the queue; `owed` is how many more than `bound` that
-//!   makes. If a waker panics that is called when a value was taken, the value goes back to the head of the queue, but its place is given away already.
+//! - I5: the places of a bounded channel are `free`, granted to claims, held by permits, or filled by what is in the queue; with `owed` that is one more than `bound`.
+//!   If a waker panics that is called when a value was taken, the value goes back to the head of the queue, but its place is given away already. The next receive takes it
+//!   and gives nothing away for it, so there is never more than one.
 
 use alloc::vec::Vec;
 use core::panic::{RefUnwindSafe, UnwindSafe};
@@ -62,10 +63,10 @@ pub(super) struct State<T> {
     queue: Fifo<T>,
     pub(super) free: usize,
     pub(super) claims: Claims,
-    /// So many values are in the queue whose places were given away. [I5]
-    owed: usize,
     receiver_gone: bool,
     senders_gone: bool,
+    /// The place of the oldest value in the queue was given away. [I5]
+    owed: bool,
 }
 
 // A panic leaves queue and counts as they should be: no foreign code runs while they change.
@@ -82,7 +83,7 @@ impl<T> State<T> {
     /// Whether a freed place is nobody's: no sender waits for one, and none was given away before.
     #[inline]
     fn is_settled_by_counting(&self) -> bool {
-        self.claims.is_empty() && self.owed == 0
+        self.claims.is_empty() && !self.owed
     }
 }
 
@@ -119,7 +120,8 @@ pub(super) const UNBOUNDED: usize = usize::MAX;
 impl<T> Chan<T> {
     /// With one sender.
     pub(super) fn new(bound: usize) -> Self {
-        let state = State { queue: Fifo::new(), free: bound, claims: Claims::new(), owed: 0, receiver_gone: false, senders_gone: false };
+        let state =
+            State { queue: Fifo::new(), free: bound, claims: Claims::new(), receiver_gone: false, senders_gone: false, owed: false };
         Self {
             senders: AtomicUsize::new(1),
             weak_senders: AtomicUsize::new(0),
@@ -492,7 +494,7 @@ impl<T> Chan<T> {
         self.closed.store(true, Ordering::Release);
         let queue = core::mem::replace(&mut state.queue, Fifo::new());
         if self.bound != UNBOUNDED {
-            state.free += queue.len() - core::mem::take(&mut state.owed);
+            state.free += queue.len() - usize::from(core::mem::take(&mut state.owed));
         }
         // SAFETY: the lock is held, and this is the receiver, which waits no more.
         let (waker, front) = unsafe { (self.rx.clear(), self.front.take()) };

@@ -33,7 +33,7 @@ impl<T> State<T> {
     #[cold]
     pub(super) fn put_back(&mut self, value: T) {
         self.queue.unpop(value);
-        self.owed += 1;
+        self.owed = true;
     }
 }
 
@@ -51,8 +51,7 @@ impl<T> Chan<T> {
         let taken = Taken { chan: self, taken: Some(taken), undo };
         // Bound after it, thus dropped before.
         let unused = unused;
-        let paid = state.owed.min(places);
-        state.owed -= paid;
+        let paid = usize::from(core::mem::take(&mut state.owed));
         if state.claims.is_empty() {
             state.free += places - paid;
             drop(state);
