@@ -56,7 +56,8 @@ fn full<'a>(
 
 #[test]
 fn a_value_stays_in_the_channel_when_the_sender_that_gets_its_place_cannot_be_woken() {
-    let receives: [fn(&mut mpsc::Receiver<i32>) -> Option<i32>; 2] = [|rx| rx.try_recv().ok(), |rx| now(rx.recv())];
+    type Receive = fn(&mut mpsc::Receiver<i32>) -> Option<i32>;
+    let receives: [Receive; 2] = [|rx| rx.try_recv().ok(), |rx| now(rx.recv())];
     for receive in receives {
         let (tx, mut rx, mut waits) = full(2, |tx| polled(async move { tx.send(2).await.unwrap() }));
         panics(|| receive(&mut rx));
