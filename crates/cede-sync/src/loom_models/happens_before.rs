@@ -145,16 +145,17 @@ fn loom_while_a_watched_value_is_borrowed() {
     model(|| {
         let (first, second) = (Plain::new(), Plain::new());
         let written = (first.clone(), second.clone());
-        let (tx, rx) = watch::channel(());
+        let (tx, rx) = watch::channel(0);
         let writer = thread::spawn(move || {
-            tx.send_modify(|()| {
+            tx.send_modify(|value| {
+                *value = 1;
                 written.0.set(1);
                 written.1.set(1);
             });
         });
         {
-            let _value = rx.borrow();
-            assert_eq!(second.get(), first.get());
+            let value = rx.borrow();
+            assert_eq!([second.get(), *value], [first.get(); 2]);
         }
         writer.join().unwrap();
     });
