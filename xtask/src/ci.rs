@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::command::{command, output, run, succeeds};
+use crate::command::{command, nightly, output, run};
 use crate::conformance;
 use crate::instructions;
 use crate::tidy;
@@ -162,11 +162,12 @@ pub(crate) fn loom() -> Result<(), String> {
 
 /// Runs the tests of the crates with `unsafe` under the address sanitizer.
 pub(crate) fn asan(if_available: bool) -> Result<Done, String> {
-    if !succeeds("cargo", &["+nightly", "--version"]) {
-        return missing("no nightly toolchain is installed: rustup toolchain install nightly --profile minimal".to_owned(), if_available);
-    }
+    let nightly = match nightly() {
+        Ok(nightly) => nightly,
+        Err(why) => return missing(why, if_available),
+    };
     let mut arguments =
-        vec!["+nightly", "test", "--quiet", "--no-fail-fast", "--lib", "--tests", "--target", TARGET, "--target-dir", "target/asan"];
+        vec![nightly.as_str(), "test", "--quiet", "--no-fail-fast", "--lib", "--tests", "--target", TARGET, "--target-dir", "target/asan"];
     arguments.extend(ASAN_CRATES.iter().flat_map(|name| ["-p", name]));
     let suppressions = format!("suppressions={}:print_suppressions=0", tree::root().join("xtask/leaks.txt").display());
     run(command("cargo", &arguments).env("RUSTFLAGS", "-Zsanitizer=address").env("LSAN_OPTIONS", suppressions)).map(Done::from)

@@ -4,6 +4,18 @@ use std::process::{Command, Stdio};
 
 use crate::tree;
 
+/// The nightly toolchain that steps are run with which stable has not got. One of a day, so that a step says the same tomorrow.
+pub(crate) const NIGHTLY: &str = include_str!("../../.ci/nightly").trim_ascii();
+
+/// Whether that toolchain is there; else what to do.
+pub(crate) fn nightly() -> Result<String, String> {
+    let toolchain = format!("+{NIGHTLY}");
+    if succeeds("cargo", &[&toolchain, "--version"]) {
+        return Ok(toolchain);
+    }
+    Err(format!("the nightly toolchain is not installed: rustup toolchain install {NIGHTLY} --profile minimal"))
+}
+
 /// A command in the root of the project.
 pub(crate) fn command(program: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);

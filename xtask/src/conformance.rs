@@ -12,7 +12,7 @@
 //! The work is done by scripts in `conformance/`, which read published crates from Cargo's download at run time. Results, a table and a JSON each, are in `target/conformance/`.
 
 use crate::ci::{self, Done};
-use crate::command::{command, run, succeeds};
+use crate::command::{NIGHTLY, command, nightly, run, succeeds};
 use crate::tree;
 
 /// Files of tokio's tests that build quickly and reach into every part.
@@ -27,7 +27,11 @@ pub(crate) fn suite(arguments: &[String]) -> Result<(), String> {
     match name.as_str() {
         "tokio" => script("tokio_conformance.py", "tokio", &with(&["--unprivileged", "--exceptions", EXCEPTIONS], &rest)),
         "docs" => script("tokio_doctests.py", "docs", &with(&["--against-real", "--exceptions", EXCEPTIONS], &rest)),
-        "api" => script("tokio_api_diff.py", "api", &with(&["--features", "full,test-util", "--exceptions", EXCEPTIONS], &rest)),
+        "api" => script(
+            "tokio_api_diff.py",
+            "api",
+            &with(&["--features", "full,test-util", "--exceptions", EXCEPTIONS, "--toolchain", NIGHTLY], &rest),
+        ),
         "crates" => script("crates.py", "crates", &with(&["--shared-target", "--exceptions", EXCEPTIONS], &rest)),
         "ecosystem" => ecosystem(),
         "fast" => fast(),
@@ -66,8 +70,8 @@ fn needs(suite: &str) -> Result<(), String> {
     if !matches!(suite, "api" | "docs") && !succeeds("cargo", &["nextest", "--version"]) {
         return Err("cargo-nextest is not installed: cargo install --locked cargo-nextest".to_owned());
     }
-    if suite == "api" && !succeeds("cargo", &["+nightly", "--version"]) {
-        return Err("no nightly toolchain is installed: rustup toolchain install nightly --profile minimal".to_owned());
+    if suite == "api" {
+        nightly()?;
     }
     Ok(())
 }

@@ -19,6 +19,26 @@ use crate::window::Window;
 use crate::{Actor, ActorId, Emitted, Ended, ExitReason, Mailbox, Overflow, Stop, System, TellError};
 
 /// The right to send messages to an actor. It can be cloned, and used from any task; it stays right over restarts, and does not keep the actor alive.
+///
+/// ```
+/// # use cede_actor::{Actor, BoxError, Context, Mailbox, Reply, Stop, System};
+/// # struct Echo;
+/// # impl Actor for Echo {
+/// #     type Message = (String, Reply<String>);
+/// #     async fn handle(&mut self, (text, reply): Self::Message, _: &mut Context<Self>) -> Result<(), BoxError> {
+/// #         reply.send(text);
+/// #         Ok(())
+/// #     }
+/// # }
+/// # cede::block_on(async {
+/// let echo = System::new().spawn("echo", Mailbox::bounded(8)?, Echo);
+/// let limit = std::time::Duration::from_secs(5);
+/// assert_eq!(echo.ask_within(limit, |reply| ("hello".to_owned(), reply)).await?, "hello");
+/// echo.stop(Stop::drain());
+/// assert!(echo.ended().await.reason.is_normal());
+/// assert!(echo.is_closed() && echo.ask(|reply| ("too late".to_owned(), reply)).await.is_err());
+/// # Ok::<(), BoxError>(()) }).unwrap();
+/// ```
 pub struct Address<A: Actor> {
     shared: Arc<Shared<A>>,
 }

@@ -6,6 +6,51 @@ use crate::node::Node;
 use crate::{Actor, Address, ExitReason, Stop, System};
 
 /// What an actor's functions get beside their argument: its address, and its relations to others.
+///
+/// ```
+/// use cede_actor::{Actor, Address, BoxError, Context, Mailbox, Signal, Stop, System};
+///
+/// struct Fragile;
+///
+/// impl Actor for Fragile {
+///     type Message = ();
+///
+///     async fn handle(&mut self, (): (), _: &mut Context<Self>) -> Result<(), BoxError> {
+///         Err("broken".into())
+///     }
+/// }
+///
+/// /// Stops when what it watches is gone.
+/// struct Nurse(Address<Fragile>);
+///
+/// impl Actor for Nurse {
+///     type Message = ();
+///
+///     async fn started(&mut self, context: &mut Context<Self>) -> Result<(), BoxError> {
+///         context.watch(&self.0);
+///         Ok(self.0.tell(()).await.map(drop)?)
+///     }
+///
+///     async fn handle(&mut self, (): (), _: &mut Context<Self>) -> Result<(), BoxError> {
+///         Ok(())
+///     }
+///
+///     async fn signal(&mut self, signal: Signal, context: &mut Context<Self>) -> Result<(), BoxError> {
+///         if let Signal::Down { peer, reason } = signal {
+///             assert!(&*peer.name == "fragile" && !reason.is_normal());
+///             context.stop(Stop::drain());
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// # cede::block_on(async {
+/// let system = System::new();
+/// let fragile = system.spawn("fragile", Mailbox::bounded(8)?, Fragile);
+/// let nurse = system.spawn("nurse", Mailbox::bounded(8)?, Nurse(fragile));
+/// assert!(nurse.ended().await.reason.is_normal());
+/// # Ok::<(), BoxError>(()) }).unwrap();
+/// ```
 pub struct Context<A: Actor> {
     address: Address<A>,
 }

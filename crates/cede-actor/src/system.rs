@@ -15,6 +15,26 @@ use crate::{Actor, ActorId, Address, ChildSpec, Ended, Mailbox, Restart, Stop, l
 
 /// What actors share: names, and the knowledge who waits for whom. It can be cloned. Nothing is global; programs and tests have as many as they like. Circles of actors of different systems are not
 /// seen.
+///
+/// ```
+/// # use cede_actor::{Actor, BoxError, Context, Mailbox, Reply, Stop, System};
+/// # struct Echo;
+/// # impl Actor for Echo {
+/// #     type Message = (String, Reply<String>);
+/// #     async fn handle(&mut self, (text, reply): Self::Message, _: &mut Context<Self>) -> Result<(), BoxError> {
+/// #         reply.send(text);
+/// #         Ok(())
+/// #     }
+/// # }
+/// # cede::block_on(async {
+/// let system = System::new();
+/// for name in ["one", "two"] {
+///     drop(system.spawn(name, Mailbox::bounded(8)?, Echo));
+/// }
+/// let ended = system.shutdown(Stop::drain()).await;
+/// assert!(ended.len() == 2 && ended.iter().all(|actor| actor.reason.is_normal() && actor.unhandled == 0));
+/// # Ok::<(), BoxError>(()) }).unwrap();
+/// ```
 #[derive(Clone)]
 pub struct System {
     shared: Arc<Shared>,

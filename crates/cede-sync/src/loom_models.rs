@@ -12,6 +12,8 @@ use loom::thread;
 use crate::broadcast::error::RecvError;
 use crate::{Barrier, CancellationToken, Mutex, Notify, OnceCell, RwLock, Semaphore, SetOnce, broadcast, mpsc, oneshot, watch};
 
+mod happens_before;
+
 struct Unpark(ThreadNotify);
 
 impl Wake for Unpark {

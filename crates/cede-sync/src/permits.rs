@@ -33,7 +33,7 @@
 use core::future::Future;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::pin::Pin;
-use core::task::{Context, Poll, ready};
+use core::task::{Context, Poll, Waker, ready};
 
 use cede_context::budget;
 use cede_context::holder::{self, Awaited, Holder};
@@ -358,6 +358,7 @@ impl Take<'_> {
                     Progress::Satisfied => {
                         drop(claims);
                         permits.forget_wait();
+                        permits.drop_unneeded(waker, claim.wanted());
                         return Poll::Ready(Ok(()));
                     }
                     Progress::Waiting => break,
@@ -377,6 +378,7 @@ impl Take<'_> {
                     }
                     Ok(granted) if granted == claim.wanted() => {
                         drop(claims);
+                        permits.drop_unneeded(Some(waker), granted);
                         return Poll::Ready(Ok(()));
                     }
                     // SAFETY: [I3] it is not queued, and `drop` takes it out.
@@ -398,6 +400,13 @@ impl Take<'_> {
 }
 
 impl Permits {
+    /// Drops a waker for which the permits came too soon. If that panics, they go back. [I4]
+    fn drop_unneeded(&self, waker: Option<Waker>, taken: usize) {
+        let refund = Refund { permits: self, taken };
+        drop(waker);
+        core::mem::forget(refund);
+    }
+
     /// Takes all of `wanted`, or what is there and marks the word. The caller holds the lock, and queues unless it got all.
     fn take_part(&self, wanted: usize) -> Result<usize, AcquireError> {
         let mut word = self.word.load(Ordering::Relaxed);
@@ -413,6 +422,18 @@ impl Permits {
                 Err(now) => word = now,
             }
         }
+    }
+}
+
+/// Gives permits back when it is dropped.
+struct Refund<'a> {
+    permits: &'a Permits,
+    taken: usize,
+}
+
+impl Drop for Refund<'_> {
+    fn drop(&mut self) {
+        self.permits.give(self.taken);
     }
 }
 

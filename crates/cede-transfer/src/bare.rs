@@ -106,26 +106,11 @@ mod tests {
     //! What is looked for, and what is not.
 
     use std::fs;
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
+
+    use crate::scratch::Scratch;
 
     use super::{DIRECTORIES, Directories, Look, MOST};
-
-    /// A directory that is removed at the end.
-    struct Scratch(PathBuf);
-
-    impl Scratch {
-        fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("cede-bare-{}-{name}", std::process::id()));
-            fs::create_dir(&path).unwrap();
-            Self(path)
-        }
-    }
-
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            drop(fs::remove_dir_all(&self.0));
-        }
-    }
 
     /// What the third file of a directory does.
     fn third(dir: &Path) -> Look {

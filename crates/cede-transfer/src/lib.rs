@@ -60,6 +60,8 @@ mod rate;
 pub mod redirect;
 pub mod repair;
 mod request;
+#[cfg(test)]
+mod scratch;
 mod sink;
 pub mod slow;
 mod straight;

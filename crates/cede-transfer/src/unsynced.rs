@@ -210,7 +210,7 @@ mod tests {
 
     use std::fs::File;
     use std::io;
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use rustix::fs::{CWD, FileType, Mode, mknodat};
@@ -219,6 +219,7 @@ mod tests {
     use super::{DIRECTORIES, FEW, Unsynced};
     use crate::disk::Disk;
     use crate::exit::Exit;
+    use crate::scratch::Scratch;
 
     /// Counts files and devices that are waited for, and may fail.
     #[derive(Debug, Default)]
@@ -256,13 +257,12 @@ mod tests {
         }
     }
 
-    struct Place(PathBuf);
-
-    impl Place {
-        fn new(name: &str) -> Self {
-            let dir = std::env::temp_dir().join(format!("cede-unsynced-{name}-{}", std::process::id()));
-            std::fs::create_dir_all(dir.join("below")).unwrap();
-            Self(dir)
+    impl Scratch {
+        /// With a directory in it.
+        fn nested(name: &str) -> Self {
+            let scratch = Self::new(name);
+            std::fs::create_dir(scratch.0.join("below")).unwrap();
+            scratch
         }
 
         /// Files so many, in two directories.
@@ -275,15 +275,9 @@ mod tests {
         }
     }
 
-    impl Drop for Place {
-        fn drop(&mut self) {
-            drop(std::fs::remove_dir_all(&self.0));
-        }
-    }
-
     #[test]
     fn a_few_are_waited_for_one_by_one_and_many_together_and_nothing_twice() {
-        let place = Place::new("count");
+        let place = Scratch::nested("count");
         for (count, expected) in [(0, (0, 0)), (1, (1, 0)), (FEW, (FEW, 0)), (FEW + 1, (0, 1)), (100, (0, 1))] {
             let (unsynced, disk) = (Unsynced::default(), Counting::default());
             place.fill(&unsynced, count);
@@ -308,7 +302,7 @@ mod tests {
 
     #[test]
     fn a_disk_that_did_not_take_it_is_told() {
-        let place = Place::new("fails");
+        let place = Scratch::nested("fails");
         for count in [1, 100] {
             let (unsynced, disk) = (Unsynced::default(), Counting { fails: true, ..Counting::default() });
             place.fill(&unsynced, count);
@@ -319,7 +313,7 @@ mod tests {
 
     #[test]
     fn an_error_is_told_and_the_others_are_waited_for() {
-        let place = Place::new("both");
+        let place = Scratch::nested("both");
         let (unsynced, disk) = (Unsynced::default(), Counting { fails: true, ..Counting::default() });
         place.fill(&unsynced, 3);
         unsynced.settle(&disk).unwrap_err();
@@ -332,7 +326,7 @@ mod tests {
 
     #[test]
     fn nobody_waits_for_what_was_put_in_a_files_place() {
-        let place = Place::new("pipe");
+        let place = Scratch::nested("pipe");
         let (unsynced, disk) = (Unsynced::default(), Counting::default());
         for name in ["pipe", "link", "below"] {
             unsynced.note(&place.0.join(name));
@@ -345,7 +339,7 @@ mod tests {
 
     #[test]
     fn the_devices_of_many_directories_are_known() {
-        let place = Place::new("many");
+        let place = Scratch::nested("many");
         let (unsynced, disk) = (Unsynced::default(), Counting { fails: true, ..Counting::default() });
         (0..DIRECTORIES).for_each(|n| unsynced.note(Path::new(&format!("/nowhere/to/be/found/{n}/file"))));
         place.fill(&unsynced, 4);
@@ -371,7 +365,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
 
         as_anybody(|| {
-            let place = Place::new("shut");
+            let place = Scratch::nested("shut");
             let mode = |path: &Path, mode| set_permissions(path, Permissions::from_mode(mode)).unwrap();
             let waited = |file_mode, dir_mode| {
                 let (unsynced, disk) = (Unsynced::default(), Counting::default());

@@ -50,6 +50,17 @@ use std::sync::Arc;
 use crate::ZeroLimit;
 
 /// What happens when something arrives and the receiver has no room for it.
+///
+/// ```
+/// use cede::event::{self, Overflow};
+///
+/// for (overflow, kept) in [(Overflow::DropNewest, 1), (Overflow::DropOldest, 2)] {
+///     let (emitter, mut events) = event::channel(1, overflow)?;
+///     assert!(emitter.emit(1).is_ok() && emitter.emit(2).is_ok());
+///     assert_eq!((events.try_recv(), events.missed()), (Ok(kept), 1));
+/// }
+/// # Ok::<(), cede::ZeroLimit>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Overflow {
     /// The sender waits for room.

@@ -204,6 +204,20 @@ impl<E> fmt::Debug for TaskGroup<E> {
 }
 
 /// Starts children of a [`TaskGroup`]; can be cloned into them.
+///
+/// ```
+/// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// use cede::group::TaskGroup;
+///
+/// let mut group = TaskGroup::<std::io::Error>::new();
+/// let spawner = group.spawner();
+/// group.spawn(async move {
+///     spawner.spawn(async { Ok(()) });
+///     Ok(())
+/// });
+/// assert!(group.join().await.is_ok(), "all have ended, also those that children have started");
+/// # });
+/// ```
 pub struct Spawner<E> {
     shared: Arc<Shared<E>>,
 }

@@ -229,7 +229,8 @@ impl Runtime {
     pub fn shutdown_gracefully(self, drain: Duration, timeout: Duration) -> ShutdownReport {
         let parts = self.handle.parts();
         parts.draining.store(true, std::sync::atomic::Ordering::SeqCst);
-        parts.drain_begins.notify_waiters();
+        // A waker that panics is no reason to end what is to end by itself.
+        run::shielded(|| parts.drain_begins.notify_waiters());
         if !context::is_driving() {
             let drained = async {
                 while self.handle.alive_tasks() > 0 {

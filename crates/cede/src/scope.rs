@@ -122,6 +122,18 @@ async fn run<F: Future, C: Future<Output = ()> + Unpin>(body: F, mut children: C
 }
 
 /// Where the parts of a [`scope()`] are spawned. It can be cloned into children.
+///
+/// ```
+/// # cede::block_on(async {
+/// let words = ["many", "hands"];
+/// let lengths = cede::scope(async |s| {
+///     let inner = s.clone();
+///     let first = s.spawn(async move { inner.spawn(async move { words[0].len() }).await });
+///     (first.await, s.spawn(async { words[1].len() }).await)
+/// });
+/// assert_eq!(lengths.await, (4, 5));
+/// # });
+/// ```
 pub struct Scope<'env> {
     shared: Arc<Shared<SendChild<'env>>>,
 }

@@ -44,6 +44,18 @@ use cede_core::choice::Seeded;
 use crate::record::FlightRecorder;
 
 /// A simulated run to be made. See the module's description.
+///
+/// ```
+/// use cede::sim::Sim;
+///
+/// let run = |seed| Sim::new(seed).workers(2).run(async {
+///     cede::time::sleep(std::time::Duration::from_secs(3600)).await;
+///     cede::spawn(async { 6 * 7 }).await.unwrap()
+/// });
+/// let report = run(1).unwrap();
+/// assert_eq!((report.output, report.elapsed_ns >= 3_600_000_000_000), (42, true));
+/// assert_eq!(report, run(1).unwrap(), "a seed is a schedule");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Sim {
     seed: u64,

@@ -165,3 +165,80 @@ fn a_child_that_ended_with_its_scope_is_no_wait_for_ever() {
         }
     });
 }
+
+fn panicking() -> Waker {
+    Waker::from(Arc::new(Panicking))
+}
+
+fn panics<T>(act: impl FnOnce() -> T) {
+    assert!(catch_unwind(AssertUnwindSafe(act)).is_err(), "no waker panicked");
+}
+
+#[test]
+fn an_event_stays_in_the_queue_when_the_emitter_that_gets_its_room_cannot_be_woken() {
+    let (emitter, mut events) = event::channel(1, Overflow::Wait).unwrap();
+    emitter.emit(1).unwrap();
+    let mut sends = Box::pin(emitter.send(2));
+    assert!(sends.as_mut().poll(&mut Context::from_waker(&panicking())).is_pending());
+    panics(|| events.try_recv());
+    assert_eq!(events.len(), 1);
+    assert!(cede::block_on(sends).is_ok());
+    assert!(emitter.emit(3).is_err(), "the room was given back once");
+    assert_eq!([events.try_recv().ok(), events.try_recv().ok(), events.try_recv().ok()], [Some(1), Some(2), None]);
+    emitter.emit(4).unwrap();
+    assert!(emitter.emit(5).is_err(), "there is room for one");
+    assert_eq!(events.clear(), 1);
+}
+
+#[test]
+fn an_emitter_that_cannot_be_woken_keeps_the_end_from_nobody() {
+    let told = Arc::new(Told::default());
+    let waker = Waker::from(told.clone());
+    let (emitter, mut events) = event::channel(1, Overflow::Wait).unwrap();
+    let room = cede::block_on(emitter.reserve()).unwrap();
+    let mut waits = Box::pin(emitter.reserve());
+    assert!(waits.as_mut().poll(&mut Context::from_waker(&panicking())).is_pending());
+    assert!(events.poll_next_unpin(&mut Context::from_waker(&waker)).is_pending());
+    panics(|| events.close());
+    assert!(told.0.load(Ordering::SeqCst), "the receiver was woken");
+    assert!(room.put(()).is_err());
+}
+
+#[test]
+fn what_is_in_the_queue_goes_with_the_receiver_though_an_emitter_cannot_be_woken() {
+    let item = Arc::new(());
+    let (emitter, events) = event::channel(1, Overflow::Wait).unwrap();
+    emitter.emit(item.clone()).unwrap();
+    let mut waits = Box::pin(emitter.reserve());
+    assert!(waits.as_mut().poll(&mut Context::from_waker(&panicking())).is_pending());
+    panics(|| drop(events));
+    assert_eq!(Arc::strong_count(&item), 1);
+}
+
+#[test]
+fn all_timers_fire_though_the_first_of_them_wakes_one_that_panics() {
+    paused().block_on(async {
+        let sleeps = |count: usize| (0..count).map(|_| Box::pin(cede::time::sleep(MS))).collect::<Vec<_>>();
+        let (mut bad, mut good) = (sleeps(100), sleeps(100));
+        let told: Vec<_> = good.iter().map(|_| Arc::new(Told::default())).collect();
+        for ((bad, good), told) in bad.iter_mut().zip(&mut good).zip(&told) {
+            assert!(bad.as_mut().poll(&mut Context::from_waker(&panicking())).is_pending());
+            assert!(good.as_mut().poll(&mut Context::from_waker(&Waker::from(told.clone()))).is_pending());
+        }
+        cede::time::sleep(2 * MS).await;
+        assert!(told.iter().all(|told| told.0.load(Ordering::SeqCst)));
+    });
+}
+
+#[test]
+fn a_runtime_drains_though_one_who_waits_for_that_cannot_be_woken() {
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let drains = runtime.spawn(cede::runtime::shutdown_begins());
+    let mut waits = Box::pin(cede::runtime::shutdown_begins());
+    let bad = panicking();
+    let poll = poll_fn(|_| Poll::Ready(waits.as_mut().poll(&mut Context::from_waker(&bad)).is_pending()));
+    assert!(runtime.block_on(poll));
+    let report = runtime.shutdown_gracefully(Duration::from_secs(60), Duration::from_secs(60));
+    assert!(report.is_complete() && report.ended == 0);
+    cede::block_on(drains).unwrap();
+}

@@ -219,15 +219,19 @@ fn a_notification_is_not_lost_when_its_receiver_gives_up() {
 fn a_watcher_sees_the_last_value() {
     everywhere(|| async {
         let (sender, receiver) = watch::channel(0);
+        let (seen, mut last_seen) = mpsc::channel(3);
         let watchers: Vec<_> = (0..3)
             .map(|_| {
-                let mut receiver = receiver.clone();
+                let (mut receiver, seen) = (receiver.clone(), seen.clone());
                 cede::spawn(async move {
                     let mut last = 0;
                     while receiver.changed().await.is_ok() {
                         let now = *receiver.borrow_and_update();
                         assert!(now > last);
                         last = now;
+                        if now == 5 {
+                            seen.send(()).await.unwrap();
+                        }
                     }
                     assert_eq!(last, 5);
                 })
@@ -237,6 +241,10 @@ fn a_watcher_sees_the_last_value() {
         for value in 1..=5 {
             sender.send(value).unwrap();
             yield_now().await;
+        }
+        // They are told of it, or wait for ever.
+        for _ in 0..3 {
+            last_seen.recv().await.unwrap();
         }
         drop(sender);
         for watcher in watchers {

@@ -63,7 +63,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/cede-sync/src/rwlock/guards.rs",
     "crates/cede-sync/src/rwlock/owned_guards.rs",
     "crates/cede-sync/src/value_lock.rs",
-    "crates/cede-sync/tests/behaviour/hostile_wakers.rs",
+    "crates/cede-sync/tests/behaviour/hostile.rs",
     "crates/cede/src/adapters/hyper.rs",
     "crates/cede/src/blocking.rs",
     "crates/cede/src/fs/file.rs",

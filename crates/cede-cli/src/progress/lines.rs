@@ -4,6 +4,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use super::{Frame, Item, Phase, WORTH_A_REASON};
+use cede_transfer::slow::Slow;
 use cede_transfer::units;
 
 /// The silence after which a line says that work goes on.
@@ -82,7 +83,16 @@ fn heartbeat(frame: &Frame) -> String {
     if let Some(settling) = frame.settling {
         return settling.phrase();
     }
-    format!("working: {} of {} files, {size}", totals.settled(), totals.files)
+    format!("working: {} of {} files, {size}{}", totals.settled(), totals.files, reason(frame))
+}
+
+/// What holds them up, if it is one thing for all that are on their way.
+fn reason(frame: &Frame) -> String {
+    let mut reasons = frame.active.iter().map(|(_, item)| item.slow.map(Slow::phrase));
+    match reasons.next().flatten() {
+        Some(first) if reasons.all(|other| other.as_ref() == Some(&first)) => format!(", {first}"),
+        _ => String::new(),
+    }
 }
 
 /// One line on standard error. Nobody can be told that standard error is closed, so that is ignored.
@@ -97,7 +107,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::super::{Board, Phase};
-    use super::Lines;
+    use super::{Lines, Slow, heartbeat};
 
     #[test]
     fn a_line_for_each_settled_file_and_none_twice() {
@@ -125,6 +135,22 @@ mod tests {
         let start = Instant::now();
         let said: Vec<String> = (0..100).flat_map(|second| lines.lines(&board.frame(start + Duration::from_secs(second)))).collect();
         assert_eq!(said, ["working: 0 of 1 files, 1.0 KiB of 4.0 KiB"; 3]);
+    }
+
+    #[test]
+    fn a_sign_of_life_says_what_holds_all_of_them_up() {
+        let board = Board::default();
+        let (a, b) = (board.add("a", None), board.add("b", None));
+        board.begin(a);
+        board.begin(b);
+        let mut frame = board.frame(Instant::now());
+        assert_eq!(heartbeat(&frame), "working: 0 of 2 files, 0 B");
+        frame.active[0].1.slow = Some(Slow::Retry);
+        assert_eq!(heartbeat(&frame), "working: 0 of 2 files, 0 B");
+        frame.active[1].1.slow = Some(Slow::Retry);
+        assert_eq!(heartbeat(&frame), "working: 0 of 2 files, 0 B, waiting to try again");
+        frame.active[0].1.slow = Some(Slow::Disk);
+        assert_eq!(heartbeat(&frame), "working: 0 of 2 files, 0 B");
     }
 
     #[test]

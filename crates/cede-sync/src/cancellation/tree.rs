@@ -187,7 +187,6 @@ impl Table {
     /// Takes `top` and all below it out of the tree, and calls `mark` for those that somebody still has.
     #[inline]
     fn detach_all(&mut self, top: usize, mut mark: impl FnMut(Arc<Node>)) {
-        self.unlink(top);
         let mut index = top;
         loop {
             // Each entry goes once its children have, and its parent is where the walk goes on.

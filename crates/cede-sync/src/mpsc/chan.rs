@@ -22,6 +22,9 @@
 //! - I3: the order of values is backlog, `front`, queue: `front` is filled while the queue is empty, and the backlog is
 //!   refilled while `front` is not.
 //! - I4: values and wakers are dropped, cloned and woken outside of the lock.
+//! - I5: the places of a bounded channel are `free`, granted to claims, held by permits, or filled by what is in the queue; with `owed` that is one more than `bound`.
+//!   If a waker panics that is called when a value was taken, the value goes back to the head of the queue, but its place is given away already. The next receive takes it
+//!   and gives nothing away for it, so there is never more than one.
 
 use alloc::vec::Vec;
 use core::panic::{RefUnwindSafe, UnwindSafe};
@@ -40,6 +43,8 @@ use super::fifo::Fifo;
 use super::front::Front;
 use crate::Notify;
 use crate::claims::Claims;
+
+mod taken;
 
 pub(super) struct Chan<T> {
     senders: AtomicUsize,
@@ -60,6 +65,8 @@ pub(super) struct State<T> {
     pub(super) claims: Claims,
     receiver_gone: bool,
     senders_gone: bool,
+    /// The place of the oldest value in the queue was given away. [I5]
+    owed: bool,
 }
 
 // A panic leaves queue and counts as they should be: no foreign code runs while they change.
@@ -69,6 +76,14 @@ impl<T> RefUnwindSafe for Chan<T> {}
 impl<T> Drop for Chan<T> {
     fn drop(&mut self) {
         holder::gone(self.address());
+    }
+}
+
+impl<T> State<T> {
+    /// Whether a freed place is nobody's: no sender waits for one, and none was given away before.
+    #[inline]
+    fn is_settled_by_counting(&self) -> bool {
+        self.claims.is_empty() && !self.owed
     }
 }
 
@@ -105,7 +120,8 @@ pub(super) const UNBOUNDED: usize = usize::MAX;
 impl<T> Chan<T> {
     /// With one sender.
     pub(super) fn new(bound: usize) -> Self {
-        let state = State { queue: Fifo::new(), free: bound, claims: Claims::new(), receiver_gone: false, senders_gone: false };
+        let state =
+            State { queue: Fifo::new(), free: bound, claims: Claims::new(), receiver_gone: false, senders_gone: false, owed: false };
         Self {
             senders: AtomicUsize::new(1),
             weak_senders: AtomicUsize::new(0),
@@ -316,17 +332,19 @@ impl<T> Chan<T> {
     /// Receives one value of a bounded channel.
     #[inline]
     pub(super) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        self.poll_take(cx, |state| state.queue.pop().map(|value| (value, 1)))
+        self.poll_take(cx, |state| state.queue.pop().map(|value| (value, 1)), State::put_back)
     }
 
     pub(super) fn poll_recv_many(&self, cx: &mut Context<'_>, buffer: &mut Vec<T>, limit: usize) -> Poll<usize> {
         if limit == 0 {
             return Poll::Ready(0);
         }
-        let taken = self.poll_take(cx, |state| {
+        let take = |state: &mut State<T>| {
             let count = state.queue.pop_many(buffer, limit);
             (count > 0).then_some((count, count))
-        });
+        };
+        // They are the caller's already.
+        let taken = self.poll_take(cx, take, |_, _| ());
         taken.map(|count| count.unwrap_or(0))
     }
 
@@ -369,19 +387,30 @@ impl<T> Chan<T> {
     /// Sees to it that [`Chan::next`] gives a value to an unbounded channel's receiver, whose backlog is empty; false: nothing will come any more.
     #[inline]
     pub(super) fn poll_backlog(&self, cx: &mut Context<'_>, backlog: &mut Backlog<T>) -> Poll<bool> {
-        let taken = self.poll_take(cx, |state| self.refill(state, backlog).then_some(((), 0)));
+        let taken = self.poll_take(cx, |state| self.refill(state, backlog).then_some(((), 0)), |_, ()| ());
         taken.map(|some| some.is_some())
     }
 
-    /// Polls `take` under the lock: what it gives, and the number of places that this frees. The receiver parks if there is nothing.
+    /// Polls `take` under the lock: what it gives, and the number of places that this frees. The receiver parks if there is nothing. If foreign code panics before the
+    /// caller has what was taken, that goes to `undo`.
     #[inline]
-    fn poll_take<R>(&self, cx: &mut Context<'_>, mut take: impl FnMut(&mut State<T>) -> Option<(R, usize)>) -> Poll<Option<R>> {
+    fn poll_take<R>(
+        &self,
+        cx: &mut Context<'_>,
+        mut take: impl FnMut(&mut State<T>) -> Option<(R, usize)>,
+        undo: fn(&mut State<T>, R),
+    ) -> Poll<Option<R>> {
         let unit = ready!(budget::poll_proceed(cx));
         let mut fresh: Option<Waker> = None;
         loop {
             let mut state = self.state.lock();
-            if let Some((taken, places)) = take(&mut state) {
-                self.took(state, places);
+            if let Some((mut taken, places)) = take(&mut state) {
+                if fresh.is_none() && state.is_settled_by_counting() {
+                    state.free += places;
+                    drop(state);
+                } else {
+                    taken = self.settle(state, places, fresh.take(), taken, undo);
+                }
                 unit.spend();
                 return Poll::Ready(Some(taken));
             }
@@ -413,22 +442,15 @@ impl<T> Chan<T> {
         Poll::Pending
     }
 
-    /// After values were taken: frees their places.
-    #[inline]
-    fn took(&self, mut state: Guard<'_, State<T>>, places: usize) {
-        if state.claims.is_empty() {
-            state.free += places;
-        } else {
-            self.hand_out(state, places);
-        }
-    }
-
     pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
         let mut state = self.state.lock();
         match state.queue.pop() {
             Some(value) => {
-                self.took(state, 1);
-                Ok(value)
+                if state.is_settled_by_counting() {
+                    state.free += 1;
+                    return Ok(value);
+                }
+                Ok(self.settle(state, 1, None, value, State::put_back))
             }
             None if self.finished(&state) => Err(TryRecvError::Disconnected),
             None => Err(TryRecvError::Empty),
@@ -472,7 +494,7 @@ impl<T> Chan<T> {
         self.closed.store(true, Ordering::Release);
         let queue = core::mem::replace(&mut state.queue, Fifo::new());
         if self.bound != UNBOUNDED {
-            state.free += queue.len();
+            state.free += queue.len() - usize::from(core::mem::take(&mut state.owed));
         }
         // SAFETY: the lock is held, and this is the receiver, which waits no more.
         let (waker, front) = unsafe { (self.rx.clear(), self.front.take()) };

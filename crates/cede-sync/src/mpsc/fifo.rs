@@ -58,6 +58,12 @@ impl<T> Fifo<T> {
         self.head.pop_front()
     }
 
+    /// Puts the value back that was popped last.
+    #[cold]
+    pub(super) fn unpop(&mut self, value: T) {
+        self.head.push_front(value);
+    }
+
     fn next_head(&mut self) {
         let Some(next) = self.full.pop_front() else {
             // The empty buffer becomes the tail.

@@ -29,6 +29,15 @@ struct Wait {
     node: Node<Ticket>,
 }
 
+/// Gives a notification back that was taken, if the destructor of a waker panics meanwhile. (I4)
+struct Unheard<'a>(&'a Notify);
+
+impl Drop for Unheard<'_> {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
 impl Wait {
     fn new(round: usize) -> Self {
         Self { stage: Stage::New, round, node: Node::new(Ticket { given: None, popped: false }) }
@@ -70,7 +79,13 @@ impl Wait {
         while word & STATE != WAITED {
             let (next, done) = if word & STATE == NOTIFIED { (EMPTY, true) } else { (WAITED, false) };
             match notify.word.compare_exchange(word, word & !STATE | next, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) if done => return true,
+                Ok(_) if done => {
+                    drop(lists);
+                    let unheard = Unheard(notify);
+                    drop(waker);
+                    core::mem::forget(unheard);
+                    return true;
+                }
                 Ok(_) => break,
                 Err(now) => word = now,
             }

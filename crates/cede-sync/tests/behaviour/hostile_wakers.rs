@@ -3,72 +3,18 @@
 //! Each scenario has futures that wait, a `release` that ends a wait, and a `probe` that goes through the primitive's lock. A first future waits with the hostile
 //! waker. Whatever that does, the lock must be free afterwards, and a second, well-behaved poll must get through.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, RawWaker, RawWakerVTable, Waker};
+use std::task::{Context, Waker};
 
 use cede_sync::{Barrier, CancellationToken, Mutex, Notify, OnceCell, RwLock, Semaphore, SetOnce, broadcast, mpsc, oneshot, watch};
 
+use crate::hostile::{Hostile, When, waker};
 use crate::polling::polled;
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum When {
-    Wake,
-    Clone,
-    Drop,
-}
-
-struct Hostile {
-    when: When,
-    armed: Cell<bool>,
-    act: Box<dyn Fn()>,
-}
-
-impl Hostile {
-    fn at(&self, when: When) {
-        if self.armed.get() && self.when == when {
-            (self.act)();
-        }
-    }
-}
-
-static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, release);
-
-fn waker(hostile: &Rc<Hostile>) -> Waker {
-    let data = Rc::into_raw(Rc::clone(hostile)).cast();
-    // SAFETY: the functions below own one count of the Rc for each waker; the tests keep it on one thread.
-    unsafe { Waker::from_raw(RawWaker::new(data, &VTABLE)) }
-}
-
-fn clone(data: *const ()) -> RawWaker {
-    // SAFETY: made by `into_raw`, and the waker that is cloned holds a count.
-    let hostile = unsafe { &*data.cast::<Hostile>() };
-    hostile.at(When::Clone);
-    // SAFETY: as above.
-    unsafe { Rc::increment_strong_count(data.cast::<Hostile>()) };
-    RawWaker::new(data, &VTABLE)
-}
-
-fn wake(data: *const ()) {
-    // SAFETY: the waker's count passes to this `Rc`.
-    let hostile = unsafe { Rc::from_raw(data.cast::<Hostile>()) };
-    hostile.at(When::Wake);
-}
-
-fn wake_by_ref(data: *const ()) {
-    // SAFETY: the waker holds a count.
-    unsafe { &*data.cast::<Hostile>() }.at(When::Wake);
-}
-
-fn release(data: *const ()) {
-    // SAFETY: the waker's count passes to this `Rc`.
-    let hostile = unsafe { Rc::from_raw(data.cast::<Hostile>()) };
-    hostile.at(When::Drop);
-}
 
 type Wait = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -89,7 +35,11 @@ fn check(name: &str, make: fn() -> Scenario) {
             let Scenario { waits, release, probe } = make();
             let reenter = Rc::clone(&probe);
             let act: Box<dyn Fn()> = if panics { Box::new(|| panic!("hostile")) } else { Box::new(move || reenter()) };
-            let hostile = Rc::new(Hostile { when, armed: Cell::new(false), act });
+            let hostile = Hostile::new(move |now| {
+                if now == when {
+                    act();
+                }
+            });
             attack(waits, &*release, &*probe, &hostile);
         }
     }

@@ -54,6 +54,13 @@ fn closing_refuses_later_values_only() {
     assert!(tx.is_closed());
     assert!(now(&mut rx).is_err());
     assert_eq!(tx.send(1), Err(1));
+
+    // Also while the receiver is still there.
+    let (tx, mut rx) = oneshot::channel();
+    rx.close();
+    assert_eq!(tx.send(1), Err(1));
+    assert!(rx.is_empty());
+    assert_eq!(rx.try_recv(), Err(TryRecvError::Closed));
 }
 
 #[test]

@@ -135,6 +135,9 @@ fn splits_merges_and_forgets() {
     assert!(std::ptr::eq(permit.semaphore(), &*semaphore));
     permit.forget();
     assert_eq!(semaphore.available_permits(), 1);
+    semaphore.add_permits(4);
+    assert_eq!((semaphore.forget_permits(3), semaphore.available_permits()), (3, 2), "no more than that");
+    assert_eq!((semaphore.forget_permits(1), semaphore.forget_permits(0)), (1, 0));
     assert_eq!(semaphore.forget_permits(10), 1);
     assert_eq!(semaphore.forget_permits(10), 0);
 

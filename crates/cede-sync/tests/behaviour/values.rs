@@ -101,6 +101,20 @@ fn a_panicking_destructor_costs_a_broadcast_channel_nothing() {
 }
 
 #[test]
+fn a_destructor_that_panics_when_it_is_overwritten_keeps_the_new_value_from_nobody() {
+    let drops = Arc::new(AtomicUsize::new(0));
+    let bomb = |armed| Bomb { drops: Arc::clone(&drops), armed };
+    let (tx, _slow) = broadcast::channel(1);
+    assert!(tx.send(bomb(true)).is_ok());
+    let mut rx = tx.subscribe();
+    let mut waits = polled(rx.recv());
+    waits.pending();
+    assert!(catch_unwind(AssertUnwindSafe(|| tx.send(bomb(false)))).is_err());
+    assert_eq!(waits.wakes(), 1);
+    assert!(waits.ready().is_ok());
+}
+
+#[test]
 fn a_panicking_destructor_keeps_no_new_value_from_its_watchers() {
     let drops = Arc::new(AtomicUsize::new(0));
     let bomb = |armed| Bomb { drops: Arc::clone(&drops), armed };

@@ -1,29 +1,12 @@
 //! Many orders, and a runtime that ends under them.
 
 use std::fs;
-use std::path::PathBuf;
 use std::sync::mpsc;
 use std::task::{Context, Waker};
 
 use super::{Claims, Desk, Whole};
 use crate::pace::tests::earn;
-
-/// A directory that is removed at the end.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("cede-desk-{}-{name}", std::process::id()));
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.0));
-    }
-}
+use crate::scratch::Scratch;
 
 #[test]
 fn each_order_is_filled_or_given_back() {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::{Claims, Destination, IfExists, Opened};
 use crate::disk::{Disk, System};
 use crate::exit::Exit;
+use crate::scratch::Scratch;
 
 fn system() -> Arc<dyn Disk> {
     Arc::new(System)
@@ -17,16 +18,7 @@ fn open(dir: &Path, name: &str, if_exists: IfExists, claims: &Claims) -> Result<
     super::open(dir, name, if_exists, claims, super::Earlier::Of("http://h/"), &system())
 }
 
-/// A directory that is removed at the end.
-struct Scratch(PathBuf);
-
 impl Scratch {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("cede-destination-{}-{name}", std::process::id()));
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
     fn open(&self, name: &str, if_exists: IfExists) -> Result<Opened, super::Failure> {
         open(&self.0, name, if_exists, &Claims::default())
     }
@@ -47,12 +39,6 @@ impl Scratch {
 
     fn text(&self, name: &str) -> String {
         fs::read_to_string(self.0.join(name)).unwrap()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.0));
     }
 }
 

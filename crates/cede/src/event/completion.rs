@@ -56,6 +56,17 @@ pub fn from_callback<T>(register: impl FnOnce(Completer<T>)) -> impl Future<Outp
 }
 
 /// Completes a [`Completion`]; its clones complete the same one.
+///
+/// ```
+/// use cede::event::{CompleteError, completion};
+///
+/// let (completer, completion) = completion();
+/// let again = completer.clone();
+/// assert!(completer.is_awaited());
+/// completer.complete(1).unwrap();
+/// assert!(matches!(again.complete(2), Err(CompleteError::Twice(2))));
+/// assert_eq!(cede::block_on(completion), Ok(1));
+/// ```
 pub struct Completer<T> {
     place: Arc<Lock<Option<oneshot::Sender<T>>>>,
 }

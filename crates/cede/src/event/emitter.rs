@@ -19,6 +19,18 @@ pub enum Emitted {
 }
 
 /// Emits items into a queue; made by [`channel`](super::channel). Usable from any thread, inside and outside of runtimes.
+///
+/// ```
+/// use cede::event::{self, EmitError, Overflow};
+///
+/// let (emitter, mut events) = event::channel(1, Overflow::Wait)?;
+/// assert!(emitter.emit("first").is_ok());
+/// assert!(matches!(emitter.emit("second"), Err(EmitError::Full("second"))));
+/// assert_eq!(events.try_recv(), Ok("first"));
+/// drop(events);
+/// assert!(matches!(emitter.emit("third"), Err(EmitError::Closed("third"))));
+/// # Ok::<(), cede::ZeroLimit>(())
+/// ```
 pub struct Emitter<T> {
     queue: Arc<Queue<T>>,
 }
@@ -119,6 +131,18 @@ impl<T> fmt::Debug for Emitter<T> {
 }
 
 /// Room for one item, made by [`Emitter::reserve`]. Dropping it gives the room back.
+///
+/// ```
+/// use cede::event::{self, Overflow};
+///
+/// # cede::block_on(async {
+/// let (emitter, mut events) = event::channel(1, Overflow::Wait).unwrap();
+/// let room = emitter.reserve().await.unwrap();
+/// assert!(emitter.emit("no room").is_err());
+/// room.put("the only one").unwrap();
+/// assert_eq!(events.recv().await, Some("the only one"));
+/// # });
+/// ```
 #[must_use = "dropping it gives the room back"]
 pub struct Room<'a, T> {
     emitter: &'a Emitter<T>,

@@ -22,6 +22,18 @@ pub enum End {
 }
 
 /// A stream of what was emitted; made by [`channel`](super::channel). It ends when all emitters are gone, and when it was closed or disconnected, after what is in the queue.
+///
+/// ```
+/// use cede::event::{self, End, Overflow};
+///
+/// let (emitter, mut events) = event::channel(2, Overflow::DropNewest)?;
+/// (0..5).for_each(|n| drop(emitter.emit(n)));
+/// assert_eq!((events.len(), events.missed()), (2, 3));
+/// assert_eq!([events.try_recv(), events.try_recv(), events.try_recv()], [Ok(0), Ok(1), Err(End::NotYet)]);
+/// drop(emitter);
+/// assert_eq!(events.try_recv(), Err(End::Ended));
+/// # Ok::<(), cede::ZeroLimit>(())
+/// ```
 #[must_use = "dropping it closes the queue"]
 pub struct Events<T> {
     queue: Arc<Queue<T>>,
@@ -111,8 +123,16 @@ impl<T> Stream for Events<T> {
 
 impl<T> Drop for Events<T> {
     fn drop(&mut self) {
-        self.queue.close();
-        drop(self.queue.take_all());
+        let mut is_closed = false;
+        // Also if a waker panics, which would leave what is in the queue until the last emitter goes.
+        cede_context::persist(|| {
+            if !std::mem::replace(&mut is_closed, true) {
+                self.queue.close();
+                return true;
+            }
+            drop(self.queue.take_all());
+            false
+        });
     }
 }
 

@@ -24,6 +24,8 @@ struct State<T> {
     missed: u64,
     open: Open,
     receiver: Option<Waker>,
+    /// So many items are in the queue again whose room was given back already: see [`Taken`].
+    owed: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,12 +58,7 @@ impl<T> Afterwards<T> {
 
     /// Wakes, and drops what was thrown out; both are code of the user.
     pub(super) fn run(self, queue: &Queue<T>) -> Result<Emitted, EmitError<T>> {
-        if self.disconnected {
-            queue.room.close();
-        }
-        if let Some(receiver) = self.receiver {
-            receiver.wake();
-        }
+        queue.tell(self.disconnected, self.receiver);
         drop(self.thrown_out);
         self.result
     }
@@ -71,7 +68,7 @@ impl<T> Queue<T> {
     pub(super) fn new(capacity: usize, overflow: Overflow) -> Result<Self, ZeroLimit> {
         ZeroLimit::check("capacity", capacity)?;
         let capacity = capacity.min(Semaphore::MAX_PERMITS);
-        let state = State { items: VecDeque::new(), emitters: 0, missed: 0, open: Open::Yes, receiver: None };
+        let state = State { items: VecDeque::new(), emitters: 0, missed: 0, open: Open::Yes, receiver: None, owed: 0 };
         Ok(Self { capacity, overflow, room: Arc::new(Semaphore::new(capacity)), state: Lock::new(state) })
     }
 
@@ -118,7 +115,7 @@ impl<T> Queue<T> {
         if let Some(room) = room {
             // It comes back when the item is taken.
             room.forget();
-        } else if state.items.len() == self.capacity {
+        } else if state.items.len() >= self.capacity {
             match self.overflow {
                 Overflow::Wait => return Afterwards::only(Err(EmitError::Full(item))),
                 Overflow::DropNewest => {
@@ -148,20 +145,42 @@ impl<T> Queue<T> {
         // Cloned before the lock is taken, for that may be code of the user.
         let mut receiver = receiver.cloned();
         let mut state = self.state.lock();
-        let found = match state.items.pop_front() {
-            Some(item) => Found::Item(item),
-            None if state.emitters == 0 || state.open != Open::Yes => Found::End,
-            None => {
-                std::mem::swap(&mut state.receiver, &mut receiver);
-                Found::Nothing
-            }
-        };
+        if let Some(item) = state.items.pop_front() {
+            let is_paid = state.owed > 0;
+            state.owed -= usize::from(is_paid);
+            drop(state);
+            return Found::Item(self.settle(item, receiver, is_paid));
+        }
+        if state.emitters == 0 || state.open != Open::Yes {
+            return Found::End;
+        }
+        std::mem::swap(&mut state.receiver, &mut receiver);
         drop(state);
         drop(receiver);
-        if self.overflow == Overflow::Wait && matches!(found, Found::Item(_)) {
+        Found::Nothing
+    }
+
+    /// Gives the room of an item back that was taken, and drops a waker that was not needed. If one of these panics, the item stays.
+    fn settle(&self, item: T, unused: Option<Waker>, is_paid: bool) -> T {
+        let mut taken = Taken { queue: self, item: Some(item), is_paid };
+        drop(unused);
+        if self.overflow == Overflow::Wait && !std::mem::replace(&mut taken.is_paid, true) {
             self.room.add_permits(1);
         }
-        found
+        taken.item.take().expect("it is there until here")
+    }
+
+    /// Tells those who wait for room, if the queue `closes`, and the receiver; all of them, also if a waker panics.
+    fn tell(&self, mut closes: bool, mut receiver: Option<Waker>) {
+        cede_context::persist(|| {
+            if std::mem::take(&mut closes) {
+                self.room.close();
+                return true;
+            }
+            let Some(receiver) = receiver.take() else { return false };
+            receiver.wake();
+            true
+        });
     }
 
     /// Nothing more goes in.
@@ -173,17 +192,17 @@ impl<T> Queue<T> {
             }
             state.receiver.take()
         };
-        self.room.close();
-        if let Some(receiver) = receiver {
-            receiver.wake();
-        }
+        self.tell(true, receiver);
     }
 
     /// Takes all out, for the receiver goes or wants none of them.
     pub(super) fn take_all(&self) -> VecDeque<T> {
-        let items = std::mem::take(&mut self.state.lock().items);
+        let (items, paid) = {
+            let mut state = self.state.lock();
+            (std::mem::take(&mut state.items), std::mem::take(&mut state.owed))
+        };
         if self.overflow == Overflow::Wait {
-            self.room.add_permits(items.len());
+            self.room.add_permits(items.len() - paid);
         }
         items
     }
@@ -200,6 +219,24 @@ impl<T> Queue<T> {
         };
         if let Some(receiver) = receiver {
             receiver.wake();
+        }
+    }
+}
+
+/// An item that was taken out, until the receiver has it. If foreign code panics before, it goes back.
+struct Taken<'a, T> {
+    queue: &'a Queue<T>,
+    item: Option<T>,
+    /// Its room was given back.
+    is_paid: bool,
+}
+
+impl<T> Drop for Taken<'_, T> {
+    fn drop(&mut self) {
+        if let Some(item) = self.item.take() {
+            let mut state = self.queue.state.lock();
+            state.items.push_front(item);
+            state.owed += usize::from(self.is_paid);
         }
     }
 }

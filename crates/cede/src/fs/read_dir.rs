@@ -128,6 +128,16 @@ impl ReadDir {
 }
 
 /// An entry of a directory.
+///
+/// ```
+/// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let mut entries = cede::fs::read_dir(".").await?;
+/// while let Some(entry) = entries.next_entry().await? {
+///     assert!(entry.path().ends_with(entry.file_name()));
+///     assert!(entry.file_type().await.is_ok());
+/// }
+/// # Ok::<(), std::io::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug)]
 pub struct DirEntry {
     std: Arc<std::fs::DirEntry>,

@@ -9,6 +9,22 @@ use super::exit::Running;
 use super::pipes::{ChildStderr, ChildStdin, ChildStdout};
 
 /// A child process. Dropping it does not end the process, unless [`Command::kill_on_drop`](super::Command::kill_on_drop) was set; no zombie is left either way.
+///
+/// ```
+/// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// use std::process::Stdio;
+/// use cede::io::{AsyncReadExt, AsyncWriteExt};
+/// use cede::process::Command;
+///
+/// let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+/// let mut stdin = child.stdin.take().unwrap();
+/// stdin.write_all(b"meow").await?;
+/// drop(stdin);
+/// let mut said = String::new();
+/// child.stdout.take().unwrap().read_to_string(&mut said).await?;
+/// assert!(child.wait().await?.success() && said == "meow");
+/// # Ok::<(), std::io::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug)]
 pub struct Child {
     state: State,

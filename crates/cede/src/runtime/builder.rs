@@ -65,6 +65,21 @@ pub struct Builder {
 }
 
 /// What a runtime does when a task panics.
+///
+/// ```
+/// use std::panic::{AssertUnwindSafe, catch_unwind};
+/// use cede::runtime::{Builder, UnhandledPanic};
+///
+/// let runtime = Builder::new_current_thread().unhandled_panic(UnhandledPanic::ShutdownRuntime).build()?;
+/// let panics = AssertUnwindSafe(|| {
+///     runtime.block_on(async {
+///         cede::spawn(async { panic!("too bad") });
+///         std::future::pending::<()>().await;
+///     })
+/// });
+/// assert!(catch_unwind(panics).is_err(), "it does not wait for ever");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UnhandledPanic {

@@ -47,6 +47,14 @@ impl UnwindSafe for Handle {}
 impl RefUnwindSafe for Handle {}
 
 /// The kinds of runtime.
+///
+/// ```
+/// use cede::runtime::{Builder, Handle, RuntimeFlavor};
+///
+/// let runtime = Builder::new_current_thread().build()?;
+/// assert_eq!(runtime.block_on(async { Handle::current().runtime_flavor() }), RuntimeFlavor::CurrentThread);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RuntimeFlavor {

@@ -22,9 +22,11 @@ pub(crate) type Listener = Arc<dyn Fn(&TaskPanic) + Send + Sync>;
 ///     .worker_threads(1)
 ///     .on_task_panic(move |panic| tell.send(panic.to_string()).unwrap())
 ///     .build()?;
-/// drop(runtime.spawn(async { panic!("oh no") }));
+/// let (begin, begins) = cede::sync::oneshot::channel::<()>();
+/// drop(runtime.spawn(async { panic!("{:?}", begins.await) }));
+/// begin.send(()).unwrap();
 /// let text = told.recv().unwrap();
-/// assert!(text.ends_with("panicked, and nobody waits for it: oh no"), "{text}");
+/// assert!(text.ends_with("panicked, and nobody waits for it: Ok(())"), "{text}");
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Debug)]

@@ -107,7 +107,7 @@ impl Parts {
         record::panics(panicked.task);
         if self.panics_end_it {
             self.panicked.store(true, Ordering::SeqCst);
-            self.panic_ends_it.notify_waiters();
+            super::run::shielded(|| self.panic_ends_it.notify_waiters());
         }
         self.tell_panic(panicked)
     }

@@ -10,6 +10,16 @@ use std::time::Duration;
 use crate::task::Id;
 
 /// What came of [`Runtime::shutdown_report`](super::Runtime::shutdown_report). Display it for one line about each refusal.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let runtime = cede::runtime::Runtime::new()?;
+/// runtime.spawn(std::future::pending::<()>());
+/// let report = runtime.shutdown_report(Duration::from_secs(5));
+/// assert!(report.is_complete() && report.ended == 1, "{report}");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ShutdownReport {

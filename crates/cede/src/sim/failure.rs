@@ -8,6 +8,19 @@ use cede_context::wait::Wait;
 use cede_core::task::TaskRef;
 
 /// Why a simulated run ended without an output.
+///
+/// ```
+/// use cede::sim::{Failure, Sim};
+///
+/// let run = Sim::new(1).run(async {
+///     let never = cede::spawn(std::future::pending::<()>());
+///     never.await
+/// });
+/// match run.unwrap_err() {
+///     Failure::Deadlock(deadlock) => assert!(deadlock.blocked.iter().any(|task| task.site.file() == file!())),
+///     other => panic!("{other}"),
+/// }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Failure {

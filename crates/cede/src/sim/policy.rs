@@ -5,6 +5,13 @@ use std::collections::HashMap;
 use cede_core::choice::{Choices, Domain, Seeded};
 
 /// A way to choose among runnable tasks.
+///
+/// ```
+/// use cede::sim::{Policy, Sim};
+///
+/// let report = Sim::new(7).policy(Policy::Pct { depth: 3 }).run(cede::task::yield_now()).unwrap();
+/// assert_eq!(report.policy, Policy::Pct { depth: 3 });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
     /// In the order in which they became runnable, as in production.

@@ -7,6 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::runtime::context;
 
 /// A task's number: unique in the process, in no particular order.
+///
+/// ```
+/// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let task = cede::spawn(async { cede::task::id() });
+/// let id = task.id();
+/// assert_eq!(task.await.unwrap(), id);
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id(u64);
 

@@ -51,6 +51,16 @@ macro_rules! task_local {
 /// A value that goes with a task; declared by [`task_local!`](crate::task_local).
 ///
 /// It is set for a future by [`LocalKey::scope`]. Tasks that the future spawns do not inherit it, but see [`TaskGroup`](crate::group::TaskGroup).
+///
+/// ```
+/// cede::task_local! { static USER: String; }
+///
+/// # cede::block_on(async {
+/// let named = USER.scope("ada".to_owned(), async { USER.with(|user| user.len()) });
+/// assert_eq!(named.await, 3);
+/// assert!(USER.try_with(|_| ()).is_err(), "it is set nowhere else");
+/// # });
+/// ```
 pub struct LocalKey<T: 'static> {
     #[doc(hidden)]
     pub inner: thread::LocalKey<RefCell<Option<T>>>,

@@ -9,6 +9,21 @@ use std::task::{Context, Poll, ready};
 use super::{Duration, Instant, Sleep, sleep_until};
 
 /// What an [`Interval`] does when a tick was missed because nobody awaited it in time.
+///
+/// ```
+/// # cede::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(async {
+/// use cede::time::{Duration, Instant, MissedTickBehavior, interval, sleep};
+///
+/// let period = Duration::from_millis(10);
+/// let start = Instant::now();
+/// let mut ticks = interval(period);
+/// ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+/// ticks.tick().await;
+/// sleep(period * 7 / 2).await;
+/// assert_eq!(ticks.tick().await, start + period, "the one that was missed first, at once");
+/// assert_eq!(ticks.tick().await, start + period * 4, "then those that are still to come");
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MissedTickBehavior {
     /// Ticks as fast as possible until it has caught up.
@@ -38,6 +53,19 @@ impl MissedTickBehavior {
 }
 
 /// Ticks at a period; see [`interval`].
+///
+/// ```
+/// # cede::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(async {
+/// use cede::time::{Duration, Instant, interval_at};
+///
+/// let start = Instant::now();
+/// let mut ticks = interval_at(start + Duration::from_millis(5), Duration::from_millis(10));
+/// assert_eq!(ticks.tick().await, start + Duration::from_millis(5));
+/// assert_eq!(ticks.tick().await, start + Duration::from_millis(15));
+/// ticks.reset();
+/// assert_eq!(ticks.tick().await, start + Duration::from_millis(25), "a period after the reset");
+/// # });
+/// ```
 #[derive(Debug)]
 pub struct Interval {
     delay: Pin<Box<Sleep>>,

@@ -29,6 +29,19 @@ use crate::runtime::context;
 pin_project! {
     /// A future that is ready when its deadline has come. See [`sleep`]. Polled after that it is ready again, until it is [reset](Sleep::reset).
     ///
+    /// ```
+    /// # cede::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(async {
+    /// use cede::time::{Duration, Instant, sleep};
+    ///
+    /// let start = Instant::now();
+    /// let mut idle = std::pin::pin!(sleep(Duration::from_secs(60)));
+    /// // Something came meanwhile: the time begins anew.
+    /// idle.as_mut().reset(start + Duration::from_secs(90));
+    /// idle.as_mut().await;
+    /// assert!(idle.is_elapsed() && start.elapsed() == Duration::from_secs(90));
+    /// # });
+    /// ```
+    ///
     /// *Cancel safety*: dropping it just forgets the deadline.
     #[project(!Unpin)]
     #[must_use = "futures do nothing unless you `.await` or poll them"]

@@ -91,6 +91,16 @@ impl<T: Future> Future for Timeout<T> {
 }
 
 /// A time limit is over.
+///
+/// ```
+/// # cede::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(async {
+/// use cede::time::{Duration, error::Elapsed, timeout};
+///
+/// let answer: Result<(), Elapsed> = timeout(Duration::from_secs(1), std::future::pending()).await;
+/// let error = std::io::Error::from(answer.unwrap_err());
+/// assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+/// # });
+/// ```
 #[derive(Debug, PartialEq, Eq)]
 pub struct Elapsed(());
 

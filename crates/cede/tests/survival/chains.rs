@@ -162,6 +162,46 @@ fn local_sets_in_tasks_of_local_sets() {
 }
 
 #[test]
+fn local_sets_in_outputs_of_tasks_of_local_sets() {
+    so_many_are_dropped(SETS, |counted| {
+        let runtime = one_thread();
+        let mut last = LocalSet::new();
+        // All outputs are of one set, so that there is memory for them.
+        let outputs = LocalSet::new();
+        for _ in 0..SETS {
+            let (inner, counted) = (std::mem::take(&mut last), counted());
+            let output = outputs.spawn_local(async move { (inner, counted) });
+            outputs.block_on(&runtime, async {
+                while !output.is_finished() {
+                    yield_now().await;
+                }
+            });
+            last.spawn_local(async move {
+                let _held = output;
+                pending::<()>().await;
+            });
+        }
+        drop(last);
+    });
+}
+
+/// A set that is dropped where drops are nested deep ends all the same before the outermost drop returns, with the rest of its chain.
+#[test]
+fn a_local_set_deep_in_a_chain_has_ended_when_the_chain_is_dropped() {
+    let ended = Arc::new(AtomicUsize::new(0));
+    let mut last = LocalSet::new();
+    for _ in 0..100 {
+        let (inner, counted) = (std::mem::take(&mut last), Counted(ended.clone()));
+        last.spawn_local(async move {
+            let _held = (inner, counted);
+            pending::<()>().await;
+        });
+    }
+    drop(last);
+    assert_eq!(ended.load(Ordering::Relaxed), 100);
+}
+
+#[test]
 fn messages_that_nobody_receives() {
     all_are_dropped(|counted| {
         let (sender, receiver) = mpsc::unbounded_channel();

@@ -1,7 +1,8 @@
 //! Sets that lie in tasks of sets, and so on: ended without running out of stack.
 //!
 //! The end of a set drops its tasks, and with them the sets that they own. So the depth is counted, and from [`DEPTH_MAX`] on a set is put on a list, which the outermost
-//! end on the thread empties before it returns. (Outputs that own join handles are treated alike, in `task/nesting.rs`.)
+//! end on the thread empties before it returns. So the drop of a set that lies so deep returns before its tasks have ended, which the documentation of the set says: to end them there would
+//! take a stack without end, and on another one, which would be another thread's, they must not be dropped. (Outputs that own join handles are treated alike, in `task/nesting.rs`.)
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

@@ -15,6 +15,20 @@ use crate::pollable::Pollable;
 use crate::sys::pipe::set_nonblocking;
 
 /// The reading end of a pipe; see [`pipe`](super::pipe). The end comes when the last sender is gone.
+///
+/// ```
+/// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// use cede::io::{AsyncReadExt, AsyncWriteExt};
+/// use cede::net::unix::pipe;
+///
+/// let (mut sender, mut receiver) = pipe::pipe()?;
+/// sender.write_all(b"to the end").await?;
+/// drop(sender);
+/// let mut text = String::new();
+/// receiver.read_to_string(&mut text).await?;
+/// assert_eq!(text, "to the end");
+/// # Ok::<(), std::io::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug)]
 pub struct Receiver {
     io: Pollable<File>,

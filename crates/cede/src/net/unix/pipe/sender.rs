@@ -14,6 +14,18 @@ use crate::pollable::Pollable;
 use crate::sys::pipe::set_nonblocking;
 
 /// The writing end of a pipe; see [`pipe`](super::pipe). A pipe without a receiver gives `BrokenPipe`.
+///
+/// ```
+/// # cede::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// use cede::net::unix::pipe;
+///
+/// let (sender, receiver) = pipe::pipe()?;
+/// sender.writable().await?;
+/// assert_eq!(sender.try_write(b"fits")?, 4);
+/// drop(receiver);
+/// assert_eq!(sender.try_write(b"nobody reads").unwrap_err().kind(), std::io::ErrorKind::BrokenPipe);
+/// # Ok::<(), std::io::Error>(()) }).unwrap();
+/// ```
 #[derive(Debug)]
 pub struct Sender {
     io: Pollable<File>,
