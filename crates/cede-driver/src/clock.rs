@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 
 use cede_core::lock::Lock;
 
-use crate::coarse_clock::{coarse_nanos, fine_nanos};
 use crate::moment::{Epoch, Moment};
+use crate::system_clock::{coarse_nanos, fine_nanos};
 
 const MILLISECOND: u64 = 1_000_000;
 
@@ -33,7 +33,7 @@ struct State {
     frozen: AtomicU64,
     /// The time at which the clock was paused.
     paused_at: AtomicU64,
-    /// How far the running clock is behind (negative) or ahead of `epoch.elapsed()`, after pauses.
+    /// How far the running clock is behind (negative) or ahead of the system's, after pauses.
     offset: Lock<i128>,
     simulated: bool,
     /// While not zero, a paused clock does not jump: a blocking job is under way and may finish "now".
@@ -91,15 +91,16 @@ impl Clock {
         if self.0.ever_paused.load(Ordering::Relaxed) {
             return None;
         }
-        let at = self.running().checked_add(nanos(duration))?;
-        (at <= i64::MAX.cast_unsigned()).then(|| Moment::after_epoch(at))
+        // Whoever asks the system before gets an instant of which this is no earlier than that `duration` after.
+        let now = self.running() + self.0.epoch.apart;
+        now.checked_add(nanos(duration)).and_then(Moment::after_epoch)
     }
 
-    /// The clock's time at a moment: zero if that is before its epoch.
+    /// The clock's time at a moment: zero if that is before its epoch, `u64::MAX` for the last one, which never comes.
     #[inline]
     #[must_use]
     pub fn at_moment(&self, moment: Moment) -> u64 {
-        if self.0.simulated { self.at(moment.instant()) } else { moment.since_epoch() }
+        if self.0.simulated && moment != Moment::NEVER { self.at(moment.instant()) } else { moment.since_epoch() }
     }
 
     /// As [`now`](Self::now), and cheaper: up to 10 ms behind, and never ahead.
@@ -250,9 +251,8 @@ mod tests {
         clock.pause();
         clock.advance(Duration::from_secs(5));
         assert_eq!(clock.about_now(), clock.now());
-        // Begun at many moments between two ticks.
+        let clock = Clock::system();
         for _ in 0..1000 {
-            let clock = Clock::system();
             std::thread::sleep(Duration::from_micros(5));
             let about = clock.about_now();
             assert!(about <= clock.now());
@@ -273,12 +273,15 @@ mod tests {
         let before = one.now();
         let moment = other.after(Duration::from_secs(1)).unwrap();
         let (at, now) = (one.at_moment(moment), one.now());
-        assert!((before..=now).contains(&(at - 1_000_000_000)));
+        assert!((before..=now + 1_000_000).contains(&(at - 1_000_000_000)));
         assert_eq!(one.at(moment.instant()), at);
         // In virtual time it is as far away as its instant is from the simulation's first.
         assert_eq!(simulated.at_moment(moment), simulated.at(moment.instant()));
         assert_eq!(simulated.after(Duration::ZERO), None);
         assert_eq!(one.after(Duration::MAX), None);
+        assert_eq!((one.at_moment(Moment::NEVER), simulated.at_moment(Moment::NEVER)), (u64::MAX, u64::MAX));
+        let asked = Instant::now();
+        assert!(one.after(Duration::from_secs(1)).unwrap().instant() >= asked + Duration::from_secs(1));
         one.pause();
         assert_eq!(one.after(Duration::ZERO), None);
         assert_eq!(one.at_moment(moment), at);

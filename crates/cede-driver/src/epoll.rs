@@ -44,13 +44,15 @@ const EVENTS_PER_WAIT: usize = 256;
 const EVENTS_PER_LOOK: usize = 64;
 const INTERRUPT: u64 = 0;
 const ALARM: u64 = 2;
+/// What may be added to a shorter wait is less than what it takes to wake a thread.
+const LONG_WAIT_NS: u64 = 50_000_000;
 /// A name has 31 bits for the number.
 const NAMES_MAX: u32 = u32::MAX >> 1;
 
 /// The worker's half.
 pub(crate) struct Epoll {
     events: Box<[sys::Event]>,
-    /// In the set until it is closed with this.
+    /// In the set until it is closed, when it has rung.
     alarm: Option<OwnedFd>,
 }
 
@@ -82,7 +84,7 @@ impl Epoll {
         Self { events: vec![sys::Event::EMPTY; EVENTS_PER_WAIT].into_boxed_slice(), alarm: None }
     }
 
-    /// A wait that lasts until `at` ends then, once.
+    /// See [`Driver::set_alarm`](crate::Driver::set_alarm).
     pub(crate) fn set_alarm(&mut self, shared: &Shared, clock: &Clock, at: u64) -> io::Result<()> {
         let timer = sys::timer_fd(at.saturating_sub(clock.now()))?;
         sys::add(&shared.epoll, timer.as_raw_fd(), libc::EPOLLIN | libc::EPOLLET, ALARM)?;
@@ -96,7 +98,12 @@ impl Epoll {
         let timeout = if asleep { timeout(clock, until) } else { Some(0) };
         let count = sys::wait(&shared.epoll, &mut self.events, timeout);
         let unparked = if asleep || until != Some(0) { parking.finish() } else { false };
-        let turn = Turn { unparked, events: shared.dispatch(&self.events[..count?], Member::served_at_home), ..Turn::default() };
+        let events = &self.events[..count?];
+        let alarm = self.alarm.is_some() && events.iter().any(|event| event.data() == ALARM);
+        if alarm {
+            self.alarm = None;
+        }
+        let turn = Turn { unparked, alarm, events: shared.dispatch(events, Member::served_at_home), ..Turn::default() };
         if let Some(deadline) = until
             && turn.events == 0
             && !unparked
@@ -120,7 +127,13 @@ fn timeout(clock: &Clock, until: Option<u64>) -> Option<u64> {
     if clock.is_paused() {
         return if clock.may_jump() { Some(0) } else { None };
     }
-    Some(deadline.saturating_sub(clock.now()))
+    Some(before_slack(deadline.saturating_sub(clock.now())))
+}
+
+/// How long to ask the kernel to wait for something in `nanos`, so that it is not late. It allows itself a thousandth of a wait to end it together with other timers, and a two-hundredth where a process is nice: ten
+/// milliseconds of ten seconds. So a long wait ends before, and who waits sees that it was too short, and waits again.
+fn before_slack(nanos: u64) -> u64 {
+    if nanos > LONG_WAIT_NS { nanos - nanos / 200 } else { nanos }
 }
 
 /// See I2.

@@ -7,7 +7,6 @@
 //! No stability is promised; depend on `cede`.
 
 pub mod clock;
-mod coarse_clock;
 mod epoll;
 mod interest;
 pub mod moment;
@@ -18,6 +17,7 @@ mod ready;
 mod shut_down;
 mod sim;
 mod source;
+mod system_clock;
 mod timer_slack;
 
 use std::io;
@@ -55,6 +55,8 @@ pub struct Turn {
     pub events: usize,
     /// Somebody unparked the worker.
     pub unparked: bool,
+    /// The alarm has rung, which is gone now. See [`Driver::set_alarm`].
+    pub alarm: bool,
     /// Only from the simulated driver: there was no deadline and nobody unparked the worker, so nothing can ever happen.
     pub stuck: bool,
 }
@@ -100,8 +102,9 @@ impl Driver {
         &self.handle
     }
 
-    /// Makes a [`Driver::park`] that lasts until the clock reads `at` return then, once; an alarm set before is forgotten. For a far time that many sleeps have in common: a deadline given to each of them costs the kernel a timer
-    /// for each, and this one for all. The clock must not be paused. A simulated driver, whose sleeps cost nothing, has none.
+    /// Lets the first [`Driver::park`] that lasts until the clock reads `at`, or that begins after it, return then and [say so](Turn::alarm); that may also be one that only looks. An alarm set before is forgotten. For a far time that
+    /// many sleeps have in common: a deadline given to each of them costs the kernel a timer for each, and this one for all. It rings in real time, also if the clock is paused then. No other worker may look in place of
+    /// this one. A simulated driver, whose sleeps cost nothing, has no alarm.
     ///
     /// # Errors
     /// If there is no descriptor left; `Unsupported` from a simulated driver.
@@ -112,7 +115,7 @@ impl Driver {
         }
     }
 
-    /// Sleeps until a source is ready, somebody unparks the worker, or the clock reaches `until` (nanoseconds; `None` is never), and wakes the
+    /// Sleeps until a source is ready, somebody unparks the worker, or the clock reaches `until` (nanoseconds; `None` is never) or is close to it, and wakes the
     /// tasks that wait for what became ready. `Some(0)` only looks.
     ///
     /// While the clock is paused, time does not pass but jumps: if no source is ready, straight to `until`.

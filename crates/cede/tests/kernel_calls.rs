@@ -246,5 +246,5 @@ fn a_runtime_that_waits_again_and_again_lets_no_timer_start_for_each_wait() {
     drop(to_echo);
     echo.join().unwrap();
     // Those of the first run are before the count; if the answers were there before the waits began, that was fewer than it takes.
-    assert!(calls.timed < 64, "{calls:?}");
+    assert!(calls.timed <= 64, "{calls:?}");
 }

@@ -41,7 +41,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/cede-core/src/wheel/tests.rs",
     "crates/cede-core/src/wheel/tests/runs.rs",
     "crates/cede-core/tests/no_alloc.rs",
-    "crates/cede-driver/src/coarse_clock.rs",
+    "crates/cede-driver/src/system_clock.rs",
     "crates/cede-driver/src/epoll/sys.rs",
     "crates/cede-driver/src/process_barrier.rs",
     "crates/cede-driver/src/timer_slack.rs",

@@ -3,6 +3,9 @@
 //! A run is walked after its entries have been in nobody's cache for as long as its timeouts are, and each entry is found by the link in the one before: one fetch from memory after the other. But tasks that were spawned
 //! together lie side by side, and so do their entries. So while the distance from entry to entry stays the same, this guesses where a later one is. (The processor guesses so by itself, but not beyond a page.) A wrong guess is a
 //! line fetched in vain.
+//!
+//! # Invariants
+//! - I1: what is fetched is not accessed, as far as the program can tell: it need not be anybody's, and nothing is read or written.
 
 use core::ptr::NonNull;
 
@@ -37,7 +40,7 @@ impl Ahead {
 #[inline]
 fn fetch(address: *const u8) {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: [I1] this accesses no memory as far as the program can tell, so there is nothing that must be alive.
+    // SAFETY: [I1] this accesses no memory, so there is nothing that must be alive.
     unsafe {
         core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(address.cast());
     }

@@ -38,7 +38,7 @@ pub(super) fn address_of(member: *const Member) -> u64 {
 /// The member that an event names.
 pub(super) fn member(event: &Event) -> &Member {
     let address = usize::try_from(event.data()).expect("was an address when it was registered");
-    // SAFETY: [I1] a data word that is neither the interrupt nor a name is the address of a member that the table keeps alive during this batch.
+    // SAFETY: [I1] a data word that is of a source and no name is the address of a member that the table keeps alive during this batch.
     unsafe { &*std::ptr::with_exposed_provenance::<Member>(address) }
 }
 

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::{LONG_WAIT_NS, before_slack};
 use crate::clock::Clock;
 use crate::{Attempt, Direction, Driver, Handle, Source, Turn};
 
@@ -284,7 +285,8 @@ fn an_alarm_ends_one_sleep() {
     let at = driver.handle().clock().now() + 20_000_000;
     driver.set_alarm(at + 3_600_000_000_000).unwrap();
     driver.set_alarm(at).unwrap();
-    assert_eq!(driver.park(None).unwrap(), Turn::default(), "nothing that anybody waits for");
+    let rings = Turn { alarm: true, ..Turn::default() };
+    assert_eq!(driver.park(None).unwrap(), rings);
     let rang = driver.handle().clock().now();
     assert!(rang >= at);
     // The second one lasts.
@@ -292,7 +294,11 @@ fn an_alarm_ends_one_sleep() {
     assert!(driver.handle().clock().now() >= rang + 20_000_000);
     // In the past is at once.
     driver.set_alarm(at).unwrap();
-    assert_eq!(driver.park(None).unwrap(), Turn::default());
+    assert_eq!(driver.park(None).unwrap(), rings);
+    // Who only looks may be the one who is told.
+    driver.set_alarm(at).unwrap();
+    let told = (0..1_000_000).any(|_| driver.park(Some(0)).unwrap().alarm);
+    assert!(told);
     let simulated = Driver::sim(Clock::simulated()).set_alarm(1);
     assert_eq!(simulated.unwrap_err().kind(), std::io::ErrorKind::Unsupported);
 }
@@ -305,4 +311,15 @@ fn whoever_looks_takes_no_alarm_for_a_source() {
     // It has rung when this has; the worker would have slept that long.
     thread::sleep(Duration::from_millis(1));
     assert_eq!(driver.handle().look(elsewhere.handle(), || ()).unwrap(), 0);
+}
+
+#[test]
+fn a_long_wait_that_ends_late_ends_in_time() {
+    for nanos in [LONG_WAIT_NS + 1, 100_000_000, 10_000_000_000, u64::MAX] {
+        let asked = before_slack(nanos);
+        assert!(asked + asked / 200 <= nanos && asked > nanos / 100 * 99, "{nanos}");
+    }
+    for nanos in [0, 1, LONG_WAIT_NS] {
+        assert_eq!(before_slack(nanos), nanos);
+    }
 }

@@ -155,7 +155,7 @@ fn disabled() -> ! {
 }
 
 impl Sleep {
-    /// The moment that this waits for; the one in 292 years for all beyond that.
+    /// The moment that this waits for. (Beyond 548 years, and more than 36 years ago, it is that one.)
     #[must_use]
     pub fn deadline(&self) -> Instant {
         Instant::from_std(self.deadline.instant())
@@ -170,11 +170,12 @@ impl Sleep {
     /// Waits for another deadline instead, also if the first one has come already. A task that waits need not poll again: it is woken at the new deadline.
     pub fn reset(self: Pin<&mut Self>, deadline: Instant) {
         let this = self.project();
-        *this.deadline = Moment::of(deadline.into_std());
+        let deadline = Moment::of(deadline.into_std());
+        *this.deadline = deadline;
         *this.state = State::Unchecked;
         let Some(timers) = *this.armed else { return };
         // SAFETY: [I1] armed here, if at all.
-        match unsafe { timers.reset(this.entry.as_ref(), deadline.into_std()) } {
+        match unsafe { timers.reset(this.entry.as_ref(), deadline) } {
             Moved::Armed => {}
             Moved::Over => *this.armed = None,
             Moved::Due(waker) => {

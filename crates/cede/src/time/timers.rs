@@ -36,6 +36,7 @@ use cede_core::task::task_of;
 use cede_core::wake_batch::WakeBatch;
 use cede_core::wheel::{Entry, Wheel};
 use cede_driver::Handle as DriverHandle;
+use cede_driver::moment::Moment;
 
 use crate::runtime::context;
 use crate::runtime::run::shielded;
@@ -243,11 +244,11 @@ impl Timers {
     ///
     /// # Safety
     /// The entry was armed here.
-    pub(crate) unsafe fn reset(&self, entry: Pin<&Entry>, deadline: std::time::Instant) -> Moved {
+    pub(crate) unsafe fn reset(&self, entry: Pin<&Entry>, deadline: Moment) -> Moved {
         let late = {
             let mut state = self.state.lock();
             let Some(clock) = state.driver.as_ref().map(DriverHandle::clock) else { return Moved::Over };
-            let at = clock.at(deadline);
+            let at = clock.at_moment(deadline);
             if clock.now() >= at {
                 // SAFETY: [I2] the caller's contract.
                 let waker = unsafe { state.wheel.remove(entry) };

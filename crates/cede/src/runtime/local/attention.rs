@@ -66,6 +66,12 @@ impl Attention {
         }
     }
 
+    /// There is no alarm any more. If it is not time yet, because it rang while the clock was paused, or nobody looks at the clock before the next sleep, sleeps have deadlines again.
+    #[cold]
+    pub(super) fn alarm_rang(&self) {
+        self.sleeps.set(SLEEPS_BEFORE_ALARM);
+    }
+
     /// When a sleep that is to last until `until` has to end at the latest, unless an alarm ends it: `alarm` sets one, which it may be refused.
     pub(super) fn limit(&self, until: Option<u64>, alarm: impl FnOnce(u64) -> io::Result<()>) -> Option<u64> {
         let due_at = self.due_at.get();
@@ -117,6 +123,15 @@ mod tests {
         assert_eq!(attention.limit(Some(8), |_| unreachable!()), Some(8));
         // Whoever runs it again begins anew.
         attention.begin(7);
+        assert_eq!(sleep(&attention, 1000, |_| Ok(())), (SLEEPS_BEFORE_ALARM as usize, vec![7 + AFTER_NS]));
+    }
+
+    #[test]
+    fn an_alarm_that_rang_in_vain_is_followed_by_deadlines() {
+        let attention = beginning_at(7);
+        sleep(&attention, 100, |_| Ok(()));
+        assert_eq!(attention.limit(None, |_| unreachable!()), None);
+        attention.alarm_rang();
         assert_eq!(sleep(&attention, 1000, |_| Ok(())), (SLEEPS_BEFORE_ALARM as usize, vec![7 + AFTER_NS]));
     }
 

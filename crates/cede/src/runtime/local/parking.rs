@@ -94,6 +94,9 @@ impl Scheduler {
         };
         match run::shielded(|| driver.park(until)).unwrap_or_else(|| Ok(Turn::default())) {
             Ok(turn) => {
+                if turn.alarm {
+                    self.attention.alarm_rang();
+                }
                 if turn.stuck {
                     drop(driver);
                     self.probe_for_lost_wakes();

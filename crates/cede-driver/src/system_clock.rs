@@ -1,4 +1,4 @@
-//! The system's monotonic clock as it was at the last tick of the kernel: up to a tick behind, which is 10 ms at most, never ahead, and read in a fifth of the time. For what need not be exact.
+//! The system's monotonic clock, as it is now or as it was at the last tick of the kernel. The latter is up to a tick behind, which is 10 ms at most, never ahead, and read in a fifth of the time: for what need not be exact.
 //!
 //! # Invariants
 //! - I1: the call writes one `timespec` to the place that it is given and keeps no pointer. There is no shared memory, hence no loom model.
