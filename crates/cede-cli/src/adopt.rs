@@ -92,7 +92,7 @@ impl<'a> Project<'a> {
         journal.end();
         let name = self.files.manifest.display();
         let restored = match restored {
-            Restored::All => "Nothing was changed.".to_owned(),
+            Restored::All | Restored::AllAndKept(_) => "Nothing was changed.".to_owned(),
             Restored::AllButLock => {
                 format!("{name} is as it was. Cargo.lock has been changed meanwhile by somebody else; it stays as it is.")
             }

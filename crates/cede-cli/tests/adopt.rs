@@ -423,8 +423,14 @@ fn a_lock_file_that_was_written_by_a_cargo_that_outlived_it_is_put_back() {
             if is_cut_short {
                 fs::write(&lock, &theirs[..theirs.len() / 3]).unwrap();
             }
+            let left = fs::read(&lock).unwrap();
             let mended = adopt(&folder, arguments);
             assert!(mended.status.success() && said(&mended).contains("Cargo.lock are again as they were"), "{}", said(&mended));
+            // It may have been somebody else's.
+            let kept = folder.join("Cargo.lock.kept1");
+            assert!(said(&mended).contains("Cargo.lock.kept1"), "{}", said(&mended));
+            assert_eq!(fs::read(&kept).unwrap(), left);
+            fs::remove_file(kept).unwrap();
         }
         assert!(adopt(&folder, &["--undo"]).status.success());
         assert_eq!((files(&folder), names(&folder)), (before.clone(), NAMES.map(str::to_owned).to_vec()));

@@ -44,8 +44,9 @@ const EVENTS_PER_WAIT: usize = 256;
 const EVENTS_PER_LOOK: usize = 64;
 const INTERRUPT: u64 = 0;
 const ALARM: u64 = 2;
-/// What may be added to a shorter wait is less than what it takes to wake a thread.
+/// What the kernel may add to a shorter wait is about what it takes to wake a thread.
 const LONG_WAIT_NS: u64 = 50_000_000;
+const SLACK_NS_MAX: u64 = 100_000_000;
 /// A name has 31 bits for the number.
 const NAMES_MAX: u32 = u32::MAX >> 1;
 
@@ -54,6 +55,8 @@ pub(crate) struct Epoll {
     events: Box<[sys::Event]>,
     /// In the set until it is closed, when it has rung.
     alarm: Option<OwnedFd>,
+    /// It has rung, and nobody was told yet.
+    rang: bool,
 }
 
 /// Everybody's half.
@@ -81,7 +84,7 @@ struct Table {
 
 impl Epoll {
     pub(crate) fn new() -> Self {
-        Self { events: vec![sys::Event::EMPTY; EVENTS_PER_WAIT].into_boxed_slice(), alarm: None }
+        Self { events: vec![sys::Event::EMPTY; EVENTS_PER_WAIT].into_boxed_slice(), alarm: None, rang: false }
     }
 
     /// See [`Driver::set_alarm`](crate::Driver::set_alarm).
@@ -94,16 +97,21 @@ impl Epoll {
 
     pub(crate) fn park(&mut self, shared: &Shared, parking: &Parking, clock: &Clock, until: Option<u64>) -> io::Result<Turn> {
         shared.release();
+        if std::mem::take(&mut self.rang) {
+            return Ok(Turn { alarm: true, ..Turn::default() });
+        }
         let asleep = until != Some(0) && parking.prepare();
         let timeout = if asleep { timeout(clock, until) } else { Some(0) };
         let count = sys::wait(&shared.epoll, &mut self.events, timeout);
         let unparked = if asleep || until != Some(0) { parking.finish() } else { false };
         let events = &self.events[..count?];
-        let alarm = self.alarm.is_some() && events.iter().any(|event| event.data() == ALARM);
-        if alarm {
+        if self.alarm.is_some() && events.iter().any(|event| event.data() == ALARM) {
             self.alarm = None;
+            // A waker that panics keeps it until the next turn.
+            self.rang = true;
         }
-        let turn = Turn { unparked, alarm, events: shared.dispatch(events, Member::served_at_home), ..Turn::default() };
+        let events = shared.dispatch(events, Member::served_at_home);
+        let turn = Turn { unparked, alarm: std::mem::take(&mut self.rang), events, ..Turn::default() };
         if let Some(deadline) = until
             && turn.events == 0
             && !unparked
@@ -130,10 +138,10 @@ fn timeout(clock: &Clock, until: Option<u64>) -> Option<u64> {
     Some(before_slack(deadline.saturating_sub(clock.now())))
 }
 
-/// How long to ask the kernel to wait for something in `nanos`, so that it is not late. It allows itself a thousandth of a wait to end it together with other timers, and a two-hundredth where a process is nice: ten
-/// milliseconds of ten seconds. So a long wait ends before, and who waits sees that it was too short, and waits again.
+/// How long to ask the kernel to wait for something in `nanos`, so that it is not late. It allows itself a thousandth of a wait to end it together with other timers, a two-hundredth where a process is nice, and a tenth of
+/// a second at most: that is ten milliseconds of ten seconds. So a long wait ends before, and who waits sees that it was too short, and waits again.
 fn before_slack(nanos: u64) -> u64 {
-    if nanos > LONG_WAIT_NS { nanos - nanos / 200 } else { nanos }
+    if nanos > LONG_WAIT_NS { nanos - (nanos / 200).min(SLACK_NS_MAX) } else { nanos }
 }
 
 /// See I2.

@@ -115,7 +115,7 @@ impl Driver {
         }
     }
 
-    /// Sleeps until a source is ready, somebody unparks the worker, or the clock reaches `until` (nanoseconds; `None` is never) or is close to it, and wakes the
+    /// Sleeps until a source is ready, somebody unparks the worker, or the clock reaches `until` (nanoseconds; `None` is never), or is nearer to that than a two-hundredth of a long wait, and wakes the
     /// tasks that wait for what became ready. `Some(0)` only looks.
     ///
     /// While the clock is paused, time does not pass but jumps: if no source is ready, straight to `until`.

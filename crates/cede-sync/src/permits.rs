@@ -402,9 +402,16 @@ impl Take<'_> {
 impl Permits {
     /// Drops a waker for which the permits came too soon. If that panics, they go back. [I4]
     fn drop_unneeded(&self, waker: Option<Waker>, taken: usize) {
-        let refund = Refund { permits: self, taken };
-        drop(waker);
-        core::mem::forget(refund);
+        let Some(waker) = waker else { return };
+        let mut unneeded = Some(waker);
+        cede_context::persist(|| {
+            match unneeded.take() {
+                Some(waker) => drop(waker),
+                // It panicked. This wakes others, which may panic, too, and must not while the thread unwinds.
+                None => self.give(taken),
+            }
+            false
+        });
     }
 
     /// Takes all of `wanted`, or what is there and marks the word. The caller holds the lock, and queues unless it got all.
@@ -422,18 +429,6 @@ impl Permits {
                 Err(now) => word = now,
             }
         }
-    }
-}
-
-/// Gives permits back when it is dropped.
-struct Refund<'a> {
-    permits: &'a Permits,
-    taken: usize,
-}
-
-impl Drop for Refund<'_> {
-    fn drop(&mut self) {
-        self.permits.give(self.taken);
     }
 }
 

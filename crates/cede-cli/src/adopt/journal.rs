@@ -61,10 +61,12 @@ struct Record {
 }
 
 /// What has become of the files.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(PartialEq)]
 pub(super) enum Restored {
     /// They are as they were.
     All,
+    /// So are they, and the lock file that was replaced, which nobody wrote down, is here.
+    AllAndKept(PathBuf),
     /// Somebody else has changed the lock file; the manifest is as it was.
     AllButLock,
     /// Somebody else has changed the manifest.
@@ -140,7 +142,8 @@ impl Journal {
 
     /// Puts the files back, unless somebody else has changed them. If that fails, the journal stays for the next run.
     pub(super) fn restore(&self) -> Result<Restored, String> {
-        self.record.restore(&self.files)
+        // Nobody but our Cargo had the time to choose anything.
+        self.record.restore(&self.files, false)
     }
 
     /// Nothing is to be put back any more.
@@ -262,7 +265,10 @@ impl Record {
         replace::tidy(&files.manifest)?;
         replace::tidy(&files.lock)?;
         let name = files.manifest.display();
-        let done = match self.restore(files)? {
+        let done = match self.restore(files, true)? {
+            Restored::AllAndKept(kept) => {
+                format!("{name} and Cargo.lock are again as they were before it; Cargo.lock as it was until now is {}", kept.display())
+            }
             Restored::All => format!("{name} and Cargo.lock are again as they were before it"),
             Restored::AllButLock => {
                 format!("{name} is again as it was before it; Cargo.lock has been changed since, so it stays as it is")
@@ -272,7 +278,8 @@ impl Record {
         Ok(format!("an earlier `cede adopt` was cut short; {done}"))
     }
 
-    fn restore(&self, files: &Files) -> Result<Restored, String> {
+    /// A lock file that was not written down is kept beside if `keeps`.
+    fn restore(&self, files: &Files, keeps: bool) -> Result<Restored, String> {
         let manifest = read(&files.manifest)?;
         if manifest != self.manifest {
             if !self.ours.contains(&sum(&manifest)) {
@@ -285,15 +292,25 @@ impl Record {
             return Ok(Restored::All);
         }
         let is_made_of_it = |lock: &str| lock::is_made_of(self.lock.as_deref(), lock);
-        if !self.ours.contains(&sum_of_lock(lock.as_deref())) && !lock.as_deref().is_some_and(is_made_of_it) {
-            return Ok(Restored::AllButLock);
+        let mut kept = None;
+        if !self.ours.contains(&sum_of_lock(lock.as_deref())) {
+            let Some(lock) = lock.as_deref().filter(|lock| is_made_of_it(lock)) else { return Ok(Restored::AllButLock) };
+            kept = keeps.then(|| keep_beside(&files.lock, lock)).transpose()?;
         }
         match &self.lock {
             Some(text) => write(&files.lock, text)?,
             None => replace::remove(&files.lock).map_err(|error| told(&files.lock, &error))?,
         }
-        Ok(Restored::All)
+        Ok(kept.map_or(Restored::All, Restored::AllAndKept))
     }
+}
+
+/// Writes what a file says to a new one beside it.
+fn keep_beside(file: &Path, text: &str) -> Result<PathBuf, String> {
+    let place = |number| file.with_extension(format!("lock.kept{number}"));
+    let free = (1..).map(place).find(|place| !place.exists()).expect("there are more numbers than files");
+    write(&free, text)?;
+    Ok(free)
 }
 
 #[cfg(test)]

@@ -22,8 +22,8 @@ pub(super) fn published(lock: &str) -> Vec<String> {
     packages(lock).filter(|package| package.name == "tokio" && package.source.is_some()).map(|package| package.version.to_owned()).collect()
 }
 
-/// Whether all that a lock file says, or the beginning of one, is what Cargo makes of `before` when tokio is patched or not any more. Nothing that somebody has chosen is lost
-/// if `before` comes back.
+/// Whether all that a lock file says, or the beginning of one, looks like what Cargo makes of `before` when tokio is patched or not any more. It may be somebody's choice all the same, so
+/// whoever puts `before` back keeps it.
 pub(super) fn is_made_of(before: Option<&str>, now: &str) -> bool {
     let was: Vec<Package> = packages(before.unwrap_or("")).collect();
     let is_moved = match (tokio(before.unwrap_or("")), tokio(now)) {
@@ -31,9 +31,9 @@ pub(super) fn is_made_of(before: Option<&str>, now: &str) -> bool {
         (Tokio::Nowhere, now) => now == Tokio::Patched,
         (before, now) => before != now,
     };
-    let is_old = |package: &Package| was.contains(package) || was.iter().all(|old| old.name != package.name);
+    let is_no_choice = |package: &Package| was.contains(package) || was.iter().all(|old| old.name != package.name);
     (is_moved || is_cut_short(now))
-        && packages(now).filter(|package| package.name != "tokio" && package.source.is_some()).all(|package| is_old(&package))
+        && packages(now).filter(|package| package.name != "tokio" && package.source.is_some()).all(|package| is_no_choice(&package))
 }
 
 fn tokio(lock: &str) -> Tokio {
@@ -45,7 +45,7 @@ fn tokio(lock: &str) -> Tokio {
     }
 }
 
-/// Whether it is not even a lock file. Cargo writes it in one call, but a kill or the end of the power can cut that.
+/// Whether it may be a part of a lock file only. Cargo writes it in one call, but a kill or the end of the power can cut that.
 fn is_cut_short(lock: &str) -> bool {
     lock.parse::<toml::Table>().map_or(true, |table| !table.contains_key("version"))
 }

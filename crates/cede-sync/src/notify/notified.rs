@@ -29,13 +29,18 @@ struct Wait {
     node: Node<Ticket>,
 }
 
-/// Gives a notification back that was taken, if the destructor of a waker panics meanwhile. (I4)
-struct Unheard<'a>(&'a Notify);
-
-impl Drop for Unheard<'_> {
-    fn drop(&mut self) {
-        self.0.notify_one();
-    }
+/// Drops a waker for which a notification came too soon. If that panics, the notification goes back. (I4)
+fn drop_unneeded(waker: Option<Waker>, notify: &Notify) {
+    let Some(waker) = waker else { return };
+    let mut unneeded = Some(waker);
+    cede_context::persist(|| {
+        match unneeded.take() {
+            Some(waker) => drop(waker),
+            // It panicked. This wakes another one, which may panic, too, and must not while the thread unwinds.
+            None => notify.notify_one(),
+        }
+        false
+    });
 }
 
 impl Wait {
@@ -81,9 +86,7 @@ impl Wait {
             match notify.word.compare_exchange(word, word & !STATE | next, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) if done => {
                     drop(lists);
-                    let unheard = Unheard(notify);
-                    drop(waker);
-                    core::mem::forget(unheard);
+                    drop_unneeded(waker, notify);
                     return true;
                 }
                 Ok(_) => break,

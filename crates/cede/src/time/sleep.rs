@@ -120,8 +120,8 @@ fn after(clock: &Clock, duration: Duration) -> Moment {
 
 #[cold]
 fn far_or_virtual(clock: &Clock, duration: Duration) -> Moment {
-    let deadline = clock.instant().checked_add(duration);
-    Moment::of(deadline.unwrap_or_else(|| Instant::far_future().into_std()))
+    let deadline = clock.instant().checked_add(duration).map(Moment::of);
+    deadline.filter(|&deadline| deadline != Moment::NEVER).unwrap_or_else(|| Moment::of(Instant::far_future().into_std()))
 }
 
 /// Waits until `deadline`.
@@ -155,7 +155,7 @@ fn disabled() -> ! {
 }
 
 impl Sleep {
-    /// The moment that this waits for. (Beyond 548 years, and more than 36 years ago, it is that one.)
+    /// The moment that this waits for. (If it is farther than can be counted, 548 years on or 36 years ago, then the last or the first that can be.)
     #[must_use]
     pub fn deadline(&self) -> Instant {
         Instant::from_std(self.deadline.instant())
