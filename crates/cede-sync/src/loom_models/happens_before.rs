@@ -76,32 +76,26 @@ fn loom_before_a_cancellation() {
     told(CancellationToken::new, CancellationToken::cancel, CancellationToken::is_cancelled);
 }
 
+/// The same with two halves, of which the other one hears.
+fn sent<T: Send + 'static, R: 'static>(channel: fn() -> (T, R), send: fn(T), receives: fn(&mut R) -> bool) {
+    model(move || {
+        let data = Plain::new();
+        let (written, (tx, mut rx)) = (data.clone(), channel());
+        let sender = thread::spawn(move || {
+            written.set(1);
+            send(tx);
+        });
+        if receives(&mut rx) {
+            assert_eq!(data.get(), 1);
+        }
+        sender.join().unwrap();
+    });
+}
+
 #[test]
 fn loom_before_a_value_is_sent() {
-    model(|| {
-        let data = Plain::new();
-        let (written, (tx, mut rx)) = (data.clone(), oneshot::channel());
-        let sender = thread::spawn(move || {
-            written.set(1);
-            tx.send(()).unwrap();
-        });
-        if rx.try_recv().is_ok() {
-            assert_eq!(data.get(), 1);
-        }
-        sender.join().unwrap();
-    });
-    model(|| {
-        let data = Plain::new();
-        let (written, (tx, mut rx)) = (data.clone(), mpsc::unbounded_channel());
-        let sender = thread::spawn(move || {
-            written.set(1);
-            tx.send(()).unwrap();
-        });
-        if rx.try_recv().is_ok() {
-            assert_eq!(data.get(), 1);
-        }
-        sender.join().unwrap();
-    });
+    sent(oneshot::channel, |tx| tx.send(()).unwrap(), |rx| block_on(rx).is_ok());
+    sent(mpsc::unbounded_channel, |tx| tx.send(()).unwrap(), |rx| block_on(rx.recv()).is_some());
 }
 
 #[test]
