@@ -12,9 +12,16 @@ mod loads;
 
 use std::arch::asm;
 use std::cell::Cell;
+use std::future::poll_fn;
+use std::io::{Read, Write};
+use std::pin::Pin;
+use std::sync::mpsc;
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
+use cede::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
+use cede::net::UnixStream;
 use cede::runtime::{Builder, Runtime, RuntimeMetrics};
 use cede::sync::oneshot;
 use cede::task::spawn_blocking;
@@ -234,7 +241,7 @@ fn a_blocking_closure_is_one_wake_there_and_one_back_at_most() {
 
 #[test]
 fn a_runtime_that_waits_again_and_again_lets_no_timer_start_for_each_wait() {
-    let (to_echo, requests) = std::sync::mpsc::channel::<oneshot::Sender<()>>();
+    let (to_echo, requests) = mpsc::channel::<oneshot::Sender<()>>();
     let echo = thread::spawn(move || requests.into_iter().for_each(|request| request.send(()).unwrap()));
     let (calls, _) = asks(&one_thread(), async || {
         for _ in 0..ROUNDS {
@@ -247,4 +254,40 @@ fn a_runtime_that_waits_again_and_again_lets_no_timer_start_for_each_wait() {
     echo.join().unwrap();
     // Those of the first run are before the count; if the answers were there before the waits began, that was fewer than it takes.
     assert!(calls.timed <= 64, "{calls:?}");
+}
+
+#[test]
+fn a_worker_looks_at_the_sockets_of_others_once_for_each_sleep() {
+    let runtime = Builder::new_multi_thread().worker_threads(2).max_rescued_threads(0).enable_all().build().unwrap();
+    let (begun, begins) = mpsc::channel();
+    let (go_on, waits) = mpsc::channel::<()>();
+    let blocks = runtime.spawn(async move {
+        // One worker has a socket, and blocks: the other one has something to look at.
+        let (mut reads, _silent) = UnixStream::pair().unwrap();
+        let first_poll = poll_fn(|cx| Poll::Ready(Pin::new(&mut reads).poll_read(cx, &mut ReadBuf::new(&mut [0])).is_pending()));
+        assert!(first_poll.await);
+        begun.send(()).unwrap();
+        waits.recv().unwrap();
+    });
+    begins.recv().unwrap();
+
+    let (here, mut there) = std::os::unix::net::UnixStream::pair().unwrap();
+    let echo = thread::spawn(move || while there.read_exact(&mut [0]).is_ok() && there.write_all(&[0]).is_ok() {});
+    let asks = runtime.spawn(async move {
+        here.set_nonblocking(true).unwrap();
+        let mut stream = UnixStream::from_std(here).unwrap();
+        let before = CALLS.get();
+        for _ in 0..ROUNDS {
+            stream.write_all(&[0]).await.unwrap();
+            stream.read_exact(&mut [0]).await.unwrap();
+        }
+        let after = CALLS.get();
+        (after.looks - before.looks, after.sleeps - before.sleeps)
+    });
+    let (looks, sleeps) = runtime.block_on(asks).unwrap();
+    go_on.send(()).unwrap();
+    runtime.block_on(blocks).unwrap();
+    echo.join().unwrap();
+    // After some polls it looks at its own.
+    assert!(looks <= sleeps + sleeps / 4 + 20, "{looks} looks and {sleeps} sleeps");
 }

@@ -413,13 +413,11 @@ impl Scheduler {
             if self.shared.parts.panics_end_it && self.shared.parts.panicked.load(Ordering::SeqCst) {
                 panic!("{}", super::ENDED_BY_PANIC);
             }
-            if tick.polled == 0 {
-                if !signal.woken.load(Ordering::Acquire) {
-                    posts::aside(|| self.park(signal));
-                } else if self.shared.timers.driver().has_sources() {
-                    // The future alone keeps the thread busy: it may be asking for what only the driver can bring.
-                    self.turn(Some(0));
-                }
+            if tick.ran_dry && !signal.woken.load(Ordering::Acquire) {
+                posts::aside(|| self.park(signal));
+            } else if tick.polled == 0 && self.shared.timers.driver().has_sources() {
+                // The future alone keeps the thread busy: it may be asking for what only the driver can bring.
+                self.turn(Some(0));
             }
         }
     }
@@ -436,7 +434,10 @@ impl Scheduler {
                 self.look_around();
             }
             let (next, ranked) = if self.shared.lanes.is_waiting() { self.next_by_rank() } else { (self.next(), false) };
-            let Some(task) = next else { return tick };
+            let Some(task) = next else {
+                tick.ran_dry = true;
+                return tick;
+            };
             tick.polled += 1;
             self.pace.polled();
             // SAFETY: [I2] the task came from a queue, with the right to poll it; its home's failure is `JoinError`.

@@ -8,4 +8,6 @@ pub struct Tick {
     pub polled: usize,
     /// How many of them ended.
     pub completed: usize,
+    /// It ended because there was nothing else to run, and not because something else is to be done first: who finds that need not look again before it sleeps.
+    pub ran_dry: bool,
 }

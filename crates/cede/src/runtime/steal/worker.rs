@@ -182,11 +182,12 @@ impl Worker {
             if is_stray() {
                 return;
             }
-            if tick.polled == 0 {
-                self.park(None);
-            } else if self.idle.get() {
+            if tick.polled > 0 && self.idle.get() {
                 // It watched, and found something.
                 self.count_unpark(self.shared.parts.clock.now());
+            }
+            if tick.ran_dry {
+                self.park(None);
             }
         }
     }
@@ -233,7 +234,10 @@ impl Worker {
         let desk = unsafe { desk::current() }.expect("a worker is run at a desk");
         loop {
             let (next, ranked) = if self.shared.lanes.is_waiting() { self.next_by_rank() } else { (self.next(), false) };
-            let Some(task) = next else { break };
+            let Some(task) = next else {
+                tick.ran_dry = true;
+                break;
+            };
             self.stop_searching();
             tick.polled += 1;
             self.pace.polled();
