@@ -8,6 +8,9 @@ use crate::rows::{Kind, Row};
 use crate::sample::Sample;
 use crate::system;
 
+/// The server by hand with a buffer for each connection, as every task of the others has. It has no other workloads.
+const RAW_EACH: &str = "raw_each";
+
 /// A binary beside this one.
 #[must_use]
 pub fn binary(name: &str) -> PathBuf {
@@ -22,15 +25,21 @@ pub fn once(contender: &str, row: &Row, scale: f64) -> Option<Sample> {
     match row.kind {
         // The others have no such case.
         Kind::Alone if row.workload.ends_with("_block_on") && !matches!(contender, "tokio" | "cede") => None,
+        Kind::Alone if contender == RAW_EACH => None,
         Kind::Alone => alone(contender, row, operations),
         Kind::Echo { connections, size } => Server::start(contender, row.threads, size)?.echo(connections, size, operations),
+        Kind::IdleConnections(_) if contender == RAW_EACH => None,
         Kind::IdleConnections(count) => Server::start(contender, row.threads, 64)?.idle(count),
     }
 }
 
 fn command(contender: &str, workload: &str, threads: usize) -> Command {
-    let mut command = Command::new(binary(&format!("run-{contender}")));
+    let program = if contender == RAW_EACH { "raw" } else { contender };
+    let mut command = Command::new(binary(&format!("run-{program}")));
     command.arg(workload).args(["--threads", &threads.to_string()]);
+    if contender == RAW_EACH {
+        command.args(["--buffers", "connections"]);
+    }
     command
 }
 

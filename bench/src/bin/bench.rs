@@ -10,7 +10,7 @@ use cede_bench::sample::Sample;
 use cede_bench::statistics::{median, quantile, short};
 
 /// The first is what the others are compared with.
-const CONTENDERS: &[&str] = &["tokio", "cede", "smol", "futures", "nio", "monoio", "glommio", "kanal", "raw"];
+const CONTENDERS: &[&str] = &["tokio", "cede", "smol", "futures", "nio", "monoio", "glommio", "kanal", "raw", "raw_each"];
 
 fn main() {
     let arguments = Arguments::of_process();

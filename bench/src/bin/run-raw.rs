@@ -1,4 +1,4 @@
-//! Floors: those of timers are in [`cede_bench::floors`], that of sockets is here: an echo server by hand on epoll, edge-triggered, each thread with a set and a buffer of its own. It does not balance, nor watch, nor run anything else.
+//! Floors: those of timers are in [`cede_bench::floors`], that of sockets is here: an echo server by hand on epoll, edge-triggered, each thread with a set and a buffer of its own; with `--buffers connections` each connection has a buffer, as a task has. It does not balance, nor watch, nor run anything else.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -16,11 +16,14 @@ struct Connection {
     stream: TcpStream,
     /// Read but not yet written.
     pending: Vec<u8>,
+    /// What it reads into, where each connection has its own as a task has; else empty.
+    buffer: Vec<u8>,
 }
 
 impl Connection {
     /// Echoes what is there; `false` when the connection is over.
-    fn turn(&mut self, buffer: &mut [u8]) -> bool {
+    fn turn(&mut self, of_thread: &mut [u8]) -> bool {
+        let buffer = if self.buffer.is_empty() { of_thread } else { &mut self.buffer[..] };
         loop {
             while !self.pending.is_empty() {
                 match self.stream.write(&self.pending) {
@@ -56,6 +59,8 @@ struct Server {
     /// In the order in which they came; a thread takes its own only, so nobody waits for a lock but for one that is just being accepted.
     connections: Vec<OnceLock<Mutex<Option<Connection>>>>,
     accepted: AtomicUsize,
+    /// How much fits into the buffer of a connection; nothing where those of the threads serve.
+    room: usize,
 }
 
 /// In the life of the server.
@@ -63,14 +68,14 @@ const CONNECTIONS_MAX: usize = 1 << 16;
 const LISTENER: u64 = u64::MAX;
 
 impl Server {
-    fn start(threads: usize) -> &'static Self {
+    fn start(threads: usize, room: usize) -> &'static Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         println!("port {}", listener.local_addr().unwrap().port());
         let sets: Vec<_> = (0..threads).map(|_| epoll::create(epoll::CreateFlags::CLOEXEC).unwrap()).collect();
         epoll::add(&sets[0], &listener, epoll::EventData::new_u64(LISTENER), epoll::EventFlags::IN).unwrap();
         let connections = (0..CONNECTIONS_MAX).map(|_| OnceLock::new()).collect();
-        Box::leak(Box::new(Self { listener, sets, connections, accepted: AtomicUsize::new(0) }))
+        Box::leak(Box::new(Self { listener, sets, connections, accepted: AtomicUsize::new(0), room }))
     }
 
     fn accept(&self) {
@@ -80,7 +85,7 @@ impl Server {
             let place = self.accepted.fetch_add(1, Ordering::Relaxed);
             assert!(place < CONNECTIONS_MAX, "the server accepts {CONNECTIONS_MAX} connections in all");
             let set = &self.sets[place % self.sets.len()];
-            let connection = Mutex::new(Some(Connection { stream, pending: Vec::new() }));
+            let connection = Mutex::new(Some(Connection { stream, pending: Vec::new(), buffer: vec![0; self.room] }));
             assert!(self.connections[place].set(connection).is_ok(), "one thread accepts");
             // The other thread may see it from here on.
             let connection = self.connections[place].get().expect("it was just put there").lock().unwrap();
@@ -91,7 +96,6 @@ impl Server {
     }
 
     fn serve(&self, thread: usize, size: usize) -> ! {
-        // One more than a message, so that a message is a short read.
         let mut buffer = vec![0; size + 1];
         let mut events = Vec::with_capacity(1024);
         loop {
@@ -119,7 +123,9 @@ fn main() {
     }
     system::pin(arguments.get("core", -1));
     let (threads, size) = (arguments.get("threads", 1), arguments.get("size", 64_usize));
-    let server = Server::start(threads);
+    // One more than a message, so that a message is a short read.
+    let room = if arguments.get("buffers", "threads".to_owned()) == "connections" { size + 1 } else { 0 };
+    let server = Server::start(threads, room);
     for thread in 1..threads {
         std::thread::spawn(move || server.serve(thread, size));
     }
