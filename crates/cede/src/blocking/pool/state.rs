@@ -61,10 +61,12 @@ impl<J> Worker<J> {
         self.thread.get().expect("a thread that was idle has begun").unpark();
     }
 
+    #[inline(never)]
     pub(super) fn take_order(&self) -> Option<Order<J>> {
         locked(&self.order).take()
     }
 
+    #[inline(never)]
     fn give(&self, order: Order<J>) {
         *locked(&self.order) = Some(order);
     }
@@ -166,6 +168,7 @@ impl<J> State<J> {
     }
 
     /// Gives the job to an idle or a new thread, if there can be one.
+    #[inline(never)]
     fn hand_over(&mut self, job: J, may_start: bool, arriving: &AtomicUsize) -> Result<Act<J>, J> {
         if let Some(worker) = self.idle.pop() {
             arriving.fetch_add(1, Ordering::Relaxed);
@@ -180,6 +183,7 @@ impl<J> State<J> {
     }
 
     /// Counts a thread that the caller creates after unlocking. (I4)
+    #[inline(never)]
     fn add(&mut self, order: Order<J>) -> Act<J> {
         let worker = Worker::new(order);
         self.threads += 1;
@@ -188,6 +192,7 @@ impl<J> State<J> {
     }
 
     /// Restores (I1) after the queue or the threads changed.
+    #[inline(never)]
     fn see_to_watcher(&mut self, may_start: bool) -> Act<J> {
         if self.watching || self.queue.len() <= usize::from(self.spinning) {
             return Act::Nothing;
