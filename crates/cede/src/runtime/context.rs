@@ -131,12 +131,17 @@ struct Entered {
 pub(crate) fn enter<'a>(handle: Handle) -> EnterGuard<'a> {
     let previous_number = posts::enter(handle.id().number());
     // While the thread's locals are torn down nothing is entered, and nothing can ask.
-    let previous = HANDLE.try_with(|current| current.borrow_mut().replace(handle)).ok().flatten();
+    let previous = replace_current(Some(handle));
     timer::install(|duration| Box::pin(crate::time::sleep(duration)));
     holder::install(&HOLDERS);
     let depth = DEPTH.get() + 1;
     DEPTH.set(depth);
     EnterGuard { _entered: Entered { previous, previous_number, depth, not_send: PhantomData }, runtime: PhantomData }
+}
+
+#[inline(never)]
+fn replace_current(handle: Option<Handle>) -> Option<Handle> {
+    HANDLE.try_with(|current| current.replace(handle)).ok().flatten()
 }
 
 impl Drop for Entered {
@@ -152,9 +157,8 @@ impl Drop for Entered {
         }
         DEPTH.set(depth - 1);
         posts::enter(self.previous_number);
-        let left = HANDLE.try_with(|current| std::mem::replace(&mut *current.borrow_mut(), self.previous.take()));
         // Outside the borrow: this may be the last handle of its runtime.
-        drop(left);
+        drop(replace_current(self.previous.take()));
     }
 }
 
