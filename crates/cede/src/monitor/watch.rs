@@ -104,8 +104,8 @@ impl Watch {
         let (nothing_new, stuck) = self.find_stuck(now, patience);
         let runtime = self.runtime.upgrade();
         let all_sleep = !runtime.as_ref().is_some_and(|runtime| runtime.look_for_idlers());
-        for (stuck, runtime) in stuck.into_iter().zip(runtime.iter().cycle()) {
-            if !runtime.clone().take_over(&stuck, barrier) {
+        for stuck in &stuck {
+            if !runtime.as_ref().is_some_and(|runtime| runtime.clone().take_over(stuck, barrier)) {
                 continue;
             }
             self.taken.fetch_add(1, Ordering::Relaxed);
