@@ -336,10 +336,21 @@ impl<T> ReceiverEnd<T> {
     }
 }
 
+impl<T> ReceiverEnd<T> {
+    /// Not in each place where a receiver is dropped: most have got the value by then.
+    #[cold]
+    #[inline(never)]
+    fn give_up(&mut self) {
+        drop(self.finish());
+    }
+}
+
 impl<T> Drop for ReceiverEnd<T> {
     #[inline]
     fn drop(&mut self) {
-        drop(self.finish());
+        if self.0.is_some() {
+            self.give_up();
+        }
     }
 }
 
