@@ -145,6 +145,7 @@ fn replace_current(handle: Option<Handle>) -> Option<Handle> {
 }
 
 impl Drop for Entered {
+    #[inline(never)]
     fn drop(&mut self) {
         let Ok(depth) = DEPTH.try_with(Cell::get) else { return };
         if depth != self.depth {

@@ -3,7 +3,9 @@
 use std::any::Any;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use cede_core::lock::{Guard, Lock};
 
 use super::Id;
 use crate::runtime::panics::{self, Untold};
@@ -28,8 +30,8 @@ enum Cause {
     Panicked(Arc<Panicked>),
 }
 
-/// The mutex only makes the payload `Sync`.
-struct Panicked(Mutex<Kept>);
+/// The lock only makes the payload `Sync`.
+struct Panicked(Lock<Kept>);
 
 struct Kept {
     /// Taken out at most once, by the error's owner.
@@ -39,9 +41,8 @@ struct Kept {
 }
 
 impl Panicked {
-    #[inline(never)]
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn kept(&self) -> Guard<'_, Kept> {
+        self.0.lock()
     }
 
     fn message(&self) -> Option<String> {
@@ -64,7 +65,7 @@ impl JoinError {
     }
 
     pub(crate) fn panicked(id: Id, payload: Box<dyn Any + Send + 'static>, untold: Option<Untold>) -> Self {
-        Self { id, cause: Cause::Panicked(Arc::new(Panicked(Mutex::new(Kept { payload: Some(payload), untold })))) }
+        Self { id, cause: Cause::Panicked(Arc::new(Panicked(Lock::new(Kept { payload: Some(payload), untold })))) }
     }
 
     /// Somebody gets the error.

@@ -5,11 +5,13 @@
 use std::{
     collections::VecDeque,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
     thread::{JoinHandle, Thread, ThreadId},
 };
+
+use cede_core::lock::Lock;
 
 use super::Metrics;
 
@@ -38,18 +40,14 @@ pub(super) enum Order<J> {
 /// One thread, seen from the others.
 pub(super) struct Worker<J> {
     /// Written under the pool's lock, by whoever takes the thread off the idle stack.
-    order: Mutex<Option<Order<J>>>,
+    order: Lock<Option<Order<J>>>,
     thread: OnceLock<Thread>,
-    handle: Mutex<Option<JoinHandle<()>>>,
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    handle: Lock<Option<JoinHandle<()>>>,
 }
 
 impl<J> Worker<J> {
     fn new(order: Order<J>) -> Arc<Self> {
-        Arc::new(Self { order: Mutex::new(Some(order)), thread: OnceLock::new(), handle: Mutex::new(None) })
+        Arc::new(Self { order: Lock::new(Some(order)), thread: OnceLock::new(), handle: Lock::new(None) })
     }
 
     /// Called by the thread itself, before it can be idle.
@@ -63,16 +61,16 @@ impl<J> Worker<J> {
 
     #[inline(never)]
     pub(super) fn take_order(&self) -> Option<Order<J>> {
-        locked(&self.order).take()
+        self.order.lock().take()
     }
 
     #[inline(never)]
     fn give(&self, order: Order<J>) {
-        *locked(&self.order) = Some(order);
+        *self.order.lock() = Some(order);
     }
 
     pub(super) fn keep(&self, handle: JoinHandle<()>) {
-        *locked(&self.handle) = Some(handle);
+        *self.handle.lock() = Some(handle);
     }
 }
 
@@ -284,7 +282,7 @@ impl<J> State<J> {
     pub(super) fn end(&mut self, worker: &Arc<Worker<J>>) {
         self.forget(worker);
         if self.closed {
-            self.handles.extend(locked(&worker.handle).take());
+            self.handles.extend(worker.handle.lock().take());
         }
     }
 
