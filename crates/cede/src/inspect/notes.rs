@@ -48,41 +48,22 @@ impl<const ROWS: usize> Notes<ROWS> {
     /// From now on this number is found for the address. What is larger than [`NUMBER_MAX`] is not.
     pub(super) fn note(&self, address: u64, number: u64) {
         let (row, tag) = self.row(address);
-        row.note(tag, if number > NUMBER_MAX { 0 } else { number });
+        let noted = tag | if number > NUMBER_MAX { 0 } else { number };
+        if let Some(word) = row.word_of(tag) {
+            return word.store(noted, Ordering::Relaxed);
+        }
+        let replaces = |word: &AtomicU64, before| word.compare_exchange(before, noted, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        let says_nothing = |word: &&AtomicU64| word.load(Ordering::Relaxed) & !TAG == 0;
+        let is_put = row.0.iter().any(|word| replaces(word, 0))
+            || row.0.iter().filter(says_nothing).any(|word| replaces(word, word.load(Ordering::Relaxed) & TAG));
+        if !is_put {
+            row.0[(tag >> NUMBER_BITS) as usize % PLACES].store(noted, Ordering::Relaxed);
+        }
     }
 
     pub(super) fn forget(&self, address: u64) {
         let (row, tag) = self.row(address);
-        row.forget(tag);
-    }
-
-    /// What was noted last, if that was not zero.
-    pub(super) fn find(&self, address: u64) -> Option<u64> {
-        let (row, tag) = self.row(address);
-        row.find(tag)
-    }
-}
-
-impl Row {
-    fn note(&self, tag: u64, number: u64) {
-        let noted = tag | number;
-        if let Some(word) = self.first(TAG, tag) {
-            return word.store(noted, Ordering::Relaxed);
-        }
-        let replaces = |word: &AtomicU64, before| word.compare_exchange(before, noted, Ordering::Relaxed, Ordering::Relaxed).is_ok();
-        // A free word, or one that says nothing. Who fails to get it has lost it to somebody else's note.
-        for mask in [u64::MAX, !TAG] {
-            while let Some(word) = self.first(mask, 0) {
-                if replaces(word, word.load(Ordering::Relaxed) & TAG) {
-                    return;
-                }
-            }
-        }
-        self.0[(tag >> NUMBER_BITS) as usize % PLACES].store(noted, Ordering::Relaxed);
-    }
-
-    fn forget(&self, tag: u64) {
-        while let Some(word) = self.first(TAG, tag) {
+        for word in &row.0 {
             let noted = word.load(Ordering::Relaxed);
             if noted & TAG == tag {
                 // If that fails, another thing has come to its place.
@@ -91,16 +72,19 @@ impl Row {
         }
     }
 
-    fn find(&self, tag: u64) -> Option<u64> {
-        let word = self.first(TAG, tag)?.load(Ordering::Relaxed);
+    /// What was noted last, if that was not zero. For reports, so one copy will do. (Whoever notes is in more of a hurry: with a loop of its own for the eight words, a wait for a lock or message takes a tenth more.)
+    #[inline(never)]
+    pub(super) fn find(&self, address: u64) -> Option<u64> {
+        let (row, tag) = self.row(address);
+        let word = row.word_of(tag)?.load(Ordering::Relaxed);
         // Another thing may have come to its place.
         (word & TAG == tag && word & !TAG != 0).then_some(word & !TAG)
     }
+}
 
-    /// The first word of which the bits of the mask are those that are wanted. Not inlined: there it would be eight copies of its loop.
-    #[inline(never)]
-    fn first(&self, mask: u64, wanted: u64) -> Option<&AtomicU64> {
-        self.0.iter().find(|word| word.load(Ordering::Relaxed) & mask == wanted)
+impl Row {
+    fn word_of(&self, tag: u64) -> Option<&AtomicU64> {
+        self.0.iter().find(|word| word.load(Ordering::Relaxed) & TAG == tag)
     }
 }
 
