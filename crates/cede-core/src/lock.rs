@@ -59,7 +59,7 @@ impl<T: ?Sized> Lock<T> {
     #[inline]
     pub fn lock(&self) -> Guard<'_, T> {
         if self.locked.compare_exchange_weak(false, true, Ordering::Acquire, Ordering::Relaxed).is_err() {
-            self.lock_contended();
+            lock_contended(&self.locked);
         }
         Guard { lock: self }
     }
@@ -72,24 +72,27 @@ impl<T: ?Sized> Lock<T> {
         if free { Some(Guard { lock: self }) } else { None }
     }
 
-    #[cold]
-    fn lock_contended(&self) {
-        let mut round = 0;
-        loop {
-            while self.locked.load(Ordering::Relaxed) {
-                cede_context::relax(round);
-                round += 1;
-            }
-            if self.locked.compare_exchange_weak(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok() {
-                return;
-            }
-        }
-    }
-
     /// Reaches the value without locking; `&mut` proves that nobody else can.
     pub fn get_mut(&mut self) -> &mut T {
         // SAFETY: [I1] the exclusive borrow excludes any guard.
         self.value.with_mut(|value| unsafe { &mut *value })
+    }
+}
+
+/// Not of the lock's type, and not inlined: one copy, not one wherever something is locked.
+#[cfg(not(loom))]
+#[cold]
+#[inline(never)]
+fn lock_contended(locked: &AtomicBool) {
+    let mut round = 0;
+    loop {
+        while locked.load(Ordering::Relaxed) {
+            cede_context::relax(round);
+            round += 1;
+        }
+        if locked.compare_exchange_weak(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+            return;
+        }
     }
 }
 

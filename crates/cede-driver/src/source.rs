@@ -32,11 +32,12 @@ use crate::{Handle, Interest, Ready, shut_down_error};
 
 /// A non-blocking descriptor that tasks can wait for.
 pub struct Source<T: AsRawFd> {
-    io: Option<T>,
+    // Dropped first: the driver forgets the descriptor before it is closed.
     joined: Joined,
+    io: T,
 }
 
-/// What does not depend on the type of what is registered, so that it is compiled once.
+/// What does not depend on the type of what is registered, so that it is compiled once. Dropped, it leaves the driver.
 struct Joined {
     home: Handle,
     interest: Interest,
@@ -75,7 +76,7 @@ impl<T: AsRawFd> Source<T> {
     fn with_interest(io: T, home: Handle, interest: Interest, trust: Trust) -> Self {
         let joined =
             Joined { home, interest, trust, assumed: AtomicU32::new(0), registering: Lock::new(()), registration: OnceLock::new() };
-        Self { io: Some(io), joined }
+        Self { joined, io }
     }
 
     /// What is known of a descriptor that was just made, before any driver says so.
@@ -90,35 +91,30 @@ impl<T: AsRawFd> Source<T> {
     /// # Errors
     /// If the kernel refuses: `EPERM` for what is always ready, such as files, `EEXIST` for what the driver has already. The descriptor comes back.
     pub fn register(io: T, driver: Handle, interest: Interest, trust: Trust) -> Result<Self, (T, io::Error)> {
-        let mut source = Self::with_interest(io, driver, interest, trust);
-        match source.registration(|| None) {
-            Ok(_) => Ok(source),
-            Err(error) => Err((source.io.take().expect("was just put there"), error)),
+        let source = Self::with_interest(io, driver, interest, trust);
+        match source.registration(|| None).map(|_| ()) {
+            Ok(()) => Ok(source),
+            Err(error) => Err((source.io, error)),
         }
     }
 
     /// The descriptor's owner.
     pub fn get_ref(&self) -> &T {
-        self.io.as_ref().expect("is only taken when the source goes")
+        &self.io
     }
 
     /// The descriptor's owner. It must keep its descriptor.
     pub fn get_mut(&mut self) -> &mut T {
-        self.io.as_mut().expect("is only taken when the source goes")
+        &mut self.io
     }
 
     /// Gives the descriptor back, removed from the driver.
-    pub fn into_inner(mut self) -> T {
-        self.deregister();
-        self.io.take().expect("is only taken here and on drop")
+    pub fn into_inner(self) -> T {
+        self.io
     }
 
     fn fd(&self) -> RawFd {
         self.get_ref().as_raw_fd()
-    }
-
-    fn deregister(&mut self) {
-        deregister(&mut self.joined.registration);
     }
 
     fn registration(&self, driver: impl Fn() -> Option<Handle>) -> io::Result<&Arc<Member>> {
@@ -336,18 +332,12 @@ fn say_waiting(fd: RawFd, direction: Direction) {
 impl<T: AsRawFd> UnwindSafe for Source<T> {}
 impl<T: AsRawFd> RefUnwindSafe for Source<T> {}
 
-/// Not in each place where a source is dropped.
-#[inline(never)]
-fn deregister(registration: &mut OnceLock<Arc<Member>>) {
-    if let Some(member) = registration.take() {
-        member.leave();
-    }
-}
-
-impl<T: AsRawFd> Drop for Source<T> {
+impl Drop for Joined {
+    /// Not in each place where a source is dropped.
+    #[inline(never)]
     fn drop(&mut self) {
-        if self.io.is_some() {
-            self.deregister();
+        if let Some(member) = self.registration.take() {
+            member.leave();
         }
     }
 }

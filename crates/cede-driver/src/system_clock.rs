@@ -6,13 +6,13 @@
 use std::mem::MaybeUninit;
 
 /// Nanoseconds since the origin of `CLOCK_MONOTONIC`, as of the last tick.
-#[inline]
+#[inline(never)]
 pub(crate) fn coarse_nanos() -> u64 {
     read(libc::CLOCK_MONOTONIC_COARSE)
 }
 
-/// The same, as of now.
-#[inline]
+/// The same, as of now. (Both are called in many places, and are mostly the system's call: one copy will do.)
+#[inline(never)]
 pub(crate) fn fine_nanos() -> u64 {
     read(libc::CLOCK_MONOTONIC)
 }
@@ -26,5 +26,5 @@ fn read(clock: libc::clockid_t) -> u64 {
     assert_eq!(failed, 0, "clock {clock} cannot be read");
     // SAFETY: [I1] the call has succeeded, so it was written.
     let time = unsafe { time.assume_init() };
-    time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
+    time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
 }

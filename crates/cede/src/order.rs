@@ -51,6 +51,7 @@ fn sort(keys: &mut [Key]) {
     }
 }
 
+#[inline(never)]
 fn sink(heap: &mut [Key], mut root: usize) {
     loop {
         let mut child = 2 * root + 1;

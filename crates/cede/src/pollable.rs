@@ -24,6 +24,7 @@ use crate::sys::{self, fill};
 pub(crate) use wait_ready::WaitReady;
 
 /// The driver of the worker that this thread is, or of one that will do; `None` outside of a runtime.
+#[inline(never)]
 pub(crate) fn driver() -> Option<DriverHandle> {
     context::with_current(Handle::driver)
 }

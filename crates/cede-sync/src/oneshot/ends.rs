@@ -88,6 +88,27 @@ struct Seat<T> {
     slot: fn(&mut Cells<T>) -> &mut Option<Waker>,
 }
 
+/// See [`Shared::lock_unless`]: the word before. One copy, not one for each type and place.
+#[cold]
+#[inline(never)]
+fn lock_contended(shared: &AtomicU8, flags: u8) -> Option<u8> {
+    let mut round = 0_u32;
+    loop {
+        let word = shared.load(Ordering::Acquire);
+        if word & flags != 0 {
+            return None;
+        }
+        let free = word & LOCKED == 0;
+        if free && shared.compare_exchange(word, word | LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+            return Some(word);
+        }
+        #[cfg(loom)]
+        loom::thread::yield_now();
+        cede_context::relax(round);
+        round = round.saturating_add(1);
+    }
+}
+
 impl<T> Shared<T> {
     #[inline]
     fn has(&self, flags: u8) -> bool {
@@ -104,26 +125,7 @@ impl<T> Shared<T> {
         let unlocked = word & !LOCKED;
         match self.word.compare_exchange(unlocked, unlocked | LOCKED, Ordering::Acquire, Ordering::Relaxed) {
             Ok(word) => Some(Locked { shared: self, word }),
-            Err(_) => self.lock_contended(flags),
-        }
-    }
-
-    #[cold]
-    fn lock_contended(&self, flags: u8) -> Option<Locked<'_, T>> {
-        let mut round = 0_u32;
-        loop {
-            let word = self.word.load(Ordering::Acquire);
-            if word & flags != 0 {
-                return None;
-            }
-            let free = word & LOCKED == 0;
-            if free && self.word.compare_exchange(word, word | LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok() {
-                return Some(Locked { shared: self, word });
-            }
-            #[cfg(loom)]
-            loom::thread::yield_now();
-            cede_context::relax(round);
-            round = round.saturating_add(1);
+            Err(_) => lock_contended(&self.word, flags).map(|word| Locked { shared: self, word }),
         }
     }
 
@@ -334,10 +336,21 @@ impl<T> ReceiverEnd<T> {
     }
 }
 
+impl<T> ReceiverEnd<T> {
+    /// Not in each place where a receiver is dropped: most have got the value by then.
+    #[cold]
+    #[inline(never)]
+    fn give_up(&mut self) {
+        drop(self.finish());
+    }
+}
+
 impl<T> Drop for ReceiverEnd<T> {
     #[inline]
     fn drop(&mut self) {
-        drop(self.finish());
+        if self.0.is_some() {
+            self.give_up();
+        }
     }
 }
 

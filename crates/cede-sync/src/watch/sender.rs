@@ -4,12 +4,13 @@
 use alloc::sync::Arc;
 use core::fmt;
 use core::mem;
-use core::sync::atomic::Ordering;
 
 use cede_context::holder::{self, End};
+use cede_core::prim::atomic::{AtomicUsize, Ordering};
 
 use super::error::SendError;
 use super::{CLOSED, Receiver, Ref, Shared, VERSION, channel};
+use crate::Notify;
 use crate::cooperative::cooperative;
 
 /// Changes the value. Clone it for more senders.
@@ -151,10 +152,17 @@ impl<T: Default> Default for Sender<T> {
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
         if self.shared.senders.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.shared.word.fetch_or(CLOSED, Ordering::Release);
-            self.shared.changed.notify_waiters();
+            close(&self.shared.word, &self.shared.changed);
         }
     }
+}
+
+/// The last sender is gone. Not in each place where one is dropped.
+#[cold]
+#[inline(never)]
+fn close(word: &AtomicUsize, changed: &Notify) {
+    word.fetch_or(CLOSED, Ordering::Release);
+    changed.notify_waiters();
 }
 
 impl<T> fmt::Debug for Sender<T> {

@@ -12,6 +12,7 @@ use super::{State, TaskDump, descriptor, holders, peers};
 use crate::order;
 
 /// The task that has to do something before one that waits so can go on, where that is known.
+#[inline(never)]
 pub(super) fn holder_of(wait: Wait) -> Option<u64> {
     match wait.kind {
         WaitKind::Join => Some(wait.object).filter(|&task| task != 0),

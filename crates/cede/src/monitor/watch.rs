@@ -7,6 +7,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use cede_core::desk::Desk;
+use cede_core::lock::{Guard, Lock};
 use cede_driver::ProcessBarrier;
 
 use super::processor;
@@ -41,7 +42,7 @@ pub(crate) struct Watch {
     runtime: Weak<dyn Watched>,
     entries: Mutex<Vec<Entry>>,
     taken: AtomicU64,
-    taken_last: Mutex<Option<Instant>>,
+    taken_last: Lock<Option<Instant>>,
 }
 
 struct Entry {
@@ -59,11 +60,11 @@ struct Entry {
 
 impl Watch {
     pub(crate) fn new(threshold: Duration, runtime: Weak<dyn Watched>) -> Self {
-        Self { threshold, runtime, entries: Mutex::new(Vec::new()), taken: AtomicU64::new(0), taken_last: Mutex::default() }
+        Self { threshold, runtime, entries: Mutex::new(Vec::new()), taken: AtomicU64::new(0), taken_last: Lock::default() }
     }
 
-    fn taken_last(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.taken_last.lock().unwrap_or_else(PoisonError::into_inner)
+    fn taken_last(&self) -> Guard<'_, Option<Instant>> {
+        self.taken_last.lock()
     }
 
     #[inline(never)]
@@ -104,8 +105,8 @@ impl Watch {
         let (nothing_new, stuck) = self.find_stuck(now, patience);
         let runtime = self.runtime.upgrade();
         let all_sleep = !runtime.as_ref().is_some_and(|runtime| runtime.look_for_idlers());
-        for (stuck, runtime) in stuck.into_iter().zip(runtime.iter().cycle()) {
-            if !runtime.clone().take_over(&stuck, barrier) {
+        for stuck in &stuck {
+            if !runtime.as_ref().is_some_and(|runtime| runtime.clone().take_over(stuck, barrier)) {
                 continue;
             }
             self.taken.fetch_add(1, Ordering::Relaxed);

@@ -35,5 +35,22 @@ where
             Err(error) => last_error = Some(error),
         }
     }
-    Err(last_error.unwrap_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "could not resolve to any address")))
+    Err(last_error.unwrap_or_else(no_address))
+}
+
+/// The same of what does not wait, with addresses that are known. Of what is called here nothing is compiled for each type that names addresses.
+pub(super) fn first_of<R>(addresses: std::vec::IntoIter<SocketAddr>, attempt: fn(SocketAddr) -> io::Result<R>) -> io::Result<R> {
+    let mut last_error = None;
+    for address in addresses {
+        match attempt(address) {
+            Ok(result) => return Ok(result),
+            Err(error) => last_error = Some(error),
+        }
+    }
+    Err(last_error.unwrap_or_else(no_address))
+}
+
+#[cold]
+fn no_address() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "could not resolve to any address")
 }

@@ -13,7 +13,7 @@ use cede_io::ReadBuf;
 use socket2::SockAddr;
 
 use super::ToSocketAddrs;
-use super::lookup::each_address;
+use super::lookup::{each_address, first_of};
 use crate::pollable::Pollable;
 use crate::sys::fill;
 use crate::sys::receive::{receive, receive_from};
@@ -53,12 +53,16 @@ impl UdpSocket {
     /// # Panics
     /// Outside of a runtime.
     pub async fn bind<A: ToSocketAddrs>(address: A) -> io::Result<Self> {
-        each_address(address, |address| async move {
+        Self::bind_to_one(address.resolve()?.addresses().await?)
+    }
+
+    #[inline]
+    fn bind_to_one(addresses: std::vec::IntoIter<SocketAddr>) -> io::Result<Self> {
+        first_of(addresses, |address| {
             let socket = net::UdpSocket::bind(address)?;
             socket.set_nonblocking(true)?;
             Ok(Self { io: Pollable::new(socket)? })
         })
-        .await
     }
 
     /// Sets the peer for `send` and `recv`: the first of the addresses that can be connected to.

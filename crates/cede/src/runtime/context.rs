@@ -131,7 +131,7 @@ struct Entered {
 pub(crate) fn enter<'a>(handle: Handle) -> EnterGuard<'a> {
     let previous_number = posts::enter(handle.id().number());
     // While the thread's locals are torn down nothing is entered, and nothing can ask.
-    let previous = HANDLE.try_with(|current| current.borrow_mut().replace(handle)).ok().flatten();
+    let previous = replace_current(Some(handle));
     timer::install(|duration| Box::pin(crate::time::sleep(duration)));
     holder::install(&HOLDERS);
     let depth = DEPTH.get() + 1;
@@ -139,7 +139,13 @@ pub(crate) fn enter<'a>(handle: Handle) -> EnterGuard<'a> {
     EnterGuard { _entered: Entered { previous, previous_number, depth, not_send: PhantomData }, runtime: PhantomData }
 }
 
+#[inline(never)]
+fn replace_current(handle: Option<Handle>) -> Option<Handle> {
+    HANDLE.try_with(|current| current.replace(handle)).ok().flatten()
+}
+
 impl Drop for Entered {
+    #[inline(never)]
     fn drop(&mut self) {
         let Ok(depth) = DEPTH.try_with(Cell::get) else { return };
         if depth != self.depth {
@@ -152,9 +158,8 @@ impl Drop for Entered {
         }
         DEPTH.set(depth - 1);
         posts::enter(self.previous_number);
-        let left = HANDLE.try_with(|current| std::mem::replace(&mut *current.borrow_mut(), self.previous.take()));
         // Outside the borrow: this may be the last handle of its runtime.
-        drop(left);
+        drop(replace_current(self.previous.take()));
     }
 }
 

@@ -470,6 +470,7 @@ impl Shared {
         self.lanes.has_work() || self.has_ordinary_work()
     }
 
+    #[inline(never)]
     fn has_ordinary_work(&self) -> bool {
         !self.inject.is_empty() || self.remotes.iter().any(|remote| !remote.ring.is_empty() || !remote.overflow.is_empty())
     }

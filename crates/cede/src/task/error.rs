@@ -3,7 +3,9 @@
 use std::any::Any;
 use std::fmt;
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
+
+use cede_core::lock::{Guard, Lock};
 
 use super::Id;
 use crate::runtime::panics::{self, Untold};
@@ -24,25 +26,34 @@ pub struct JoinError {
 
 enum Cause {
     Cancelled,
-    Panicked(Box<Panicked>),
+    /// Nobody shares it. But what drops an `Arc` is a call, where what drops a `Box` would be in each place where the result of a task is dropped.
+    Panicked(Arc<Panicked>),
 }
 
-struct Panicked {
-    /// The mutex only makes the payload `Sync`. It is taken out at most once, by the error's owner.
-    payload: Mutex<Option<Box<dyn Any + Send + 'static>>>,
+/// The lock only makes the payload `Sync`.
+struct Panicked(Lock<Kept>);
+
+struct Kept {
+    /// Taken out at most once, by the error's owner.
+    payload: Option<Box<dyn Any + Send + 'static>>,
     /// Told when this is dropped before anybody has got the error.
     untold: Option<Untold>,
 }
 
 impl Panicked {
+    fn kept(&self) -> Guard<'_, Kept> {
+        self.0.lock()
+    }
+
     fn message(&self) -> Option<String> {
-        self.payload.lock().unwrap_or_else(PoisonError::into_inner).as_deref().and_then(panics::message)
+        self.kept().payload.as_deref().and_then(panics::message)
     }
 }
 
 impl Drop for Panicked {
     fn drop(&mut self) {
-        if let Some(untold) = self.untold.take() {
+        let untold = self.kept().untold.take();
+        if let Some(untold) = untold {
             untold.tell(self.message());
         }
     }
@@ -54,13 +65,14 @@ impl JoinError {
     }
 
     pub(crate) fn panicked(id: Id, payload: Box<dyn Any + Send + 'static>, untold: Option<Untold>) -> Self {
-        Self { id, cause: Cause::Panicked(Box::new(Panicked { payload: Mutex::new(Some(payload)), untold })) }
+        Self { id, cause: Cause::Panicked(Arc::new(Panicked(Lock::new(Kept { payload: Some(payload), untold })))) }
     }
 
     /// Somebody gets the error.
-    pub(super) fn told(mut self) -> Self {
-        if let Cause::Panicked(panicked) = &mut self.cause {
-            panicked.untold = None;
+    pub(super) fn told(self) -> Self {
+        if let Cause::Panicked(panicked) = &self.cause {
+            // Dropped outside the lock.
+            let _told = panicked.kept().untold.take();
         }
         self
     }
@@ -94,7 +106,7 @@ impl JoinError {
     pub fn try_into_panic(self) -> Result<Box<dyn Any + Send + 'static>, JoinError> {
         match self.cause {
             Cause::Panicked(panicked) => {
-                let payload = panicked.payload.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let payload = panicked.kept().payload.take();
                 Ok(payload.expect("it is taken out only here, where the error ends"))
             }
             Cause::Cancelled => Err(self),

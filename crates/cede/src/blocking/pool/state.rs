@@ -5,11 +5,13 @@
 use std::{
     collections::VecDeque,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
     thread::{JoinHandle, Thread, ThreadId},
 };
+
+use cede_core::lock::Lock;
 
 use super::Metrics;
 
@@ -38,18 +40,14 @@ pub(super) enum Order<J> {
 /// One thread, seen from the others.
 pub(super) struct Worker<J> {
     /// Written under the pool's lock, by whoever takes the thread off the idle stack.
-    order: Mutex<Option<Order<J>>>,
+    order: Lock<Option<Order<J>>>,
     thread: OnceLock<Thread>,
-    handle: Mutex<Option<JoinHandle<()>>>,
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    handle: Lock<Option<JoinHandle<()>>>,
 }
 
 impl<J> Worker<J> {
     fn new(order: Order<J>) -> Arc<Self> {
-        Arc::new(Self { order: Mutex::new(Some(order)), thread: OnceLock::new(), handle: Mutex::new(None) })
+        Arc::new(Self { order: Lock::new(Some(order)), thread: OnceLock::new(), handle: Lock::new(None) })
     }
 
     /// Called by the thread itself, before it can be idle.
@@ -61,16 +59,18 @@ impl<J> Worker<J> {
         self.thread.get().expect("a thread that was idle has begun").unpark();
     }
 
+    #[inline(never)]
     pub(super) fn take_order(&self) -> Option<Order<J>> {
-        locked(&self.order).take()
+        self.order.lock().take()
     }
 
+    #[inline(never)]
     fn give(&self, order: Order<J>) {
-        *locked(&self.order) = Some(order);
+        *self.order.lock() = Some(order);
     }
 
     pub(super) fn keep(&self, handle: JoinHandle<()>) {
-        *locked(&self.handle) = Some(handle);
+        *self.handle.lock() = Some(handle);
     }
 }
 
@@ -166,6 +166,7 @@ impl<J> State<J> {
     }
 
     /// Gives the job to an idle or a new thread, if there can be one.
+    #[inline(never)]
     fn hand_over(&mut self, job: J, may_start: bool, arriving: &AtomicUsize) -> Result<Act<J>, J> {
         if let Some(worker) = self.idle.pop() {
             arriving.fetch_add(1, Ordering::Relaxed);
@@ -180,6 +181,7 @@ impl<J> State<J> {
     }
 
     /// Counts a thread that the caller creates after unlocking. (I4)
+    #[inline(never)]
     fn add(&mut self, order: Order<J>) -> Act<J> {
         let worker = Worker::new(order);
         self.threads += 1;
@@ -188,6 +190,7 @@ impl<J> State<J> {
     }
 
     /// Restores (I1) after the queue or the threads changed.
+    #[inline(never)]
     fn see_to_watcher(&mut self, may_start: bool) -> Act<J> {
         if self.watching || self.queue.len() <= usize::from(self.spinning) {
             return Act::Nothing;
@@ -279,7 +282,7 @@ impl<J> State<J> {
     pub(super) fn end(&mut self, worker: &Arc<Worker<J>>) {
         self.forget(worker);
         if self.closed {
-            self.handles.extend(locked(&worker.handle).take());
+            self.handles.extend(worker.handle.lock().take());
         }
     }
 

@@ -10,7 +10,7 @@ use super::socket::TcpSocket;
 use super::stream::TcpStream;
 use crate::net::ToSocketAddrs;
 use crate::net::backoff::Backoff;
-use crate::net::lookup::each_address;
+use crate::net::lookup::first_of;
 use crate::pollable::Pollable;
 use crate::sys;
 
@@ -52,13 +52,16 @@ impl TcpListener {
     /// # Panics
     /// Outside of a runtime.
     pub async fn bind<A: ToSocketAddrs>(address: A) -> io::Result<Self> {
-        each_address(address, |address| async move {
+        Self::bind_to_one(address.resolve()?.addresses().await?)
+    }
+
+    fn bind_to_one(addresses: std::vec::IntoIter<SocketAddr>) -> io::Result<Self> {
+        first_of(addresses, |address| {
             let socket = TcpSocket::for_address(address)?;
             socket.set_reuseaddr(true)?;
             socket.bind(address)?;
             socket.listen(BACKLOG)
         })
-        .await
     }
 
     /// Takes over a listener of the standard library, which must be in non-blocking mode.

@@ -36,16 +36,13 @@ impl SharedList {
 
     /// Appends what `more` gives for the present length, then takes as many tasks from the front as `count` says for the length that there is then.
     pub(super) fn append_and_take(&self, more: impl FnOnce(usize) -> RunQueue, count: impl FnOnce(usize) -> usize) -> RunQueue {
-        let mut taken = RunQueue::new();
         let mut tasks = self.tasks.lock();
         let present = tasks.len();
         // Before `more` is emptied, so that nobody sees both places empty while tasks move from one to the other.
         self.len.fetch_add(1, Ordering::SeqCst);
         tasks.append(&mut more(present));
-        for _ in 0..count(tasks.len()) {
-            let Some(task) = tasks.pop() else { break };
-            taken.push(task);
-        }
+        let count = count(tasks.len());
+        let taken = front(&mut tasks, count);
         self.len.store(tasks.len(), Ordering::SeqCst);
         taken
     }
@@ -65,4 +62,15 @@ impl SharedList {
         *tasks = RunQueue::new();
         self.len.store(0, Ordering::SeqCst);
     }
+}
+
+/// Not inlined: there are many who take.
+#[inline(never)]
+fn front(tasks: &mut RunQueue, count: usize) -> RunQueue {
+    let mut taken = RunQueue::new();
+    for _ in 0..count {
+        let Some(task) = tasks.pop() else { break };
+        taken.push(task);
+    }
+    taken
 }

@@ -20,6 +20,7 @@ const LOOKS_MAX: usize = 2;
 
 impl Worker {
     /// Takes a fair share of the injection queue, or all if it would not pay to wake another worker for the rest.
+    #[inline(never)]
     pub(super) fn take_injected(&self) -> Option<TaskRef> {
         let share = |len: usize| if self.is_worth_sharing(len) { len / self.shared.workers + 1 } else { len };
         let mut taken = self.shared.inject.take(|len| share(len).min(STEAL_MAX));
