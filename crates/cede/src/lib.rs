@@ -65,7 +65,7 @@ pub use limit::ZeroLimit;
 #[cfg(feature = "scope")]
 pub use scope::{local_scope, scope};
 
-/// What hyper needs of a runtime. Its I/O traits are implemented by the sockets themselves.
+/// What hyper needs of a runtime. Its I/O traits are implemented by TCP and Unix streams themselves.
 #[cfg(feature = "hyper")]
 pub mod hyper {
     pub use crate::adapters::hyper::{CedeExecutor, CedeTimer};
