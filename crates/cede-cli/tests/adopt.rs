@@ -50,6 +50,8 @@ fn tokios(lock: &str) -> Vec<Vec<&str>> {
 fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cede"));
     command.arg("adopt").args(arguments).current_dir(folder.join("library")).env("CARGO", env!("CARGO")).env("CEDE_CONFIG", "/dev/null");
+    // What this test is built with is not the project's.
+    command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
     command
 }
 
@@ -208,6 +210,29 @@ fn what_others_may_be_at_work_on_stays_incremental() {
     }
     assert!(adopt(&folder, &["--undo"]).status.success());
     assert_eq!(fs::read_to_string(&manifest).unwrap(), text);
+}
+
+#[test]
+fn who_is_built_with_what_is_unstable_in_tokio_is_warned() {
+    let folder = project("unstable/project", "\"1\"");
+    let warned = |output: &Output, place: &str| {
+        assert!(output.status.success(), "{}", said(output));
+        said(output).contains(&format!("{place} says `--cfg tokio_unstable`"))
+    };
+    assert!(!said(&adopt(&folder, &[])).contains("unstable"));
+    for (name, flags) in [("RUSTFLAGS", "--cfg tokio_unstable"), ("CARGO_ENCODED_RUSTFLAGS", "--cfg\u{1f}tokio_unstable")] {
+        let output = command(&folder, &["--check"]).env(name, flags).output().unwrap();
+        assert!(warned(&output, name), "{}", said(&output));
+    }
+    // Cargo looks there and above.
+    let config = folder.join("../.cargo/config.toml");
+    fs::create_dir_all(config.parent().unwrap()).unwrap();
+    fs::write(&config, "[build]\nrustflags = [\"--cfg\", \"tokio_unstable\"]\n").unwrap();
+    for arguments in [&[][..], &["--check"]] {
+        let output = adopt(&folder, arguments);
+        assert!(warned(&output, "unstable/.cargo/config.toml"), "{}", said(&output));
+    }
+    fs::remove_file(config).unwrap();
 }
 
 #[test]
