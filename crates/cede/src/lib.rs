@@ -1,6 +1,6 @@
 //! **cede** is an async runtime: it runs many concurrent tasks on few threads.
 //!
-//! Names and shapes are tokio's. See the [README](https://docs.rs/cede) for what is different: a task that blocks does not stall the others, the runtime says
+//! Names and shapes are tokio's. See `README.md` in the root of the repository for what is different: a task that blocks does not stall the others, the runtime says
 //! what everybody waits for, and any run can be replayed from a seed ([`sim`]).
 //!
 //! ```
