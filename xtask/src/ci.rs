@@ -44,6 +44,7 @@ const STEPS: &[Step] = &[
     ("demos", || demos().map(Done::from)),
     ("ecosystem", || conformance::ecosystem().map(Done::from)),
     ("conformance", conformance::fast_if_available),
+    ("api", conformance::api_if_available),
     ("asan", || asan(true)),
     ("instructions", || instructions::check(true, false)),
 ];

@@ -7,7 +7,7 @@
 //! | `api` | nothing: compares the public items, their signatures and auto traits |
 //! | `crates` | the tests of the crates of `conformance/crates.toml`; `--only NAME,NAME` for some |
 //! | `ecosystem` | the programs of `examples/ecosystem`: axum, reqwest, rustls, WebSockets, tonic, quinn, redis, tokio-postgres and sqlx, unchanged, on the facade |
-//! | `fast` | what continuous integration runs: a part of the first and of the last |
+//! | `fast` | what continuous integration runs, beside `api` and `ecosystem`: a part of `tokio` and of `crates` |
 //!
 //! The work is done by scripts in `conformance/`, which read published crates from Cargo's download at run time. Results, a table and a JSON each, are in `target/conformance/`.
 
@@ -27,11 +27,7 @@ pub(crate) fn suite(arguments: &[String]) -> Result<(), String> {
     match name.as_str() {
         "tokio" => script("tokio_conformance.py", "tokio", &with(&["--unprivileged", "--exceptions", EXCEPTIONS], &rest)),
         "docs" => script("tokio_doctests.py", "docs", &with(&["--against-real", "--exceptions", EXCEPTIONS], &rest)),
-        "api" => script(
-            "tokio_api_diff.py",
-            "api",
-            &with(&["--features", "full,test-util", "--exceptions", EXCEPTIONS, "--toolchain", NIGHTLY], &rest),
-        ),
+        "api" => api(&rest),
         "crates" => script("crates.py", "crates", &with(&["--shared-target", "--exceptions", EXCEPTIONS], &rest)),
         "ecosystem" => ecosystem(),
         "fast" => fast(),
@@ -39,12 +35,25 @@ pub(crate) fn suite(arguments: &[String]) -> Result<(), String> {
     }
 }
 
-/// The step of continuous integration: nothing where the tools are missing.
+/// A step of continuous integration: nothing where the tools are missing.
 pub(crate) fn fast_if_available() -> Result<Done, String> {
     match needs("fast") {
         Ok(()) => fast().map(Done::from),
         Err(what) => ci::missing(what, true),
     }
+}
+
+/// A step of continuous integration: nothing where the tools are missing.
+pub(crate) fn api_if_available() -> Result<Done, String> {
+    match needs("api") {
+        Ok(()) => api(&[]).map(Done::from),
+        Err(what) => ci::missing(what, true),
+    }
+}
+
+fn api(rest: &[&str]) -> Result<(), String> {
+    let arguments = ["--features", "full,test-util", "--exceptions", EXCEPTIONS, "--toolchain", NIGHTLY];
+    script("tokio_api_diff.py", "api", &with(&arguments, rest))
 }
 
 const EXCEPTIONS: &str = "conformance/exceptions.toml";

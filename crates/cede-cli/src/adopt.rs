@@ -6,7 +6,7 @@
 //!
 //! With it goes what keeps debug builds cheap ([`profile`]).
 //!
-//! [`patch`] and [`profile`] edit text, by [`entry`]; [`graph`] reads what Cargo says, [`lock`] what it locks; they do nothing else. [`cargo`] runs Cargo, and heeds Ctrl-C;
+//! [`patch`] and [`profile`] edit text, by [`entry`]; [`graph`] reads what Cargo says, [`lock`] what it locks; they do nothing else. [`unstable`] looks for a flag that cede does not heed. [`cargo`] runs Cargo, and heeds Ctrl-C;
 //! [`journal`] knows what the files were like, also if this program is killed; [`replace`] writes them. Cargo is asked without the network first, because nothing new may be needed.
 
 mod cargo;
@@ -17,6 +17,7 @@ mod lock;
 mod patch;
 mod profile;
 mod replace;
+mod unstable;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -121,11 +122,18 @@ impl<'a> Project<'a> {
             return Err("tokio is not cede's in this project; `cede adopt` would make it so".to_owned());
         }
         let adopted = self.verify(&graph.tokios)?;
-        Ok(match Profile::of(&read(&self.files.manifest)?, &graph.strangers)? {
+        Ok(self.with_warning(match Profile::of(&read(&self.files.manifest)?, &graph.strangers)? {
             Profile::Said => adopted,
             Profile::Silent(_) => format!("{adopted}\n{INCREMENTAL}; `cede adopt` would write what spares that."),
             Profile::Closed(why) => format!("{adopted}\n{INCREMENTAL}; {why}."),
-        })
+        }))
+    }
+
+    fn with_warning(&self, adopted: String) -> String {
+        match unstable::warning(self.files.folder()) {
+            None => adopted,
+            Some(warning) => format!("{adopted}\n{warning}"),
+        }
     }
 
     fn adopt(&mut self, journal: &mut Journal) -> Result<String, String> {
@@ -159,7 +167,7 @@ impl<'a> Project<'a> {
         if complete != patched {
             journal.write_manifest(&patched, &complete)?;
         }
-        Ok(adopted)
+        Ok(self.with_warning(adopted))
     }
 
     fn undo(&mut self, journal: &mut Journal, mended: bool) -> Result<String, String> {

@@ -23,17 +23,35 @@ fn project(name: &str, requirement: &str) -> PathBuf {
     fs::write(folder.join("library/Cargo.toml"), library).unwrap();
     fs::write(folder.join("src/main.rs"), "fn main() {}\n").unwrap();
     fs::write(folder.join("library/src/lib.rs"), "").unwrap();
-    // The versions that this workspace is built with: nothing need be downloaded.
+    // The versions that this workspace is built with: little need be downloaded.
     fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.lock"), folder.join("Cargo.lock")).unwrap();
-    let generate =
-        Command::new(env!("CARGO")).args(["metadata", "--offline", "--format-version", "1"]).current_dir(&folder).output().unwrap();
-    assert!(generate.status.success(), "{}", String::from_utf8_lossy(&generate.stderr));
+    resolve(&folder);
     folder
+}
+
+/// Lets Cargo lock the project. Without the network if that will do; it will not where packages that only other systems need have not been fetched yet.
+fn resolve(folder: &Path) {
+    let metadata = |further: &[&str]| {
+        let arguments = [&["metadata", "--format-version", "1"], further].concat();
+        Command::new(env!("CARGO")).args(arguments).current_dir(folder).output().unwrap()
+    };
+    if !metadata(&["--offline"]).status.success() {
+        let output = metadata(&[]);
+        assert!(output.status.success(), "{}", said(&output));
+    }
+}
+
+/// Which tokios are locked: their versions, and where they are from. The rest of a lock file that Cargo has made anew depends on what it could choose from.
+fn tokios(lock: &str) -> Vec<Vec<&str>> {
+    let tokios = lock.split("[[package]]").filter(|package| package.starts_with("\nname = \"tokio\"\n"));
+    tokios.map(|tokio| tokio.lines().filter(|line| line.starts_with("version") || line.starts_with("source")).collect()).collect()
 }
 
 fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cede"));
     command.arg("adopt").args(arguments).current_dir(folder.join("library")).env("CARGO", env!("CARGO")).env("CEDE_CONFIG", "/dev/null");
+    // What this test is built with is not the project's.
+    command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
     command
 }
 
@@ -75,7 +93,7 @@ fn a_project_is_adopted_checked_and_given_back() {
 /// How Cargo compiles one of cede's packages in a debug build of the project.
 fn compiled(folder: &Path) -> String {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["check", "--verbose", "--offline", "--package", "cede-context", "--target-dir"]).arg(folder.with_extension("target"));
+    cargo.args(["check", "--verbose", "--package", "cede-context", "--target-dir"]).arg(folder.with_extension("target"));
     let output = cargo.current_dir(folder).env_remove("CARGO_INCREMENTAL").env_remove("CARGO_BUILD_INCREMENTAL").output().unwrap();
     let said = said(&output);
     assert!(output.status.success() && !said.contains("warning"), "{said}");
@@ -158,16 +176,17 @@ fn where_cede_has_moved_to_is_adopted_in_place_of_where_it_was() {
         assert_ne!(moved, manifest);
         fs::write(folder.join("Cargo.toml"), &moved).unwrap();
         if place == "other" {
-            let update = Command::new(env!("CARGO")).args(["metadata", "--offline", "--format-version", "1"]).current_dir(&folder).output();
-            assert!(update.unwrap().status.success());
+            resolve(&folder);
             let checked = adopt(&folder, &["--check"]);
             assert!(said(&checked).contains("and not from"), "{}", said(&checked));
         }
         let adopted = adopt(&folder, &[]);
         assert!(adopted.status.success(), "{}", said(&adopted));
-        // The other one needed less, so that Cargo has chosen anew.
-        assert_eq!(files(&folder)[0], manifest, "{place}");
-        assert_eq!(files(&folder)[1] == lock, place == "gone");
+        let [manifest_now, lock_now] = files(&folder);
+        assert_eq!(manifest_now, manifest, "{place}");
+        // The other one needed less, so that Cargo has chosen anew what this one needs.
+        assert_eq!(tokios(&lock_now), tokios(&lock), "{place}");
+        assert!(place == "other" || lock_now == lock, "nothing had to be chosen");
         fs::write(folder.join("Cargo.lock"), &lock).unwrap();
     }
     assert!(adopt(&folder, &["--undo"]).status.success());
@@ -191,6 +210,29 @@ fn what_others_may_be_at_work_on_stays_incremental() {
     }
     assert!(adopt(&folder, &["--undo"]).status.success());
     assert_eq!(fs::read_to_string(&manifest).unwrap(), text);
+}
+
+#[test]
+fn who_is_built_with_what_is_unstable_in_tokio_is_warned() {
+    let folder = project("unstable/project", "\"1\"");
+    let warned = |output: &Output, place: &str| {
+        assert!(output.status.success(), "{}", said(output));
+        said(output).contains(&format!("{place} says `--cfg tokio_unstable`"))
+    };
+    assert!(!said(&adopt(&folder, &[])).contains("unstable"));
+    for (name, flags) in [("RUSTFLAGS", "--cfg tokio_unstable"), ("CARGO_ENCODED_RUSTFLAGS", "--cfg\u{1f}tokio_unstable")] {
+        let output = command(&folder, &["--check"]).env(name, flags).output().unwrap();
+        assert!(warned(&output, name), "{}", said(&output));
+    }
+    // Cargo looks there and above.
+    let config = folder.join("../.cargo/config.toml");
+    fs::create_dir_all(config.parent().unwrap()).unwrap();
+    fs::write(&config, "[build]\nrustflags = [\"--cfg\", \"tokio_unstable\"]\n").unwrap();
+    for arguments in [&[][..], &["--check"]] {
+        let output = adopt(&folder, arguments);
+        assert!(warned(&output, "unstable/.cargo/config.toml"), "{}", said(&output));
+    }
+    fs::remove_file(config).unwrap();
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! **cede** is an async runtime: it runs many concurrent tasks on few threads.
 //!
-//! Names and shapes are tokio's. See the [README](https://docs.rs/cede) for what is different: a task that blocks does not stall the others, the runtime says
+//! Names and shapes are tokio's. See `README.md` in the root of the repository for what is different: a task that blocks does not stall the others, the runtime says
 //! what everybody waits for, and any run can be replayed from a seed ([`sim`]).
 //!
 //! ```
@@ -65,7 +65,7 @@ pub use limit::ZeroLimit;
 #[cfg(feature = "scope")]
 pub use scope::{local_scope, scope};
 
-/// What hyper needs of a runtime. Its I/O traits are implemented by the sockets themselves.
+/// What hyper needs of a runtime. Its I/O traits are implemented by TCP and Unix streams themselves.
 #[cfg(feature = "hyper")]
 pub mod hyper {
     pub use crate::adapters::hyper::{CedeExecutor, CedeTimer};

@@ -1,6 +1,7 @@
 //! The traits of other crates on cede's types.
 
 use std::future::poll_fn;
+use std::io::IoSlice;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -8,7 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use cede::io::AsyncReadExt;
-use cede::net::{TcpListener, TcpStream};
+use cede::net::unix::pipe;
+use cede::net::{TcpListener, TcpStream, UnixStream};
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_task::{FutureObj, LocalFutureObj, LocalSpawn, Spawn};
 use hyper::rt::{Executor, Timer};
@@ -19,37 +21,67 @@ async fn pair() -> (TcpStream, TcpStream) {
     (connected.unwrap(), accepted.unwrap().0)
 }
 
-#[test]
-fn sockets_are_futures_io() {
-    cede::block_on(async {
-        let (mut a, mut b) = pair().await;
-        let written = poll_fn(|cx| Pin::new(&mut a).poll_write(cx, b"hello")).await.unwrap();
-        poll_fn(|cx| AsyncWrite::poll_flush(Pin::new(&mut a), cx)).await.unwrap();
-        poll_fn(|cx| Pin::new(&mut a).poll_close(cx)).await.unwrap();
-        let mut received = Vec::new();
-        let mut buffer = [0; 3];
-        loop {
-            match poll_fn(|cx| AsyncRead::poll_read(Pin::new(&mut b), cx, &mut buffer)).await.unwrap() {
-                0 => break,
-                count => received.extend_from_slice(&buffer[..count]),
-            }
+/// What was written at one end is read at the other, and then that the end was closed.
+async fn passes_on_futures_io(mut writes: impl AsyncWrite + Unpin, mut reads: impl AsyncRead + Unpin) {
+    let slices = [IoSlice::new(b"hel"), IoSlice::new(b"lo")];
+    let written = poll_fn(|cx| Pin::new(&mut writes).poll_write_vectored(cx, &slices)).await.unwrap();
+    let written_then = poll_fn(|cx| Pin::new(&mut writes).poll_write(cx, b" you")).await.unwrap();
+    poll_fn(|cx| Pin::new(&mut writes).poll_flush(cx)).await.unwrap();
+    poll_fn(|cx| Pin::new(&mut writes).poll_close(cx)).await.unwrap();
+    drop(writes);
+    let mut received = Vec::new();
+    let mut buffer = [0; 3];
+    loop {
+        match poll_fn(|cx| Pin::new(&mut reads).poll_read(cx, &mut buffer)).await.unwrap() {
+            0 => break,
+            count => received.extend_from_slice(&buffer[..count]),
         }
-        assert_eq!((written, received.as_slice()), (5, b"hello".as_slice()));
+    }
+    assert_eq!((written, written_then, received.as_slice()), (5, 4, b"hello you".as_slice()));
+}
+
+#[test]
+fn sockets_and_pipes_are_futures_io() {
+    cede::block_on(async {
+        let (a, b) = pair().await;
+        passes_on_futures_io(a, b).await;
+        let (a, b) = UnixStream::pair().unwrap();
+        passes_on_futures_io(a, b).await;
+        let (sender, receiver) = pipe::pipe().unwrap();
+        passes_on_futures_io(sender, receiver).await;
     });
+}
+
+#[test]
+fn halves_are_futures_io() {
+    cede::block_on(async {
+        let (a, b) = pair().await;
+        let ((_reads, writes), (reads, _writes)) = (a.into_split(), b.into_split());
+        passes_on_futures_io(writes, reads).await;
+        let (a, b) = UnixStream::pair().unwrap();
+        let ((_reads, writes), (reads, _writes)) = (a.into_split(), b.into_split());
+        passes_on_futures_io(writes, reads).await;
+    });
+}
+
+async fn passes_on_hyper_io(mut a: impl hyper::rt::Write + Unpin, mut b: impl hyper::rt::Read + cede::io::AsyncRead + Unpin) {
+    let written = poll_fn(|cx| Pin::new(&mut a).poll_write(cx, b"hyper")).await.unwrap();
+    assert_eq!(written, 5);
+    let mut memory = [0; 16];
+    let mut buffer = hyper::rt::ReadBuf::new(&mut memory);
+    poll_fn(|cx| hyper::rt::Read::poll_read(Pin::new(&mut b), cx, buffer.unfilled())).await.unwrap();
+    assert_eq!(buffer.filled(), b"hyper");
+    poll_fn(|cx| Pin::new(&mut a).poll_shutdown(cx)).await.unwrap();
+    assert_eq!(b.read(&mut [0; 1]).await.unwrap(), 0);
 }
 
 #[test]
 fn sockets_are_hyper_io() {
     cede::block_on(async {
-        let (mut a, mut b) = pair().await;
-        let written = poll_fn(|cx| hyper::rt::Write::poll_write(Pin::new(&mut a), cx, b"hyper")).await.unwrap();
-        assert_eq!(written, 5);
-        let mut memory = [0; 16];
-        let mut buffer = hyper::rt::ReadBuf::new(&mut memory);
-        poll_fn(|cx| hyper::rt::Read::poll_read(Pin::new(&mut b), cx, buffer.unfilled())).await.unwrap();
-        assert_eq!(buffer.filled(), b"hyper");
-        poll_fn(|cx| hyper::rt::Write::poll_shutdown(Pin::new(&mut a), cx)).await.unwrap();
-        assert_eq!(b.read(&mut [0; 1]).await.unwrap(), 0);
+        let (a, b) = pair().await;
+        passes_on_hyper_io(a, b).await;
+        let (a, b) = UnixStream::pair().unwrap();
+        passes_on_hyper_io(a, b).await;
     });
 }
 
@@ -93,5 +125,13 @@ fn runtimes_spawn_for_the_futures_crates() {
         .unwrap();
     local.spawn_obj(FutureObj::new(Box::new(add(&count)))).unwrap();
     local.block_on(cede::task::yield_now());
-    assert_eq!(count.load(Ordering::SeqCst), 4);
+    let set = cede::task::LocalSet::new();
+    let (not_send, future) = (Rc::new(()), add(&count));
+    set.spawn_local_obj(LocalFutureObj::new(Box::new(async move {
+        future.await;
+        drop(not_send);
+    })))
+    .unwrap();
+    runtime.block_on(set);
+    assert_eq!(count.load(Ordering::SeqCst), 5);
 }

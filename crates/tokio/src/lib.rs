@@ -7,6 +7,8 @@
 //! tokio = { path = "…/cede/crates/tokio" }
 //! ```
 //!
+//! Where a `Cargo.lock` has the published tokio already, Cargo keeps that ("patch was not used in the crate graph") until it is told `cargo update -p tokio`.
+//!
 //! Two more, which nothing depends on, keep the first debug build as cheap as with tokio (without them it takes a tenth to a fifth longer):
 //!
 //! ```toml

@@ -40,7 +40,7 @@ fn write(path: &Path, text: &str) {
     fs::write(path, text).unwrap();
 }
 
-/// A project with the patch and a member that asks for `requirement`. Versions are those that this workspace is built with, so that nothing need be downloaded.
+/// A project with the patch and a member that asks for `requirement`. Versions are those that this workspace is built with, so that little need be downloaded.
 fn project(name: &str, requirement: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let facade = env!("CARGO_MANIFEST_DIR");
@@ -63,11 +63,21 @@ fn project(name: &str, requirement: &str) -> PathBuf {
     folder
 }
 
+/// What Cargo has chosen. Without the network if that will do; it will not where packages that only other systems need have not been fetched yet.
+fn metadata(folder: &Path) -> String {
+    let ask = |further: &[&str]| {
+        let arguments = [&["metadata", "--format-version", "1"], further].concat();
+        Command::new(env!("CARGO")).args(arguments).current_dir(folder).output().unwrap()
+    };
+    let offline = ask(&["--offline"]);
+    let output = if offline.status.success() { offline } else { ask(&[]) };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// Where the packages called tokio are from.
 fn tokios(folder: &Path) -> Vec<String> {
-    let output = Command::new(env!("CARGO")).args(["metadata", "--offline", "--format-version", "1"]).current_dir(folder).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).unwrap();
+    let text = metadata(folder);
     let packages = text.split("{\"name\":\"tokio\",\"version\":\"").skip(1);
     packages.map(|package| package.split_once("\"id\":\"").unwrap().1.split('"').next().unwrap().to_owned()).collect()
 }

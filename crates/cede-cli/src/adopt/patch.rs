@@ -25,7 +25,8 @@ pub(super) fn add(manifest: &str, facade: &Path, versions: &[String]) -> Result<
         return Err("the manifest patches tokio already".to_owned());
     }
     let was = if versions.is_empty() { String::new() } else { format!("{WAS}{}", versions.join(" ")) };
-    TOKIO.add(manifest, &value, &was).map(Some)
+    // Who does it by hand has to say that, too: Cargo keeps what is locked.
+    TOKIO.add(manifest, &value, &was).map(Some).map_err(|error| format!("{error}, and run `cargo update -p tokio`"))
 }
 
 /// The patched manifest, with a note that there was no lock file before, and which was made.
@@ -114,7 +115,8 @@ mod tests {
             "[patch]\ncrates-io = { libc = { path = \"x\" } }\n",
             "patch.crates-io.libc.path = \"x\"\n",
         ] {
-            assert!(add(text, Path::new("/a"), &[]).is_err(), "{text}");
+            let refused = add(text, Path::new("/a"), &[]).unwrap_err();
+            assert_eq!(refused.contains("by hand"), refused.ends_with("`cargo update -p tokio`"), "{refused}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `futures_io`'s traits on the sockets.
+//! `futures_io`'s traits on the sockets and pipes.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -6,8 +6,8 @@ use std::task::{Context, Poll, ready};
 
 use cede_io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::net::TcpStream;
-use crate::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use crate::net::unix::pipe;
+use crate::net::{TcpStream, UnixStream, tcp, unix};
 
 macro_rules! impl_read {
     ($($socket:ty),*) => {$(
@@ -43,5 +43,5 @@ macro_rules! impl_write {
     )*};
 }
 
-impl_read!(TcpStream, OwnedReadHalf);
-impl_write!(TcpStream, OwnedWriteHalf);
+impl_read!(TcpStream, tcp::OwnedReadHalf, UnixStream, unix::OwnedReadHalf, pipe::Receiver);
+impl_write!(TcpStream, tcp::OwnedWriteHalf, UnixStream, unix::OwnedWriteHalf, pipe::Sender);

@@ -1,8 +1,9 @@
-//! `futures_task`'s spawners on the runtimes and their handles. Tasks that are spawned so are detached.
+//! `futures_task`'s spawners on the runtimes, their handles, and sets of local tasks. Tasks that are spawned so are detached.
 
 use futures_task::{FutureObj, LocalFutureObj, LocalSpawn, Spawn, SpawnError};
 
 use crate::runtime::{Handle, LocalRuntime, Runtime};
+use crate::task::LocalSet;
 
 impl Spawn for Handle {
     fn spawn_obj(&self, future: FutureObj<'static, ()>) -> Result<(), SpawnError> {
@@ -24,6 +25,13 @@ impl Spawn for LocalRuntime {
 }
 
 impl LocalSpawn for LocalRuntime {
+    fn spawn_local_obj(&self, future: LocalFutureObj<'static, ()>) -> Result<(), SpawnError> {
+        drop(self.spawn_local(future));
+        Ok(())
+    }
+}
+
+impl LocalSpawn for LocalSet {
     fn spawn_local_obj(&self, future: LocalFutureObj<'static, ()>) -> Result<(), SpawnError> {
         drop(self.spawn_local(future));
         Ok(())

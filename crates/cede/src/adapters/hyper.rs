@@ -12,42 +12,48 @@ use std::time::{Duration, Instant};
 use cede_io::{AsyncRead, AsyncWrite, ReadBuf};
 use hyper::rt::{Executor, ReadBufCursor, Sleep, Timer};
 
-use crate::net::TcpStream;
+use crate::net::{TcpStream, UnixStream};
 use crate::time;
 
-impl hyper::rt::Read for TcpStream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, mut cursor: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        // SAFETY: [I1] the memory is only written to, by the kernel.
-        let mut buffer = ReadBuf::uninit(unsafe { cursor.as_mut() });
-        ready!(AsyncRead::poll_read(self, cx, &mut buffer))?;
-        let count = buffer.filled().len();
-        // SAFETY: [I1] so many bytes were filled, from the cursor's position on.
-        unsafe { cursor.advance(count) };
-        Poll::Ready(Ok(()))
-    }
+macro_rules! impl_io {
+    ($($socket:ty),*) => {$(
+        impl hyper::rt::Read for $socket {
+            fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, mut cursor: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+                // SAFETY: [I1] the memory is only written to, by the kernel.
+                let mut buffer = ReadBuf::uninit(unsafe { cursor.as_mut() });
+                ready!(AsyncRead::poll_read(self, cx, &mut buffer))?;
+                let count = buffer.filled().len();
+                // SAFETY: [I1] so many bytes were filled, from the cursor's position on.
+                unsafe { cursor.advance(count) };
+                Poll::Ready(Ok(()))
+            }
+        }
+
+        impl hyper::rt::Write for $socket {
+            fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
+                AsyncWrite::poll_write(self, cx, buffer)
+            }
+
+            fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, buffers: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+                AsyncWrite::poll_write_vectored(self, cx, buffers)
+            }
+
+            fn is_write_vectored(&self) -> bool {
+                true
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                AsyncWrite::poll_flush(self, cx)
+            }
+
+            fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                AsyncWrite::poll_shutdown(self, cx)
+            }
+        }
+    )*};
 }
 
-impl hyper::rt::Write for TcpStream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
-        AsyncWrite::poll_write(self, cx, buffer)
-    }
-
-    fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, buffers: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        AsyncWrite::poll_write_vectored(self, cx, buffers)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        AsyncWrite::poll_flush(self, cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        AsyncWrite::poll_shutdown(self, cx)
-    }
-}
+impl_io!(TcpStream, UnixStream);
 
 /// Lets hyper spawn tasks on the current runtime.
 ///

@@ -1,5 +1,6 @@
 //! Making runtimes.
 
+use std::env::VarError;
 use std::fmt;
 use std::io;
 use std::sync::atomic::AtomicBool;
@@ -152,7 +153,10 @@ impl Builder {
         self
     }
 
-    /// The number of workers of a multi-thread runtime; by default one for each processor.
+    /// The number of workers of a multi-thread runtime. By default it is what the environment variable `TOKIO_WORKER_THREADS` says when the runtime is made, and without that one for each processor
+    /// ([`available_parallelism`](std::thread::available_parallelism)). Simulated runs do not look at the environment.
+    ///
+    /// [`build`](Self::build) panics if nothing is set here and the variable is zero or no number.
     ///
     /// # Panics
     /// If it is zero.
@@ -446,10 +450,7 @@ impl Builder {
     }
 
     fn build_work_stealing(&self) -> io::Result<Arc<steal::Shared>> {
-        let workers = match self.worker_threads {
-            Some(count) => count,
-            None => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-        };
+        let workers = self.worker_threads.unwrap_or_else(default_workers);
         let clock = self.clock();
         let mut drivers = Vec::with_capacity(workers);
         for _ in 0..workers {
@@ -527,6 +528,19 @@ impl Builder {
             block_on_runs_tasks: self.block_on_runs_tasks,
         }
     }
+}
+
+/// How many workers there are if the program does not say it. The variable has the name that programs on tokio are run with.
+fn default_workers() -> usize {
+    const NAME: &str = "TOKIO_WORKER_THREADS";
+    let text = match std::env::var(NAME) {
+        Ok(text) => text,
+        Err(VarError::NotPresent) => return std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        Err(VarError::NotUnicode(text)) => panic!("\"{NAME}\" must be valid unicode, error: {text:?}"),
+    };
+    let count = text.parse().unwrap_or_else(|error| panic!("\"{NAME}\" must be usize, error: {error}, value: {text}"));
+    assert!(count > 0, "\"{NAME}\" cannot be set to 0");
+    count
 }
 
 impl fmt::Debug for Builder {
