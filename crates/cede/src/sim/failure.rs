@@ -67,6 +67,7 @@ pub struct LostWake {
 }
 
 impl fmt::Display for Failure {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Deadlock(deadlock) => deadlock.fmt(f),
@@ -78,6 +79,7 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 impl fmt::Display for BlockedTask {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {
             Some(name) => write!(f, "task {} \"{name}\"", self.id)?,
@@ -88,6 +90,7 @@ impl fmt::Display for BlockedTask {
 }
 
 impl fmt::Display for Deadlock {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "deadlock: no task can run and no timer is armed")?;
         for task in &self.blocked {
@@ -101,6 +104,7 @@ impl fmt::Display for Deadlock {
 }
 
 impl fmt::Display for LostWake {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "lost wake: {} and went on when it was polled without having been woken", self.task)
     }

@@ -1,4 +1,6 @@
 //! The work-stealing scheduler without threads: somebody else decides which worker takes the next step. For simulated runs.
+//!
+//! Few programs have any, so its functions are `#[inline]`: compiled with whoever simulates, and in no other program.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -52,6 +54,7 @@ pub(crate) enum Progress {
 }
 
 impl Stepper {
+    #[inline]
     pub(crate) fn new(parts: Parts, drivers: Vec<Driver>, threads: Threads) -> Self {
         let shared = super::assemble(parts, &drivers, threads);
         let virtual_worker = |(index, driver)| Virtual {
@@ -62,15 +65,18 @@ impl Stepper {
         Self { workers, handle: Handle::new(SchedulerHandle::Steal(shared.clone())), shared }
     }
 
+    #[inline]
     pub(crate) fn handle(&self) -> &Handle {
         &self.handle
     }
 
+    #[inline]
     fn driver(&self, index: usize) -> &cede_driver::Handle {
         self.shared.remotes[index].timers.as_ref().expect("is no guest").driver()
     }
 
     /// The workers that can take a step.
+    #[inline]
     pub(crate) fn runnable(&self) -> Vec<usize> {
         let now = self.shared.parts.clock.now();
         let can_go_on = |index: usize| match self.workers[index].phase.get() {
@@ -81,6 +87,7 @@ impl Stepper {
     }
 
     /// All workers are asleep: moves the clock to the first deadline. Returns false if there is none that leads to anything.
+    #[inline]
     pub(crate) fn jump(&self) -> bool {
         let clock = &self.shared.parts.clock;
         let deadlines = self.workers.iter().filter_map(|worker| match worker.phase.get() {
@@ -91,6 +98,7 @@ impl Stepper {
     }
 
     /// Worker `index` takes a step.
+    #[inline]
     pub(crate) fn step(&self, index: usize) -> Progress {
         let place = &self.workers[index];
         let worker = place.worker.as_deref().expect("is only taken when the stepper goes");
@@ -118,12 +126,14 @@ impl Stepper {
         Progress::Other
     }
 
+    #[inline]
     fn go_on(&self, place: &Virtual, worker: &Worker, parked: Parked) {
         worker.end_park(parked);
         place.phase.set(Phase::Running);
     }
 
     /// All tasks that have not ended.
+    #[inline]
     pub(crate) fn blocked(&self) -> Vec<BlockedTask> {
         let mut blocked = Vec::new();
         self.for_each_task(|task| {
@@ -135,6 +145,7 @@ impl Stepper {
     }
 
     /// Nothing can take a step, and nothing is due: polls each task that waits, once. Returns one that went on then, or because of which another one did, as it was before: nobody had woken it.
+    #[inline]
     pub(crate) fn probe_for_lost_wakes(&self) -> Option<BlockedTask> {
         let mut probed = 0;
         while let Some(task) = self.next_asleep_after(probed) {
@@ -156,6 +167,7 @@ impl Stepper {
     }
 
     /// Of the tasks that wait, the one with the lowest number above `number`.
+    #[inline]
     fn next_asleep_after(&self, number: u64) -> Option<TaskRef> {
         let mut next: Option<TaskRef> = None;
         self.for_each_task(|task| {
@@ -166,12 +178,14 @@ impl Stepper {
         next
     }
 
+    #[inline]
     fn described(&self, task: TaskRef) -> BlockedTask {
         let mut described = BlockedTask::of(task);
         described.name = self.shared.parts.names.get(described.id);
         described
     }
 
+    #[inline]
     fn for_each_task(&self, mut each: impl FnMut(TaskRef)) {
         for worker in self.workers.iter().filter_map(|place| place.worker.as_deref()) {
             worker.slab(|slab| slab.for_each(&mut each));
@@ -182,6 +196,7 @@ impl Stepper {
     }
 
     /// The error of a task that has ended.
+    #[inline]
     pub(crate) fn finish(self, ended: JoinHandle<()>) -> JoinError {
         match pin!(ended).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Err(error)) => error,
@@ -191,6 +206,7 @@ impl Stepper {
 }
 
 impl Drop for Stepper {
+    #[inline]
     fn drop(&mut self) {
         self.shared.closing.store(true, Ordering::SeqCst);
         self.shared.close_queue();

@@ -54,6 +54,7 @@ impl Drop for Level {
     }
 }
 
+#[inline]
 fn end_now(tasks: &Rc<Tasks>) {
     let _no_blocking = context::drive(context::Drive::OneThread);
     let _entered = Entered::set(tasks.clone());
