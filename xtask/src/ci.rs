@@ -107,16 +107,21 @@ const FEATURES: &[&str] = &[
     "inspect",
 ];
 
+/// What only who depends on cede itself asks for: traits of others on its types.
+const ADAPTERS: &[&str] = &["hyper", "futures-io", "futures-task"];
+
 /// The facade, and what it is made of, compiles without a warning whatever is asked of it.
 fn features() -> Result<(), String> {
-    for features in FEATURES {
-        let mut check =
-            command("cargo", &["check", "--manifest-path", "crates/tokio/Cargo.toml", "--no-default-features", "--features", features]);
-        let output = check.stderr(std::process::Stdio::piped()).output().map_err(|error| format!("cargo cannot be started: {error}"))?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        if !output.status.success() || said.lines().any(|line| line.starts_with("warning")) {
-            return Err(format!("the facade with the features {features:?}:\n{said}"));
-        }
+    FEATURES.iter().try_for_each(|features| compiles("crates/tokio/Cargo.toml", features))?;
+    ADAPTERS.iter().try_for_each(|features| compiles("crates/cede/Cargo.toml", features))
+}
+
+fn compiles(manifest: &str, features: &str) -> Result<(), String> {
+    let mut check = command("cargo", &["check", "--manifest-path", manifest, "--no-default-features", "--features", features]);
+    let output = check.stderr(std::process::Stdio::piped()).output().map_err(|error| format!("cargo cannot be started: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() || said.lines().any(|line| line.starts_with("warning")) {
+        return Err(format!("{manifest} with the features {features:?}:\n{said}"));
     }
     Ok(())
 }

@@ -65,7 +65,8 @@ pub(crate) fn check(if_available: bool, update: bool) -> Result<Done, String> {
     if complaints.is_empty() {
         Ok(Done::Checked)
     } else {
-        Err(format!("{} rows differ; if that is meant: cargo xtask instructions --update", complaints.len()))
+        let whose = if recorded.compiler == compiler { "" } else { " (perhaps by the other compiler)" };
+        Err(format!("{} rows differ{whose}; if that is meant: cargo xtask instructions --update", complaints.len()))
     }
 }
 

@@ -124,7 +124,11 @@ fn main() {
     system::pin(arguments.get("core", -1));
     let (threads, size) = (arguments.get("threads", 1), arguments.get("size", 64_usize));
     // One more than a message, so that a message is a short read.
-    let room = if arguments.get("buffers", "threads".to_owned()) == "connections" { size + 1 } else { 0 };
+    let room = match arguments.get("buffers", "threads".to_owned()).as_str() {
+        "threads" => 0,
+        "connections" => size + 1,
+        other => panic!("--buffers of threads or connections, not of {other}"),
+    };
     let server = Server::start(threads, room);
     for thread in 1..threads {
         std::thread::spawn(move || server.serve(thread, size));

@@ -21,7 +21,7 @@ use arguments::Entry;
 /// Any `async fn` without arguments can carry it; each call builds a runtime of its own. Arguments:
 ///
 /// * `flavor`: `"multi_thread"` (the default), `"current_thread"` or `"local"`;
-/// * `worker_threads = 2`: how many threads run tasks; only for `multi_thread`, by default one per processor;
+/// * `worker_threads = 2`: how many threads run tasks; only for `multi_thread`, by default one per processor, or as many as the variable `TOKIO_WORKER_THREADS` says;
 /// * `start_paused = true`: the clock stands still, and moves on when all tasks wait for it; only for the other two flavors;
 /// * `unhandled_panic = "shutdown_runtime"` or `"ignore"`: what the panic of a task does; only for the other two flavors;
 /// * `name = "…"`: the name of the runtime in reports;

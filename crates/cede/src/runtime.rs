@@ -116,10 +116,13 @@ impl Runtime {
         Self { handle, ended: false }
     }
 
-    /// A work-stealing runtime with one worker for each processor.
+    /// A work-stealing runtime with one worker for each processor, or as many as the environment [says](Builder::worker_threads).
     ///
     /// # Errors
     /// If threads or descriptors cannot be had.
+    ///
+    /// # Panics
+    /// If `TOKIO_WORKER_THREADS` is set and no number above zero.
     pub fn new() -> std::io::Result<Self> {
         Builder::new_multi_thread().enable_all().build()
     }

@@ -108,6 +108,7 @@ fn as_tokio_has_them() {
 fn runtimes_and_handles_may_cross_a_catch_unwind() {
     fn unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
     unwind_safe::<cede::runtime::Runtime>();
+    unwind_safe::<cede::task::JoinError>();
     unwind_safe::<cede::runtime::Handle>();
     unwind_safe::<cede::task::JoinHandle<NotSend>>();
     unwind_safe::<cede::task::AbortHandle>();

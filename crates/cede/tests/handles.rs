@@ -99,6 +99,35 @@ fn parks_and_busy_time_are_counted() {
 }
 
 #[test]
+fn what_a_watching_worker_finds_is_busy_time() {
+    const EACH: Duration = Duration::from_millis(10);
+    let runtime = Builder::new_multi_thread().worker_threads(2).max_rescued_threads(0).build().unwrap();
+    let metrics = runtime.metrics();
+    let task = runtime.spawn(async {
+        let (done, all) = std_mpsc::channel();
+        // The other worker runs this, and watches then, because this one goes on.
+        let first = done.clone();
+        drop(cede::spawn(async move { first.send(worker_index()) }));
+        drop(cede::spawn(async {}));
+        let other = all.recv().unwrap().unwrap();
+        thread::sleep(EACH);
+        for _ in 0..9 {
+            let done = done.clone();
+            drop(cede::spawn(async move {
+                thread::sleep(EACH);
+                done.send(worker_index())
+            }));
+        }
+        // The last one is run here.
+        assert!(all.iter().take(8).all(|worker| worker == Some(other)));
+        other
+    });
+    let other = runtime.block_on(task).unwrap();
+    drop(runtime);
+    assert!(metrics.worker_total_busy_duration(other) >= 7 * EACH, "{:?}", metrics.worker_total_busy_duration(other));
+}
+
+#[test]
 fn workers_know_their_index() {
     assert_eq!(worker_index(), None);
     assert_eq!(one_thread().block_on(async { worker_index() }), Some(0));

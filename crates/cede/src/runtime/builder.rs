@@ -399,7 +399,7 @@ impl Builder {
     /// If threads or descriptors cannot be had, or not with these [processors](Self::thread_cpus) and this [niceness](Self::thread_nice).
     ///
     /// # Panics
-    /// If a multi-thread runtime is asked to start paused, or has a [`policy`](Self::policy).
+    /// If a multi-thread runtime is asked to start paused, or has a [`policy`](Self::policy); or nobody says [how many workers](Self::worker_threads) it has but `TOKIO_WORKER_THREADS`, and that is no number above zero.
     #[track_caller]
     pub fn build(&mut self) -> io::Result<Runtime> {
         self.placement.check()?;

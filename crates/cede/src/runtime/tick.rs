@@ -8,6 +8,6 @@ pub struct Tick {
     pub polled: usize,
     /// How many of them ended.
     pub completed: usize,
-    /// It ended because there was nothing else to run, and not because something else is to be done first: who finds that need not look again before it sleeps.
+    /// It ended because there was nothing else to run, and not because something else is to be done first: who finds that need not search again. (The look after it has said that it sleeps remains, I3 of [`cede_core::idle`].)
     pub ran_dry: bool,
 }

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::io;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 use cede_core::lock::{Guard, Lock};
@@ -41,6 +42,7 @@ struct Kept {
 }
 
 impl Panicked {
+    /// Held for some instructions, or while a short text is cloned: then whoever waits is about to write the same error, on another thread.
     fn kept(&self) -> Guard<'_, Kept> {
         self.0.lock()
     }
@@ -49,6 +51,10 @@ impl Panicked {
         self.kept().payload.as_deref().and_then(panics::message)
     }
 }
+
+// What is kept is whole at any time: it is only taken.
+impl UnwindSafe for Panicked {}
+impl RefUnwindSafe for Panicked {}
 
 impl Drop for Panicked {
     fn drop(&mut self) {

@@ -282,7 +282,8 @@ impl<J> State<J> {
     pub(super) fn end(&mut self, worker: &Arc<Worker<J>>) {
         self.forget(worker);
         if self.closed {
-            self.handles.extend(worker.handle.lock().take());
+            let handle = worker.handle.lock().take();
+            self.handles.extend(handle);
         }
     }
 

@@ -178,14 +178,16 @@ impl Worker {
         self.stats.awake(now);
         let no_future = AtomicBool::new(false);
         while !self.shared.closing.load(Ordering::Acquire) {
+            let began = self.polled_at.get();
             let tick = self.tick(&no_future);
             if is_stray() {
                 return;
             }
             if tick.polled > 0 && self.idle.get() {
                 // It watched, and found something.
-                self.count_unpark(self.shared.parts.clock.now());
+                self.count_unpark(began);
             }
+            // It has just searched: what comes from here on is seen by the look after it has said that it sleeps.
             if tick.ran_dry {
                 self.park(None);
             }
